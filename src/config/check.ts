@@ -1,0 +1,110 @@
+/**
+ * Whether a complete configuration makes sense: the rules in `config.proto`, and those that need more than
+ * one field or the environment. It reads no file.
+ */
+import { validateHeaderName, validateHeaderValue } from "node:http";
+import type { DescField } from "@bufbuild/protobuf";
+import { createValidator, type Violation as RuleViolation } from "@bufbuild/protovalidate";
+import { ConfigSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { keyPath, type Violation } from "../core/strict-json.ts";
+import { type CompleteConfig, type CompleteProvider, KINDS } from "./defaults.ts";
+import { isHttpUrl } from "./form.ts";
+
+/** Every violation, one a field; none when the configuration can be used. */
+export function violationsOf(config: CompleteConfig): Violation[] {
+  const byRule = ruleViolations(config);
+  const reported = new Set(byRule.map((violation) => violation.field));
+  const byReason = [
+    ...Object.entries(config.providers).flatMap(([name, provider]) => providerViolations(name, provider)),
+    ...keyViolations(config),
+    ...defaultModelViolations(config),
+    ...urlViolation("telemetry.otlp_endpoint", config.telemetry.otlpEndpoint),
+  ];
+  return [...byRule, ...byReason.filter((violation) => !reported.has(violation.field))];
+}
+
+/** Keeps the rules that it has compiled. */
+const validator = createValidator();
+
+function ruleViolations(config: CompleteConfig): Violation[] {
+  const result = validator.validate(ConfigSchema, config);
+  if (result.kind === "error") throw result.error;
+  return (result.violations ?? []).map((violation) => ({
+    field: pathOf(violation.field),
+    description: violation.forKey ? `its name ${violation.message}` : violation.message,
+  }));
+}
+
+function pathOf(path: RuleViolation["field"]): string {
+  return path.reduce((text, step) => {
+    switch (step.kind) {
+      case "list_sub":
+        return `${text}[${step.index}]`;
+      case "map_sub":
+        return keyPath(text, String(step.key));
+      default:
+        return keyPath(text, (step as DescField).name);
+    }
+  }, "");
+}
+
+function providerViolations(name: string, provider: CompleteProvider): Violation[] {
+  const path = keyPath("providers", name);
+  const violations: Violation[] = [];
+  const report = (field: string, description: string) =>
+    violations.push({ field: `${path}.${field}`, description });
+  if (provider.kind === "") report("kind", `is missing; give one of ${Object.keys(KINDS).join(", ")}`);
+  if (provider.kind === "openai_compatible" && provider.baseUrl === "") {
+    report("base_url", "is missing; an openai_compatible provider needs the base URL of its API");
+  }
+  violations.push(...urlViolation(`${path}.base_url`, provider.baseUrl));
+  for (const [header, value] of Object.entries(provider.headers)) {
+    if (!isHeader(header, value)) violations.push(notHeader(keyPath(`${path}.headers`, header)));
+  }
+  if (provider.dialect.keyHeader !== "" && !isHeader(provider.dialect.keyHeader, "")) {
+    violations.push(notHeader(`${path}.dialect.key_header`));
+  }
+  return violations;
+}
+
+function keyViolations(config: CompleteConfig): Violation[] {
+  const holders = new Map<string, string>();
+  return config.auth.keys.flatMap(({ name, sha256 }, index) => {
+    const holder = holders.get(sha256);
+    holders.set(sha256, name);
+    const description = `is the same key as that of "${holder}"; give every caller a key of its own`;
+    return holder === undefined ? [] : [{ field: `auth.keys[${index}].sha256`, description }];
+  });
+}
+
+function defaultModelViolations(config: CompleteConfig): Violation[] {
+  const [provider = "", model] = config.defaultModel.split("/");
+  if (model === undefined || Object.hasOwn(config.providers, provider)) return [];
+  const names = Object.keys(config.providers).join(", ");
+  return [
+    { field: "default_model", description: `names no configured provider before "/"; there are ${names}` },
+  ];
+}
+
+function urlViolation(field: string, url: string): Violation[] {
+  return url === "" || isHttpUrl(url)
+    ? []
+    : [{ field, description: "must be a URL that begins with http:// or https://" }];
+}
+
+function isHeader(name: string, value: string): boolean {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function notHeader(field: string): Violation {
+  return {
+    field,
+    description: "must be a header that HTTP allows, without spaces in its name or line breaks",
+  };
+}

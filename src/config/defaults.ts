@@ -1,0 +1,133 @@
+/**
+ * What holds when nothing is said: fills in every default that the comments of `config.proto` promise, and
+ * the two providers that are always there. It judges nothing.
+ */
+import { findPackageJSON } from "node:module";
+import { dirname, join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  AuthSchema,
+  type Config,
+  DialectSchema,
+  PricesSchema,
+  type Provider,
+  ProviderSchema,
+  RateLimitSchema,
+  ServerSchema,
+  StreamSchema,
+  TelemetrySchema,
+  TimeoutsSchema,
+} from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+
+/** What no default exists for. */
+type Optional = "tls" | "$unknown";
+
+type Complete<T> = T extends string | number | bigint | boolean
+  ? T
+  : T extends (infer E)[]
+    ? Complete<E>[]
+    : { readonly [K in Exclude<keyof T, Optional>]-?: Complete<NonNullable<T[K]>> } & {
+        readonly [K in Extract<keyof T, Optional>]?: T[K];
+      };
+
+/**
+ * The generated message with every optional field set, so that nobody who reads it needs a default of
+ * their own. Absent can only be `server.tls`; empty text still means what `config.proto` says of it where
+ * that is "none": `default_model`, `base_url` and `api_key_env` of some kinds, `key_header`, `query`,
+ * `otlp_endpoint`.
+ */
+export type CompleteConfig = Complete<Config>;
+export type CompleteProvider = Complete<Provider>;
+
+/** A new configuration; the draft is left as it is. */
+export function withDefaults(draft: Config): CompleteConfig {
+  const server = draft.server ?? create(ServerSchema);
+  const auth = draft.auth ?? create(AuthSchema);
+  const prices = draft.prices ?? create(PricesSchema);
+  const stream = draft.stream ?? create(StreamSchema);
+  const telemetry = draft.telemetry ?? create(TelemetrySchema);
+  return {
+    ...draft,
+    server: {
+      ...server,
+      host: server.host || (auth.keys.length > 0 ? "0.0.0.0" : "127.0.0.1"),
+      port: server.port ?? 8080,
+      maxBodyBytes: server.maxBodyBytes ?? 32 * 1024 * 1024,
+      maxJsonDepth: server.maxJsonDepth ?? 64,
+      drainTimeout: server.drainTimeout ?? durationFromMs(30_000),
+      pingInterval: server.pingInterval ?? durationFromMs(15_000),
+    },
+    auth,
+    rateLimit: draft.rateLimit ?? create(RateLimitSchema),
+    providers: providersOf(draft),
+    prices: {
+      ...prices,
+      catalogPath: prices.catalogPath || bundledCatalogPath(),
+      trackingEnabled: prices.trackingEnabled ?? true,
+    },
+    stream: {
+      ...stream,
+      bufferSize: stream.bufferSize ?? 100,
+      timeout: stream.timeout ?? durationFromMs(300_000),
+    },
+    telemetry: {
+      ...telemetry,
+      logLevel: telemetry.logLevel || "info",
+      serviceName: telemetry.serviceName || "llm-gateway",
+    },
+  };
+}
+
+/** The kinds that there are, and what is known of each before anything is configured. */
+export const KINDS: Readonly<
+  Record<string, Readonly<Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel">>>
+> = {
+  openai: { baseUrl: "https://api.openai.com/v1", apiKeyEnv: "OPENAI_API_KEY", defaultModel: "gpt-4o-mini" },
+  openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
+  mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo" },
+};
+
+const ALWAYS_PRESENT = ["openai", "mock"];
+
+function providersOf(draft: Config): CompleteConfig["providers"] {
+  const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);
+  return Object.fromEntries(
+    [...names].map((name) => [name, complete(name, draft.providers[name] ?? create(ProviderSchema))]),
+  );
+}
+
+function complete(name: string, given: Provider): CompleteProvider {
+  const kind = given.kind || (Object.hasOwn(KINDS, name) ? name : "");
+  const known = KINDS[kind];
+  const timeouts = given.timeouts ?? create(TimeoutsSchema);
+  const dialect = given.dialect ?? create(DialectSchema);
+  return {
+    ...given,
+    kind,
+    enabled: given.enabled ?? true,
+    baseUrl: given.baseUrl || (known?.baseUrl ?? ""),
+    apiKeyEnv: given.apiKeyEnv || (known?.apiKeyEnv ?? ""),
+    defaultModel: given.defaultModel || (known?.defaultModel ?? ""),
+    prices: given.prices || name,
+    timeouts: {
+      ...timeouts,
+      connect: timeouts.connect ?? durationFromMs(10_000),
+      firstEvent: timeouts.firstEvent ?? durationFromMs(60_000),
+      idle: timeouts.idle ?? durationFromMs(60_000),
+      total: timeouts.total ?? durationFromMs(300_000),
+    },
+    maxConnections: given.maxConnections ?? 256,
+    dialect: {
+      ...dialect,
+      maxTokensField: dialect.maxTokensField || (kind === "openai" ? "max_completion_tokens" : "max_tokens"),
+      streamUsage: dialect.streamUsage ?? true,
+    },
+  };
+}
+
+/** Found from the package's root, which is not equally far away from the sources and from the build. */
+function bundledCatalogPath(): string {
+  const manifest = findPackageJSON("..", import.meta.url);
+  return join(manifest === undefined ? "." : dirname(manifest), "docs", "price-catalog.json");
+}

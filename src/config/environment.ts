@@ -1,0 +1,179 @@
+/**
+ * The environment variables: their names, the text they accept, and the field of the configuration that
+ * each sets. An empty variable counts as unset. No key is copied from here into the configuration.
+ */
+import { create, type JsonValue, mergeFromJson } from "@bufbuild/protobuf";
+import { type Config, ConfigSchema, ProviderSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import type { Problem } from "./error.ts";
+import { API_KEYS, BOOLEAN, type Form, HTTP_URL, oneOf, SECRET, seconds, text, wholeNumber } from "./form.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Variable {
+  readonly name: string;
+  /** Path of the field that it sets; empty when it is read elsewhere. */
+  readonly field: string;
+  readonly form: Form;
+  /** What holds when it is unset; empty for nothing. */
+  readonly standard: string;
+  /** One line for people. */
+  readonly doc: string;
+}
+
+export const ENVIRONMENT: readonly Variable[] = [
+  {
+    name: "LLMGATEWAY_CONFIG",
+    field: "",
+    form: text("the path of a file"),
+    standard: "",
+    doc: "Path of the YAML configuration file.",
+  },
+  {
+    name: "PORT",
+    field: "server.port",
+    form: wholeNumber(0, 65_535),
+    standard: "8080",
+    doc: "TCP port to listen on; 0 lets the system choose.",
+  },
+  {
+    name: "HOST",
+    field: "server.host",
+    form: text("an address or a host name", /^[\w.:-]+$/),
+    standard: "",
+    doc: "Address to bind; when unset loopback, or every address once API keys are configured.",
+  },
+  {
+    name: "LLMGATEWAY_API_KEYS",
+    field: "auth.keys",
+    form: API_KEYS,
+    standard: "",
+    doc: "Callers' keys as name=key,name=key in clear; added to those in the file, kept as hashes alone.",
+  },
+  {
+    name: "RATE_LIMIT_RPM",
+    field: "rate_limit.rpm",
+    form: wholeNumber(0, 1_000_000_000),
+    standard: "0",
+    doc: "Requests a minute for each key, and for each address without one; 0 is no limit.",
+  },
+  {
+    name: "RATE_LIMIT_BURST",
+    field: "rate_limit.burst",
+    form: wholeNumber(0, 1_000_000_000),
+    standard: "0",
+    doc: "Requests that may come at once on top of the steady rate.",
+  },
+  {
+    name: "OPENAI_API_KEY",
+    field: "",
+    form: SECRET,
+    standard: "",
+    doc: "Key for OpenAI's API; read where the provider is called, never kept in the configuration.",
+  },
+  {
+    name: "OPENAI_BASE_URL",
+    field: "providers.openai.base_url",
+    form: HTTP_URL,
+    standard: "https://api.openai.com/v1",
+    doc: "Base URL of OpenAI's API.",
+  },
+  {
+    name: "LLMGATEWAY_DEFAULT_MODEL",
+    field: "default_model",
+    form: text("a model without spaces, such as openai/gpt-4o-mini", /^\S+$/),
+    standard: "",
+    doc: "The model for requests that name none, as provider/model.",
+  },
+  {
+    name: "PRICE_CATALOG_PATH",
+    field: "prices.catalog_path",
+    form: text("the path of a file"),
+    standard: "",
+    doc: "Path of the price catalog; when unset the one that comes with the gateway.",
+  },
+  {
+    name: "COST_TRACKING_ENABLED",
+    field: "prices.tracking_enabled",
+    form: BOOLEAN,
+    standard: "true",
+    doc: "Whether calls are priced.",
+  },
+  {
+    name: "STREAM_BUFFER_SIZE",
+    field: "stream.buffer_size",
+    form: wholeNumber(1, 100_000),
+    standard: "100",
+    doc: "Reads from the provider that may wait for a slow caller before the provider is held back.",
+  },
+  {
+    name: "STREAM_TIMEOUT_SECONDS",
+    field: "stream.timeout",
+    form: seconds(1, 86_400),
+    standard: "300",
+    doc: "Longest time that a stream may take.",
+  },
+  {
+    name: "LOG_LEVEL",
+    field: "telemetry.log_level",
+    form: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
+    standard: "info",
+    doc: "The least severe log events that are written.",
+  },
+  {
+    name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    field: "telemetry.otlp_endpoint",
+    form: HTTP_URL,
+    standard: "",
+    doc: "OTLP/HTTP endpoint for traces, such as http://localhost:4318; no traces when unset.",
+  },
+  {
+    name: "OTEL_SERVICE_NAME",
+    field: "telemetry.service_name",
+    form: text("a name"),
+    standard: "llm-gateway",
+    doc: "The service's name in traces.",
+  },
+];
+
+/**
+ * Sets the draft's fields from the variables that are given; a malformed one is a problem and sets nothing.
+ *
+ * @returns the variable behind each field that was set, by the field's path
+ */
+export function applyEnvironment(
+  draft: Config,
+  env: Environment,
+  problems: Problem[],
+): ReadonlyMap<string, string> {
+  const origins = new Map<string, string>();
+  for (const { name, field, form } of ENVIRONMENT) {
+    const given = env[name];
+    if (given === undefined || given === "") continue;
+    const value = form.parse(given);
+    if (value === undefined) problems.push({ source: name, path: "", description: `must be ${form.words}` });
+    else if (field !== "") {
+      const first = draft.auth?.keys.length ?? 0;
+      override(draft, field.split("."), value);
+      // The keys are the one list: they are added behind those of the file.
+      if (Array.isArray(value))
+        for (const index of value.keys()) origins.set(`${field}[${first + index}]`, name);
+      else origins.set(field, name);
+    }
+  }
+  return origins;
+}
+
+/** Merging adds to lists and descends into messages, but replaces a map's entry whole: hence the one exception. */
+function override(draft: Config, path: readonly string[], value: JsonValue): void {
+  const [first, name] = path;
+  if (first === "providers" && name !== undefined) {
+    const provider = draft.providers[name] ?? create(ProviderSchema);
+    draft.providers[name] = mergeFromJson(ProviderSchema, provider, nest(path.slice(2), value));
+  } else {
+    mergeFromJson(ConfigSchema, draft, nest(path, value));
+  }
+}
+
+function nest(path: readonly string[], value: JsonValue): JsonValue {
+  return path.reduceRight<JsonValue>((inner, name) => ({ [name]: inner }), value);
+}

@@ -1,0 +1,74 @@
+/**
+ * One immutable configuration from a YAML file, the environment and the defaults. It decides nothing by
+ * what it reads: which providers are usable is for others to say.
+ */
+import { create } from "@bufbuild/protobuf";
+import { type Config, ConfigSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { readStrict, type Violation } from "../core/strict-json.ts";
+import { violationsOf } from "./check.ts";
+import { type CompleteConfig, withDefaults } from "./defaults.ts";
+import { applyEnvironment, ENVIRONMENT, type Environment } from "./environment.ts";
+import { ConfigError, type Problem } from "./error.ts";
+import { SECRET } from "./form.ts";
+import { readYamlFile } from "./yaml-file.ts";
+
+export interface Sources {
+  /** Path of a YAML file; without it the environment and the defaults decide alone. */
+  readonly file?: string | undefined;
+  readonly env: Environment;
+}
+
+/**
+ * The environment wins over the file, the file over the defaults; the result is complete and frozen to its
+ * depth.
+ *
+ * @throws ConfigError with everything that is wrong. What a file means is judged once it can be read.
+ */
+export function loadConfig({ file, env }: Sources): CompleteConfig {
+  const problems: Problem[] = [];
+  const draft = file === undefined ? create(ConfigSchema) : readConfigFile(file, problems);
+  const origins = applyEnvironment(draft ?? create(ConfigSchema), env, problems);
+  if (draft === undefined) throw new ConfigError(problems);
+  const config = withDefaults(draft);
+  for (const violation of violationsOf(config)) problems.push(blame(violation, origins, file));
+  problems.push(...unusableSecrets(config, env));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return deepFreeze(config);
+}
+
+function readConfigFile(file: string, problems: Problem[]): Config | undefined {
+  const json = readYamlFile(file, problems);
+  if (json === undefined) return undefined;
+  const read = readStrict(ConfigSchema, json);
+  if ("message" in read) return read.message;
+  for (const violation of read.violations) problems.push(blame(violation, new Map(), file));
+  return undefined;
+}
+
+/** The source that set the field: a variable whose field it is or is part of, otherwise the file. */
+function blame(
+  { field, description }: Violation,
+  origins: ReadonlyMap<string, string>,
+  file = "configuration",
+): Problem {
+  const [path, variable] =
+    [...origins].find(([path]) => field === path || field.startsWith(`${path}.`)) ?? [];
+  return { source: path === undefined ? file : (variable ?? file), path: field, description };
+}
+
+/** Only that a key could be sent is asked here; whether one is needed at all depends on the provider. */
+function unusableSecrets(config: CompleteConfig, env: Environment): Problem[] {
+  const names = new Set(Object.values(config.providers).map((provider) => provider.apiKeyEnv));
+  // These have been looked at already.
+  for (const { name } of ENVIRONMENT) names.delete(name);
+  return [...names]
+    .filter((name) => env[name] && SECRET.parse(env[name]) === undefined)
+    .map((name) => ({ source: name, path: "", description: `must be ${SECRET.words}` }));
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === "object" && part !== null) deepFreeze(part);
+  }
+  return Object.freeze(value);
+}

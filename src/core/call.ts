@@ -1,0 +1,85 @@
+/**
+ * A call on its way down the stack, and the shape of every layer. What is
+ * shared here is immutable, but for the tally that the layers add to.
+ */
+import type { Span } from "@opentelemetry/api";
+import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { Attempt, Route } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { PicoUsd } from "./money.ts";
+import type { Reply } from "./reply.ts";
+
+/** Who calls, from where, until when. Made once, at the door. */
+export interface RequestContext {
+  readonly requestId: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  /** The API key's name, or `anonymous`. */
+  readonly principal: string;
+  readonly tenant: string;
+  /** The caller's IP address. */
+  readonly peer: string;
+  readonly protocol: Protocol;
+  /** The RPC's name, such as `Chat`. */
+  readonly method: string;
+  /** The span of the whole request, to hang others on. Records nothing when tracing is off. */
+  readonly span: Span;
+  /** Aborts when the caller leaves or its deadline passes; the reason is a Failure. */
+  readonly signal: AbortSignal;
+  /** Headers for the reply, on any protocol; to be set before the reply begins. */
+  readonly replyHeaders: Map<string, string>;
+}
+
+export type Protocol = "rest" | "connect" | "grpc" | "grpc-web";
+
+export interface Call {
+  readonly context: RequestContext;
+  readonly request: ChatRequest;
+  readonly streaming: boolean;
+  /** The most that this call may cost, from the request; undefined is no limit. */
+  readonly maxCost: PicoUsd | undefined;
+  /** Ends this part of the work. A layer may pass down a narrower one. */
+  readonly signal: AbortSignal;
+  readonly tally: Tally;
+}
+
+/** What the call has come to so far. */
+export interface Tally {
+  /** Every call to a provider, in order; one that is not settled is `pending`. */
+  readonly attempts: Attempt[];
+  /** What the first attempt was expected to cost; undefined when unpriced. */
+  estimated: PicoUsd | undefined;
+  priceVersion: string;
+  route: Route | undefined;
+}
+
+/** A provider in the configuration, and its own name for a model. */
+export interface Target {
+  readonly provider: string;
+  readonly model: string;
+}
+
+/** A call that knows where it goes. */
+export interface RoutedCall extends Call {
+  readonly target: Target;
+}
+
+/** A call to one provider, whose row in the receipt exists. */
+export interface AttemptCall extends RoutedCall {
+  readonly attempt: Attempt;
+  /** The most tokens that the provider may write, when a budget lowers them. */
+  readonly maxTokens: number | undefined;
+}
+
+/**
+ * Resolves at the commit point: with a stream's first content, reasoning or
+ * tool-call event, or with the whole of a unary reply. Until then a layer may
+ * try again or elsewhere; after it, nothing is re-routed.
+ *
+ * @throws Failure
+ */
+export type Service<C extends Call = Call> = (call: C) => Promise<Reply>;
+
+/** A policy: takes the service below it, gives the service that callers of the layer see. */
+export type Layer<Above extends Call = Call, Below extends Call = Above> = (
+  next: Service<Below>,
+) => Service<Above>;

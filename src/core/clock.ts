@@ -1,0 +1,23 @@
+/** Time as a dependency, so that whatever decides by it can be tested without waiting. */
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Runs `action` once after `delayMs`; never keeps the process alive. */
+  after(delayMs: number, action: () => void): Timer;
+}
+
+export interface Timer {
+  /** Starts the delay anew. */
+  refresh(): void;
+  cancel(): void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, action) {
+    const handle = setTimeout(action, delayMs);
+    handle.unref();
+    return { refresh: () => handle.refresh(), cancel: () => clearTimeout(handle) };
+  },
+};

@@ -1,0 +1,151 @@
+/**
+ * Every way in which a call can fail, as one table. Providers classify into it,
+ * layers act by it, and each protocol's front translates it last.
+ */
+import { Code } from "@connectrpc/connect";
+import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { redact } from "./redact.ts";
+
+export type FailureKind =
+  | "invalid_request"
+  | "unauthenticated"
+  | "permission_denied"
+  | "not_found"
+  | "unknown_model"
+  | "method_not_allowed"
+  | "unsupported_media_type"
+  | "payload_too_large"
+  | "rate_limited"
+  | "budget_exceeded"
+  | "deadline_exceeded"
+  | "cancelled"
+  | "shutting_down"
+  | "provider_bad_request"
+  | "context_too_long"
+  | "content_filtered"
+  | "provider_auth"
+  | "provider_permission"
+  | "model_not_found"
+  | "provider_rate_limited"
+  | "quota_exhausted"
+  | "provider_overloaded"
+  | "provider_error"
+  | "provider_timeout"
+  | "unreachable"
+  | "cut"
+  | "malformed_reply"
+  | "provider_unavailable"
+  | "internal";
+
+export interface FailureTraits {
+  /** The status on Connect, gRPC and gRPC-Web. */
+  readonly code: Code;
+  /** The status on plain HTTP. */
+  readonly http: number;
+  /** Whether the same call may succeed when it is made again. */
+  readonly retryable: boolean;
+  /** Who must act. */
+  readonly faultOf: "caller" | "operator" | "provider" | "nobody";
+  /** Whether the provider may have charged for the attempt all the same. */
+  readonly maybePaid: boolean;
+}
+
+const FREE = { maybePaid: false } as const;
+const PAID = { maybePaid: true } as const;
+const CALLER = { ...FREE, retryable: false, faultOf: "caller" } as const;
+const OPERATOR = { ...FREE, retryable: false, faultOf: "operator" } as const;
+const PROVIDER = { ...FREE, retryable: true, faultOf: "provider" } as const;
+
+/** What each kind means to those who handle it; docs/errors.md says it to people. */
+export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
+  invalid_request: { ...CALLER, code: Code.InvalidArgument, http: 400 },
+  unauthenticated: { ...CALLER, code: Code.Unauthenticated, http: 401 },
+  permission_denied: { ...CALLER, code: Code.PermissionDenied, http: 403 },
+  not_found: { ...CALLER, code: Code.NotFound, http: 404 },
+  unknown_model: { ...CALLER, code: Code.NotFound, http: 404 },
+  method_not_allowed: { ...CALLER, code: Code.Unimplemented, http: 405 },
+  unsupported_media_type: { ...CALLER, code: Code.InvalidArgument, http: 415 },
+  payload_too_large: { ...CALLER, code: Code.ResourceExhausted, http: 413 },
+  rate_limited: { ...CALLER, retryable: true, code: Code.ResourceExhausted, http: 429 },
+  budget_exceeded: { ...CALLER, code: Code.ResourceExhausted, http: 429 },
+  deadline_exceeded: { ...CALLER, ...PAID, code: Code.DeadlineExceeded, http: 504 },
+  cancelled: { ...PAID, retryable: false, faultOf: "nobody", code: Code.Canceled, http: 499 },
+  shutting_down: { ...FREE, retryable: true, faultOf: "nobody", code: Code.Unavailable, http: 503 },
+  provider_bad_request: { ...CALLER, code: Code.InvalidArgument, http: 400 },
+  context_too_long: { ...CALLER, code: Code.InvalidArgument, http: 400 },
+  content_filtered: { ...CALLER, code: Code.InvalidArgument, http: 400 },
+  provider_auth: { ...OPERATOR, code: Code.Internal, http: 500 },
+  provider_permission: { ...OPERATOR, code: Code.Internal, http: 500 },
+  model_not_found: { ...CALLER, code: Code.NotFound, http: 404 },
+  provider_rate_limited: { ...PROVIDER, code: Code.ResourceExhausted, http: 429 },
+  quota_exhausted: { ...OPERATOR, code: Code.ResourceExhausted, http: 429 },
+  provider_overloaded: { ...PROVIDER, code: Code.Unavailable, http: 503 },
+  provider_error: { ...PROVIDER, code: Code.Unavailable, http: 503 },
+  provider_timeout: { ...PROVIDER, ...PAID, code: Code.DeadlineExceeded, http: 504 },
+  unreachable: { ...PROVIDER, code: Code.Unavailable, http: 503 },
+  cut: { ...PROVIDER, ...PAID, code: Code.Unavailable, http: 503 },
+  malformed_reply: { ...PROVIDER, ...PAID, code: Code.Internal, http: 500 },
+  provider_unavailable: { ...OPERATOR, code: Code.Unavailable, http: 503 },
+  internal: { ...OPERATOR, ...PAID, code: Code.Internal, http: 500 },
+};
+
+export interface FailureDetails {
+  /** What an operator reads: the provider's own words, status and ids. */
+  readonly operator?: string;
+  /** Which fields of the request are wrong, and how to mend them. */
+  readonly violations?: readonly Violation[];
+  /** When it is worth trying again. */
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+}
+
+export interface Violation {
+  /** Path of the field in proto names, such as `messages[0].role`. */
+  readonly field: string;
+  readonly description: string;
+}
+
+/** A failure with its two texts: `message` for the caller, `operator` for the log. Neither keeps a secret. */
+export class Failure extends Error {
+  readonly kind: FailureKind;
+  readonly operator: string | undefined;
+  readonly violations: readonly Violation[];
+  readonly retryAfterMs: number | undefined;
+  /** What was spent before it failed; set once the call is over. */
+  receipt: Receipt | undefined;
+  /** Whether the log and the metrics have it, so that it is told once. */
+  recorded = false;
+
+  constructor(kind: FailureKind, message: string, details: FailureDetails = {}) {
+    super(redact(message), { cause: details.cause });
+    this.name = "Failure";
+    this.kind = kind;
+    this.operator = details.operator === undefined ? undefined : redact(details.operator);
+    this.violations = details.violations ?? [];
+    this.retryAfterMs = details.retryAfterMs;
+  }
+
+  get traits(): FailureTraits {
+    return FAILURES[this.kind];
+  }
+}
+
+/** A request that names a field that cannot be: the message repeats the first of them. */
+export function invalidRequest(violations: readonly Violation[]): Failure {
+  const [first] = violations;
+  const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : "";
+  const text = first
+    ? `${first.field ? `${first.field}: ` : ""}${first.description}${more}`
+    : "invalid request";
+  return new Failure("invalid_request", text, { violations });
+}
+
+/** Whatever was thrown, as a failure. What nobody foresaw is internal, and says nothing to the caller. */
+export function toFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new Failure("internal", "the gateway failed; its log has the details under this request id", {
+    operator: text,
+    cause: error,
+  });
+}

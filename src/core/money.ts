@@ -1,0 +1,42 @@
+/** Money as integers. Dollars as floats exist only where a message leaves the gateway. */
+
+/** Trillionths of a dollar, as an integer, so a million calls sum without drift. */
+export type PicoUsd = bigint & { readonly unit: "pico-usd" };
+
+export const ZERO = 0n as PicoUsd;
+
+const PICO_PER_USD = 1e12;
+
+/** Dollars for people and JSON: the double nearest to the exact amount. */
+export function toUsd(amount: PicoUsd): number {
+  return Number(amount) / PICO_PER_USD;
+}
+
+/** A caller's limit in dollars, rounded down so that it is never exceeded. */
+export function fromUsd(usd: number): PicoUsd {
+  return BigInt(Math.floor(usd * PICO_PER_USD)) as PicoUsd;
+}
+
+/**
+ * The price of one token, from the price of a thousand.
+ *
+ * @throws RangeError when it is not a whole number of pico-USD: such a price
+ *   would be charged wrongly from the first token on.
+ */
+export function picoPerToken(usdPer1k: number): PicoUsd {
+  const exact = usdPer1k * 1e9;
+  const whole = Math.round(exact);
+  if (!Number.isSafeInteger(whole) || Math.abs(exact - whole) > Math.abs(exact) * 1e-9) {
+    throw new RangeError(`${usdPer1k} USD for 1,000 tokens is not a whole number of pico-USD for one`);
+  }
+  return BigInt(whole) as PicoUsd;
+}
+
+/** What `count` tokens cost at a price for one. */
+export function times(price: PicoUsd, count: number): PicoUsd {
+  return (price * BigInt(count)) as PicoUsd;
+}
+
+export function sum(a: PicoUsd, b: PicoUsd): PicoUsd {
+  return (a + b) as PicoUsd;
+}

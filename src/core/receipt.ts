@@ -1,0 +1,67 @@
+/** What a call came to, read off its tally. */
+import type { Attempt, Cost, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Call } from "./call.ts";
+import { type PicoUsd, toUsd, ZERO } from "./money.ts";
+
+export function receiptOf(call: Call): Receipt {
+  const { attempts, route } = call.tally;
+  const last = attempts.at(-1);
+  return {
+    $typeName: "llmgateway.v1.Receipt",
+    requestId: call.context.requestId,
+    provider: last?.provider ?? "",
+    model: last?.model ?? "",
+    cached: false,
+    cacheKind: "",
+    route,
+    cost: costOf(call),
+    // An attempt that is still open may be settled later: the receipt keeps what is true now.
+    attempts: attempts.map((attempt) => ({ ...attempt })),
+  };
+}
+
+function costOf(call: Call): Cost {
+  const { attempts, estimated, priceVersion } = call.tally;
+  const cost: Cost = {
+    $typeName: "llmgateway.v1.Cost",
+    inputTokens: 0,
+    outputTokens: 0,
+    totalTokens: 0,
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    reasoningTokens: 0,
+    savedUsd: 0,
+    savedPicoUsd: 0n,
+    provenance: "measured",
+    priceVersion,
+  };
+  if (estimated !== undefined) {
+    cost.estimatedPicoUsd = estimated;
+    cost.estimatedUsd = toUsd(estimated);
+  }
+  let actual: bigint | undefined = ZERO;
+  for (const attempt of attempts) {
+    actual =
+      actual === undefined || attempt.actualPicoUsd === undefined
+        ? undefined
+        : actual + attempt.actualPicoUsd;
+    add(cost, attempt);
+  }
+  if (actual === undefined) cost.provenance = "unknown";
+  else {
+    cost.actualPicoUsd = actual;
+    cost.actualUsd = toUsd(actual as PicoUsd);
+  }
+  return cost;
+}
+
+function add(cost: Cost, { usage }: Attempt): void {
+  if (!usage) return;
+  cost.inputTokens += usage.inputTokens;
+  cost.outputTokens += usage.outputTokens;
+  cost.totalTokens += usage.totalTokens;
+  cost.cachedInputTokens += usage.cachedInputTokens;
+  cost.cacheWriteTokens += usage.cacheWriteTokens;
+  cost.reasoningTokens += usage.reasoningTokens;
+  if (usage.provenance !== "measured") cost.provenance = "estimated";
+}

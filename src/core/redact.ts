@@ -1,0 +1,30 @@
+/**
+ * Takes secrets out of text that people will read. It knows what the keys of
+ * this field look like; texts that may hold one go through here before they are kept.
+ */
+
+/** Known by themselves. Each matches in one pass, for the text may come from anyone. */
+const SECRETS: readonly RegExp[] = [
+  /\b(?:sk|pk|rk|gsk|csk|xai|hf|r8|fw|pplx|nvapi|ghp|key)[-_][A-Za-z0-9_*.-]{6,}/g,
+  /\bAIza[A-Za-z0-9_-]{10,}/g,
+  /\bya29\.[A-Za-z0-9_.-]{10,}/g,
+  /\b(?:AKIA|ASIA)[A-Z0-9]{12,}/g,
+  /\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*/g,
+];
+
+/** Known by what stands before them, which stays. */
+const LABELLED: readonly RegExp[] = [
+  /(\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]{6,}/gi,
+  /((?:\b(?:api[-_ ]?key(?: provided)?|subscription-key|token|secret|password)|[?&]key)["']?\s*[:=]\s*["']?)[^\s"',;&]{4,}/gi,
+  /(:\/\/[^\s/@:]*:)[^\s/@]+(?=@)/g,
+];
+
+export function redact(text: string): string {
+  const clean = SECRETS.reduce((rest, secret) => rest.replace(secret, "[redacted]"), text);
+  return LABELLED.reduce((rest, secret) => rest.replace(secret, "$1[redacted]"), clean);
+}
+
+/** For a key that is at hand, whatever it looks like; what is shorter than any real key is left alone. */
+export function withoutKey(text: string, key: string | undefined): string {
+  return key && key.length >= 8 ? text.replaceAll(key, "[redacted]") : text;
+}

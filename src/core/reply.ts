@@ -1,0 +1,157 @@
+/**
+ * A reply on its way up the stack: batches of chat events, the same for unary
+ * calls and streams. A unary reply is the fold of its events.
+ */
+import type {
+  ChatResponse,
+  Choice,
+  StreamResponse,
+  ToolCallDelta,
+} from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { Message, Part, Reasoning, ToolCall } from "../../gen/ts/llmgateway/v1/message_pb.ts";
+import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+
+/** All events that one read of the provider brought. Never empty. */
+export type Batch = readonly StreamResponse[];
+
+export interface Reply {
+  /** Ends after the event with `done`, or throws a Failure. Can be read once. */
+  readonly events: AsyncIterable<Batch>;
+}
+
+/** A bare event. Object literals, since `create` costs more than all else in a stream. */
+export function event(fields: Omit<StreamResponse, "$typeName">): StreamResponse {
+  return { $typeName: "llmgateway.v1.StreamResponse", ...fields };
+}
+
+export function reasoning(fields: Partial<Omit<Reasoning, "$typeName">>): Reasoning {
+  return { $typeName: "llmgateway.v1.Reasoning", text: "", signature: "", redacted: "", ...fields };
+}
+
+export function toolCallDelta(index: number, fields: Partial<ToolCallDelta>): ToolCallDelta {
+  return { $typeName: "llmgateway.v1.ToolCallDelta", ...fields, index };
+}
+
+/** Whether an event carries something that the model said, and so commits the call. */
+export function isContent(event: StreamResponse): boolean {
+  return (
+    event.token !== undefined ||
+    event.toolCall !== undefined ||
+    event.reasoning !== undefined ||
+    event.refusal !== undefined
+  );
+}
+
+/**
+ * Gathers a whole reply.
+ *
+ * @throws Failure as the events do
+ */
+export async function fold(reply: Reply): Promise<ChatResponse> {
+  const choices = new Map<number, Draft>();
+  let receipt: Receipt | undefined;
+  let finishReason = "";
+  for await (const batch of reply.events) {
+    for (const event of batch) {
+      if (event.done) {
+        receipt = event.receipt;
+        finishReason = event.finishReason ?? "";
+      } else {
+        draftOf(choices, event.index ?? 0).add(event);
+      }
+    }
+  }
+  const drafts = [...choices.entries()].sort(([a], [b]) => a - b);
+  const done = drafts.map(([index, draft]) => draft.choice(index, finishReason));
+  const first = done[0] ?? new Draft().choice(0, finishReason);
+  return {
+    $typeName: "llmgateway.v1.ChatResponse",
+    response: first.message?.content ?? "",
+    message: first.message,
+    toolCalls: toolCallsOf(first.message),
+    finishReason: first.finishReason,
+    provider: receipt?.provider ?? "",
+    model: receipt?.model ?? "",
+    requestId: receipt?.requestId ?? "",
+    cached: receipt?.cached ?? false,
+    cacheKind: receipt?.cacheKind ?? "",
+    route: receipt?.route,
+    cost: receipt?.cost,
+    attempts: receipt?.attempts ?? [],
+    choices: done.length > 1 ? done : [],
+  };
+}
+
+function draftOf(choices: Map<number, Draft>, index: number): Draft {
+  const known = choices.get(index);
+  if (known) return known;
+  const draft = new Draft();
+  choices.set(index, draft);
+  return draft;
+}
+
+function toolCallsOf(message: Message | undefined): ToolCall[] {
+  const calls: ToolCall[] = [];
+  for (const { part } of message?.parts ?? []) if (part.case === "toolCall") calls.push(part.value);
+  return calls;
+}
+
+/** One choice while it is gathered. */
+class Draft {
+  private content = "";
+  private refusal = "";
+  private thoughts: Reasoning | undefined;
+  private readonly calls = new Map<number, ToolCall>();
+  private finishReason: string | undefined;
+
+  add(event: StreamResponse): void {
+    if (event.token !== undefined) this.content += event.token;
+    if (event.refusal !== undefined) this.refusal += event.refusal;
+    if (event.reasoning) this.think(event.reasoning);
+    if (event.toolCall) this.call(event.toolCall);
+    if (event.finishReason !== undefined) this.finishReason = event.finishReason;
+  }
+
+  choice(index: number, finishReason: string): Choice {
+    const parts: Part[] = [];
+    if (this.thoughts) parts.push(part({ case: "reasoning", value: this.thoughts }));
+    if (this.refusal) parts.push(part({ case: "refusal", value: this.refusal }));
+    for (const call of this.calls.values()) parts.push(part({ case: "toolCall", value: call }));
+    return {
+      $typeName: "llmgateway.v1.Choice",
+      index,
+      message: {
+        $typeName: "llmgateway.v1.Message",
+        role: "assistant",
+        content: this.content,
+        parts,
+        name: "",
+      },
+      finishReason: this.finishReason ?? finishReason,
+    };
+  }
+
+  private think(piece: Reasoning): void {
+    this.thoughts = reasoning({
+      text: (this.thoughts?.text ?? "") + piece.text,
+      signature: piece.signature || (this.thoughts?.signature ?? ""),
+      redacted: (this.thoughts?.redacted ?? "") + piece.redacted,
+    });
+  }
+
+  private call(piece: ToolCallDelta): void {
+    let call = this.calls.get(piece.index);
+    if (!call) {
+      call = { $typeName: "llmgateway.v1.ToolCall", id: "", name: "", arguments: "", input: "" };
+      this.calls.set(piece.index, call);
+    }
+    if (piece.id) call.id = piece.id;
+    if (piece.name) call.name = piece.name;
+    if (piece.arguments) call.arguments += piece.arguments;
+    if (piece.input) call.input += piece.input;
+  }
+}
+
+function part(value: Part["part"]): Part {
+  return { $typeName: "llmgateway.v1.Part", part: value };
+}

@@ -1,0 +1,25 @@
+/** Usage in its normal form: input includes what was cached, output includes what was thought. */
+import type { Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+
+/** Where a figure comes from. Anything but `measured` says so wherever it appears. */
+export type Provenance = "measured" | "estimated" | "unknown";
+
+export type UsageFields = Partial<Omit<Usage, "$typeName" | "provenance" | "totalTokens">>;
+
+/** The total is the sum of input and output, whatever the provider calls its total. */
+export function usage(provenance: Provenance, fields: UsageFields = {}): Usage {
+  const inputTokens = fields.inputTokens ?? 0;
+  const outputTokens = fields.outputTokens ?? 0;
+  return {
+    $typeName: "llmgateway.v1.Usage",
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    reasoningTokens: 0,
+    serviceTier: "",
+    ...fields,
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    provenance,
+  };
+}

@@ -1,0 +1,19 @@
+/** What an answer may have when its money is limited. Knows prices alone, and estimates nothing. */
+import { type PicoUsd, times } from "../core/money.ts";
+import type { ModelPrice } from "./catalog.ts";
+
+/**
+ * The most tokens that each of several answers may have, after the input is
+ * read for the same money; 0 when not one is affordable.
+ */
+export function affordableOutputTokens(
+  model: ModelPrice,
+  money: PicoUsd,
+  inputTokens: number,
+  choices: number,
+): number {
+  const left = money - times(model.inputPicoPerToken, inputTokens);
+  if (left < 0n) return 0;
+  const forEach = model.outputPicoPerToken * BigInt(choices);
+  return forEach === 0n ? Number.POSITIVE_INFINITY : Number(left / forEach);
+}

@@ -1,0 +1,144 @@
+/**
+ * A provider behind HTTP: a dialect spoken over a transport. Everything that is
+ * the same for all of them, and nothing that is one's own.
+ */
+
+import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { AttemptCall, Service } from "../core/call.ts";
+import { Failure } from "../core/failure.ts";
+import { withoutKey } from "../core/redact.ts";
+import { type Batch, isContent, type Reply } from "../core/reply.ts";
+import { SseReader } from "../wire/sse.ts";
+import type { Transport, WireReply } from "../wire/transport.ts";
+import type { Decoded, Dialect, StreamDecoder } from "./dialect.ts";
+
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+const MAX_ERROR_BYTES = 1024 * 1024;
+
+export interface Endpoint {
+  /** Path of the base URL, without a slash at its end. */
+  readonly basePath: string;
+  /** Query string with its `?`, or empty. */
+  readonly query: string;
+  /** Sent with every request, credentials included. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Taken out of what the provider says of a failure, whatever it looks like. */
+  readonly apiKey?: string | undefined;
+}
+
+/** What the provider reports goes to `call.attempt` as it comes, so that it outlives a failure. */
+export function httpProvider(
+  dialect: Dialect,
+  endpoint: Endpoint,
+  transport: Transport,
+): Service<AttemptCall> {
+  return async (call) => {
+    const { path, body } = dialect.encode(call.request, {
+      model: call.target.model,
+      stream: call.streaming,
+      maxTokens: call.maxTokens,
+    });
+    const url = endpoint.basePath + path + endpoint.query;
+    const headers = { ...endpoint.headers, "content-type": "application/json" };
+    const reply = await transport.post(url, headers, body, call.signal);
+    requireIdentity(reply);
+    if (reply.status >= 300) {
+      const text = await reply.text(MAX_ERROR_BYTES);
+      throw dialect.classify(reply.status, reply.headers, withoutKey(text, endpoint.apiKey));
+    }
+    const streamed = reply.headers["content-type"]?.toString().startsWith("text/event-stream");
+    return streamed ? commit(call, dialect.decodeStream(), reply) : whole(call, dialect, reply);
+  };
+}
+
+/** No encoding was asked for; one that comes all the same would be taken for a broken body. */
+function requireIdentity(reply: WireReply): void {
+  const encoding = reply.headers["content-encoding"]?.toString() ?? "identity";
+  if (encoding === "identity") return;
+  reply.cancel();
+  throw new Failure("malformed_reply", "the provider's reply cannot be read", {
+    operator: `content-encoding ${encoding}, which was not asked for`,
+  });
+}
+
+/** A reply that is not a stream, though perhaps one was asked for. */
+async function whole(call: AttemptCall, dialect: Dialect, reply: WireReply): Promise<Reply> {
+  const decoded = dialect.decodeReply(await reply.text(MAX_REPLY_BYTES));
+  report(call, decoded);
+  return { events: once(decoded.events) };
+}
+
+async function* once(batch: Batch): AsyncGenerator<Batch> {
+  yield batch;
+}
+
+/**
+ * Waits for a stream's first event with content, so that an error before it can
+ * be cured elsewhere; for the whole of it when the call is a unary one.
+ */
+async function commit(call: AttemptCall, decoder: StreamDecoder, reply: WireReply): Promise<Reply> {
+  const batches = read(call, decoder, reply);
+  const head: Batch[] = [];
+  for (let next = await batches.next(); !next.done; next = await batches.next()) {
+    head.push(next.value);
+    if (call.streaming && next.value.some(isContent)) break;
+  }
+  return { events: resume(head, batches) };
+}
+
+async function* resume(head: readonly Batch[], rest: AsyncGenerator<Batch>): AsyncGenerator<Batch> {
+  try {
+    yield* head;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
+}
+
+async function* read(call: AttemptCall, decoder: StreamDecoder, reply: WireReply): AsyncGenerator<Batch> {
+  const sse = new SseReader();
+  try {
+    for (let chunks = await reply.read(); chunks; chunks = await reply.read()) {
+      const bytes = chunks;
+      yield* decoded(call, decoder, (batch) => {
+        for (const chunk of bytes) for (const data of sse.push(chunk)) batch.push(...decoder.push(data));
+      });
+    }
+    yield* decoded(call, decoder, (batch) => {
+      for (const data of sse.end()) batch.push(...decoder.push(data));
+      batch.push(...decoder.end());
+    });
+  } finally {
+    reply.cancel();
+  }
+}
+
+/** One batch. What came before a failure was said and paid for, so it is given before the failure is thrown. */
+function* decoded(
+  call: AttemptCall,
+  decoder: StreamDecoder,
+  decode: (batch: StreamResponse[]) => void,
+): Generator<Batch> {
+  const batch: StreamResponse[] = [];
+  try {
+    decode(batch);
+  } finally {
+    report(call, decoder);
+    if (batch.length > 0) yield batch;
+  }
+}
+
+function report(call: AttemptCall, from: Pick<Decoded, "usage" | "servedModel">): void {
+  if (from.usage) call.attempt.usage = from.usage;
+  if (from.servedModel) call.attempt.servedModel = from.servedModel;
+}
+
+/** Splits a base URL into what the pool and what each request needs. */
+export function splitBaseUrl(baseUrl: string): { origin: string; basePath: string } {
+  try {
+    const { origin, pathname } = new URL(baseUrl);
+    return { origin, basePath: pathname.replace(/\/+$/, "") };
+  } catch (cause) {
+    throw new Failure("provider_unavailable", `"${baseUrl}" is not a URL`, { cause });
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * What a model said, out of the deltas of a stream or the message of a whole
+ * reply: both have the same fields. It keeps what must be known across deltas.
+ */
+import type { ChatCompletionChunk } from "openai/resources/chat/completions";
+import type { StreamResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { event, reasoning, toolCallDelta } from "../../core/reply.ts";
+import { decodeFinishReason } from "./finish.ts";
+
+/** A delta may lack any field, and compatible providers add their own. */
+export type Delta = Omit<ChatCompletionChunk.Choice.Delta, "tool_calls" | "role"> & {
+  readonly tool_calls?: readonly ToolCallPiece[] | null;
+  /** The thoughts of DeepSeek and vLLM. */
+  readonly reasoning_content?: string | null;
+  /** The thoughts of OpenRouter. */
+  readonly reasoning?: unknown;
+};
+
+/** Gemini's compatible endpoint leaves `index` out. */
+export type ToolCallPiece = Partial<ChatCompletionChunk.Choice.Delta.ToolCall>;
+
+/** What of a tool call was said already, and is not said again. */
+interface KnownCall {
+  identified: boolean;
+  named: boolean;
+}
+
+export class ChoiceDecoder {
+  readonly index: number;
+  /** Undefined until the model stopped. */
+  finishReason: string | undefined;
+  private readonly calls = new Map<number, KnownCall>();
+
+  constructor(index: number) {
+    this.index = index;
+  }
+
+  /**
+   * Adds what the delta brings; nothing for a role or an empty text.
+   *
+   * @throws TypeError for a delta of the wrong shape
+   */
+  read(delta: Delta, finishReason: unknown, events: StreamResponse[]): void {
+    const thought = textOf(delta.reasoning_content) || thoughtOf(delta.reasoning);
+    if (thought) this.add(event({ reasoning: reasoning({ text: thought }) }), events);
+    const token = textOf(delta.content);
+    if (token) this.add(event({ token }), events);
+    const refusal = textOf(delta.refusal);
+    if (refusal) this.add(event({ refusal }), events);
+    if (delta.tool_calls) for (const piece of delta.tool_calls) this.readToolCall(piece, events);
+    // The one call of the old API has no id, which an empty one says.
+    if (delta.function_call) this.readToolCall({ index: 0, id: "", function: delta.function_call }, events);
+    const reason = textOf(finishReason);
+    if (reason) this.finishReason = decodeFinishReason(reason, this.calls.size > 0);
+  }
+
+  private readToolCall(piece: ToolCallPiece, events: StreamResponse[]): void {
+    const index = integer(piece.index ?? this.nextCall(piece));
+    const known = this.calls.get(index) ?? { identified: false, named: false };
+    this.calls.set(index, known);
+    const delta = toolCallDelta(index, {});
+    const name = textOf(piece.function?.name ?? piece.custom?.name);
+    const args = textOf(piece.function?.arguments);
+    const input = textOf(piece.custom?.input);
+    const identifies = !known.identified && typeof piece.id === "string";
+    const names = !known.named && name !== "";
+    if (identifies) delta.id = textOf(piece.id);
+    if (names) delta.name = name;
+    if (args) delta.arguments = args;
+    if (input) delta.input = input;
+    known.identified ||= identifies;
+    known.named ||= names;
+    if (identifies || names || args || input) this.add(event({ toolCall: delta }), events);
+  }
+
+  /** For a piece without an index: an id begins a call, and what has none goes on with the last. */
+  private nextCall(piece: ToolCallPiece): number {
+    return piece.id ? this.calls.size : Math.max(0, this.calls.size - 1);
+  }
+
+  private add(said: StreamResponse, events: StreamResponse[]): void {
+    if (this.index > 0) said.index = this.index;
+    events.push(said);
+  }
+}
+
+export function integer(value: unknown): number {
+  if (!Number.isInteger(value) || (value as number) < 0) throw new TypeError("an index is not a number");
+  return value as number;
+}
+
+/** What the contract's types promise is text; what is absent is empty. */
+function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value === null || value === undefined) return "";
+  throw new TypeError(`text is expected where ${typeof value} is`);
+}
+
+/** No part of OpenAI's format, so whatever else it may hold is nothing to fail for. */
+function thoughtOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,15 @@
+/** OpenAI's chat completions as a dialect, for OpenAI itself and for all who speak like it. */
+import type { Dialect } from "../dialect.ts";
+import { classify } from "./classify.ts";
+import { decodeReply } from "./decode.ts";
+import { encodeChat, type OpenAiTraits } from "./encode.ts";
+import { OpenAiStream } from "./stream.ts";
+
+export function openaiDialect(traits: OpenAiTraits): Dialect {
+  return {
+    encode: (request, wish) => encodeChat(request, wish, traits),
+    decodeReply,
+    decodeStream: () => new OpenAiStream(),
+    classify,
+  };
+}

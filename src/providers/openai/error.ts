@@ -1,0 +1,58 @@
+/** Reads an error out of a body, in any of the shapes that OpenAI-like providers and their proxies send. */
+import { isObject } from "./malformed.ts";
+
+/** Fields are empty when the provider does not say. */
+export interface WireError {
+  readonly message: string;
+  readonly type: string;
+  readonly code: string;
+  /** Azure's reason behind the code. */
+  readonly innerCode: string;
+  /** The HTTP status that stands in the body, as OpenRouter's and vLLM's `code`. */
+  readonly status: number | undefined;
+  /** The body. */
+  readonly raw: string;
+}
+
+interface Fields {
+  readonly error?: unknown;
+  readonly message?: unknown;
+  /** FastAPI's message. */
+  readonly detail?: unknown;
+  readonly type?: unknown;
+  readonly code?: unknown;
+  readonly innererror?: unknown;
+}
+
+/** Never fails: what is not JSON, such as a proxy's HTML page, has no fields but is kept raw. */
+export function readError(body: string): WireError {
+  const outer = fieldsOf(parse(body));
+  const fields = isObject(outer.error) ? fieldsOf(outer.error) : outer;
+  const code = typeof fields.code === "number" ? String(fields.code) : string(fields.code);
+  return {
+    message: string(fields.message) || string(fields.detail) || string(outer.error),
+    type: string(fields.type),
+    code,
+    innerCode: string(fieldsOf(fields.innererror).code),
+    status: /^[45]\d\d$/.test(code) ? Number(code) : undefined,
+    raw: body,
+  };
+}
+
+function parse(body: string): unknown {
+  try {
+    const value: unknown = JSON.parse(body);
+    // Gemini's compatible endpoint puts the error into a list.
+    return Array.isArray(value) ? value[0] : value;
+  } catch {
+    return undefined;
+  }
+}
+
+function fieldsOf(value: unknown): Fields {
+  return isObject(value) ? value : {};
+}
+
+function string(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

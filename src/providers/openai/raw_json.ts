@@ -1,0 +1,22 @@
+/**
+ * JSON text that a caller sent as text, to be put into a body as it is. It is
+ * never read into an object and written again, which would reorder keys that
+ * look like integers, merge double ones and change the whitespace.
+ */
+import { isObject } from "./malformed.ts";
+
+/** The JSON of a non-empty object, with more members whose values are JSON text already. */
+export function stringifyWith(object: object, members: Readonly<Record<string, string>>): string {
+  let json = JSON.stringify(object);
+  for (const [key, text] of Object.entries(members))
+    json = `${json.slice(0, -1)},${JSON.stringify(key)}:${text}}`;
+  return json;
+}
+
+export function isJsonObject(text: string): boolean {
+  try {
+    return isObject(JSON.parse(text));
+  } catch {
+    return false;
+  }
+}

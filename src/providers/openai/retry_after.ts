@@ -1,0 +1,29 @@
+/** When a provider says that it is worth trying again. */
+import type { IncomingHttpHeaders } from "node:http";
+
+/**
+ * From `retry-after-ms` or else `retry-after`, in seconds or as an HTTP date.
+ * Azure sends `retry-after-ms: 0` together with `retry-after: 1`, so that a
+ * zero gives way. A date counts from the reply's own `date` header, as the two
+ * clocks need not agree; without one it says nothing.
+ *
+ * @returns milliseconds from now, or undefined when it does not say
+ */
+export function retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
+  const precise = numberIn(headers["retry-after-ms"]);
+  const coarse = headers["retry-after"];
+  const seconds = numberIn(coarse);
+  const delay = seconds === undefined ? untilDate(coarse, headers.date) : seconds * 1000;
+  return precise === undefined || precise === 0 ? (delay ?? precise) : precise;
+}
+
+function numberIn(header: string | string[] | undefined): number | undefined {
+  return typeof header === "string" && /^\d+(\.\d+)?$/.test(header.trim()) ? Number(header) : undefined;
+}
+
+function untilDate(date: string | undefined, from: string | undefined): number | undefined {
+  // Date.parse reads a date into almost anything; HTTP's dates end like this.
+  if (!date?.trim().endsWith("GMT") || !from) return undefined;
+  const delay = Date.parse(date) - Date.parse(from);
+  return Number.isNaN(delay) ? undefined : Math.max(0, delay);
+}

@@ -1,0 +1,45 @@
+/** OpenAI's usage figures in the normal form, and nothing that is not a figure. */
+import type { CompletionUsage } from "openai/resources/completions";
+import type { Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { usage } from "../../core/usage.ts";
+
+/** DeepSeek names its cached tokens apart: https://api-docs.deepseek.com/guides/kv_cache */
+type WireUsage = Partial<CompletionUsage> & { readonly prompt_cache_hit_tokens?: number };
+
+const MAX_INT32 = 0x7fff_ffff;
+
+/**
+ * `prompt_tokens` includes what was cached and `completion_tokens` what was
+ * thought, so that the figures are taken as they are. But xAI leaves thoughts
+ * out of `completion_tokens`, and its total is then the sum of all three:
+ * https://docs.x.ai/docs/key-information/consumption-and-rate-limits
+ *
+ * @returns undefined when there is no count in it
+ */
+export function decodeUsage(wire: WireUsage, serviceTier: unknown): Usage | undefined {
+  const input = count(wire.prompt_tokens);
+  const output = count(wire.completion_tokens);
+  if (input === undefined && output === undefined) return undefined;
+  const read = wire.prompt_tokens_details ?? {};
+  const written = wire.completion_tokens_details ?? {};
+  const inputTokens = input ?? 0;
+  const said = output ?? 0;
+  const reasoningTokens = count(written.reasoning_tokens) ?? 0;
+  const thoughtsApart = reasoningTokens > 0 && wire.total_tokens === inputTokens + said + reasoningTokens;
+  return usage("measured", {
+    inputTokens,
+    outputTokens: thoughtsApart ? said + reasoningTokens : said,
+    cachedInputTokens: count(read.cached_tokens) ?? count(wire.prompt_cache_hit_tokens) ?? 0,
+    cacheWriteTokens: count(read.cache_write_tokens) ?? 0,
+    reasoningTokens,
+    audioInputTokens: count(read.audio_tokens),
+    audioOutputTokens: count(written.audio_tokens),
+    serviceTier: typeof serviceTier === "string" ? serviceTier : "",
+  });
+}
+
+function count(value: unknown): number | undefined {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_INT32
+    ? (value as number)
+    : undefined;
+}

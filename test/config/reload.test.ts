@@ -1,0 +1,155 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { type Gateway, startGateway } from "../../src/gateway.ts";
+import { samplesOf } from "../support/exposition.ts";
+import { type Play, type ScriptedProvider, scriptedProvider } from "../support/provider.ts";
+import { readEvents } from "../support/sse.ts";
+
+/** Files are looked at every two seconds. */
+const SOON = { timeout: 15_000, interval: 50 };
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function play(script: Play): Promise<ScriptedProvider> {
+  const provider = await scriptedProvider(script);
+  closing.push(() => provider[Symbol.asyncDispose]());
+  return provider;
+}
+
+/** A gateway on a configuration and a catalog that can be written anew. */
+async function watching(config: object) {
+  const folder = mkdtempSync(join(tmpdir(), "llmgateway-reload-"));
+  closing.push(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "config.yaml");
+  const catalog = join(folder, "prices.json");
+  const write = (next: object | string) => {
+    writeFileSync(
+      file,
+      typeof next === "string"
+        ? next
+        : JSON.stringify({ server: { port: 0 }, prices: { catalog_path: catalog }, ...next }),
+    );
+  };
+  const writePrices = (version: string, input: number) => {
+    const models = { "gpt-4o": { input_per_1k_tokens: input, output_per_1k_tokens: 0.01 } };
+    writeFileSync(
+      catalog,
+      JSON.stringify({ version, last_updated: "2026-01-01", providers: { openai: models } }),
+    );
+  };
+  writePrices("first", 0.001);
+  write(config);
+  const log: string[] = [];
+  const gateway = await startGateway({
+    file,
+    env: { OPENAI_API_KEY: "key" },
+    logTo: { write: (line) => void log.push(line) },
+  });
+  closing.push(() => gateway.close());
+  /** Waits until so many reloads succeeded and failed. */
+  const reloads = (expected: { true?: number; false?: number }) =>
+    vi.waitFor(async () => {
+      const text = await (await fetch(`${gateway.url}/v1/gateway/metrics`)).text();
+      const wanted = Object.entries(expected).map(([success, count]) => [`success="${success}"`, count]);
+      expect(samplesOf(text, "llm_config_reloads_total")).toEqual(Object.fromEntries(wanted));
+    }, SOON);
+  return { gateway, write, writePrices, catalog, log, reloads };
+}
+
+function post(gateway: Gateway, path: string): Promise<Response> {
+  return fetch(gateway.url + path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model: "openai/gpt-4o", messages: [{ role: "user", content: "Hello" }] }),
+  });
+}
+
+async function chat(gateway: Gateway) {
+  const reply = await post(gateway, "/v1/gateway/chat");
+  return { remaining: reply.headers.get("ratelimit-remaining"), json: JSON.parse(await reply.text()) };
+}
+
+const saying = (content: string): Play => {
+  const choices = [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }];
+  return (reply) => {
+    reply.writeHead(200, { "content-type": "application/json" });
+    reply.end(JSON.stringify({ choices, usage: { prompt_tokens: 1_000, completion_tokens: 0 } }));
+  };
+};
+
+const at = (provider: ScriptedProvider, rest: object = {}) => ({
+  providers: { openai: { base_url: provider.origin } },
+  ...rest,
+});
+
+describe.concurrent("a file that changes", () => {
+  it("leads new calls another way, and drops no stream that is under way", async () => {
+    const release = Promise.withResolvers<void>();
+    const token = (content: string) =>
+      `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
+    const old = await play(async (reply) => {
+      reply.writeHead(200, { "content-type": "text/event-stream" }).write(token("Hello"));
+      await release.promise;
+      reply.write(token(" world") + 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n');
+      reply.end("data: [DONE]\n\n");
+    });
+    const { gateway, write, reloads, log } = await watching(at(old));
+    const stream = await post(gateway, "/v1/gateway/stream");
+    const events = readEvents((stream.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream()));
+    const read = async () => JSON.parse((await events.next()).value?.data ?? "null");
+    expect(await read()).toMatchObject({ token: "Hello" });
+
+    write(at(await play(saying("I am new"))));
+    await reloads({ true: 1 });
+    expect((await chat(gateway)).json.response).toBe("I am new");
+    expect(old.requests).toHaveLength(1);
+    expect(log.join("")).toContain("configuration reloaded");
+
+    release.resolve();
+    expect(await read()).toMatchObject({ token: " world" });
+    expect(await read()).toMatchObject({ done: true, finish_reason: "stop" });
+  });
+
+  it("changes nothing while it is bad, and raises a metric", async () => {
+    const good = at(await play(saying("I am good")));
+    const { gateway, write, reloads, log } = await watching(good);
+    const before = gateway.config;
+    write("providers: {openai: {kind: nonsense}}");
+    await reloads({ false: 1 });
+    expect((await chat(gateway)).json.response).toBe("I am good");
+    expect(gateway.config).toBe(before);
+    const told = log.map((line) => JSON.parse(line)).filter(({ msg }) => msg.includes("refused"));
+    expect(told).toMatchObject([{ level: 50, failure: expect.stringContaining("providers.openai.kind") }]);
+    write(good);
+    await reloads({ true: 1, false: 1 });
+    expect(gateway.config).not.toBe(before);
+  });
+
+  it("brings new prices, and none that are wrong", async () => {
+    const { gateway, writePrices, catalog, reloads } = await watching(at(await play(saying("Hello"))));
+    expect((await chat(gateway)).json.cost).toMatchObject({ actual_usd: 0.001, price_version: "first" });
+    writePrices("second", 0.002);
+    await reloads({ true: 1 });
+    expect((await chat(gateway)).json.cost).toMatchObject({ actual_usd: 0.002, price_version: "second" });
+    writeFileSync(catalog, readFileSync(catalog, "utf8").replace("0.002", '"free"'));
+    await reloads({ true: 1, false: 1 });
+    expect((await chat(gateway)).json.cost).toMatchObject({ actual_usd: 0.002, price_version: "second" });
+  });
+
+  it("keeps the count of requests, unless the limits themselves change", async () => {
+    const one = await play(saying("Hello"));
+    const { gateway, write, reloads } = await watching(at(one, { rate_limit: { rpm: 10 } }));
+    expect((await chat(gateway)).remaining).toBe("9");
+    write(at(one, { rate_limit: { rpm: 10 }, default_model: "openai/gpt-4o" }));
+    await reloads({ true: 1 });
+    expect((await chat(gateway)).remaining).toBe("8");
+    write(at(one, { rate_limit: { rpm: 20 } }));
+    await reloads({ true: 2 });
+    expect((await chat(gateway)).remaining).toBe("19");
+  });
+});

@@ -1,0 +1,84 @@
+import { Code } from "@connectrpc/connect";
+import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
+import { describe, expect, it } from "vitest";
+import { FAILURES, Failure, type FailureKind, invalidRequest, toFailure } from "../../src/core/failure.ts";
+
+const kinds = Object.keys(FAILURES) as FailureKind[];
+
+/** HTTP has a status of its own for these, where the RPC protocols have only a neighbour's code. */
+const OWN_STATUS: Readonly<Partial<Record<FailureKind, number>>> = {
+  method_not_allowed: 405,
+  unsupported_media_type: 415,
+  payload_too_large: 413,
+};
+
+describe("the table of failures", () => {
+  it.each(kinds)("%s has a code and the HTTP status that goes with it", (kind) => {
+    const { code, http } = FAILURES[kind];
+    expect(Code[code]).toBeTypeOf("string");
+    expect(http).toBe(OWN_STATUS[kind] ?? codeToHttpStatus(code));
+  });
+
+  it.each(kinds)("%s blames the caller only with a status that blames it", (kind) => {
+    const { faultOf, http } = FAILURES[kind];
+    if (faultOf === "provider" || faultOf === "operator") expect([429, 500, 503, 504]).toContain(http);
+  });
+
+  it.each(kinds)(
+    "%s is worth another try only if that is nobody's fault, the provider's, or a matter of rate",
+    (kind) => {
+      const { retryable, faultOf } = FAILURES[kind];
+      if (retryable && kind !== "rate_limited") expect(["provider", "nobody"]).toContain(faultOf);
+    },
+  );
+
+  it("knows which failures may have been paid for", () => {
+    const paid = kinds.filter((kind) => FAILURES[kind].maybePaid);
+    expect(paid.sort()).toEqual([
+      "cancelled",
+      "cut",
+      "deadline_exceeded",
+      "internal",
+      "malformed_reply",
+      "provider_timeout",
+    ]);
+  });
+});
+
+describe("Failure", () => {
+  it("has the traits of its kind", () => {
+    expect(new Failure("cut", "gone").traits).toBe(FAILURES.cut);
+  });
+
+  it("repeats the first of several violations, and how many more there are", () => {
+    const violations = [
+      { field: "model", description: "is missing" },
+      { field: "messages", description: "is empty" },
+    ];
+    const failure = invalidRequest(violations);
+    expect(failure).toMatchObject({
+      kind: "invalid_request",
+      message: "model: is missing (and 1 more)",
+      violations,
+    });
+    expect(invalidRequest([{ field: "", description: "no JSON" }]).message).toBe("no JSON");
+  });
+});
+
+describe("toFailure", () => {
+  it("leaves a failure as it is", () => {
+    const failure = new Failure("cut", "gone");
+    expect(toFailure(failure)).toBe(failure);
+  });
+
+  it("tells the caller nothing of what nobody foresaw, and the operator everything", () => {
+    const cause = new TypeError("x is not a function");
+    const failure = toFailure(cause);
+    expect(failure.kind).toBe("internal");
+    expect(failure.message).not.toContain("x is not");
+    expect(failure.operator).toContain("TypeError: x is not a function");
+    expect(failure.operator).toContain("failure.test.ts");
+    expect(failure.cause).toBe(cause);
+    expect(toFailure("just text").operator).toBe("just text");
+  });
+});

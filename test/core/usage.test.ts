@@ -1,0 +1,22 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { expect, it } from "vitest";
+import { UsageSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { usage } from "../../src/core/usage.ts";
+
+it("adds the total up by itself, from input and output alone", () => {
+  const counted = usage("measured", {
+    inputTokens: 10,
+    outputTokens: 5,
+    cachedInputTokens: 4,
+    cacheWriteTokens: 3,
+    reasoningTokens: 2,
+  });
+  expect(counted).toMatchObject({ totalTokens: 15, provenance: "measured", serviceTier: "" });
+  expect(counted).toMatchObject({ cachedInputTokens: 4, cacheWriteTokens: 3, reasoningTokens: 2 });
+});
+
+it("is a whole message when nothing is known but where it comes from", () => {
+  const nothing = usage("unknown");
+  expect(nothing).toMatchObject({ inputTokens: 0, outputTokens: 0, totalTokens: 0, provenance: "unknown" });
+  expect(() => toBinary(UsageSchema, nothing)).not.toThrow();
+});

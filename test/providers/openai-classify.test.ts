@@ -1,0 +1,215 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { describe, expect, test } from "vitest";
+import type { FailureKind } from "../../src/core/failure.ts";
+import { classify } from "../../src/providers/openai/classify.ts";
+import { retryAfterMs } from "../../src/providers/openai/retry_after.ts";
+
+interface Case {
+  readonly says: string;
+  readonly status: number;
+  readonly body: string;
+  readonly kind: FailureKind;
+}
+
+function error(fields: object): string {
+  return JSON.stringify({ error: fields });
+}
+
+/** Taken from documentation, as nobody has recorded them; the recorded ones are replayed in test/recordings. */
+const DOCUMENTED: readonly Case[] = [
+  {
+    says: "OpenAI's rate limit",
+    status: 429,
+    body: error({ message: "Rate limit reached", type: "tokens", code: "rate_limit_exceeded" }),
+    kind: "provider_rate_limited",
+  },
+  {
+    says: "OpenAI's used-up quota, which is a 429 too",
+    status: 429,
+    body: error({
+      message: "You exceeded your quota",
+      type: "insufficient_quota",
+      code: "insufficient_quota",
+    }),
+    kind: "quota_exhausted",
+  },
+  {
+    says: "OpenAI's server error",
+    status: 500,
+    body: error({ message: "The server had an error", type: "server_error" }),
+    kind: "provider_error",
+  },
+  {
+    says: "OpenAI's overload",
+    status: 503,
+    body: error({ message: "The engine is currently overloaded", type: "server_error" }),
+    kind: "provider_overloaded",
+  },
+  {
+    says: "OpenAI's unsupported country",
+    status: 403,
+    body: error({ message: "Country not supported", code: "unsupported_country_region_territory" }),
+    kind: "provider_permission",
+  },
+  {
+    says: "OpenAI's full context",
+    status: 400,
+    body: error({ message: "Too long", type: "invalid_request_error", code: "context_length_exceeded" }),
+    kind: "context_too_long",
+  },
+  {
+    says: "Azure's content filter",
+    status: 400,
+    body: error({
+      message: "The response was filtered",
+      code: "content_filter",
+      innererror: { code: "ResponsibleAIPolicyViolation" },
+    }),
+    kind: "content_filtered",
+  },
+  {
+    says: "Azure's content filter, only behind a code that says nothing",
+    status: 400,
+    body: error({
+      message: "Filtered",
+      code: "BadRequest",
+      innererror: { code: "ResponsibleAIPolicyViolation" },
+    }),
+    kind: "content_filtered",
+  },
+  {
+    says: "OpenAI's content policy",
+    status: 400,
+    body: error({ message: "Rejected", code: "content_policy_violation" }),
+    kind: "content_filtered",
+  },
+  {
+    says: "vLLM's full context, only in words",
+    status: 400,
+    body: JSON.stringify({
+      object: "error",
+      message: "This model's maximum context length is 4096",
+      code: 400,
+    }),
+    kind: "context_too_long",
+  },
+  {
+    says: "DeepSeek's empty account",
+    status: 402,
+    body: error({ message: "Insufficient Balance", type: "unknown_error" }),
+    kind: "quota_exhausted",
+  },
+  {
+    says: "FastAPI's validation",
+    status: 422,
+    body: JSON.stringify({ detail: "Field required" }),
+    kind: "provider_bad_request",
+  },
+  {
+    says: "Gemini's list around the error",
+    status: 400,
+    body: JSON.stringify([{ error: { code: 400, message: "Bad field" } }]),
+    kind: "provider_bad_request",
+  },
+];
+
+const HTML = "<html><head><title>Bad Gateway</title></head></html>";
+
+/** By the status alone, whether the body is an unknown code, a page of a proxy, or nothing. */
+const BY_STATUS: readonly (readonly [number, FailureKind])[] = [
+  [302, "provider_error"],
+  [400, "provider_bad_request"],
+  [401, "provider_auth"],
+  [402, "quota_exhausted"],
+  [403, "provider_permission"],
+  [404, "model_not_found"],
+  [408, "provider_timeout"],
+  [409, "provider_bad_request"],
+  [413, "provider_bad_request"],
+  [422, "provider_bad_request"],
+  [429, "provider_rate_limited"],
+  [500, "provider_error"],
+  [502, "provider_error"],
+  [503, "provider_overloaded"],
+  [504, "provider_timeout"],
+  [529, "provider_overloaded"],
+];
+
+describe("classify", () => {
+  test.each(DOCUMENTED)("$says is $kind", ({ status, body, kind }) => {
+    expect(classify(status, {}, body).kind).toBe(kind);
+  });
+
+  test.each(BY_STATUS)("%i is %s", (status, kind) => {
+    for (const body of [
+      error({ message: "?", code: "a_new_code" }),
+      error({}),
+      HTML,
+      "",
+      "null",
+      "[]",
+      '"text"',
+      "7",
+    ]) {
+      expect(classify(status, {}, body).kind, body).toBe(kind);
+    }
+  });
+
+  test("gives the provider's words to a caller who can mend it", () => {
+    const failure = classify(400, {}, error({ message: "Unknown parameter: 'x'" }));
+    expect(failure.message).toBe("Unknown parameter: 'x'");
+    expect(classify(422, {}, JSON.stringify({ error: "no such field" })).message).toBe("no such field");
+    expect(classify(400, {}, HTML).message).toBe("the provider refused the request as invalid");
+  });
+
+  test.each([401, 403, 429, 500, 503])("keeps the provider's words from the caller of a %i", (status) => {
+    const failure = classify(status, {}, error({ message: "key sk-abc of org-1" }));
+    expect(failure.message).not.toContain("sk-abc");
+    expect(failure.operator).toContain("key sk-abc of org-1");
+  });
+
+  test("tells the operator everything", () => {
+    const body = error({ message: "Slow down", type: "tokens", code: "rate_limit_exceeded" });
+    const { operator } = classify(429, { "x-request-id": "req_1" }, body);
+    expect(operator).toBe("HTTP 429, type tokens, code rate_limit_exceeded, request id req_1: Slow down");
+    expect(classify(502, { "apim-request-id": "a-1" }, HTML).operator).toBe(
+      `HTTP 502, request id a-1: ${HTML}`,
+    );
+  });
+
+  test("cuts endless words", () => {
+    const failure = classify(400, {}, error({ message: "x".repeat(100_000) }));
+    expect(failure.message.length).toBeLessThan(3000);
+    expect(failure.operator?.length).toBeLessThan(3000);
+    expect(classify(500, {}, HTML.repeat(10_000)).operator?.length).toBeLessThan(3000);
+  });
+
+  test("says when to try again", () => {
+    expect(classify(429, { "retry-after": "20" }, "").retryAfterMs).toBe(20_000);
+    expect(classify(429, {}, "").retryAfterMs).toBeUndefined();
+  });
+});
+
+describe("retryAfterMs", () => {
+  const date = "Wed, 21 Oct 2026 07:28:00 GMT";
+  const cases: readonly (readonly [IncomingHttpHeaders, number | undefined])[] = [
+    [{}, undefined],
+    [{ "retry-after": "20" }, 20_000],
+    [{ "retry-after": "0.5" }, 500],
+    [{ "retry-after": "0" }, 0],
+    [{ "retry-after-ms": "1500" }, 1500],
+    [{ "retry-after-ms": "1500", "retry-after": "2" }, 1500],
+    [{ "retry-after-ms": "0", "retry-after": "1" }, 1000],
+    [{ "retry-after-ms": "0" }, 0],
+    [{ "retry-after-ms": "soon", "retry-after": "1" }, 1000],
+    [{ "retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", date }, 30_000],
+    [{ "retry-after": "Wed, 21 Oct 2026 07:27:00 GMT", date }, 0],
+    [{ "retry-after": "Wed, 21 Oct 2026 07:28:30 GMT" }, undefined],
+    [{ "retry-after": "nonsense GMT", date }, undefined],
+    [{ "retry-after": "-5", date }, undefined],
+    [{ "retry-after": "soon", date }, undefined],
+  ];
+  test.each(cases)("%j is %s", (headers, expected) => {
+    expect(retryAfterMs(headers)).toBe(expected);
+  });
+});

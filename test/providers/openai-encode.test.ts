@@ -1,0 +1,193 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { describe, expect, test } from "vitest";
+import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { Failure } from "../../src/core/failure.ts";
+import { encodeChat } from "../../src/providers/openai/encode.ts";
+
+type Init = MessageInitShape<typeof ChatRequestSchema>;
+type PartInit = NonNullable<NonNullable<NonNullable<Init["messages"]>[number]["parts"]>[number]["part"]>;
+
+const hello = [{ role: "user", content: "Hello" }];
+const WISH = { model: "gpt-4o", stream: false, maxTokens: undefined };
+const TRAITS = { maxTokensField: "max_completion_tokens", streamUsage: true } as const;
+
+function encode(request: Init): string {
+  return encodeChat(create(ChatRequestSchema, { messages: hello, ...request }), WISH, TRAITS).body;
+}
+
+function violatedBy(request: Init): string[] {
+  try {
+    encode(request);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    expect(error.kind).toBe("invalid_request");
+    return error.violations.map(({ field }) => field);
+  }
+  return [];
+}
+
+function message(role: string, ...parts: PartInit[]): Init {
+  return { messages: [{ role, parts: parts.map((part) => ({ part })) }] };
+}
+
+const image = {
+  case: "image",
+  value: { source: { case: "url", value: "https://example.com/a.png" } },
+} as const;
+const file = { case: "file", value: { source: { case: "fileId", value: "file-1" } } } as const;
+const call = { case: "toolCall", value: { id: "call_1", name: "look" } } as const;
+const result = { case: "toolResult", value: { toolCallId: "call_1", content: "Sun" } } as const;
+const thought = { case: "reasoning", value: { text: "Hm" } } as const;
+const refusal = { case: "refusal", value: "No." } as const;
+const text = { case: "text", value: "Hello" } as const;
+
+describe("what OpenAI cannot be told is refused by its name", () => {
+  const cases: readonly (readonly [string, Init, string[]])[] = [
+    ["an unknown role", { messages: [{ role: "robot", content: "Hi" }] }, ["messages[0].role"]],
+    [
+      "an answer of a tool without a result",
+      { messages: [{ role: "tool", content: "Sun" }] },
+      ["messages[0].parts"],
+    ],
+    [
+      "a result beside a text",
+      { messages: [{ role: "tool", content: "Sun", parts: [{ part: result }] }] },
+      ["messages[0].content"],
+    ],
+    ["a result beside a part", message("tool", result, text), ["messages[0].parts[1].text"]],
+    ["a picture for the system", message("system", image), ["messages[0].parts[0].image"]],
+    ["a picture by the assistant", message("assistant", text, image), ["messages[0].parts[1].image"]],
+    ["a file for the developer", message("developer", file), ["messages[0].parts[0].file"]],
+    ["a tool call by the user", message("user", call), ["messages[0].parts[0].tool_call"]],
+    ["a tool result by the user", message("user", result), ["messages[0].parts[0].tool_result"]],
+    ["thoughts of the user", message("user", thought), ["messages[0].parts[0].reasoning"]],
+    ["a refusal of the system", message("system", refusal), ["messages[0].parts[0].refusal"]],
+    ["an empty part", message("user", { case: undefined }), ["messages[0].parts[0]"]],
+    [
+      "a tool call without id and name",
+      message("assistant", { case: "toolCall", value: { arguments: "{}" } }),
+      ["messages[0].parts[0].tool_call.id", "messages[0].parts[0].tool_call.name"],
+    ],
+    [
+      "a picture by its id",
+      message("user", { case: "image", value: { source: { case: "fileId", value: "file-1" } } }),
+      ["messages[0].parts[0].image.file_id"],
+    ],
+    [
+      "a document by its address",
+      message("user", {
+        case: "file",
+        value: { source: { case: "url", value: "https://example.com/a.pdf" } },
+      }),
+      ["messages[0].parts[0].file.url"],
+    ],
+    [
+      "bytes of no type",
+      message("user", { case: "image", value: { source: { case: "data", value: Uint8Array.of(1) } } }),
+      ["messages[0].parts[0].image.media_type"],
+    ],
+    [
+      "media without a source",
+      message("user", { case: "image", value: {} }, { case: "file", value: {} }),
+      ["messages[0].parts[0].image", "messages[0].parts[1].file"],
+    ],
+    ["a choice of a tool that is not there", { toolChoice: "look" }, ["tool_choice"]],
+    [
+      "a schema that is no JSON",
+      { tools: [{ name: "a", parametersJson: "{" }] },
+      ["tools[0].parameters_json"],
+    ],
+    [
+      "a schema that is no object",
+      { tools: [{ name: "a", parametersJson: "[]" }] },
+      ["tools[0].parameters_json"],
+    ],
+    [
+      "an answer's schema that is no JSON",
+      { responseFormat: { type: "json_schema", schemaJson: "no" } },
+      ["response_format.schema_json"],
+    ],
+    ["a form of answer that nobody knows", { responseFormat: { type: "xml" } }, ["response_format.type"]],
+    [
+      "a schema of a free-text tool",
+      { tools: [{ name: "a", freeText: {}, parameters: {}, strict: true }] },
+      ["tools[0].parameters", "tools[0].strict"],
+    ],
+    [
+      "a schema as text of a free-text tool",
+      { tools: [{ name: "a", freeText: {}, parametersJson: "{}" }] },
+      ["tools[0].parameters_json"],
+    ],
+    [
+      "a grammar in no language",
+      { tools: [{ name: "a", freeText: { definition: "x" } }] },
+      ["tools[0].free_text.syntax"],
+    ],
+    [
+      "a language without a grammar",
+      { tools: [{ name: "a", freeText: { syntax: "lark" } }] },
+      ["tools[0].free_text.definition"],
+    ],
+    ["a seed beyond JSON", { parameters: { seed: 9007199254740993n } }, ["parameters.seed"]],
+  ];
+  test.each(cases)("%s", (_, request, fields) => {
+    expect(violatedBy(request)).toEqual(fields);
+  });
+
+  test("all at once, each by its own place", () => {
+    const wrong = { messages: [...hello, { role: "x" }, { role: "tool" }], toolChoice: "none of these" };
+    expect(violatedBy(wrong)).toEqual(["messages[1].role", "messages[2].parts", "tool_choice"]);
+  });
+});
+
+describe("extra_body", () => {
+  test.each(["model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n"])(
+    "never sets %s",
+    (field) => {
+      expect(violatedBy({ extraBody: { [field]: 1 } })).toEqual([`extra_body.${field}`]);
+    },
+  );
+
+  test("replaces nothing that the request sets", () => {
+    const request: Init = {
+      parameters: { temperature: 0, seed: 1n },
+      tools: [{ name: "look" }],
+      toolChoice: "look",
+      responseFormat: { type: "text" },
+    };
+    const extraBody = { temperature: 1, seed: 2, tools: [], tool_choice: "auto", response_format: {} };
+    expect(violatedBy({ ...request, extraBody })).toEqual(
+      Object.keys(extraBody).map((field) => `extra_body.${field}`),
+    );
+    expect(violatedBy({ extraBody })).toEqual([]);
+  });
+
+  test("may be named as the properties of every object are", () => {
+    const extraBody = JSON.parse('{"toString": 1, "__proto__": {"n": 5}}');
+    const body = encode({ extraBody });
+    expect(body).toContain('"toString":1');
+    expect(body).toContain('"__proto__":{"n":5}');
+  });
+});
+
+describe("JSON that came as text", () => {
+  const odd = '{ "b":1, "2": {"z" :[1.0, 1e2]},"1":null, "b":"\\u00e9" }';
+
+  test("stays as it is, to the byte, in a tool", () => {
+    const body = encode({ tools: [{ name: "look", parametersJson: odd, strict: true }] });
+    expect(body).toContain(`"function":{"name":"look","strict":true,"parameters":${odd}}`);
+    expect(() => JSON.parse(body)).not.toThrow();
+  });
+
+  test("stays as it is, to the byte, in the form of the answer", () => {
+    const body = encode({ responseFormat: { type: "json_schema", name: "a", schemaJson: odd } });
+    expect(body).toContain(`"json_schema":{"name":"a","schema":${odd}}`);
+    expect(() => JSON.parse(body)).not.toThrow();
+  });
+
+  test("cannot add fields to the body", () => {
+    expect(
+      violatedBy({ tools: [{ name: "look", parametersJson: '{}}}],"n":9,"x":[{"y":{"z":{}' }] }),
+    ).toEqual(["tools[0].parameters_json"]);
+  });
+});

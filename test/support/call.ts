@@ -1,0 +1,91 @@
+/** Calls, replies and services to stand around a layer under test. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { INVALID_SPAN_CONTEXT, trace } from "@opentelemetry/api";
+import { ChatRequestSchema, type StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { AttemptCall, Call, RequestContext, RoutedCall, Target } from "../../src/core/call.ts";
+import type { PicoUsd } from "../../src/core/money.ts";
+import { type Batch, event, type Reply } from "../../src/core/reply.ts";
+
+export interface CallInit {
+  readonly request?: MessageInitShape<typeof ChatRequestSchema>;
+  readonly context?: Partial<RequestContext>;
+  readonly streaming?: boolean;
+  readonly maxCost?: bigint;
+  readonly signal?: AbortSignal;
+  readonly target?: Target;
+}
+
+export const TARGET: Target = { provider: "openai", model: "gpt-4o" };
+
+export function callOf(init: CallInit = {}): Call {
+  const { request = { messages: [{ role: "user", content: "Hello" }] }, streaming = true } = init;
+  const signal = init.signal ?? new AbortController().signal;
+  return {
+    context: {
+      requestId: "request-1",
+      startedAtMs: 1_000_000,
+      principal: "anonymous",
+      tenant: "internal",
+      peer: "192.0.2.1",
+      protocol: "rest",
+      method: streaming ? "Stream" : "Chat",
+      span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
+      signal,
+      replyHeaders: new Map(),
+      ...init.context,
+    },
+    request: create(ChatRequestSchema, request),
+    streaming,
+    maxCost: init.maxCost as PicoUsd | undefined,
+    signal,
+    tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined },
+  };
+}
+
+export function routedCallOf(init: CallInit = {}): RoutedCall {
+  return { ...callOf(init), target: init.target ?? TARGET };
+}
+
+export function attemptCallOf(init: CallInit & { maxTokens?: number } = {}): AttemptCall {
+  const call = routedCallOf(init);
+  const attempt = attemptOf({ provider: call.target.provider, model: call.target.model });
+  call.tally.attempts.push(attempt);
+  return { ...call, attempt, maxTokens: init.maxTokens };
+}
+
+export function attemptOf(fields: Partial<Omit<Attempt, "$typeName">> = {}): Attempt {
+  return {
+    $typeName: "llmgateway.v1.Attempt",
+    number: 1,
+    provider: TARGET.provider,
+    model: TARGET.model,
+    outcome: "pending",
+    failureKind: "",
+    latencyMs: 0,
+    priceVersion: "",
+    servedModel: "",
+    ...fields,
+  };
+}
+
+/** A reply that says these batches, and then throws what it ends with, if anything. */
+export function replyOf(batches: Iterable<Batch>, endsWith?: Error): Reply {
+  async function* events() {
+    yield* batches;
+    if (endsWith) throw endsWith;
+  }
+  return { events: events() };
+}
+
+/** A token an event and an event a batch, and `done` behind them. */
+export function spoken(tokens: readonly string[], finishReason = "stop"): Batch[] {
+  return [...tokens.map((token) => [event({ token })]), [event({ done: true, finishReason })]];
+}
+
+/** Everything that a reply says, in one list. */
+export async function eventsOf(reply: Reply): Promise<StreamResponse[]> {
+  const events: StreamResponse[] = [];
+  for await (const batch of reply.events) events.push(...batch);
+  return events;
+}

@@ -1,0 +1,69 @@
+/** Time that stands still until a test moves it. Timers run in the order in which they are due. */
+import type { Clock, Timer } from "../../src/core/clock.ts";
+
+interface Pending {
+  dueMs: number;
+  /** Tells apart those due at once: the earlier started goes first. */
+  order: number;
+}
+
+export class VirtualClock implements Clock {
+  private nowMs: number;
+  private started = 0;
+  private readonly waiting = new Map<() => void, Pending>();
+
+  constructor(startMs = 1_000_000) {
+    this.nowMs = startMs;
+  }
+
+  now(): number {
+    return this.nowMs;
+  }
+
+  after(delayMs: number, action: () => void): Timer {
+    // Of its own, so that one action may be started twice.
+    const run = () => action();
+    let cancelled = false;
+    const start = () => {
+      // As the system's timers: a refresh starts one anew that has run, but none that was cancelled.
+      if (!cancelled) this.waiting.set(run, { dueMs: this.nowMs + delayMs, order: this.started++ });
+    };
+    start();
+    return {
+      refresh: start,
+      cancel: () => {
+        cancelled = true;
+        this.waiting.delete(run);
+      },
+    };
+  }
+
+  /** Timers that have not run. */
+  get pending(): number {
+    return this.waiting.size;
+  }
+
+  /** Moves time on; whatever a timer sets off has settled before the next one runs. */
+  async advance(ms: number): Promise<void> {
+    const end = this.nowMs + ms;
+    await settled();
+    for (let due = this.next(end); due; due = this.next(end)) {
+      const [run, { dueMs }] = due;
+      this.nowMs = Math.max(this.nowMs, dueMs);
+      this.waiting.delete(run);
+      run();
+      await settled();
+    }
+    this.nowMs = end;
+  }
+
+  private next(endMs: number): [() => void, Pending] | undefined {
+    const due = [...this.waiting].filter(([, { dueMs }]) => dueMs <= endMs);
+    return due.sort(([, a], [, b]) => a.dueMs - b.dueMs || a.order - b.order)[0];
+  }
+}
+
+/** Every promise that can settle without time or input has settled. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

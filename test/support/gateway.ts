@@ -1,0 +1,74 @@
+/** A gateway in front of an emulated provider: both real, on loopback, each on a port that the system chose. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Emulator, startEmulator } from "../../src/emulator/server.ts";
+import { type Gateway, startGateway } from "../../src/gateway.ts";
+
+export interface GatewayUnderTest extends AsyncDisposable {
+  readonly url: string;
+  readonly gateway: Gateway;
+  readonly emulator: Emulator;
+  readonly log: CollectedLog;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export interface Configuration {
+  readonly server?: Fields;
+  readonly providers?: Fields;
+  readonly [section: string]: unknown;
+}
+
+/** @param config merged with what every test needs: a free port, and two providers at the emulator */
+export async function startBoth(config: Configuration = {}): Promise<GatewayUnderTest> {
+  const emulator = await startEmulator();
+  const folder = mkdtempSync(join(tmpdir(), "llmgateway-test-"));
+  const file = join(folder, "config.yaml");
+  const base_url = `${emulator.url}/v1`;
+  const vertex = { kind: "openai_compatible", base_url, default_model: "gemini-2.0-flash" };
+  const log = new CollectedLog();
+  writeFileSync(
+    file,
+    // JSON is YAML.
+    JSON.stringify({
+      default_model: "openai/gpt-4o",
+      ...config,
+      server: { port: 0, ...config.server },
+      providers: { openai: { base_url }, vertex_ai: vertex, ...config.providers },
+    }),
+  );
+  const gateway = await startGateway({ file, env: { OPENAI_API_KEY: "emulated" }, logTo: log });
+  return {
+    url: gateway.url,
+    gateway,
+    emulator,
+    log,
+    async [Symbol.asyncDispose]() {
+      await gateway.close();
+      await emulator.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+export type LogEvent = Readonly<Record<string, unknown>>;
+
+/** The gateway's log, line by line. */
+export class CollectedLog {
+  readonly events: LogEvent[] = [];
+  private readonly waiting = new Map<string, (event: LogEvent) => void>();
+
+  write(line: string): void {
+    const event: LogEvent = JSON.parse(line);
+    this.events.push(event);
+    this.waiting.get(String(event.request_id))?.(event);
+  }
+
+  /** Waits for the one event that tells of a request. */
+  about(requestId: string): Promise<LogEvent> {
+    const known = this.events.find((event) => event.request_id === requestId);
+    if (known) return Promise.resolve(known);
+    return new Promise((resolve) => this.waiting.set(requestId, resolve));
+  }
+}

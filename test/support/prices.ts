@@ -1,0 +1,44 @@
+/** Prices that can be added up by hand: in pico-USD a token, one digit apart for each kind of token. */
+
+import type { ModelPrice } from "../../src/cost/catalog.ts";
+import { loadCatalog } from "../../src/cost/catalog.ts";
+
+const catalog = loadCatalog(
+  JSON.stringify({
+    version: "test-1",
+    last_updated: "2026-01-01",
+    providers: {
+      openai: {
+        "gpt-4o": {
+          input_per_1k_tokens: 0.001,
+          output_per_1k_tokens: 0.01,
+          cached_input_per_1k_tokens: 0.0001,
+          cache_write_per_1k_tokens: 0.1,
+          max_output_tokens: 1_000,
+        },
+        boundless: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01 },
+        free: { input_per_1k_tokens: 0, output_per_1k_tokens: 0 },
+      },
+    },
+  }),
+  "test",
+);
+
+export const PRICE_VERSION = catalog.version;
+/** What a token of `gpt-4o` costs. */
+export const INPUT = 1_000_000n;
+export const OUTPUT = 10_000_000n;
+export const CACHED = 100_000n;
+export const CACHE_WRITE = 100_000_000n;
+
+export function priceOf(model: string): ModelPrice {
+  const price = catalog.find("openai", model);
+  if (!price) throw new Error(`no price for ${model}`);
+  return price;
+}
+
+/** As the meter asks for them. */
+export const PRICING = {
+  version: PRICE_VERSION,
+  find: ({ provider, model }: { provider: string; model: string }) => catalog.find(provider, model),
+};

@@ -1,0 +1,55 @@
+/** A gateway as its users start it: a process of its own, with nothing but its environment. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const MAIN = join(import.meta.dirname, "..", "..", "src", "main.ts");
+
+export interface GatewayProcess extends AsyncDisposable {
+  readonly url: string;
+  /** Standard output so far, by lines. */
+  readonly lines: readonly string[];
+  /** Drains it as an operator would. Resolves with its exit code, once all that it wrote is in `lines`. */
+  stop(): Promise<number | null>;
+}
+
+/** @param nodeOptions for the process, before the script */
+export async function startProcess(
+  env: Readonly<Record<string, string>>,
+  nodeOptions: readonly string[] = [],
+): Promise<GatewayProcess> {
+  const child = spawn(process.execPath, [...nodeOptions, MAIN], {
+    env: { PORT: "0", ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const lines: string[] = [];
+  const closed = once(child, "close");
+  const port = await portOf(child, lines);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    lines,
+    async stop() {
+      child.kill("SIGTERM");
+      await closed;
+      return child.exitCode;
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null) child.kill("SIGKILL");
+      await closed;
+    },
+  };
+}
+
+/** From the log, which tells it once the gateway listens. */
+function portOf(child: ChildProcess, lines: string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`the gateway ended with ${code} before it listened`)));
+    if (!child.stdout) return reject(new Error("there is no output to read"));
+    createInterface(child.stdout).on("line", (line) => {
+      lines.push(line);
+      const event = JSON.parse(line);
+      if (event.msg === "listening") resolve(event.port);
+    });
+  });
+}
