@@ -1,0 +1,19 @@
+/** What a provider's wire format has to offer to be served: it claims requests by method and path, and answers them. */
+import type { Exchange } from "./exchange.ts";
+import type { PromptCache } from "./prompt-cache.ts";
+
+/** What every answer of one emulator depends on. */
+export interface Stage {
+  readonly seed: number;
+  /** Share of requests that get a random fault. */
+  readonly chaos: number;
+  /** When set, only this key is served. */
+  readonly apiKey: string | undefined;
+  readonly promptCache: PromptCache;
+}
+
+/** Answers one request to its end; resolves when nothing is left to do. */
+export type Operation = (exchange: Exchange, stage: Stage) => Promise<void>;
+
+/** The operation for a method and a path (without its query), or undefined when they are not this format's. */
+export type Format = (method: string, path: string) => Operation | undefined;

@@ -1,0 +1,111 @@
+/**
+ * The emulator's HTTP server: hands each request to the wire format that claims its path, and serves its own meter.
+ * It says nothing itself that a provider would say.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { Exchange } from "./exchange.ts";
+import type { Format, Operation, Stage } from "./format.ts";
+import { type Meter, RequestMeter } from "./meter.ts";
+import { openAiFormat, openAiUnknownPath } from "./openai.ts";
+import { PromptCache } from "./prompt-cache.ts";
+import { mixSeeds, mulberry32, randomHex } from "./random.ts";
+
+export interface EmulatorOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** Default 1. The same seed and the same requests in the same order get the same bytes. */
+  readonly seed?: number;
+  /** Share of requests without a directive that get a random fault, from 0 (the default) to 1. */
+  readonly chaos?: number;
+  /** When set, requests with another key or none are refused with 401. */
+  readonly apiKey?: string;
+}
+
+export interface Emulator {
+  /** `http://HOST:PORT`, without a slash at its end. */
+  readonly url: string;
+  readonly meter: Meter;
+  /** Stops listening and drops every connection; open requests end as `aborted`. */
+  close(): Promise<void>;
+}
+
+/** Rejects when the address is taken or `chaos` is not a share. */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const { host = "127.0.0.1", port = 0, seed = 1, chaos = 0, apiKey } = options;
+  if (!(chaos >= 0 && chaos <= 1)) throw new RangeError(`chaos is a share from 0 to 1, but got ${chaos}`);
+  const meter = new RequestMeter();
+  const stage: Stage = { seed, chaos, apiKey, promptCache: new PromptCache() };
+  let ordinal = 0;
+  // No idle timeout: a connection that a client keeps must not vanish under its next request.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
+    const path = pathOf(request);
+    if (path === METER_PATH) {
+      answerMeter(request, response, meter);
+      return;
+    }
+    const exchange = openExchange(request, response, meter, seed, ordinal++);
+    const operation = claim(request.method ?? "", path);
+    operation(exchange, stage).catch((error: unknown) => {
+      process.emitWarning(`the emulator failed: ${error instanceof Error ? error.stack : error}`);
+      response.destroy();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  const address = server.address();
+  const bound = typeof address === "object" && address !== null ? address.port : port;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+    meter,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const METER_PATH = "/emulator/meter";
+
+/** Asked in order; the first that claims a request answers it. */
+const FORMATS: readonly Format[] = [openAiFormat];
+
+function claim(method: string, path: string): Operation {
+  for (const format of FORMATS) {
+    const operation = format(method, path);
+    if (operation !== undefined) return operation;
+  }
+  return openAiUnknownPath(method, path);
+}
+
+function pathOf(request: IncomingMessage): string {
+  const url = request.url ?? "/";
+  const query = url.indexOf("?");
+  return query === -1 ? url : url.slice(0, query);
+}
+
+function openExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  meter: RequestMeter,
+  seed: number,
+  ordinal: number,
+): Exchange {
+  const random = mulberry32(mixSeeds(seed, ordinal));
+  return new Exchange(request, response, { id: `req_${randomHex(random, 32)}`, ordinal, random }, meter);
+}
+
+/** GET answers the totals and every request; DELETE forgets them. */
+function answerMeter(request: IncomingMessage, response: ServerResponse, meter: RequestMeter): void {
+  if (request.method === "GET") {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ totals: meter.totals(), requests: meter.requests }));
+    return;
+  }
+  if (request.method === "DELETE") meter.reset();
+  response.writeHead(request.method === "DELETE" ? 204 : 405, { allow: "GET, DELETE" }).end();
+}

@@ -1,0 +1,67 @@
+import type { ChatCompletion } from "openai/resources/chat/completions";
+import { describe, expect, test } from "vitest";
+import { drawFault } from "../../src/emulator/fault.ts";
+import { type EmulatorOptions, startEmulator } from "../../src/emulator/server.ts";
+import { postChat, readJson } from "./emulated.ts";
+
+/** What a fresh emulator answers to the same few requests: bodies, and ids in the headers. */
+async function run(options: EmulatorOptions): Promise<string[]> {
+  const emulator = await startEmulator(options);
+  const answers: string[] = [];
+  for (const fields of [{}, { stream: true }, { n: 2 }, { response_format: { type: "json_object" } }]) {
+    const response = await postChat(emulator, "What is new?", fields);
+    answers.push(`${response.headers.get("x-request-id")} ${await response.text()}`);
+  }
+  await emulator.close();
+  return answers;
+}
+
+test("the same seed gives the same bytes, another gives others", async () => {
+  const [first, second, other] = [await run({ seed: 7 }), await run({ seed: 7 }), await run({ seed: 8 })];
+  expect(second).toEqual(first);
+  for (const [index, answer] of other.entries()) expect(answer).not.toBe(first[index]);
+});
+
+test("the text depends on the question and not on when it is asked", async () => {
+  const emulator = await startEmulator();
+  const ask = async (content: string) => {
+    const reply = await readJson<ChatCompletion>(await postChat(emulator, content));
+    return reply.choices[0]?.message.content;
+  };
+  const first = await ask("One");
+  expect(await ask("Two")).not.toBe(first);
+  expect(await ask("One")).toBe(first);
+  await emulator.close();
+});
+
+describe("chaos", () => {
+  test("draws faults by seed and ordinal, for about its share of all requests", () => {
+    const draw = (seed: number, share: number) =>
+      Array.from({ length: 2_000 }, (_, ordinal) => drawFault(seed, ordinal, share)?.name);
+    expect(draw(3, 0.25)).toEqual(draw(3, 0.25));
+    expect(draw(3, 0.25)).not.toEqual(draw(4, 0.25));
+    const faults = draw(3, 0.25).filter((name) => name !== undefined);
+    expect(faults.length).toBeGreaterThan(400);
+    expect(faults.length).toBeLessThan(600);
+    expect(new Set(faults.map((name) => name.split("=", 1)[0])).size).toBe(11);
+    expect(draw(3, 0).every((name) => name === undefined)).toBe(true);
+  });
+
+  test("strikes requests that carry no directive, and notes it", async () => {
+    const emulator = await startEmulator({ chaos: 1, seed: 5 });
+    const asks = Array.from({ length: 30 }, (_, index) =>
+      postChat(emulator, "Hi", { stream: index % 2 === 0 }).then((response) => response.text()),
+    );
+    await Promise.allSettled([...asks, postChat(emulator, "Hi [[emulate: tokens=5]]")]);
+    await emulator.meter.ended(31);
+    const { requests } = emulator.meter;
+    expect(requests.every((record) => record.fault !== undefined)).toBe(true);
+    expect(requests.filter((record) => record.fault === "tokens=5").length).toBe(1);
+    expect(new Set(requests.map((record) => record.outcome)).size).toBeGreaterThan(1);
+    await emulator.close();
+  });
+
+  test("is a share", async () => {
+    await expect(startEmulator({ chaos: 2 })).rejects.toThrow(RangeError);
+  });
+});

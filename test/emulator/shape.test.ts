@@ -1,0 +1,63 @@
+import { describe, expect, test } from "vitest";
+import { loadRecordings, type Recording, recordingsFolder } from "../recordings/recordings.ts";
+import { emulated, post } from "./emulated.ts";
+
+/** Recorded requests that the emulator is to answer in the recorded shape; with what is changed in them. */
+const CASES: Readonly<Record<string, object>> = {
+  "openai/stream-text-usage": {},
+  "openai/stream-text-no-usage": {},
+  "openai/stream-length": {},
+  "openai/stream-json-schema": {},
+  "openai/stream-tool-call": { messages: [{ role: "user", content: "Use get_capital" }] },
+  "openai/chat-text-reasoning-usage": {},
+  "openai/chat-json-object": {},
+  "openai/chat-custom-tool-call": {},
+  "openai/embeddings-base64": {},
+  "openai/error-400-empty-messages": {},
+  "openai/error-400-embeddings": { encoding_format: "float" },
+  "openai/error-400-unsupported-parameter": {},
+  "azure-openai/stream-text": {},
+};
+
+const folder = recordingsFolder();
+
+if (folder === undefined) {
+  test("no recordings were found", () => {
+    expect(process.env.CI, "CI must compare with the recordings").not.toBe("true");
+  });
+} else {
+  const recordings = loadRecordings(folder, ["openai", "azure-openai"]);
+  const emulator = await emulated();
+  describe("the emulator answers in the shape that was recorded", () => {
+    test.each(Object.entries(CASES))("%s", async (name, changes) => {
+      const recording = recordings.find((one) => `${one.provider}/${one.name}` === name);
+      if (recording === undefined) throw new Error(`no recording ${name}`);
+      const request = { ...JSON.parse(recording.request ?? "{}"), ...changes };
+      const response = await post(emulator.url + pathOf(recording), request);
+      expect(response.status).toBe(recording.meta.status);
+      expect(response.headers.get("content-type")).toBe(recording.meta.content_type);
+      expect(shapes(await response.text())).toEqual(shapes(recording.body.toString("utf8")));
+    });
+  });
+}
+
+function pathOf({ provider, meta }: Recording): string {
+  return (provider === "azure-openai" ? "/openai/deployments/chat/" : "/v1/") + meta.operation;
+}
+
+/** The different shapes of a stream's events, or the one of a JSON body. */
+function shapes(body: string): string[] {
+  const events = body.startsWith("data: ") ? body.split("\n\n").map((event) => event.slice(6)) : [body];
+  const values = events
+    .filter((event) => event !== "" && event !== "[DONE]")
+    .map((event) => JSON.parse(event));
+  return [...new Set(values.map((value) => JSON.stringify(shape(value))))].sort();
+}
+
+/** A value with its keys sorted and its leaves replaced by their types; an array by its first element. */
+function shape(value: unknown): unknown {
+  if (Array.isArray(value)) return value.slice(0, 1).map(shape);
+  if (typeof value !== "object" || value === null) return value === null ? null : typeof value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, shape(inner)]));
+}
