@@ -1,0 +1,215 @@
+/**
+ * The composition root: what the gateway is made of, and how a call goes through
+ * it. The only place that sees the configuration.
+ */
+import { readFileSync } from "node:fs";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
+import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
+import type { Call, Layer, Service } from "./core/call.ts";
+import type { Clock } from "./core/clock.ts";
+import { type Catalog, loadCatalog, type ModelPrice } from "./cost/catalog.ts";
+import { admit } from "./layers/admit.ts";
+import { client } from "./layers/client.ts";
+import { meter } from "./layers/meter.ts";
+import { record, type Signals } from "./layers/record.ts";
+import { type Directory, route } from "./layers/route.ts";
+import { type Timeouts, timeout } from "./layers/timeout.ts";
+import { trace } from "./layers/trace.ts";
+import type { Provider } from "./providers/provider.ts";
+import { createProvider } from "./providers/registry.ts";
+import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
+
+/** Everything that follows from one configuration and one catalog. Replaced as a whole by a reload. */
+export interface Snapshot {
+  readonly config: CompleteConfig;
+  readonly service: Service;
+  readonly authenticate: Authenticate;
+  readonly priceVersion: string;
+  readonly models: readonly Model[];
+  status(): Promise<ProviderStatus[]>;
+  /** Lets go of the providers' connections, once the calls on them have ended. */
+  close(): Promise<void>;
+}
+
+export interface Surroundings {
+  /** Holds the providers' keys. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signals: Signals;
+  readonly clock: Clock;
+  /** Kept over reloads that do not change the limits, so that counts are kept too. */
+  readonly admit: Layer;
+}
+
+/** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */
+export function createSnapshot(
+  config: CompleteConfig,
+  { env, signals, clock, admit }: Surroundings,
+): Snapshot {
+  const catalog = loadCatalog(readFileSync(config.prices.catalogPath, "utf8"), config.prices.catalogPath);
+  const providers = new Map(
+    Object.entries(config.providers).map(([name, provider]) => [
+      name,
+      build(name, provider, config, env, clock),
+    ]),
+  );
+  const service = stack(config, catalog, providers, { env, signals, clock, admit });
+  return {
+    config,
+    service,
+    authenticate: createAuthenticate(config.auth.keys),
+    priceVersion: catalog.version,
+    models: modelsOf(config, catalog, providers),
+    status: () => Promise.all([...providers.values()].map((provider) => statusOf(provider, config))),
+    close: async () => {
+      await Promise.all([...providers.values()].map((provider) => provider.close()));
+    },
+  };
+}
+
+export function createAdmit({ rateLimit }: CompleteConfig): Layer {
+  return admit({ requestsPerMinute: rateLimit.rpm, burst: rateLimit.burst });
+}
+
+/** The way of a call, from the top. */
+function stack(
+  config: CompleteConfig,
+  catalog: Catalog,
+  providers: ReadonlyMap<string, Provider>,
+  { signals, clock, admit }: Surroundings,
+): Service<Call> {
+  const services = new Map([...providers].map(([name, provider]) => [name, provider.serve]));
+  const timeouts = timeoutsOf(config);
+  // Outermost, so that it tells every call, refused ones too, and sees the reply as the caller does.
+  return record(
+    signals,
+    clock,
+  )(
+    // Before anything that costs: a refused call has cost nothing.
+    admit(
+      // Names the target; below, a call is one to a provider.
+      route(directoryOf(config, catalog, providers))(
+        // Bounds an attempt, and so stands above what it aborts.
+        timeout(
+          (target) => timeouts.get(target.provider) ?? FALLBACK,
+          clock,
+        )(
+          // Above the meter, whose settled row it describes.
+          trace()(
+            // Each pass through here is an attempt with a row of its own, whatever becomes of it.
+            meter(
+              { version: catalog.version, find: (target) => priceOf(config, catalog, target) },
+              clock,
+            )(client(services)),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+/** For no target that the router can name. */
+const FALLBACK: Timeouts = { totalMs: 300_000, firstEventMs: 60_000, idleMs: 60_000, streamMs: 300_000 };
+
+function timeoutsOf(config: CompleteConfig): ReadonlyMap<string, Timeouts> {
+  const streamMs = durationMs(config.stream.timeout);
+  return new Map(
+    Object.entries(config.providers).map(([name, { timeouts }]) => [
+      name,
+      {
+        totalMs: durationMs(timeouts.total),
+        firstEventMs: durationMs(timeouts.firstEvent),
+        idleMs: durationMs(timeouts.idle),
+        streamMs,
+      },
+    ]),
+  );
+}
+
+function build(
+  name: string,
+  provider: CompleteProvider,
+  { stream }: CompleteConfig,
+  env: Surroundings["env"],
+  clock: Clock,
+): Provider {
+  return createProvider({
+    name,
+    config: provider,
+    apiKey: provider.apiKeyEnv ? env[provider.apiKeyEnv] : undefined,
+    connectTimeoutMs: durationMs(provider.timeouts.connect),
+    maxConnections: provider.maxConnections,
+    bufferedReads: stream.bufferSize,
+    clock,
+  });
+}
+
+function priceOf(
+  config: CompleteConfig,
+  catalog: Catalog,
+  target: { provider: string; model: string },
+): ModelPrice | undefined {
+  if (!config.prices.trackingEnabled) return undefined;
+  return catalog.find(config.providers[target.provider]?.prices ?? target.provider, target.model);
+}
+
+function directoryOf(
+  config: CompleteConfig,
+  catalog: Catalog,
+  providers: ReadonlyMap<string, Provider>,
+): Directory {
+  const names = [...providers.keys()];
+  return {
+    provider: (name) => (Object.hasOwn(config.providers, name) ? config.providers[name] : undefined),
+    providers: names,
+    providersOf: (model) =>
+      names.filter((name) => {
+        if (providers.get(name)?.off) return false;
+        const { models = [], prices = name } = config.providers[name] ?? {};
+        return models.length > 0 ? models.includes(model) : catalog.find(prices, model) !== undefined;
+      }),
+    defaultModel: config.defaultModel,
+  };
+}
+
+function modelsOf(
+  config: CompleteConfig,
+  catalog: Catalog,
+  providers: ReadonlyMap<string, Provider>,
+): readonly Model[] {
+  const models: Model[] = [];
+  for (const name of [...providers.keys()].sort()) {
+    if (providers.get(name)?.off) continue;
+    const { models: allowed = [], prices = name } = config.providers[name] ?? {};
+    const priced = catalog.models().filter((price) => price.provider === prices);
+    const known = allowed.length > 0 ? allowed : priced.map((price) => price.model);
+    for (const model of [...known].sort()) models.push(modelOf(name, model, catalog.find(prices, model)));
+  }
+  return models;
+}
+
+function modelOf(provider: string, model: string, price: ModelPrice | undefined): Model {
+  return {
+    $typeName: "llmgateway.v1.Model",
+    id: `${provider}/${model}`,
+    provider,
+    model,
+    inputPer1kTokens: price?.rates.inputPer1kTokens,
+    outputPer1kTokens: price?.rates.outputPer1kTokens,
+    cachedInputPer1kTokens: price?.rates.cachedInputPer1kTokens,
+    contextWindowTokens: price?.contextWindowTokens,
+    maxOutputTokens: price?.maxOutputTokens,
+  };
+}
+
+async function statusOf(provider: Provider, config: CompleteConfig): Promise<ProviderStatus> {
+  const { status, reason } = await provider.availability();
+  return {
+    $typeName: "llmgateway.v1.ProviderStatus",
+    name: provider.name,
+    kind: provider.kind,
+    status,
+    reason,
+    defaultModel: config.providers[provider.name]?.defaultModel ?? "",
+  };
+}

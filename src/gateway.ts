@@ -1,0 +1,151 @@
+/** A running gateway: the fronts on their port, the snapshot behind them, its reloads and its end. */
+import { readFileSync } from "node:fs";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { createValidator } from "@bufbuild/protovalidate";
+import type { DestinationStream } from "pino";
+import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
+import type { CompleteConfig } from "./config/defaults.ts";
+import { loadConfig } from "./config/load.ts";
+import { watchConfig } from "./config/watch.ts";
+import { type Clock, systemClock } from "./core/clock.ts";
+import { createConnectFront } from "./rpc/connect.ts";
+import { createDoor } from "./rpc/door.ts";
+import { createHandlers } from "./rpc/handlers.ts";
+import { createHttpHandler, notFound } from "./rpc/http.ts";
+import { createJsonFront } from "./rpc/json/front.ts";
+import { type Listener, listen } from "./rpc/listener.ts";
+import type { NodeHandler } from "./rpc/node.ts";
+import { createOperations } from "./rpc/operations.ts";
+import { createLog } from "./telemetry/log.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+import { startTracing } from "./telemetry/trace.ts";
+import { VERSION } from "./version.ts";
+
+const SERVICES = [GatewayService];
+
+export interface GatewayOptions {
+  /** Path of the YAML configuration; undefined for the environment alone. */
+  readonly file?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** For tests; the system's by default. */
+  readonly clock?: Clock;
+  /** Where the log goes; standard output by default. */
+  readonly logTo?: DestinationStream;
+}
+
+export interface Gateway {
+  readonly url: string;
+  readonly config: CompleteConfig;
+  /** Stops accepting, fails readiness, lets calls finish within the drain time, and lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** @throws ConfigError, or the error of the port that cannot be bound */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { env, clock = systemClock } = options;
+  const load = () => loadConfig({ file: options.file, env });
+  const config = load();
+  const log = createLog(config.telemetry.logLevel, options.logTo);
+  const metrics = createMetrics();
+  const signals = { logger: log.logger, metrics };
+  const { otlpEndpoint, serviceName } = config.telemetry;
+  const stopTracing = otlpEndpoint ? await startTracing(otlpEndpoint, serviceName) : async () => {};
+
+  let admit = createAdmit(config);
+  let current = createSnapshot(config, { env, signals, clock, admit });
+  let draining = false;
+
+  const replace = () => {
+    const next = load();
+    if (!sameLimits(next, current.config)) admit = createAdmit(next);
+    const snapshot = createSnapshot(next, { env, signals, clock, admit });
+    const old = current;
+    current = snapshot;
+    old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));
+    return snapshot;
+  };
+  const watching = watchConfig<Snapshot>({
+    paths: [...(options.file ? [options.file] : []), config.prices.catalogPath],
+    load: replace,
+    onLoaded: ({ priceVersion }) => {
+      metrics.configReloads.inc({ success: "true" });
+      log.logger.info({ price_version: priceVersion }, "configuration reloaded");
+    },
+    onFailed: (error) => {
+      metrics.configReloads.inc({ success: "false" });
+      const text = error instanceof Error ? error.message : String(error);
+      log.logger.error({ failure: text }, "configuration refused; the one before stays in force");
+    },
+  });
+
+  const door = createDoor({
+    handlers: createHandlers(() => ({ ...current, version: VERSION, draining })),
+    authenticate: (headers) => current.authenticate(headers),
+    validator: createValidator(),
+    signals,
+    clock,
+  });
+  const handler = fronts(config, clock, door, () => (draining ? "shutting down" : ""), metrics.registry);
+  const { server } = config;
+  const listener = await listen({
+    host: server.host,
+    port: server.port,
+    tls: server.tls && {
+      cert: readFileSync(server.tls.certPath, "utf8"),
+      key: readFileSync(server.tls.keyPath, "utf8"),
+    },
+    handler,
+  });
+  log.logger.info({ host: listener.host, port: listener.port, version: VERSION }, "listening");
+
+  return {
+    url: urlOf(listener, server.tls !== undefined),
+    get config() {
+      return current.config;
+    },
+    async close() {
+      draining = true;
+      watching.close();
+      await listener.close(durationMs(current.config.server.drainTimeout));
+      await current.close();
+      await stopTracing();
+      log.logger.info("stopped");
+      await log.close();
+    },
+  };
+}
+
+function fronts(
+  { server }: CompleteConfig,
+  clock: Clock,
+  door: ReturnType<typeof createDoor>,
+  notReady: () => string,
+  registry: ReturnType<typeof createMetrics>["registry"],
+): NodeHandler {
+  const json = createJsonFront({
+    services: SERVICES,
+    door,
+    limits: { maxBytes: server.maxBodyBytes, maxDepth: server.maxJsonDepth },
+    pingIntervalMs: durationMs(server.pingInterval),
+    clock,
+  });
+  const connect = createConnectFront({
+    services: SERVICES,
+    door,
+    maxBodyBytes: server.maxBodyBytes,
+    maxJsonDepth: server.maxJsonDepth,
+    fallback: notFound(json),
+  });
+  return createHttpHandler({ operations: createOperations({ registry, notReady }), json, connect });
+}
+
+function sameLimits(a: CompleteConfig, b: CompleteConfig): boolean {
+  return a.rateLimit.rpm === b.rateLimit.rpm && a.rateLimit.burst === b.rateLimit.burst;
+}
+
+function urlOf({ host, port }: Listener, tls: boolean): string {
+  const reachable = host === "0.0.0.0" || host === "::" ? "localhost" : host;
+  const bracketed = reachable.includes(":") ? `[${reachable}]` : reachable;
+  return `${tls ? "https" : "http"}://${bracketed}:${port}`;
+}

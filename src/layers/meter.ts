@@ -1,0 +1,208 @@
+/**
+ * Stands around each attempt: gives it a row, bounds it by the call's ceiling,
+ * prices it as it goes and settles it, whatever became of it.
+ */
+import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { AttemptCall, Layer, RoutedCall, Target } from "../core/call.ts";
+import type { Clock } from "../core/clock.ts";
+import { Failure, toFailure } from "../core/failure.ts";
+import { type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
+import { type Batch, isContent } from "../core/reply.ts";
+import { usage } from "../core/usage.ts";
+import type { ModelPrice } from "../cost/catalog.ts";
+import { affordableOutputTokens } from "../cost/ceiling.ts";
+import { price } from "../cost/price.ts";
+import { estimateInputTokens, estimateTextTokens } from "../cost/tokens.ts";
+
+/** What an answer is expected to have when the caller sets no limit. */
+const EXPECTED_OUTPUT_TOKENS = 256;
+/** The most that a token count on the wire can say. */
+const MAX_INT32 = 2 ** 31 - 1;
+
+export interface Pricing {
+  readonly version: string;
+  /** Undefined when the price is not known, which is never the same as 0. */
+  find(target: Target): ModelPrice | undefined;
+}
+
+export function meter(pricing: Pricing, clock: Clock): Layer<RoutedCall, AttemptCall> {
+  return (next) => async (call) => {
+    const metered = new Metered(call, pricing, clock);
+    try {
+      const reply = await next({ ...call, attempt: metered.attempt, maxTokens: metered.maxTokens });
+      return { events: metered.watch(reply.events) };
+    } catch (error) {
+      metered.settle(toFailure(error));
+      throw error;
+    }
+  };
+}
+
+/** One attempt while it runs. */
+class Metered {
+  readonly attempt: Attempt;
+  /** Undefined when the call's ceiling does not lower what the answer may have. */
+  readonly maxTokens: number | undefined;
+  private readonly call: RoutedCall;
+  private readonly clock: Clock;
+  private readonly model: ModelPrice | undefined;
+  private readonly inputTokens: number;
+  private readonly before: PicoUsd | undefined;
+  private readonly startedAtMs: number;
+  private outputTokens = 0;
+
+  /** @throws Failure `budget_exceeded`, before there is an attempt */
+  constructor(call: RoutedCall, pricing: Pricing, clock: Clock) {
+    this.call = call;
+    this.clock = clock;
+    this.startedAtMs = clock.now();
+    this.model = pricing.find(call.target);
+    this.inputTokens = estimateInputTokens(call.request);
+    this.before = spent(call.tally.attempts);
+    this.maxTokens = this.clamp();
+    this.attempt = {
+      $typeName: "llmgateway.v1.Attempt",
+      number: call.tally.attempts.length + 1,
+      provider: call.target.provider,
+      model: call.target.model,
+      outcome: "pending",
+      failureKind: "",
+      latencyMs: 0,
+      priceVersion: this.model ? pricing.version : "",
+      servedModel: "",
+    };
+    if (this.attempt.number === 1) {
+      call.tally.estimated = this.expected();
+      call.tally.priceVersion = this.attempt.priceVersion;
+    }
+    call.tally.attempts.push(this.attempt);
+  }
+
+  async *watch(events: AsyncIterable<Batch>): AsyncGenerator<Batch> {
+    try {
+      for await (const batch of events) {
+        this.take(batch);
+        yield batch;
+      }
+    } catch (error) {
+      this.settle(toFailure(error));
+      throw error;
+    } finally {
+      if (this.open) this.settle(new Failure("cancelled", "the reply was not read to its end"));
+    }
+  }
+
+  /** The first outcome stands. */
+  settle(failure?: Failure): void {
+    const { attempt } = this;
+    if (!this.open) return;
+    attempt.outcome = failure ? (failure.traits.faultOf === "nobody" ? "abandoned" : "failed") : "ok";
+    attempt.failureKind = failure?.kind ?? "";
+    attempt.latencyMs = this.clock.now() - this.startedAtMs;
+    // What was said is paid for, whatever ended it.
+    const silent = attempt.firstEventMs === undefined;
+    const free = !attempt.usage && silent && failure && !failure.traits.maybePaid;
+    attempt.usage ??= free ? usage("measured") : this.estimate(failure);
+    const cost = free ? ZERO : this.model && price(this.model, attempt.usage);
+    if (cost === undefined) return;
+    attempt.actualPicoUsd = cost;
+    attempt.actualUsd = toUsd(cost);
+  }
+
+  private get open(): boolean {
+    return this.attempt.outcome === "pending";
+  }
+
+  private take(batch: Batch): void {
+    for (const event of batch) {
+      if (event.done) this.settle();
+      else this.count(event);
+      if (event.finishReason === "length" && this.maxTokens !== undefined)
+        event.finishReason = "budget_exceeded";
+      this.stamp(event);
+    }
+  }
+
+  private count(event: StreamResponse): void {
+    if (!isContent(event)) return;
+    this.attempt.firstEventMs ??= this.clock.now() - this.startedAtMs;
+    const { token, reasoning, toolCall, refusal } = event;
+    const text = token ?? refusal ?? reasoning?.text ?? toolCall?.arguments ?? toolCall?.input ?? "";
+    this.outputTokens += estimateTextTokens(toolCall?.name ? toolCall.name + text : text);
+  }
+
+  /** The running total of the call, on the event that brought it there. */
+  private stamp(event: StreamResponse): void {
+    if (!this.model || this.before === undefined) return;
+    const own = this.attempt.actualPicoUsd ?? this.running();
+    const total = (this.before + own) as PicoUsd;
+    event.costPicoUsd = total;
+    if (event.done) event.totalCostUsd = toUsd(total);
+    else event.costUsd = toUsd(total);
+  }
+
+  private running(): bigint {
+    const { model } = this;
+    if (!model) return ZERO;
+    return (
+      times(model.inputPicoPerToken, this.inputTokens) + times(model.outputPicoPerToken, this.outputTokens)
+    );
+  }
+
+  private expected(): PicoUsd | undefined {
+    const fields = { inputTokens: this.inputTokens, outputTokens: this.expectedOutputTokens() };
+    return this.model && price(this.model, usage("estimated", fields));
+  }
+
+  private expectedOutputTokens(): number {
+    const { maxTokens = EXPECTED_OUTPUT_TOKENS, choices = 1 } = this.call.request.parameters ?? {};
+    const each = Math.min(maxTokens, this.maxTokens ?? maxTokens, this.model?.maxOutputTokens ?? maxTokens);
+    return Math.min(each * choices, MAX_INT32);
+  }
+
+  /** A stream shows what was written; a whole answer that got lost may have been written all the same. */
+  private estimate(failure: Failure | undefined) {
+    const lost = failure !== undefined && !this.call.streaming;
+    const outputTokens = lost ? this.expectedOutputTokens() : this.outputTokens;
+    return usage("estimated", { inputTokens: this.inputTokens, outputTokens });
+  }
+
+  private clamp(): number | undefined {
+    const { maxCost, request } = this.call;
+    if (maxCost === undefined) return undefined;
+    const { model, inputTokens } = this;
+    if (!model)
+      throw tooDear(`${this.target} has no known price, so max_cost_usd cannot be kept; leave it out`);
+    const choices = request.parameters?.choices ?? 1;
+    const money = (maxCost - (this.before ?? ZERO)) as PicoUsd;
+    const affordable = affordableOutputTokens(model, money, inputTokens, choices);
+    if (affordable < 1) {
+      const least = toUsd(
+        sum(times(model.inputPicoPerToken, inputTokens), times(model.outputPicoPerToken, choices)),
+      );
+      throw tooDear(`max_cost_usd affords no answer from ${this.target}: the least is about $${least}`);
+    }
+    const wanted = request.parameters?.maxTokens ?? model.maxOutputTokens ?? model.contextWindowTokens;
+    return affordable >= (wanted ?? Number.POSITIVE_INFINITY) ? undefined : affordable;
+  }
+
+  private get target(): string {
+    return `${this.call.target.provider}/${this.call.target.model}`;
+  }
+}
+
+function tooDear(description: string): Failure {
+  const violations = [{ field: "max_cost_usd", description }];
+  return new Failure("budget_exceeded", description, { violations });
+}
+
+/** Undefined when an attempt's cost is not known. */
+function spent(attempts: readonly Attempt[]): PicoUsd | undefined {
+  let total: PicoUsd | undefined = ZERO;
+  for (const { actualPicoUsd } of attempts) {
+    if (actualPicoUsd === undefined) return undefined;
+    total = sum(total, actualPicoUsd as PicoUsd);
+  }
+  return total;
+}

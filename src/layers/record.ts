@@ -1,0 +1,179 @@
+/**
+ * Tells each call once it is over: the receipt to the caller, one log event, one
+ * set of metrics, the attributes of the request's span.
+ */
+
+import type { Attempt, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Call, Layer } from "../core/call.ts";
+import type { Clock } from "../core/clock.ts";
+import { Failure, toFailure } from "../core/failure.ts";
+import { receiptOf } from "../core/receipt.ts";
+import { redact } from "../core/redact.ts";
+import type { Batch } from "../core/reply.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { failSpan } from "../telemetry/trace.ts";
+
+export interface Signals {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export function record(signals: Signals, clock: Clock): Layer {
+  return (next) => async (call) => {
+    const recorded = new Recorded(call, signals, clock);
+    try {
+      const reply = await next(call);
+      return { events: recorded.watch(reply.events) };
+    } catch (error) {
+      throw recorded.fail(error);
+    }
+  };
+}
+
+class Recorded {
+  private readonly call: Call;
+  private readonly signals: Signals;
+  private readonly clock: Clock;
+  private firstEventMs: number | undefined;
+  private over = false;
+
+  constructor(call: Call, signals: Signals, clock: Clock) {
+    this.call = call;
+    this.signals = signals;
+    this.clock = clock;
+    signals.metrics.inFlight.inc({ route: this.route });
+  }
+
+  async *watch(events: AsyncIterable<Batch>): AsyncGenerator<Batch> {
+    try {
+      for await (const batch of events) {
+        this.firstEventMs ??= this.elapsedMs();
+        const last = batch.at(-1);
+        if (last?.done) {
+          last.receipt = receiptOf(this.call);
+          this.end(last.receipt, undefined, last.finishReason);
+        }
+        yield batch;
+      }
+    } catch (error) {
+      throw this.fail(error);
+    } finally {
+      if (!this.over) this.fail(new Failure("cancelled", "the reply was not read to its end"));
+    }
+  }
+
+  /** The failure, with the receipt of what was spent. */
+  fail(error: unknown): Failure {
+    const failure = toFailure(error);
+    const receipt = receiptOf(this.call);
+    if (receipt.attempts.length > 0) failure.receipt = receipt;
+    failure.recorded = true;
+    this.end(receipt, failure, undefined);
+    return failure;
+  }
+
+  private end(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): void {
+    if (this.over) return;
+    this.over = true;
+    this.count(receipt, failure);
+    this.log(receipt, failure, finishReason);
+    this.describe(receipt, failure, finishReason);
+  }
+
+  private count(receipt: Receipt, failure: Failure | undefined): void {
+    const { metrics } = this.signals;
+    const { route } = this;
+    metrics.inFlight.dec({ route });
+    if (failure) metrics.failures.inc({ kind: failure.kind, route });
+    if (receipt.attempts.length === 0) return;
+    const { provider } = receipt;
+    const model = modelLabel(receipt.attempts.at(-1));
+    metrics.requests.inc({ provider, model, route, success: failure ? "false" : "true" });
+    metrics.latencyMs.observe({ provider, model }, this.elapsedMs());
+    for (const attempt of receipt.attempts) {
+      const labels = { provider: attempt.provider, model: modelLabel(attempt) };
+      const { usage } = attempt;
+      metrics.tokens.inc({ ...labels, direction: "input" }, usage?.inputTokens ?? 0);
+      metrics.tokens.inc({ ...labels, direction: "output" }, usage?.outputTokens ?? 0);
+      if (this.call.streaming) metrics.streamTokens.inc(labels, usage?.outputTokens ?? 0);
+      if (attempt.actualUsd === undefined) metrics.unpriced.inc(labels);
+      else metrics.costUsd.inc({ ...labels, route }, attempt.actualUsd);
+    }
+  }
+
+  private log(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): void {
+    const { context, request } = this.call;
+    const { cost } = receipt;
+    const event = {
+      request_id: receipt.requestId,
+      method: context.method,
+      protocol: context.protocol,
+      principal: context.principal,
+      tenant: context.tenant,
+      peer: context.peer,
+      provider: receipt.provider,
+      // A failed call may name anything as its model, a key included.
+      model: failure ? redact(receipt.model) : receipt.model,
+      route: receipt.route?.policy,
+      outcome: failure ? "failed" : "ok",
+      finish_reason: finishReason,
+      failure_kind: failure?.kind,
+      failure: failure?.message,
+      operator: failure?.operator,
+      latency_ms: this.elapsedMs(),
+      first_event_ms: this.firstEventMs,
+      attempts: receipt.attempts.length,
+      input_tokens: cost?.inputTokens,
+      output_tokens: cost?.outputTokens,
+      cached_input_tokens: cost?.cachedInputTokens,
+      reasoning_tokens: cost?.reasoningTokens,
+      cost_usd: cost?.actualUsd,
+      cost_pico_usd: cost?.actualPicoUsd?.toString(),
+      estimated_usd: cost?.estimatedUsd,
+      provenance: cost?.provenance,
+      price_version: cost?.priceVersion,
+      metadata: labelsOf(request.metadata),
+    };
+    if (failure && failure.traits.faultOf !== "caller" && failure.traits.faultOf !== "nobody") {
+      this.signals.logger.warn(event, "call");
+    } else this.signals.logger.info(event, "call");
+  }
+
+  private describe(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): void {
+    const { span } = this.call.context;
+    if (!span.isRecording()) return;
+    span.setAttributes({
+      "gen_ai.provider.name": receipt.provider,
+      "gen_ai.request.model": receipt.model,
+      "gen_ai.usage.input_tokens": receipt.cost?.inputTokens,
+      "gen_ai.usage.output_tokens": receipt.cost?.outputTokens,
+      "llmgateway.cost_usd": receipt.cost?.actualUsd,
+      "llmgateway.attempts": receipt.attempts.length,
+      "llmgateway.route": receipt.route?.policy,
+    });
+    if (finishReason) span.setAttribute("gen_ai.response.finish_reasons", [finishReason]);
+    if (failure) failSpan(span, failure.kind, failure.message);
+  }
+
+  private elapsedMs(): number {
+    return this.clock.now() - this.call.context.startedAtMs;
+  }
+
+  /** The RPC, as metrics call it. */
+  private get route(): string {
+    return this.call.context.method.toLowerCase();
+  }
+}
+
+/** A caller can make up names without end; those that fail must not each begin a series. */
+function modelLabel(attempt: Attempt | undefined): string {
+  return attempt && (attempt.priceVersion !== "" || attempt.outcome === "ok") ? attempt.model : "unknown";
+}
+
+/** A caller may put anything into its labels, a key included. */
+function labelsOf(metadata: Readonly<Record<string, string>>): Record<string, string> | undefined {
+  const entries = Object.entries(metadata);
+  if (entries.length === 0) return undefined;
+  return Object.fromEntries(entries.map(([name, value]) => [name, redact(value)]));
+}

@@ -1,0 +1,108 @@
+/** Finds who is meant: a provider, a provider and model, a model of the catalog, or the default. */
+import type { Call, Layer, RoutedCall, Target } from "../core/call.ts";
+import { Failure, type FailureKind } from "../core/failure.ts";
+
+/** What the router knows of the configuration and the catalog. */
+export interface Directory {
+  /** Undefined when no provider has this name. */
+  provider(name: string): { readonly defaultModel: string; readonly models: readonly string[] } | undefined;
+  readonly providers: readonly string[];
+  /** The configured providers that are priced for this model, in the configuration's order. */
+  providersOf(model: string): readonly string[];
+  /** `provider/model`, or empty. */
+  readonly defaultModel: string;
+}
+
+interface Decision {
+  readonly target: Target;
+  readonly policy: "explicit" | "catalog" | "default";
+  readonly reason: string;
+}
+
+export function route(directory: Directory): Layer<Call, RoutedCall> {
+  return (next) => async (call) => {
+    const { target, policy, reason } = decide(call, directory);
+    call.tally.route = { $typeName: "llmgateway.v1.Route", policy, reason };
+    return next({ ...call, target });
+  };
+}
+
+function decide({ request }: Call, directory: Directory): Decision {
+  const { model, modelVersion } = request;
+  if (model) return named(model, modelVersion, directory);
+  if (modelVersion)
+    throw refused("invalid_request", "model", "is missing beside model_version: name the provider");
+  if (!directory.defaultModel) {
+    throw refused(
+      "invalid_request",
+      "model",
+      'is missing, and no default_model is configured; for example "openai/gpt-4o"',
+    );
+  }
+  const { target } = named(directory.defaultModel, "", directory);
+  return {
+    target,
+    policy: "default",
+    reason: `the request names no model; the default is ${directory.defaultModel}`,
+  };
+}
+
+function named(model: string, modelVersion: string, directory: Directory): Decision {
+  if (directory.provider(model)) return ofProvider(model, modelVersion, directory);
+  if (modelVersion) throw unknownProvider("model", model, directory);
+  const slash = model.indexOf("/");
+  if (slash > 0) {
+    const provider = model.slice(0, slash);
+    if (directory.provider(provider)) return ofProvider(provider, model.slice(slash + 1), directory);
+  }
+  const [provider] = directory.providersOf(model);
+  if (provider) {
+    return {
+      target: { provider, model },
+      policy: "catalog",
+      reason: `${provider} is the first configured provider of ${model}`,
+    };
+  }
+  if (slash > 0) throw unknownProvider("model", model.slice(0, slash), directory);
+  throw refused(
+    "unknown_model",
+    "model",
+    `"${model}" is neither a provider (${directory.providers.join(", ")}) nor a model that the price catalog knows; GET /v1/gateway/models lists them`,
+  );
+}
+
+function ofProvider(provider: string, version: string, directory: Directory): Decision {
+  const { defaultModel = "", models = [] } = directory.provider(provider) ?? {};
+  const model = version || defaultModel;
+  if (!model) {
+    throw refused(
+      "invalid_request",
+      "model_version",
+      `is missing, and ${provider} has no default_model in the configuration`,
+    );
+  }
+  if (models.length > 0 && !models.includes(model)) {
+    throw refused(
+      "unknown_model",
+      "model_version",
+      `"${model}" is not among the models of ${provider}: ${models.join(", ")}`,
+    );
+  }
+  return {
+    target: { provider, model },
+    policy: "explicit",
+    reason: version ? "the request names it" : `the request names ${provider}, whose default is ${model}`,
+  };
+}
+
+function unknownProvider(field: string, name: string, directory: Directory): Failure {
+  return refused(
+    "unknown_model",
+    field,
+    `there is no provider "${name}"; the providers are ${directory.providers.join(", ")}`,
+  );
+}
+
+function refused(kind: FailureKind, field: string, description: string): Failure {
+  return new Failure(kind, `${field}: ${description}`, { violations: [{ field, description }] });
+}

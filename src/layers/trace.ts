@@ -1,0 +1,53 @@
+/** A span for each attempt at a provider, with what it used and what it cost. */
+import { SpanKind } from "@opentelemetry/api";
+import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Layer, RoutedCall } from "../core/call.ts";
+import type { Batch } from "../core/reply.ts";
+import { failSpan, startChildSpan } from "../telemetry/trace.ts";
+
+export function trace(): Layer<RoutedCall> {
+  return (next) => async (call) => {
+    if (!call.context.span.isRecording()) return next(call);
+    const number = call.tally.attempts.length;
+    const span = startChildSpan(call.context.span, `chat ${call.target.model}`, SpanKind.CLIENT, {
+      "gen_ai.operation.name": "chat",
+      "gen_ai.provider.name": call.target.provider,
+      "gen_ai.request.model": call.target.model,
+      "llmgateway.request_id": call.context.requestId,
+      "llmgateway.attempt": number + 1,
+    });
+    const end = () => {
+      const attempt = call.tally.attempts[number];
+      if (attempt) span.setAttributes(attributesOf(attempt));
+      if (attempt?.failureKind) failSpan(span, attempt.failureKind, attempt.outcome);
+      span.end();
+    };
+    try {
+      const reply = await next(call);
+      return { events: endAfter(reply.events, end) };
+    } catch (error) {
+      end();
+      throw error;
+    }
+  };
+}
+
+async function* endAfter(events: AsyncIterable<Batch>, end: () => void): AsyncGenerator<Batch> {
+  try {
+    yield* events;
+  } finally {
+    end();
+  }
+}
+
+function attributesOf(attempt: Attempt) {
+  return {
+    "gen_ai.response.model": attempt.servedModel,
+    "gen_ai.usage.input_tokens": attempt.usage?.inputTokens,
+    "gen_ai.usage.output_tokens": attempt.usage?.outputTokens,
+    "llmgateway.usage.provenance": attempt.usage?.provenance,
+    "llmgateway.outcome": attempt.outcome,
+    "llmgateway.cost_usd": attempt.actualUsd,
+    "llmgateway.price_version": attempt.priceVersion,
+  };
+}

@@ -1,0 +1,34 @@
+/** API keys, known by their SHA-256 alone. Comparing takes the same time wherever a wrong key differs. */
+import { hash, timingSafeEqual } from "node:crypto";
+import { Failure } from "../core/failure.ts";
+
+/** Finds the name of the caller whose key this is. */
+export type Authenticate = (headers: { get(name: string): string | null }) => string;
+
+export const ANONYMOUS = "anonymous";
+
+/**
+ * Without keys everyone is `anonymous`.
+ *
+ * @returns a function that throws Failure `unauthenticated` for a missing or wrong key
+ */
+export function createAuthenticate(keys: readonly { name: string; sha256: string }[]): Authenticate {
+  if (keys.length === 0) return () => ANONYMOUS;
+  const known = keys.map(({ name, sha256 }) => ({ name, digest: Buffer.from(sha256, "hex") }));
+  return (headers) => {
+    const key = bearer(headers.get("authorization")) ?? headers.get("x-api-key");
+    if (!key) {
+      throw new Failure("unauthenticated", 'an API key is missing: send it as "Authorization: Bearer KEY"');
+    }
+    const digest = hash("sha256", key, "buffer");
+    let name: string | undefined;
+    // Every key is compared, so that time tells nothing of their order either.
+    for (const candidate of known) if (timingSafeEqual(candidate.digest, digest)) name = candidate.name;
+    if (!name) throw new Failure("unauthenticated", "the API key is not known");
+    return name;
+  };
+}
+
+function bearer(authorization: string | null): string | undefined {
+  return authorization?.match(/^Bearer +(\S+)$/i)?.[1];
+}

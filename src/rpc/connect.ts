@@ -1,0 +1,147 @@
+/** The front for Connect, gRPC and gRPC-Web: connect-node, in front of the door. */
+import type {
+  DescMethod,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  Message,
+} from "@bufbuild/protobuf";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import type { Protocol } from "../core/call.ts";
+import { Failure } from "../core/failure.ts";
+import type { Answer, Door, Request } from "./door.ts";
+import { toConnectError, toErrorEvent } from "./errors.ts";
+import type { NodeHandler } from "./node.ts";
+import { unreadable } from "./unreadable.ts";
+
+const REQUEST = createContextKey<Request | undefined>(undefined);
+const PEER = createContextKey("");
+
+export interface ConnectOptions {
+  readonly services: readonly DescService[];
+  readonly door: Door;
+  readonly maxBodyBytes: number;
+  readonly maxJsonDepth: number;
+  /** Answers for paths that are no RPC. */
+  readonly fallback: NodeHandler;
+}
+
+export function createConnectFront(options: ConnectOptions): NodeHandler {
+  const adapter = connectNodeAdapter({
+    routes: (router) => {
+      for (const service of options.services) serve(router, service);
+    },
+    readMaxBytes: options.maxBodyBytes,
+    jsonOptions: jsonOptions(options.maxJsonDepth),
+    contextValues: (req) => createContextValues().set(PEER, req.socket.remoteAddress ?? ""),
+    // Opens the request, so that a wrong key is refused before the body is read.
+    requestGate: (context) => open(options.door, context),
+    fallback: options.fallback,
+  });
+  return (request, reply) => {
+    // A body that connect-node gives up would take the request with it, and block the connection.
+    request[Symbol.asyncIterator] = () => request.iterator({ destroyOnReturn: false });
+    adapter(request, reply);
+  };
+}
+
+function jsonOptions(maxDepth: number) {
+  return {
+    useProtoFieldName: true,
+    alwaysEmitImplicit: true,
+    ignoreUnknownFields: true,
+    // One level more than the JSON has, because the reader counts a Struct and its values apart.
+    recursionLimit: maxDepth + 1,
+    textDecoder: new TextDecoder("utf-8", { fatal: true }),
+  };
+}
+
+function serve(router: ConnectRouter, service: DescService): void {
+  for (const method of service.methods) {
+    if (method.methodKind === "unary") router.rpc(method as DescMethodUnary, unary);
+    else router.rpc(method as DescMethodServerStreaming, serverStreaming);
+  }
+}
+
+function open(door: Door, context: HandlerContext): void {
+  try {
+    const request = door.open(context.method as DescMethod, {
+      protocol: context.protocolName as Protocol,
+      headers: context.requestHeader,
+      peer: context.values.get(PEER),
+      // connect-node keeps the deadline itself, and aborts the signal with it.
+      timeoutMs: undefined,
+    });
+    context.values.set(REQUEST, request);
+    setHeaders(request, context);
+    // Aborts whatever became of the RPC, a body that connect-node could not parse included.
+    const over = () => {
+      const { reason } = context.signal;
+      const failure = reason instanceof ConnectError ? unreadable(reason) : undefined;
+      // The caller is answered with this very error, which is written after the signal is aborted.
+      if (failure) Object.assign(reason, toConnectError(request.fail(failure)));
+      request.abort(failure ?? departure(reason));
+      request.close();
+    };
+    context.signal.addEventListener("abort", over, { once: true });
+  } catch (error) {
+    throw toConnectError(error as Failure);
+  }
+}
+
+async function unary(message: Message, context: HandlerContext): Promise<Message> {
+  const request = opened(context);
+  try {
+    const { message: reply } = await request.invoke(message);
+    if (!reply) throw new Error(`${context.method.name} answered with a stream`);
+    return reply;
+  } catch (error) {
+    throw toConnectError(request.fail(error));
+  } finally {
+    setHeaders(request, context);
+  }
+}
+
+async function* serverStreaming(message: Message, context: HandlerContext): AsyncGenerator<Message> {
+  const request = opened(context);
+  let begun = false;
+  try {
+    const answer: Answer = await request.invoke(message);
+    setHeaders(request, context);
+    for await (const batch of answer.batches ?? []) {
+      begun = true;
+      yield* batch;
+    }
+  } catch (error) {
+    const failure = request.fail(error);
+    setHeaders(request, context);
+    if (begun) yield toErrorEvent(failure);
+    throw toConnectError(failure);
+  }
+}
+
+function opened(context: HandlerContext): Request {
+  const request = context.values.get(REQUEST);
+  if (!request) throw new ConnectError("the request was not opened", Code.Internal);
+  return request;
+}
+
+function setHeaders(request: Request, context: HandlerContext): void {
+  for (const [name, value] of request.context.replyHeaders) context.responseHeader.set(name, value);
+}
+
+/** Why connect-node ended the call: its deadline, or a caller who left. */
+function departure(reason: unknown): Failure {
+  const late = reason instanceof ConnectError && reason.code === Code.DeadlineExceeded;
+  return late
+    ? new Failure("deadline_exceeded", "not finished within the caller's deadline")
+    : new Failure("cancelled", "the caller left");
+}

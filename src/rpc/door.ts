@@ -1,0 +1,201 @@
+/**
+ * The one way in. Every front, whatever its protocol, opens a request here and
+ * hands over a message: context, authentication, validation, handler and error
+ * mapping stand here once.
+ */
+import { randomUUID } from "node:crypto";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import { pathToString } from "@bufbuild/protobuf/reflect";
+import type { Validator } from "@bufbuild/protovalidate";
+import type { Protocol, RequestContext } from "../core/call.ts";
+import type { Clock } from "../core/clock.ts";
+import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
+import type { Signals } from "../layers/record.ts";
+import { failSpan, type Headers, startRequestSpan } from "../telemetry/trace.ts";
+import type { Authenticate } from "./auth.ts";
+
+/** What a front knows of a request before its body. */
+export interface Metadata {
+  readonly protocol: Protocol;
+  readonly headers: Headers;
+  /** The caller's IP address. */
+  readonly peer: string;
+  /** The caller's deadline, from now; undefined when it has none. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** One reply, or batches of them. */
+export type Answer =
+  | { readonly message: Message; readonly batches?: undefined }
+  | { readonly batches: AsyncIterable<readonly Message[]>; readonly message?: undefined };
+
+/** What an RPC does. Throws Failure; anything else counts as internal. */
+export type Handler = (message: Message, context: RequestContext) => Promise<Answer>;
+
+export interface Request {
+  readonly context: RequestContext;
+  /** Ends the work under way: the caller left. */
+  abort(failure: Failure): void;
+  /**
+   * @param method another one with the same request, such as the streaming twin
+   * @throws Failure
+   */
+  invoke(message: Message, method?: DescMethod): Promise<Answer>;
+  /** Tells a failure that the front met, before or after `invoke`, and returns it as the caller may see it. */
+  fail(error: unknown): Failure;
+  /** The reply is out, or given up. Must be called once. */
+  close(): void;
+}
+
+export interface DoorOptions {
+  readonly handlers: ReadonlyMap<DescMethod, Handler>;
+  /** Asked for each request, so that keys can change. */
+  readonly authenticate: Authenticate;
+  readonly validator: Validator;
+  readonly signals: Signals;
+  readonly clock: Clock;
+}
+
+export interface Door {
+  /** @throws Failure `unauthenticated`, told already */
+  open(method: DescMethod, metadata: Metadata): Request;
+  /** Tells a failure of something that is no RPC, such as an unknown path. */
+  refuse(error: unknown, peer: string): Failure;
+}
+
+export function createDoor(options: DoorOptions): Door {
+  return {
+    open(method, metadata) {
+      const request = new OpenRequest(options, method, metadata);
+      try {
+        request.authenticate();
+      } catch (error) {
+        const failure = request.fail(error);
+        request.close();
+        throw failure;
+      }
+      return request;
+    },
+    refuse(error, peer) {
+      const failure = toFailure(error);
+      tell(options.signals, failure, { method: "none", peer });
+      return failure;
+    },
+  };
+}
+
+class OpenRequest implements Request {
+  private readonly options: DoorOptions;
+  private readonly method: DescMethod;
+  private readonly metadata: Metadata;
+  private readonly controller = new AbortController();
+  private readonly deadline: { cancel(): void } | undefined;
+  private principal = "";
+  context: RequestContext;
+
+  constructor(options: DoorOptions, method: DescMethod, metadata: Metadata) {
+    this.options = options;
+    this.method = method;
+    this.metadata = metadata;
+    const { timeoutMs } = metadata;
+    if (timeoutMs !== undefined) {
+      const late = () =>
+        this.abort(new Failure("deadline_exceeded", `not finished within the ${timeoutMs} ms allowed`));
+      this.deadline = options.clock.after(timeoutMs, late);
+    }
+    this.context = this.contextOf();
+  }
+
+  authenticate(): void {
+    this.principal = this.options.authenticate(this.metadata.headers);
+    this.context = { ...this.context, principal: this.principal };
+  }
+
+  async invoke(message: Message, method = this.method): Promise<Answer> {
+    this.validate(message);
+    const handler = this.options.handlers.get(method);
+    if (!handler) throw new Failure("not_found", `${method.name} is not implemented`);
+    return handler(message, { ...this.context, method: method.name });
+  }
+
+  abort(failure: Failure): void {
+    this.controller.abort(failure);
+  }
+
+  fail(error: unknown): Failure {
+    const failure = toFailure(error);
+    const { requestId, principal, peer, protocol } = this.context;
+    tell(this.options.signals, failure, {
+      request_id: requestId,
+      method: this.method.name,
+      principal,
+      peer,
+      protocol,
+    });
+    failSpan(this.context.span, failure.kind, failure.message);
+    return failure;
+  }
+
+  close(): void {
+    this.deadline?.cancel();
+    this.context.span.end();
+  }
+
+  private validate(message: Message): void {
+    const result = this.options.validator.validate(this.method.input, message);
+    if (result.kind === "valid") return;
+    if (result.kind === "error") throw result.error;
+    throw invalidRequest(
+      result.violations.map((violation) => ({
+        field: pathToString(violation.field),
+        description: violation.message,
+      })),
+    );
+  }
+
+  private contextOf(): RequestContext {
+    const { headers, protocol, peer } = this.metadata;
+    const requestId = requestIdOf(headers.get("x-request-id"));
+    return {
+      requestId,
+      startedAtMs: this.options.clock.now(),
+      principal: "",
+      tenant: "internal",
+      peer,
+      protocol,
+      method: this.method.name,
+      span: startRequestSpan(`${this.method.parent.typeName}/${this.method.name}`, headers, {
+        "rpc.system.name": protocol,
+        "rpc.method": `${this.method.parent.typeName}/${this.method.name}`,
+        "llmgateway.request_id": requestId,
+      }),
+      signal: this.controller.signal,
+      replyHeaders: new Map([["x-request-id", requestId]]),
+    };
+  }
+}
+
+/** A failure that the stack has not told: a refusal at the door, or of what is no RPC. */
+function tell(
+  { logger, metrics }: Signals,
+  failure: Failure,
+  where: { method: string; [field: string]: string },
+): void {
+  if (failure.recorded) return;
+  failure.recorded = true;
+  metrics.failures.inc({ kind: failure.kind, route: where.method.toLowerCase() });
+  const event = {
+    ...where,
+    outcome: "failed",
+    failure_kind: failure.kind,
+    failure: failure.message,
+    operator: failure.operator,
+  };
+  if (failure.kind === "internal") logger.error(event, "refused");
+  else logger.info(event, "refused");
+}
+
+/** The caller's own id, where it is one that logs and headers can bear. */
+function requestIdOf(wish: string | null): string {
+  return wish && /^[A-Za-z0-9._:-]{1,128}$/.test(wish) ? wish : randomUUID();
+}

@@ -1,0 +1,59 @@
+/** Failures as the protocols say them: a Connect error, its JSON for plain HTTP, and an event for streams. */
+import { create, type JsonValue } from "@bufbuild/protobuf";
+import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
+import { ConnectError } from "@connectrpc/connect";
+import { errorToJson } from "@connectrpc/connect/protocol-connect";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from "../../gen/ts/google/rpc/error_details_pb.ts";
+import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { type Receipt, ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Failure } from "../core/failure.ts";
+import { event } from "../core/reply.ts";
+
+type Detail = NonNullable<ConstructorParameters<typeof ConnectError>[3]>[number];
+
+/** With `google.rpc` details and, where money was spent, the receipt. */
+export function toConnectError(failure: Failure): ConnectError {
+  const details: Detail[] = [
+    { desc: ErrorInfoSchema, value: { reason: failure.kind, domain: "llmgateway" } },
+  ];
+  if (failure.violations.length > 0) {
+    details.push({ desc: BadRequestSchema, value: { fieldViolations: [...failure.violations] } });
+  }
+  if (failure.retryAfterMs !== undefined) {
+    details.push({ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(failure.retryAfterMs) } });
+  }
+  if (failure.receipt) details.push({ desc: ReceiptSchema, value: failure.receipt });
+  const headers = new Headers();
+  if (failure.retryAfterMs !== undefined) headers.set("retry-after", retryAfter(failure.retryAfterMs));
+  return new ConnectError(failure.message, failure.traits.code, headers, details, failure);
+}
+
+/** Connect's own shape: `{"code", "message", "details"}`. */
+export function toErrorJson(failure: Failure): JsonValue {
+  return errorToJson(toConnectError(failure), { useProtoFieldName: true }) as JsonValue;
+}
+
+/** The last event of a stream that broke off. */
+export function toErrorEvent(failure: Failure): StreamResponse {
+  return event({
+    error: {
+      $typeName: "llmgateway.v1.StreamError",
+      kind: failure.kind,
+      message: failure.message,
+      receipt: failure.receipt as Receipt,
+      retryInfo:
+        failure.retryAfterMs === undefined
+          ? undefined
+          : create(RetryInfoSchema, { retryDelay: durationFromMs(failure.retryAfterMs) as Duration }),
+    },
+  });
+}
+
+/** Whole seconds, rounded up, as the header wants them. */
+export function retryAfter(ms: number): string {
+  return String(Math.ceil(ms / 1000));
+}

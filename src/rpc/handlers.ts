@@ -1,0 +1,81 @@
+/** What each RPC of GatewayService does: a chat goes down the stack, the rest is read off the gateway's state. */
+import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
+import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import {
+  GatewayService,
+  type GetStatusResponse,
+  GetStatusResponseSchema,
+  type ListModelsRequest,
+  type ListModelsResponse,
+  ListModelsResponseSchema,
+  type Model,
+  type ProviderStatus,
+} from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import type { Call, RequestContext, Service } from "../core/call.ts";
+import { invalidRequest } from "../core/failure.ts";
+import { fromUsd } from "../core/money.ts";
+import { fold } from "../core/reply.ts";
+import type { Handler } from "./door.ts";
+
+/** What the handlers need of the gateway. Read anew for each request, since a reload replaces it. */
+export interface Backend {
+  readonly service: Service;
+  readonly version: string;
+  readonly draining: boolean;
+  readonly priceVersion: string;
+  readonly models: readonly Model[];
+  /** Asks each provider, or remembers its answer. */
+  status(): Promise<ProviderStatus[]>;
+}
+
+export function createHandlers(backend: () => Backend): ReadonlyMap<DescMethod, Handler> {
+  const { chat, stream, listModels, getStatus } = GatewayService.method;
+  return new Map<DescMethod, Handler>([
+    [
+      chat,
+      async (message, context) => {
+        const request = message as ChatRequest;
+        if (request.stream) {
+          throw invalidRequest([
+            { field: "stream", description: "must be false here: call Stream for a stream" },
+          ]);
+        }
+        return { message: await fold(await backend().service(callOf(request, context, false))) };
+      },
+    ],
+    [
+      stream,
+      async (message, context) => {
+        const reply = await backend().service(callOf(message as ChatRequest, context, true));
+        return { batches: reply.events };
+      },
+    ],
+    [listModels, async (message) => ({ message: modelsOf(backend(), message as ListModelsRequest) })],
+    [getStatus, async () => ({ message: await statusOf(backend()) })],
+  ]);
+}
+
+function callOf(request: ChatRequest, context: RequestContext, streaming: boolean): Call {
+  return {
+    context,
+    request,
+    streaming,
+    maxCost: request.maxCostUsd === undefined ? undefined : fromUsd(request.maxCostUsd),
+    signal: context.signal,
+    tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined },
+  };
+}
+
+function modelsOf({ models }: Backend, { provider }: ListModelsRequest): ListModelsResponse {
+  const wanted = provider ? models.filter((model) => model.provider === provider) : models;
+  return create(ListModelsResponseSchema, { models: [...wanted] });
+}
+
+async function statusOf(backend: Backend): Promise<GetStatusResponse & Message> {
+  return create(GetStatusResponseSchema, {
+    status: backend.draining ? "draining" : "serving",
+    version: backend.version,
+    priceVersion: backend.priceVersion,
+    providers: await backend.status(),
+  });
+}

@@ -1,0 +1,45 @@
+/** Leads each HTTP request to its front: operations, REST, or the RPC protocols. */
+import { Failure } from "../core/failure.ts";
+import type { JsonFront } from "./json/front.ts";
+import type { NodeHandler, NodeReply, NodeRequest } from "./node.ts";
+import type { Operations } from "./operations.ts";
+import { discardUnreadBody } from "./unread.ts";
+
+/** gRPC clients cannot prefix their paths, proxies often must: the RPCs are at both. */
+const PREFIX = "/v1/gateway";
+
+export interface Fronts {
+  readonly operations: Operations;
+  readonly json: JsonFront;
+  readonly connect: NodeHandler;
+}
+
+export function createHttpHandler({ operations, json, connect }: Fronts): NodeHandler {
+  return (incoming, response) => {
+    const request = incoming as NodeRequest;
+    const reply = response as NodeReply;
+    discardUnreadBody(request, reply);
+    const url = request.url ?? "/";
+    const query = url.indexOf("?");
+    const path = query < 0 ? url : url.slice(0, query);
+    if (operations.handle(request.method ?? "", path, reply)) return;
+    if (json.serves(path)) {
+      // What escapes would end the process, and with it every other call.
+      json.handle(request, reply).catch((error: unknown) => json.refuse(request, reply, error));
+      return;
+    }
+    if (path.startsWith(`${PREFIX}/llmgateway.`)) request.url = url.slice(PREFIX.length);
+    connect(incoming, response);
+  };
+}
+
+/** What connect-node does with a path that it does not know. */
+export function notFound(json: JsonFront): NodeHandler {
+  return (request, reply) => {
+    json.refuse(
+      request as NodeRequest,
+      reply as NodeReply,
+      new Failure("not_found", `there is nothing at ${request.url}`),
+    );
+  };
+}

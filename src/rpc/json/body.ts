@@ -1,0 +1,90 @@
+/** Reads a JSON body from outside: bounded in bytes and in depth, with errors that say what to mend. */
+import type { JsonValue } from "@bufbuild/protobuf";
+import { Failure, invalidRequest } from "../../core/failure.ts";
+import type { NodeRequest } from "../node.ts";
+
+export interface BodyLimits {
+  readonly maxBytes: number;
+  readonly maxDepth: number;
+}
+
+/** @throws Failure; the rest of a body that is too large is not read */
+export async function readJson(request: NodeRequest, limits: BodyLimits): Promise<JsonValue> {
+  requireJson(request);
+  const text = decode(await readBytes(request, limits.maxBytes));
+  if (text.trim() === "")
+    throw invalidRequest([{ field: "", description: "the body is empty; send a JSON object" }]);
+  requireDepth(text, limits.maxDepth);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    // V8 quotes the text around the fault, which may be anything: only the place is told.
+    const place =
+      error instanceof Error
+        ? error.message.match(/position \d+( \(line \d+ column \d+\))?/)?.[0]
+        : undefined;
+    const where = place ? `, at ${place}` : "";
+    throw invalidRequest([{ field: "", description: `the body is not valid JSON${where}` }]);
+  }
+}
+
+function requireJson(request: NodeRequest): void {
+  const type = request.headers["content-type"];
+  if (type && /^application\/json(?:\s*;|$)/i.test(type)) return;
+  throw new Failure(
+    "unsupported_media_type",
+    `send the header "content-type: application/json"${type ? `, not ${type}` : ""}`,
+  );
+}
+
+function readBytes(request: NodeRequest, maxBytes: number): Promise<Buffer> {
+  const tooLarge = () => new Failure("payload_too_large", `the body is larger than ${maxBytes} bytes`);
+  if (Number(request.headers["content-length"]) > maxBytes) return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= maxBytes) chunks.push(chunk);
+      else reject(tooLarge());
+    });
+    request.on("end", () => resolve(Buffer.concat(chunks, bytes)));
+    request.on("error", (cause) => reject(new Failure("cancelled", "the caller left", { cause })));
+    request.on("close", () => {
+      if (!request.readableEnded) reject(new Failure("cancelled", "the caller left"));
+    });
+  });
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+function decode(bytes: Buffer): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    throw invalidRequest([{ field: "", description: "the body is not UTF-8" }]);
+  }
+}
+
+const QUOTE = 34;
+const BACKSLASH = 92;
+
+/** Before parsing, so that no parser meets what is nested without end. */
+function requireDepth(text: string, maxDepth: number): void {
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (inString) {
+      if (code === BACKSLASH) index++;
+      else if (code === QUOTE) inString = false;
+    } else if (code === QUOTE) inString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      if (++depth > maxDepth) {
+        throw invalidRequest([
+          { field: "", description: `the body is nested deeper than ${maxDepth} levels` },
+        ]);
+      }
+    } else if (code === 0x7d || code === 0x5d) depth--;
+  }
+}

@@ -1,0 +1,29 @@
+/** A query string as the JSON of a message: `provider=openai` and dotted names such as `filter.model=x`. */
+import type { DescField, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { ScalarType } from "@bufbuild/protobuf";
+
+/** Names that are not fields are kept, so that reading the message refuses them by name. */
+export function queryToJson(schema: DescMessage, query: URLSearchParams): JsonObject {
+  const json: JsonObject = {};
+  for (const [name, value] of query) put(schema, json, name.split("."), value);
+  return json;
+}
+
+function put(schema: DescMessage, json: JsonObject, path: readonly string[], value: string): void {
+  const [name = "", ...rest] = path;
+  const field = schema.fields.find((candidate) => candidate.name === name || candidate.jsonName === name);
+  if (rest.length > 0 && field?.fieldKind === "message") {
+    json[name] ??= {};
+    put(field.message, json[name] as JsonObject, rest, value);
+  } else if (field?.fieldKind === "list") {
+    json[name] = [...((json[name] as JsonValue[]) ?? []), value];
+  } else {
+    json[path.join(".")] = jsonValueOf(field, value);
+  }
+}
+
+/** Protobuf's JSON takes numbers as text, but not booleans. */
+function jsonValueOf(field: DescField | undefined, text: string): JsonValue {
+  if (field?.fieldKind !== "scalar" || field.scalar !== ScalarType.BOOL) return text;
+  return text === "true" ? true : text === "false" ? false : text;
+}

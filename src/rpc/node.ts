@@ -1,0 +1,20 @@
+/** Requests and replies of HTTP/1.1 and HTTP/2 alike, as Node's compatible API gives them. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { connectNodeAdapter } from "@connectrpc/connect-node";
+import type { Headers } from "../telemetry/trace.ts";
+
+/** What Node calls for each request, of either protocol. */
+export type NodeHandler = ReturnType<typeof connectNodeAdapter>;
+
+/** What both kinds have in common, as one type: their own signatures exclude each other. */
+export type NodeRequest = IncomingMessage;
+export type NodeReply = ServerResponse;
+
+/** The headers of a request behind the interface of `Headers`, without copying them. */
+export function headersOf(request: NodeRequest): Headers {
+  const { headers } = request;
+  return {
+    get: (name) => headers[name]?.toString() ?? null,
+    keys: () => Object.keys(headers)[Symbol.iterator]() as ReturnType<globalThis.Headers["keys"]>,
+  };
+}

@@ -1,0 +1,79 @@
+/** Prometheus metrics. The names of the plan, in a registry of their own. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly requests: Counter<"provider" | "model" | "route" | "success">;
+  readonly latencyMs: Histogram<"provider" | "model">;
+  readonly tokens: Counter<"provider" | "model" | "direction">;
+  readonly costUsd: Counter<"provider" | "model" | "route">;
+  readonly unpriced: Counter<"provider" | "model">;
+  readonly streamTokens: Counter<"provider" | "model">;
+  readonly failures: Counter<"kind" | "route">;
+  readonly configReloads: Counter<"success">;
+  readonly inFlight: Gauge<"route">;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    requests: new Counter({
+      name: "llm_requests_total",
+      help: "Calls that reached a provider, by the provider and model that served last.",
+      labelNames: ["provider", "model", "route", "success"],
+      registers,
+    }),
+    latencyMs: new Histogram({
+      name: "llm_latency_ms",
+      help: "Milliseconds from a call's arrival to the end of its reply.",
+      labelNames: ["provider", "model"],
+      buckets: [5, 10, 25, 50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000],
+      registers,
+    }),
+    tokens: new Counter({
+      name: "llm_tokens_total",
+      help: "Tokens read (input) and written (output), over all attempts.",
+      labelNames: ["provider", "model", "direction"],
+      registers,
+    }),
+    costUsd: new Counter({
+      name: "llm_cost_usd_total",
+      help: "US dollars spent, over all attempts whose price is known.",
+      labelNames: ["provider", "model", "route"],
+      registers,
+    }),
+    unpriced: new Counter({
+      name: "llm_unpriced_attempts_total",
+      help: "Attempts whose cost is not known. Anything but 0 wants a look at the price catalog.",
+      labelNames: ["provider", "model"],
+      registers,
+    }),
+    streamTokens: new Counter({
+      name: "llm_stream_tokens_total",
+      help: "Tokens written in streams.",
+      labelNames: ["provider", "model"],
+      registers,
+    }),
+    failures: new Counter({
+      name: "llm_failures_total",
+      help: "Calls that failed, by kind (docs/errors.md), those that reached no provider included.",
+      labelNames: ["kind", "route"],
+      registers,
+    }),
+    configReloads: new Counter({
+      name: "llm_config_reloads_total",
+      help: "Times that the configuration or the price catalog was read again.",
+      labelNames: ["success"],
+      registers,
+    }),
+    inFlight: new Gauge({
+      name: "llm_requests_in_flight",
+      help: "Calls under way.",
+      labelNames: ["route"],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * Spans: the request, each provider call, the serialisation. Exported by the
+ * OpenTelemetry SDK when an endpoint is set; otherwise the SDK is not even loaded.
+ */
+import {
+  type Attributes,
+  context,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
+
+const tracer = trace.getTracer("llmgateway");
+
+const HEADERS = {
+  keys: (headers: Headers) => [...headers.keys()],
+  get: (headers: Headers, name: string) => headers.get(name) ?? undefined,
+};
+
+/** What a span is hung on: the headers of the caller. */
+export type Headers = Pick<globalThis.Headers, "get" | "keys">;
+
+/** The span of a request, continuing the caller's trace where `traceparent` names one. */
+export function startRequestSpan(name: string, headers: Headers, attributes: Attributes): Span {
+  const parent = headers.get("traceparent")
+    ? propagation.extract(context.active(), headers, HEADERS)
+    : context.active();
+  return tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
+}
+
+export function startChildSpan(parent: Span, name: string, kind: SpanKind, attributes: Attributes): Span {
+  return tracer.startSpan(name, { kind, attributes }, trace.setSpan(context.active(), parent));
+}
+
+/** Marks a span as failed, by the failure's kind. */
+export function failSpan(span: Span, kind: string, message: string): void {
+  span.setAttribute("error.type", kind);
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
+}
+
+/** Loads the SDK and exports to an OTLP/HTTP endpoint until the returned function is called. */
+export async function startTracing(endpoint: string, serviceName: string): Promise<() => Promise<void>> {
+  const [{ NodeSDK }, { OTLPTraceExporter }, { GrpcInstrumentation }] = await Promise.all([
+    import("@opentelemetry/sdk-node"),
+    import("@opentelemetry/exporter-trace-otlp-http"),
+    import("@opentelemetry/instrumentation-grpc"),
+  ]);
+  const sdk = new NodeSDK({
+    serviceName,
+    traceExporter: new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, "")}/v1/traces` }),
+    metricReaders: [],
+    logRecordProcessors: [],
+    // Google's clients speak grpc-js, which this patches; calls served here have spans of their own.
+    instrumentations: [new GrpcInstrumentation()],
+  });
+  sdk.start();
+  return () => sdk.shutdown();
+}

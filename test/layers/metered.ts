@@ -1,0 +1,42 @@
+/** A metered attempt, from its call to its end. */
+import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { AttemptCall, Call } from "../../src/core/call.ts";
+import type { Clock } from "../../src/core/clock.ts";
+import type { Reply } from "../../src/core/reply.ts";
+import { estimateInputTokens } from "../../src/cost/tokens.ts";
+import { meter } from "../../src/layers/meter.ts";
+import { attemptOf, type CallInit, routedCallOf } from "../support/call.ts";
+import { VirtualClock } from "../support/clock.ts";
+import { INPUT, PRICING } from "../support/prices.ts";
+
+export const UNPRICED = { provider: "openai", model: "gpt-unheard-of" };
+/** What the meter estimates for the input of the usual request. */
+export const GUESSED = BigInt(estimateInputTokens(routedCallOf().request)) * INPUT;
+
+export interface MeteredInit extends CallInit {
+  /** An attempt that the call has behind it. */
+  readonly before?: Parameters<typeof attemptOf>[0];
+  readonly clock?: Clock;
+}
+
+export type Serve = (call: AttemptCall) => Promise<Reply>;
+
+/** Reads the reply to its end, whichever that is. */
+export async function metered(serve: Serve, init: MeteredInit = {}) {
+  const call = routedCallOf(init);
+  if (init.before) call.tally.attempts.push(attemptOf(init.before));
+  const seen: StreamResponse[] = [];
+  const layer = meter(PRICING, init.clock ?? new VirtualClock());
+  const failure = await layer(serve)(call)
+    .then(async ({ events }) => {
+      for await (const batch of events) seen.push(...batch.map((one) => ({ ...one })));
+    })
+    .catch((error: unknown) => error);
+  return { call, failure, seen, attempt: lastOf(call) };
+}
+
+export function lastOf({ tally }: Call) {
+  const attempt = tally.attempts.at(-1);
+  if (!attempt) throw new Error("there was no attempt");
+  return attempt;
+}

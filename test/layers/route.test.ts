@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import type { RoutedCall } from "../../src/core/call.ts";
+import { type Directory, route } from "../../src/layers/route.ts";
+import { callOf, replyOf } from "../support/call.ts";
+
+const PROVIDERS = new Map([
+  ["openai", { defaultModel: "gpt-4o-mini", models: [] }],
+  ["azure", { defaultModel: "", models: [] }],
+  ["local", { defaultModel: "llama", models: ["llama", "org/mixtral"] }],
+]);
+
+const DIRECTORY: Directory = {
+  provider: (name) => PROVIDERS.get(name),
+  providers: [...PROVIDERS.keys()],
+  providersOf: (model) =>
+    model === "gpt-4o" ? ["azure", "openai"] : model === "meta/llama-3" ? ["local"] : [],
+  defaultModel: "openai/gpt-4o",
+};
+
+async function decide(request: { model?: string; modelVersion?: string }, directory = DIRECTORY) {
+  const call = callOf({ request });
+  let routed: RoutedCall | undefined;
+  await route(directory)(async (below) => {
+    routed = below;
+    return replyOf([]);
+  })(call);
+  const { provider, model } = routed?.target ?? {};
+  return {
+    target: `${provider}/${model}`,
+    policy: call.tally.route?.policy,
+    reason: call.tally.route?.reason,
+  };
+}
+
+describe("a request finds its target", () => {
+  it.each([
+    [{ model: "openai", modelVersion: "gpt-4o" }, "openai/gpt-4o", "explicit", "the request names it"],
+    [{ model: "openai/gpt-4o" }, "openai/gpt-4o", "explicit", "the request names it"],
+    [{ model: "openai/ft:gpt-4o:acme/1" }, "openai/ft:gpt-4o:acme/1", "explicit", "the request names it"],
+    [{ model: "local/org/mixtral" }, "local/org/mixtral", "explicit", "the request names it"],
+    [
+      { model: "openai" },
+      "openai/gpt-4o-mini",
+      "explicit",
+      "the request names openai, whose default is gpt-4o-mini",
+    ],
+    [
+      { model: "openai/" },
+      "openai/gpt-4o-mini",
+      "explicit",
+      "the request names openai, whose default is gpt-4o-mini",
+    ],
+    [{ model: "local", modelVersion: "llama" }, "local/llama", "explicit", "the request names it"],
+    [{ model: "gpt-4o" }, "azure/gpt-4o", "catalog", "azure is the first configured provider of gpt-4o"],
+    [
+      { model: "meta/llama-3" },
+      "local/meta/llama-3",
+      "catalog",
+      "local is the first configured provider of meta/llama-3",
+    ],
+    [{}, "openai/gpt-4o", "default", "the request names no model; the default is openai/gpt-4o"],
+  ])("%j", async (request, target, policy, reason) => {
+    expect(await decide(request)).toEqual({ target, policy, reason });
+  });
+});
+
+describe("a request that names nobody is refused, with the field and what would be right", () => {
+  it.each([
+    [
+      { model: "gpt-5" },
+      "unknown_model",
+      "model",
+      '"gpt-5" is neither a provider (openai, azure, local) nor a model',
+    ],
+    [
+      { model: "acme/gpt-4o" },
+      "unknown_model",
+      "model",
+      'there is no provider "acme"; the providers are openai,',
+    ],
+    [{ model: "acme", modelVersion: "gpt-4o" }, "unknown_model", "model", 'there is no provider "acme"'],
+    [{ model: "gpt-4o", modelVersion: "gpt-4o" }, "unknown_model", "model", 'there is no provider "gpt-4o"'],
+    [{ model: "/gpt-4o" }, "unknown_model", "model", "is neither a provider"],
+    [
+      { model: "local/gpt-4o" },
+      "unknown_model",
+      "model_version",
+      "is not among the models of local: llama, org/mixtral",
+    ],
+    [
+      { model: "local", modelVersion: "gpt-4o" },
+      "unknown_model",
+      "model_version",
+      "is not among the models of local",
+    ],
+    [
+      { model: "azure" },
+      "invalid_request",
+      "model_version",
+      "azure has no default_model in the configuration",
+    ],
+    [{ modelVersion: "gpt-4o" }, "invalid_request", "model", "is missing beside model_version"],
+  ])("%j", async (request, kind, field, text) => {
+    await expect(decide(request)).rejects.toMatchObject({
+      kind,
+      message: expect.stringMatching(`^${field}: `),
+      violations: [{ field, description: expect.stringContaining(text) }],
+    });
+  });
+
+  it("{} where there is no default", async () => {
+    await expect(decide({}, { ...DIRECTORY, defaultModel: "" })).rejects.toMatchObject({
+      kind: "invalid_request",
+      violations: [
+        { field: "model", description: expect.stringContaining("no default_model is configured") },
+      ],
+    });
+  });
+});
+
+it("takes a default that is a model of the catalog", async () => {
+  const { target, policy } = await decide({}, { ...DIRECTORY, defaultModel: "gpt-4o" });
+  expect({ target, policy }).toEqual({ target: "azure/gpt-4o", policy: "default" });
+});
