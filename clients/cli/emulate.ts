@@ -1,0 +1,28 @@
+/** `llmgateway emulate`: the emulator as a program of its own. */
+import { startEmulator } from "../../src/emulator/server.ts";
+
+export interface EmulateOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly seed: number;
+  readonly chaos: number;
+}
+
+/** Resolves when it was told to stop. */
+export async function emulate(options: EmulateOptions): Promise<void> {
+  const emulator = await startEmulator(options);
+  process.stdout.write(
+    [
+      `emulating OpenAI at ${emulator.url}/v1`,
+      `  OPENAI_BASE_URL=${emulator.url}/v1 OPENAI_API_KEY=emulated llmgateway serve`,
+      `  faults by a directive in the last user message, such as [[emulate: status=429 retry_after=2]]`,
+      `  what it metered: curl ${emulator.url}/emulator/meter`,
+      "",
+    ].join("\n"),
+  );
+  await new Promise((resolve) => {
+    process.once("SIGINT", resolve);
+    process.once("SIGTERM", resolve);
+  });
+  await emulator.close();
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env node
+/** The command line: serve, chat, emulate, demo. */
+import { Command, Option } from "commander";
+import { ConfigError } from "../../src/config/error.ts";
+import { serve } from "../../src/main.ts";
+import { VERSION } from "../../src/version.ts";
+import { dollars, httpUrl, share, wholeNumber } from "./argument.ts";
+import { type ChatOptions, chat } from "./chat.ts";
+import { demo } from "./demo.ts";
+import { type EmulateOptions, emulate } from "./emulate.ts";
+
+const MAX_INT32 = 2_147_483_647;
+
+const program = new Command("llmgateway")
+  .description("One address for every model call that you pay for.")
+  .version(VERSION)
+  .showHelpAfterError("(--help lists the options)");
+
+program
+  .command("serve")
+  .description("serve the gateway; configured by LLMGATEWAY_CONFIG and the variables in .env.example")
+  .action(serve);
+
+program
+  .command("chat")
+  .description("send one message and print the answer and what it cost")
+  .argument("<message>", 'what to say; "-" reads standard input')
+  .option("-m, --model <model>", 'who answers, such as "openai" or "openai/gpt-4o"', "")
+  .option("--model-version <version>", "the provider's model, when --model names only the provider", "")
+  .option("-s, --stream", "print the answer as it comes", false)
+  .option("--system <text>", "a system message before yours")
+  .option("--max-tokens <count>", "most tokens to write", wholeNumber(1, MAX_INT32))
+  .option("--max-cost <usd>", "most that the call may cost, in US dollars", dollars)
+  .option("--timeout <ms>", "most time that the call may take, in milliseconds", wholeNumber(1, 86_400_000))
+  .option("--json", "print the reply, or each event, as JSON", false)
+  .addOption(
+    new Option("--url <url>", "the gateway")
+      .env("LLMGATEWAY_URL")
+      .default("http://127.0.0.1:8080")
+      .argParser(httpUrl),
+  )
+  .addOption(new Option("--key <key>", "API key").env("LLMGATEWAY_API_KEY"))
+  .action(async (message: string, options: ChatOptions) => {
+    process.exitCode = await chat(message, options);
+  });
+
+program
+  .command("emulate")
+  .description("serve an emulator of the providers' APIs")
+  .option("--host <host>", "address to bind", "127.0.0.1")
+  .option("-p, --port <port>", "TCP port; 0 lets the system choose", wholeNumber(0, 65_535), 9090)
+  .option("--seed <number>", "decides what is answered", wholeNumber(0, MAX_INT32), 1)
+  .option("--chaos <share>", "share of requests that fail at random, 0 to 1", share, 0)
+  .action((options: EmulateOptions) => emulate(options));
+
+program
+  .command("demo")
+  .description("show the gateway with an emulated provider, then serve both")
+  .action(async () => {
+    process.exitCode = await demo();
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** What an operator can mend, without the stack; anything else is a defect and keeps it. */
+function report(error: unknown): number {
+  const isConfig = error instanceof ConfigError;
+  if (!isConfig && (error as NodeJS.ErrnoException).syscall !== "listen") throw error;
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+  return isConfig ? 2 : 1;
+}

@@ -1,0 +1,26 @@
+/** One server in a process of its own, so that its CPU can be told from the others'. */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startGateway } from "../../src/gateway.ts";
+import { startBare } from "./bare.ts";
+import { startUpstream } from "./upstream.ts";
+
+const [role, upstream = ""] = process.argv.slice(2);
+
+process.send?.({ url: await start() });
+process.on("message", () => process.send?.({ cpuMicros: cpuMicros() }));
+
+function cpuMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+async function start(): Promise<string> {
+  if (role === "upstream") return startUpstream();
+  if (role === "bare") return startBare(upstream);
+  const file = join(mkdtempSync(join(tmpdir(), "llmgateway-bench-")), "config.yaml");
+  writeFileSync(file, `providers:\n  openai:\n    base_url: ${upstream}/v1\n`);
+  const env = { PORT: "0", OPENAI_API_KEY: "bench", LOG_LEVEL: "info" };
+  return (await startGateway({ file, env })).url;
+}
