@@ -1,13 +1,11 @@
 #!/usr/bin/env node
-/** The command line: serve, chat, emulate, demo. */
+/** The command line: serve, chat, emulate, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
-import { serve } from "../../src/main.ts";
 import { VERSION } from "../../src/version.ts";
 import { dollars, httpUrl, share, wholeNumber } from "./argument.ts";
-import { type ChatOptions, chat } from "./chat.ts";
-import { demo } from "./demo.ts";
-import { type EmulateOptions, emulate } from "./emulate.ts";
+import type { ChatOptions } from "./chat.ts";
+import type { EmulateOptions } from "./emulate.ts";
 
 const MAX_INT32 = 2_147_483_647;
 
@@ -19,7 +17,10 @@ const program = new Command("llmgateway")
 program
   .command("serve")
   .description("serve the gateway; configured by LLMGATEWAY_CONFIG and the variables in .env.example")
-  .action(serve);
+  .action(async () => {
+    const { serve } = await import("../../src/main.ts");
+    await serve();
+  });
 
 program
   .command("chat")
@@ -41,6 +42,7 @@ program
   )
   .addOption(new Option("--key <key>", "API key").env("LLMGATEWAY_API_KEY"))
   .action(async (message: string, options: ChatOptions) => {
+    const { chat } = await import("./chat.ts");
     process.exitCode = await chat(message, options);
   });
 
@@ -51,12 +53,16 @@ program
   .option("-p, --port <port>", "TCP port; 0 lets the system choose", wholeNumber(0, 65_535), 9090)
   .option("--seed <number>", "decides what is answered", wholeNumber(0, MAX_INT32), 1)
   .option("--chaos <share>", "share of requests that fail at random, 0 to 1", share, 0)
-  .action((options: EmulateOptions) => emulate(options));
+  .action(async (options: EmulateOptions) => {
+    const { emulate } = await import("./emulate.ts");
+    await emulate(options);
+  });
 
 program
   .command("demo")
   .description("show the gateway with an emulated provider, then serve both")
   .action(async () => {
+    const { demo } = await import("./demo.ts");
     process.exitCode = await demo();
   });
 

@@ -121,7 +121,10 @@ export class Failure extends Error {
     this.name = "Failure";
     this.kind = kind;
     this.operator = details.operator === undefined ? undefined : redact(details.operator);
-    this.violations = details.violations ?? [];
+    this.violations = (details.violations ?? []).map(({ field, description }) => ({
+      field: redact(field),
+      description: redact(description),
+    }));
     this.retryAfterMs = details.retryAfterMs;
   }
 

@@ -1,7 +1,7 @@
 /** Leads each HTTP request to its front: operations, REST, or the RPC protocols. */
 import { Failure } from "../core/failure.ts";
 import type { JsonFront } from "./json/front.ts";
-import type { NodeHandler, NodeReply, NodeRequest } from "./node.ts";
+import { type NodeHandler, type NodeReply, type NodeRequest, pathOf } from "./node.ts";
 import type { Operations } from "./operations.ts";
 import { discardUnreadBody } from "./unread.ts";
 
@@ -19,16 +19,14 @@ export function createHttpHandler({ operations, json, connect }: Fronts): NodeHa
     const request = incoming as NodeRequest;
     const reply = response as NodeReply;
     discardUnreadBody(request, reply);
-    const url = request.url ?? "/";
-    const query = url.indexOf("?");
-    const path = query < 0 ? url : url.slice(0, query);
+    const path = pathOf(request);
     if (operations.handle(request.method ?? "", path, reply)) return;
     if (json.serves(path)) {
       // What escapes would end the process, and with it every other call.
       json.handle(request, reply).catch((error: unknown) => json.refuse(request, reply, error));
       return;
     }
-    if (path.startsWith(`${PREFIX}/llmgateway.`)) request.url = url.slice(PREFIX.length);
+    if (path.startsWith(`${PREFIX}/llmgateway.`)) request.url = request.url?.slice(PREFIX.length);
     connect(incoming, response);
   };
 }

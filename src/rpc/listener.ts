@@ -3,13 +3,10 @@
  * TLS. It knows connections; what is asked on them is the handler's.
  */
 import { createServer, type Server as Http1Server, type RequestListener } from "node:http";
-import {
-  createServer as createHttp2Server,
-  createSecureServer,
-  type Http2Server,
-  type Http2Session,
-} from "node:http2";
-import type { AddressInfo, Server, Socket } from "node:net";
+import { createServer as createHttp2Server, type Http2Server, type Http2Session } from "node:http2";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { NodeHandler } from "./node.ts";
 
 export interface ListenerOptions {
@@ -42,9 +39,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const sessions = new Set<Http2Session>();
   const sockets = new Set<Socket>();
   const undecided = new Set<Socket>();
-  const server = options.tls
-    ? secure(options, options.tls, sessions)
-    : cleartext(options, sessions, undecided);
+  const http2 = createHttp2Server({ settings: SETTINGS }, options.handler);
+  track(http2, sessions);
+  const server = options.tls ? secure(options, options.tls, http2) : cleartext(options, http2, undecided);
   server.on("connection", (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
@@ -59,14 +56,17 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     port,
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const session of sessions) session.close();
       for (const socket of undecided) socket.destroy();
       const cut = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, graceMs);
-      // Kept connections without a call close by themselves only when told again.
-      const sweep = setInterval(() => closeIdle(server), 50);
-      closeIdle(server);
+      const closeIdle = () => {
+        server.closeIdleConnections();
+        for (const session of sessions) session.close();
+      };
+      closeIdle();
+      // Again and again for those that become idle, or were still shaking hands.
+      const sweep = setInterval(closeIdle, 50);
       await closed;
       clearTimeout(cut);
       clearInterval(sweep);
@@ -74,58 +74,58 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   };
 }
 
-function closeIdle(server: Server): void {
-  if ("closeIdleConnections" in server) (server as Http1Server).closeIdleConnections();
-}
-
-function secure(
-  { handler }: ListenerOptions,
-  tls: { cert: string; key: string },
-  sessions: Set<Http2Session>,
-): Server {
-  const server = createSecureServer(
-    { ...tls, allowHTTP1: true, settings: SETTINGS, handshakeTimeout: PREFACE_TIMEOUT_MS },
-    handler,
-  );
-  track(server, sessions);
-  return server;
-}
-
 const SETTINGS = { maxHeaderListSize: MAX_HEADER_BYTES };
+
+const HTTP1 = { maxHeaderSize: MAX_HEADER_BYTES, noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS };
 
 /**
  * The HTTP/1.1 server listens, since it watches over its connections from then
- * on; its own connection handler waits behind the look at the preface.
+ * on; its own connection handler waits until the protocol is known.
  */
-function cleartext(
-  { handler }: ListenerOptions,
-  sessions: Set<Http2Session>,
-  undecided: Set<Socket>,
-): Server {
-  const http1 = createServer(
-    { maxHeaderSize: MAX_HEADER_BYTES, noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS },
-    handler as RequestListener,
-  );
-  const http2 = createHttp2Server({ settings: SETTINGS }, handler);
-  track(http2, sessions);
-  const [accept] = http1.listeners("connection") as [(this: Http1Server, socket: Socket) => void];
-  http1.removeListener("connection", accept);
+function cleartext({ handler }: ListenerOptions, http2: Http2Server, undecided: Set<Socket>): Http1Server {
+  const http1 = createServer(HTTP1, handler as RequestListener);
+  const accept = takeOver(http1, "connection");
   http1.on("connection", (socket: Socket) => {
     undecided.add(socket);
     socket.once("close", () => undecided.delete(socket));
     peek(socket, (isHttp2) => {
       undecided.delete(socket);
       if (isHttp2) http2.emit("connection", socket);
-      else accept.call(http1, socket);
+      else accept(socket);
     });
   });
   return http1;
 }
 
-function track(
-  server: Http2Server | ReturnType<typeof createSecureServer>,
-  sessions: Set<Http2Session>,
-): void {
+/** As in cleartext, but the handshake says which protocol it is. */
+function secure(
+  { handler }: ListenerOptions,
+  tls: { cert: string; key: string },
+  http2: Http2Server,
+): Http1Server {
+  const options = {
+    ...HTTP1,
+    ...tls,
+    ALPNProtocols: ["h2", "http/1.1"],
+    handshakeTimeout: PREFACE_TIMEOUT_MS,
+  };
+  const http1 = createHttpsServer(options, handler as RequestListener);
+  const accept = takeOver(http1, "secureConnection");
+  http1.on("secureConnection", (socket: TLSSocket) => {
+    if (socket.alpnProtocol === "h2") http2.emit("connection", socket);
+    else accept(socket);
+  });
+  return http1;
+}
+
+/** Takes a server's own handler of new connections away, and gives it to whoever decides now. */
+function takeOver(server: Http1Server, event: "connection" | "secureConnection"): (socket: Socket) => void {
+  const [accept] = server.listeners(event) as [(this: Http1Server, socket: Socket) => void];
+  server.removeListener(event, accept);
+  return (socket) => accept.call(server, socket);
+}
+
+function track(server: Http2Server, sessions: Set<Http2Session>): void {
   server.on("session", (session: Http2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));

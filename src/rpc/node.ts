@@ -18,3 +18,14 @@ export function headersOf(request: NodeRequest): Headers {
     keys: () => Object.keys(headers)[Symbol.iterator]() as ReturnType<globalThis.Headers["keys"]>,
   };
 }
+
+/** The path as it was sent, without its query. */
+export function pathOf({ url = "/" }: NodeRequest): string {
+  const query = url.indexOf("?");
+  return query < 0 ? url : url.slice(0, query);
+}
+
+export function queryOf({ url = "/" }: NodeRequest): URLSearchParams {
+  const query = url.indexOf("?");
+  return new URLSearchParams(query < 0 ? "" : url.slice(query + 1));
+}

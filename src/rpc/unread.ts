@@ -7,22 +7,20 @@
 import type { ServerHttp2Stream } from "node:http2";
 import type { NodeReply, NodeRequest } from "./node.ts";
 
-/** A caller who has not finished by then is cut off: over HTTP/1.1 its connection, over HTTP/2 the stream alone. */
-const LINGER_HTTP1_MS = 30_000;
-const LINGER_HTTP2_MS = 1_000;
+/** A caller who has the reply and falls silent for so long is cut off; over HTTP/2 that stream alone. */
+const LONGEST_SILENCE_MS = 2_000;
 
 /** To be called once for each request, before it is handled. */
 export function discardUnreadBody(request: NodeRequest, reply: NodeReply): void {
-  const isHttp2 = "stream" in reply;
   // The reply of HTTP/2 counts as finished only when its request is, too; its stream tells it at once.
-  const out = isHttp2 ? (reply.stream as ServerHttp2Stream) : reply;
+  const out = "stream" in reply ? (reply.stream as ServerHttp2Stream) : reply;
   out.once("finish", () => {
     if (request.complete) return;
-    const cut = setTimeout(() => request.socket.destroy(), isHttp2 ? LINGER_HTTP2_MS : LINGER_HTTP1_MS);
-    cut.unref();
+    const cut = setTimeout(() => request.socket.destroy(), LONGEST_SILENCE_MS);
     request.once("close", () => clearTimeout(cut));
     // Not by `resume`, which does nothing to a stream whose iterator was given up.
     const skip = () => {
+      cut.refresh();
       while (request.read() !== null);
     };
     request.on("readable", skip);

@@ -30,7 +30,9 @@ export function startRequestSpan(name: string, headers: Headers, attributes: Att
   return tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
 }
 
+/** The parent itself when nothing is recorded: a call without tracing pays for none. */
 export function startChildSpan(parent: Span, name: string, kind: SpanKind, attributes: Attributes): Span {
+  if (!parent.isRecording()) return parent;
   return tracer.startSpan(name, { kind, attributes }, trace.setSpan(context.active(), parent));
 }
 

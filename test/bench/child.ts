@@ -9,6 +9,7 @@ import { startUpstream } from "./upstream.ts";
 const [role, upstream = ""] = process.argv.slice(2);
 
 process.send?.({ url: await start() });
+process.on("disconnect", () => process.exit());
 process.on("message", () => process.send?.({ cpuMicros: cpuMicros() }));
 
 function cpuMicros(): number {

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type Gateway, startGateway } from "../../src/gateway.ts";
 import { samplesOf } from "../support/exposition.ts";
 import { type Play, type ScriptedProvider, scriptedProvider } from "../support/provider.ts";
@@ -10,21 +10,10 @@ import { readEvents } from "../support/sse.ts";
 /** Files are looked at every two seconds. */
 const SOON = { timeout: 15_000, interval: 50 };
 
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-async function play(script: Play): Promise<ScriptedProvider> {
-  const provider = await scriptedProvider(script);
-  closing.push(() => provider[Symbol.asyncDispose]());
-  return provider;
-}
-
 /** A gateway on a configuration and a catalog that can be written anew. */
-async function watching(config: object) {
+async function watching(running: AsyncDisposableStack, config: object) {
   const folder = mkdtempSync(join(tmpdir(), "llmgateway-reload-"));
-  closing.push(() => rmSync(folder, { recursive: true }));
+  running.defer(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "config.yaml");
   const catalog = join(folder, "prices.json");
   const write = (next: object | string) => {
@@ -50,7 +39,7 @@ async function watching(config: object) {
     env: { OPENAI_API_KEY: "key" },
     logTo: { write: (line) => void log.push(line) },
   });
-  closing.push(() => gateway.close());
+  running.defer(() => gateway.close());
   /** Waits until so many reloads succeeded and failed. */
   const reloads = (expected: { true?: number; false?: number }) =>
     vi.waitFor(async () => {
@@ -89,22 +78,26 @@ const at = (provider: ScriptedProvider, rest: object = {}) => ({
 
 describe.concurrent("a file that changes", () => {
   it("leads new calls another way, and drops no stream that is under way", async () => {
+    await using running = new AsyncDisposableStack();
     const release = Promise.withResolvers<void>();
     const token = (content: string) =>
       `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
-    const old = await play(async (reply) => {
-      reply.writeHead(200, { "content-type": "text/event-stream" }).write(token("Hello"));
-      await release.promise;
-      reply.write(token(" world") + 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n');
-      reply.end("data: [DONE]\n\n");
-    });
-    const { gateway, write, reloads, log } = await watching(at(old));
+    const old = running.use(
+      await scriptedProvider(async (reply) => {
+        reply.writeHead(200, { "content-type": "text/event-stream" }).write(token("Hello"));
+        await release.promise;
+        reply.write(token(" world"));
+        reply.write('data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n');
+        reply.end("data: [DONE]\n\n");
+      }),
+    );
+    const { gateway, write, reloads, log } = await watching(running, at(old));
     const stream = await post(gateway, "/v1/gateway/stream");
     const events = readEvents((stream.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream()));
     const read = async () => JSON.parse((await events.next()).value?.data ?? "null");
     expect(await read()).toMatchObject({ token: "Hello" });
 
-    write(at(await play(saying("I am new"))));
+    write(at(running.use(await scriptedProvider(saying("I am new")))));
     await reloads({ true: 1 });
     expect((await chat(gateway)).json.response).toBe("I am new");
     expect(old.requests).toHaveLength(1);
@@ -116,8 +109,9 @@ describe.concurrent("a file that changes", () => {
   });
 
   it("changes nothing while it is bad, and raises a metric", async () => {
-    const good = at(await play(saying("I am good")));
-    const { gateway, write, reloads, log } = await watching(good);
+    await using running = new AsyncDisposableStack();
+    const good = at(running.use(await scriptedProvider(saying("I am good"))));
+    const { gateway, write, reloads, log } = await watching(running, good);
     const before = gateway.config;
     write("providers: {openai: {kind: nonsense}}");
     await reloads({ false: 1 });
@@ -131,7 +125,11 @@ describe.concurrent("a file that changes", () => {
   });
 
   it("brings new prices, and none that are wrong", async () => {
-    const { gateway, writePrices, catalog, reloads } = await watching(at(await play(saying("Hello"))));
+    await using running = new AsyncDisposableStack();
+    const { gateway, writePrices, catalog, reloads } = await watching(
+      running,
+      at(running.use(await scriptedProvider(saying("Hello")))),
+    );
     expect((await chat(gateway)).json.cost).toMatchObject({ actual_usd: 0.001, price_version: "first" });
     writePrices("second", 0.002);
     await reloads({ true: 1 });
@@ -142,8 +140,9 @@ describe.concurrent("a file that changes", () => {
   });
 
   it("keeps the count of requests, unless the limits themselves change", async () => {
-    const one = await play(saying("Hello"));
-    const { gateway, write, reloads } = await watching(at(one, { rate_limit: { rpm: 10 } }));
+    await using running = new AsyncDisposableStack();
+    const one = running.use(await scriptedProvider(saying("Hello")));
+    const { gateway, write, reloads } = await watching(running, at(one, { rate_limit: { rpm: 10 } }));
     expect((await chat(gateway)).remaining).toBe("9");
     write(at(one, { rate_limit: { rpm: 10 }, default_model: "openai/gpt-4o" }));
     await reloads({ true: 1 });

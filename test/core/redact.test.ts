@@ -97,9 +97,11 @@ it("no text of a failure holds a key, whatever stands around it", () => {
   fc.assert(
     fc.property(fc.constantFrom(...Object.values(KEYS)), fc.string(), fc.string(), (key, before, after) => {
       const text = `${before} ${key} ${after}`;
-      const failure = new Failure("provider_auth", text, { operator: text });
+      const violations = [{ field: text, description: text }];
+      const failure = new Failure("invalid_request", text, { operator: text, violations });
       expect(failure.message).not.toContain(key);
       expect(failure.operator).not.toContain(key);
+      expect(JSON.stringify(failure.violations)).not.toContain(key);
       expect(toFailure(new Error(text)).operator).not.toContain(key);
     }),
   );

@@ -104,7 +104,7 @@ it("counts each address by itself where there is no key", async () => {
 it("takes no key's name for an address", async () => {
   const { outcomes } = limited({ requestsPerMinute: 1, burst: 0 });
   expect(await outcomes(HERE, 1)).toEqual(["ok"]);
-  expect(await outcomes({ principal: "192.0.2.1", peer: "" }, 1)).toEqual(["ok"]);
+  expect(await outcomes({ principal: "ip:192.0.2.1", peer: "" }, 1)).toEqual(["ok"]);
 });
 
 it("is no limit at 0", async () => {

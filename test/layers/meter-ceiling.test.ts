@@ -46,6 +46,12 @@ describe("max_cost_usd", () => {
       { maxCost: affording(50n), target: { provider: "openai", model: "boundless" } },
       50,
     ],
+    ["a model's window", { maxCost: affording(50n), target: { provider: "openai", model: "narrow" } }, 50],
+    [
+      "not a model's window that is lower",
+      { maxCost: affording(100n), target: { provider: "openai", model: "narrow" } },
+      undefined,
+    ],
     [
       "nothing where tokens are free",
       { maxCost: 1n, target: { provider: "openai", model: "free" } },

@@ -9,7 +9,7 @@ import { createLog } from "../../src/telemetry/log.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { type CallInit, callOf, eventsOf, replyOf, spoken, TARGET } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { samplesOf } from "../support/exposition.ts";
+import { ownSeries, samplesOf } from "../support/exposition.ts";
 import { INPUT, OUTPUT, PRICE_VERSION, PRICING } from "../support/prices.ts";
 
 type Serve = (call: AttemptCall) => Promise<Reply>;
@@ -211,7 +211,9 @@ describe("a call that failed", () => {
     const { log, stack, samples } = recorder();
     const reply = await stack(serving)(callOf());
     for await (const batch of reply.events) if (batch.at(-1)?.done) break;
-    expect(log).toMatchObject([{ outcome: "ok" }]);
+    const late = new Failure("cut", "gone");
+    await failing(stack(async () => replyOf(spoken(["Hello"]), late)));
+    expect(log).toMatchObject([{ outcome: "ok" }, { outcome: "ok" }]);
     expect(await samples("llm_failures_total")).toEqual({});
   });
 
@@ -232,10 +234,10 @@ describe("names that a caller makes up", () => {
   it("begin no series of metrics when they fail, each its own", async () => {
     const { metrics, stack } = recorder();
     await failing(stack(notFound, unheardOf("made-up-0")));
-    const before = (await metrics.registry.metrics()).split("\n").length;
+    const before = ownSeries(await metrics.registry.metrics());
     for (let i = 1; i < 20; i++) await failing(stack(notFound, unheardOf(`made-up-${i}`)));
     const text = await metrics.registry.metrics();
-    expect(text.split("\n")).toHaveLength(before);
+    expect(ownSeries(text)).toEqual(before);
     expect(text).not.toContain("made-up");
     expect(samplesOf(text, "llm_requests_total")).toEqual({
       'model="unknown",provider="openai",route="stream",success="false"': 20,

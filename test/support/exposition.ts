@@ -12,6 +12,11 @@ export function readSamples(text: string): Map<string, number> {
   return samples;
 }
 
+/** The names of the gateway's own; the process tells of itself beside them. */
+export function ownSeries(text: string): string[] {
+  return [...readSamples(text).keys()].filter((name) => name.startsWith("llm_"));
+}
+
 /** Those of one metric, by their labels alone. */
 export function samplesOf(text: string, metric: string): Record<string, number> {
   const own = [...readSamples(text)].filter(([name]) => name === metric || name.startsWith(`${metric}{`));

@@ -31,8 +31,10 @@ export const http2: Post = (url, body, { headers = JSON_HEADERS, signal } = {}) 
   const session = connect(origin, { rejectUnauthorized: false });
   return new Promise((resolve, reject) => {
     session.on("error", reject);
-    const stream = session.request({ ":method": "POST", ":path": pathname + search, ...headers });
-    signal?.addEventListener("abort", () => stream.close(8));
+    const stream = session.request(
+      { ":method": "POST", ":path": pathname + search, ...headers },
+      signal ? { signal } : {},
+    );
     stream.on("error", reject);
     stream.on("close", () => session.close());
     stream.setEncoding("utf8");

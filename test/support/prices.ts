@@ -17,6 +17,7 @@ const catalog = loadCatalog(
           max_output_tokens: 1_000,
         },
         boundless: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01 },
+        narrow: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01, context_window_tokens: 100 },
         free: { input_per_1k_tokens: 0, output_per_1k_tokens: 0 },
       },
     },

@@ -1,7 +1,7 @@
 import { fromJson } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Receipt, ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { readSamples, samplesOf } from "../support/exposition.ts";
+import { ownSeries, readSamples, samplesOf } from "../support/exposition.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { readEvents } from "../support/sse.ts";
 
@@ -100,10 +100,10 @@ it("begins no series for each model that a caller makes up and its provider does
     await reply.text();
   };
   await ask(0);
-  const before = readSamples(await metrics()).size;
+  const before = ownSeries(await metrics());
   for (let i = 1; i <= 10; i++) await ask(i);
   const text = await metrics();
-  expect(readSamples(text).size).toBe(before);
+  expect(ownSeries(text)).toEqual(before);
   expect(text).not.toContain("made-up");
   expect(samplesOf(text, "llm_requests_total")).toMatchObject({
     'model="unknown",provider="openai",route="chat",success="false"': 11,

@@ -66,25 +66,35 @@ function decode(bytes: Buffer): string {
   }
 }
 
-const QUOTE = 34;
-const BACKSLASH = 92;
-
 /** Before parsing, so that no parser meets what is nested without end. */
 function requireDepth(text: string, maxDepth: number): void {
+  if (hasMoreBrackets(text, maxDepth) && depthOf(text) > maxDepth) {
+    throw invalidRequest([{ field: "", description: `the body is nested deeper than ${maxDepth} levels` }]);
+  }
+}
+
+/** A body with few brackets cannot be deep, which is all that most of them cost here. */
+function hasMoreBrackets(text: string, limit: number): boolean {
+  let count = 0;
+  for (const bracket of "{[") {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      if (++count > limit) return true;
+    }
+  }
+  return false;
+}
+
+function depthOf(text: string): number {
   let depth = 0;
+  let deepest = 0;
   let inString = false;
   for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (inString) {
-      if (code === BACKSLASH) index++;
-      else if (code === QUOTE) inString = false;
-    } else if (code === QUOTE) inString = true;
-    else if (code === 0x7b || code === 0x5b) {
-      if (++depth > maxDepth) {
-        throw invalidRequest([
-          { field: "", description: `the body is nested deeper than ${maxDepth} levels` },
-        ]);
-      }
-    } else if (code === 0x7d || code === 0x5d) depth--;
+    const character = text[index];
+    if (character === "\\") index++;
+    else if (character === '"') inString = !inString;
+    else if (inString) continue;
+    else if (character === "{" || character === "[") deepest = Math.max(deepest, ++depth);
+    else if (character === "}" || character === "]") depth--;
   }
+  return deepest;
 }

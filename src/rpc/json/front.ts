@@ -16,7 +16,7 @@ import { readStrict } from "../../core/strict-json.ts";
 import { startChildSpan } from "../../telemetry/trace.ts";
 import type { Door, Request } from "../door.ts";
 import { retryAfter, toErrorJson } from "../errors.ts";
-import { headersOf, type NodeReply, type NodeRequest } from "../node.ts";
+import { headersOf, type NodeReply, type NodeRequest, pathOf, queryOf } from "../node.ts";
 import { type BodyLimits, readJson } from "./body.ts";
 import { queryToJson } from "./query.ts";
 import { createRoutes, type Match } from "./routes.ts";
@@ -48,19 +48,17 @@ export function createJsonFront(options: JsonFrontOptions): JsonFront {
   const refuse = (request: NodeRequest, reply: NodeReply, error: unknown) => {
     const failure = options.door.refuse(error, peerOf(request));
     const wrongVerb = failure.kind === "method_not_allowed";
-    const allow = wrongVerb ? { allow: routes.verbs(urlOf(request).pathname).join(", ") } : {};
+    const allow = wrongVerb ? { allow: routes.verbs(pathOf(request)).join(", ") } : {};
     sendFailure(reply, failure, allow);
   };
   return {
     serves: (path) => routes.verbs(path).length > 0,
     refuse,
     async handle(request, reply) {
-      let url: URL;
       let match: Match;
       let opened: Request;
       try {
-        url = urlOf(request);
-        match = routes.find(request.method ?? "", url.pathname);
+        match = routes.find(request.method ?? "", pathOf(request));
         opened = options.door.open(match.route.rpc, {
           protocol: "rest",
           headers: headersOf(request),
@@ -71,9 +69,9 @@ export function createJsonFront(options: JsonFrontOptions): JsonFront {
         return refuse(request, reply, error);
       }
       reply.on("close", () => {
-        if (!reply.writableFinished) opened.abort(new Failure("cancelled", "the caller left"));
+        if (!reply.writableEnded) opened.abort(new Failure("cancelled", "the caller left"));
       });
-      await new Exchange(options, opened, match, reply).run(request, url);
+      await new Exchange(options, opened, match, reply).run(request);
       opened.close();
     },
   };
@@ -93,11 +91,11 @@ class Exchange {
     this.reply = reply;
   }
 
-  async run(node: NodeRequest, url: URL): Promise<void> {
+  async run(node: NodeRequest): Promise<void> {
     let rpc = this.match.route.rpc;
     let sse: SseWriter | undefined;
     try {
-      const message = read(rpc, await this.body(node, url));
+      const message = read(rpc, await this.body(node));
       const twin = STREAM_OF.get(rpc);
       if (twin && (message as ChatRequest).stream) rpc = twin;
       if (rpc.methodKind === "server_streaming") {
@@ -116,9 +114,9 @@ class Exchange {
   }
 
   /** The fields of the request, from the body, the query and the path, which has the last word. */
-  private async body(node: NodeRequest, url: URL): Promise<JsonObject> {
+  private async body(node: NodeRequest): Promise<JsonObject> {
     const { rpc, body } = this.match.route;
-    const fields = body === "*" ? {} : queryToJson(rpc.input, url.searchParams);
+    const fields = body === "*" ? {} : queryToJson(rpc.input, queryOf(node));
     const json = body ? await readJson(node, this.options.limits) : {};
     if (body === "*") {
       if (typeof json !== "object" || json === null || Array.isArray(json)) {
@@ -172,13 +170,6 @@ function sendFailure(reply: NodeReply, failure: Failure, headers: Record<string,
   if (failure.retryAfterMs !== undefined) all["retry-after"] = retryAfter(failure.retryAfterMs);
   reply.writeHead(failure.traits.http, all);
   reply.end(JSON.stringify(toErrorJson(failure)));
-}
-
-/** @throws Failure for a path that no URL can have */
-function urlOf(request: NodeRequest): URL {
-  const url = URL.parse(request.url ?? "/", "http://localhost");
-  if (!url) throw new Failure("not_found", "the path is not valid");
-  return url;
 }
 
 function peerOf(request: NodeRequest): string {

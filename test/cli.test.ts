@@ -1,0 +1,238 @@
+/** The command line as its users have it: child processes with their output, exit status and signals. */
+import { createHash } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Run, start } from "./support/command.ts";
+import { type GatewayUnderTest, startBoth } from "./support/gateway.ts";
+
+const KEY = "key-of-the-tests";
+
+let open: GatewayUnderTest;
+let locked: GatewayUnderTest;
+
+beforeAll(async () => {
+  open = await startBoth();
+  const sha256 = createHash("sha256").update(KEY).digest("hex");
+  locked = await startBoth({ server: { host: "127.0.0.1" }, auth: { keys: [{ name: "tests", sha256 }] } });
+});
+afterAll(async () => {
+  await open[Symbol.asyncDispose]();
+  await locked[Symbol.asyncDispose]();
+});
+
+describe("chat", () => {
+  it("prints the answer to standard output and the cost to standard error", async () => {
+    const { status, stdout, stderr } = await chat("Hello", "--model", "openai", "--model-version", "gpt-4o");
+    expect(stdout).toMatch(/^This is the answer to "Hello"\. .+\n$/);
+    expect(stderr).toMatch(
+      /^openai\/gpt-4o · 8 in \+ \d+ out tokens · \$0\.\d+ \(measured\) · request \S+\n$/,
+    );
+    expect(status).toBe(0);
+  });
+
+  it("prints a stream as it comes, and what it cost", async () => {
+    const run = start("chat", "[[emulate: interval_ms=20]] Hello", "--stream", "--url", open.url);
+    await run.until(({ stdout }) => stdout.startsWith("This is"));
+    expect(run.child.exitCode).toBeNull();
+    const { status, stdout, stderr } = await run.end();
+    expect(stdout).toMatch(/^This is the answer to .+\n$/);
+    expect(stderr).toMatch(/^openai\/gpt-4o · .+ · \$0\.\d+ \(measured\)/);
+    expect(status).toBe(0);
+  });
+
+  it("prints the reply as JSON", async () => {
+    const { status, stdout, stderr } = await chat("Hello", "--json");
+    const reply = JSON.parse(stdout);
+    expect(reply).toMatchObject({
+      finish_reason: "stop",
+      provider: "openai",
+      cost: { provenance: "measured" },
+    });
+    expect(reply.cost.actual_usd).toBeGreaterThan(0);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  });
+
+  it("prints each event of a stream as a line of JSON", async () => {
+    const { status, stdout } = await chat("Hello", "--stream", "--json");
+    const events = stdout.trim().split("\n");
+    expect(JSON.parse(events[0] ?? "").token).toBe("This");
+    expect(JSON.parse(events.at(-1) ?? "")).toMatchObject({ done: true, receipt: { provider: "openai" } });
+    expect(status).toBe(0);
+  });
+
+  it("reads the message from standard input", async () => {
+    const run = start("chat", "-", "--url", open.url);
+    run.child.stdin?.end("From a pipe");
+    expect((await run.end()).stdout).toContain('"From a pipe"');
+  });
+
+  it("passes on what its options say", async () => {
+    const { stdout } = await chat("Hello", "--max-tokens", "3", "--system", "Be brief", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({ finish_reason: "length", cost: { output_tokens: 3 } });
+    const { stderr } = await chat("Hello", "--max-cost", "0.0000001");
+    expect(stderr).toContain("kind budget_exceeded");
+    const late = await chat("[[emulate: hang=1]]", "--timeout", "50");
+    expect(late.stderr).toContain("kind deadline_exceeded");
+  });
+
+  it("sends the key, from the option or the environment", async () => {
+    const args = ["chat", "Hello", "--url", locked.url];
+    expect((await start(...args, "--key", KEY).end()).status).toBe(0);
+    expect((await start({ LLMGATEWAY_API_KEY: KEY }, ...args).end()).status).toBe(0);
+  });
+});
+
+describe("chat says what is wrong", () => {
+  it.each([
+    [
+      "no gateway",
+      ["--url", "http://127.0.0.1:1"],
+      /no gateway answers at http:\/\/127\.0\.0\.1:1 .*llmgateway serve/,
+    ],
+    ["an unknown provider", ["--model", "nope/x"], /there is no provider "nope"[\s\S]*kind unknown_model/],
+    ["an unknown model", ["--model", "nope"], /"nope" is neither a provider[\s\S]*kind unknown_model/],
+    ["a URL that is none", ["--url", "nonsense"], /'--url <url>' .* must be a URL/],
+    ["a count that is none", ["--max-tokens", "many"], /'--max-tokens <count>' .* must be a whole number/],
+    ["a cost that is none", ["--max-cost", "-1"], /'--max-cost <usd>' .* must be an amount of dollars/],
+    ["an option that is none", ["--modle", "x"], /unknown option '--modle'/],
+  ])("%s", async (_, args, words) => {
+    const { status, stdout, stderr } = await chat("Hello", ...args);
+    expect(stderr).toMatch(words);
+    expect(stderr).not.toContain("    at ");
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+  });
+
+  it("a wrong key, which is not repeated", async () => {
+    for (const key of ["sk-wrong", "two words"]) {
+      const { status, stderr } = await chat("Hello", "--url", locked.url, "--key", key);
+      expect(stderr).toMatch(/^error: the API key (is not known|must be printable ASCII without spaces)\n/);
+      expect(stderr).not.toContain(key);
+      expect(status).toBe(1);
+    }
+  });
+
+  it("a failure of the provider, with its cost and when to try again", async () => {
+    const refused = await chat("[[emulate: status=429 retry_after=2]]");
+    expect(refused.stderr).toMatch(/kind provider_rate_limited\n {2}worth trying again in 2 s\n.*\$0\.00 /);
+    const cut = await chat("[[emulate: cut=3]] Hello", "--stream");
+    expect(cut.stdout).toMatch(/^This is the/);
+    expect(cut.stderr).toMatch(/kind cut\n.* 3 out tokens · \$0\.\d+ \(estimated\)/);
+    expect([refused.status, cut.status]).toEqual([1, 1]);
+  });
+});
+
+describe("Ctrl-C", () => {
+  const PATIENTLY = { timeout: 10_000 };
+  const lastOutcome = () => open.emulator.meter.requests.at(-1)?.outcome;
+
+  it("aborts a stream at the provider, and says what was spent by then", async () => {
+    const run = start(
+      "chat",
+      "[[emulate: interval_ms=10 tokens=100000]] Hello",
+      "--stream",
+      "--url",
+      open.url,
+    );
+    await run.until(({ stdout }) => stdout.length > 20);
+    run.child.kill("SIGINT");
+    const { status, stderr } = await run.end();
+    expect(stderr).toMatch(/aborted; about \$0\.\d*[1-9]\d* spent by then\n$/);
+    expect(status).toBe(130);
+    await expect.poll(lastOutcome, PATIENTLY).toBe("aborted");
+  });
+
+  it("aborts a call that has not begun to answer", async () => {
+    const before = open.emulator.meter.requests.length;
+    const run = start("chat", "[[emulate: hang=1]]", "--url", open.url);
+    await expect.poll(() => open.emulator.meter.requests.length, PATIENTLY).toBe(before + 1);
+    run.child.kill("SIGINT");
+    const { status, stderr } = await run.end();
+    expect(stderr).toContain("aborted");
+    expect(status).toBe(130);
+    await expect.poll(lastOutcome, PATIENTLY).toBe("aborted");
+  });
+});
+
+describe("serve", () => {
+  it("listens, answers, and stops on SIGTERM with status 0", async () => {
+    const run = start({ PORT: "0" }, "serve");
+    const url = await listening(run);
+    expect(await (await fetch(`${url}/v1/gateway/health`)).json()).toEqual({ status: "alive" });
+    run.child.kill("SIGTERM");
+    expect((await run.end()).status).toBe(0);
+  });
+
+  it("names every variable that is wrong, and exits with status 2", async () => {
+    const { status, stderr } = await start({ PORT: "many", RATE_LIMIT_RPM: "-1" }, "serve").end();
+    expect(stderr).toContain("PORT: must be a whole number from 0 to 65535");
+    expect(stderr).toContain("RATE_LIMIT_RPM: must be a whole number");
+    expect(stderr).not.toContain("    at ");
+    expect(status).toBe(2);
+  });
+
+  it("says so when its port is taken", async () => {
+    const { status, stderr } = await start({ PORT: new URL(open.url).port }, "serve").end();
+    expect(stderr).toMatch(/^listen EADDRINUSE: address already in use [\d.:]+\n$/);
+    expect(status).toBe(1);
+  });
+});
+
+describe("emulate", () => {
+  it("serves OpenAI's format at the host and port it says", async () => {
+    const run = start("emulate", "--host", "127.0.0.1", "--port", "0", "--seed", "7");
+    await run.until(({ stdout }) => stdout.includes("/emulator/meter"));
+    const [url] = /http:\/\/127\.0\.0\.1:\d+\/v1/.exec(run.output.stdout) ?? [];
+    const body = JSON.stringify({ model: "gpt-4o", messages: [{ role: "user", content: "Hello" }] });
+    const headers = { "content-type": "application/json", authorization: "Bearer emulated" };
+    const reply = await fetch(`${url}/chat/completions`, { method: "POST", headers, body });
+    expect(await reply.json()).toMatchObject({ object: "chat.completion" });
+    run.child.kill("SIGTERM");
+    expect((await run.end()).status).toBe(0);
+  });
+
+  it("refuses what it cannot do", async () => {
+    const chaos = await start("emulate", "--chaos", "5").end();
+    expect(chaos.stderr).toContain("must be a number from 0 to 1");
+    const taken = await start("emulate", "--port", new URL(open.url).port).end();
+    expect(taken.stderr).toMatch(/^listen EADDRINUSE/);
+    expect([chaos.status, taken.status]).toEqual([1, 1]);
+  });
+});
+
+describe("demo", () => {
+  it("makes three calls, then serves at the URL that it prints", async () => {
+    const run = start({ PORT: "0" }, "demo");
+    await run.until(({ stdout }) => stdout.includes("/v1/gateway/metrics"));
+    const { stdout, stderr } = run.output;
+    expect(stdout.match(/^This is the answer to /gm)).toHaveLength(2);
+    expect(stderr.match(/\(measured\)/g)).toHaveLength(3);
+    expect(stderr).toContain("kind provider_rate_limited");
+    const [, url = ""] = /^serving at (http:\/\/127\.0\.0\.1:\d+) /m.exec(stdout) ?? [];
+    expect(new URL(url).port).not.toBe("0");
+    const available = { status: "available" };
+    expect(await (await fetch(`${url}/v1/gateway/status`)).json()).toMatchObject({
+      status: "serving",
+      providers: [available, available, available],
+    });
+    run.child.kill("SIGINT");
+    expect((await run.end()).status).toBe(0);
+  });
+
+  it("says so when its port is taken or is none", async () => {
+    const { port } = new URL(open.url);
+    const taken = await start({ PORT: port }, "demo").end();
+    expect(taken.stderr).toContain(`port ${port} is in use; choose another one`);
+    const none = await start({ PORT: "many" }, "demo").end();
+    expect(none.stderr).toContain("PORT: must be a whole number");
+    expect([taken.status, none.status]).toEqual([1, 2]);
+  });
+});
+
+function chat(...args: string[]) {
+  return start("chat", ...(args.includes("--url") ? [] : ["--url", open.url]), ...args).end();
+}
+
+async function listening(run: Run): Promise<string> {
+  await run.until(({ stdout }) => stdout.includes('"listening"'));
+  const { host, port } = JSON.parse(run.output.stdout);
+  return `http://${host}:${port}`;
+}
