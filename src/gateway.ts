@@ -9,6 +9,7 @@ import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
+import { Failure } from "./core/failure.ts";
 import { createConnectFront } from "./rpc/connect.ts";
 import { createDoor } from "./rpc/door.ts";
 import { createHandlers } from "./rpc/handlers.ts";
@@ -23,6 +24,8 @@ import { startTracing } from "./telemetry/trace.ts";
 import { VERSION } from "./version.ts";
 
 const SERVICES = [GatewayService];
+/** For callers whose call was ended to hear why, before their connections are cut. */
+const LAST_WORDS_MS = 500;
 
 export interface GatewayOptions {
   /** Path of the YAML configuration; undefined for the environment alone. */
@@ -107,7 +110,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     async close() {
       draining = true;
       watching.close();
-      await listener.close(durationMs(current.config.server.drainTimeout));
+      const drainMs = durationMs(current.config.server.drainTimeout);
+      const late = new Failure("shutting_down", "the gateway is being stopped; try again at another replica");
+      const overdue = clock.after(drainMs, () => door.abortAll(late));
+      await listener.close(drainMs + LAST_WORDS_MS);
+      overdue.cancel();
       await current.close();
       await stopTracing();
       log.logger.info("stopped");

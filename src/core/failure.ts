@@ -9,7 +9,6 @@ import { redact } from "./redact.ts";
 export type FailureKind =
   | "invalid_request"
   | "unauthenticated"
-  | "permission_denied"
   | "not_found"
   | "unknown_model"
   | "method_not_allowed"
@@ -60,7 +59,6 @@ const PROVIDER = { ...FREE, retryable: true, faultOf: "provider" } as const;
 export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   invalid_request: { ...CALLER, code: Code.InvalidArgument, http: 400 },
   unauthenticated: { ...CALLER, code: Code.Unauthenticated, http: 401 },
-  permission_denied: { ...CALLER, code: Code.PermissionDenied, http: 403 },
   not_found: { ...CALLER, code: Code.NotFound, http: 404 },
   unknown_model: { ...CALLER, code: Code.NotFound, http: 404 },
   method_not_allowed: { ...CALLER, code: Code.Unimplemented, http: 405 },
@@ -70,7 +68,7 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   budget_exceeded: { ...CALLER, code: Code.ResourceExhausted, http: 429 },
   deadline_exceeded: { ...CALLER, ...PAID, code: Code.DeadlineExceeded, http: 504 },
   cancelled: { ...PAID, retryable: false, faultOf: "nobody", code: Code.Canceled, http: 499 },
-  shutting_down: { ...FREE, retryable: true, faultOf: "nobody", code: Code.Unavailable, http: 503 },
+  shutting_down: { ...PAID, retryable: true, faultOf: "nobody", code: Code.Unavailable, http: 503 },
   provider_bad_request: { ...CALLER, code: Code.InvalidArgument, http: 400 },
   context_too_long: { ...CALLER, code: Code.InvalidArgument, http: 400 },
   content_filtered: { ...CALLER, code: Code.InvalidArgument, http: 400 },

@@ -61,12 +61,16 @@ export interface Door {
   open(method: DescMethod, metadata: Metadata): Request;
   /** Tells a failure of something that is no RPC, such as an unknown path. */
   refuse(error: unknown, peer: string): Failure;
+  /** Ends every request under way with a failure that says why. */
+  abortAll(failure: Failure): void;
 }
 
 export function createDoor(options: DoorOptions): Door {
+  const underWay = new Set<OpenRequest>();
   return {
     open(method, metadata) {
-      const request = new OpenRequest(options, method, metadata);
+      const request = new OpenRequest(options, method, metadata, () => underWay.delete(request));
+      underWay.add(request);
       try {
         request.authenticate();
       } catch (error) {
@@ -81,6 +85,9 @@ export function createDoor(options: DoorOptions): Door {
       tell(options.signals, failure, { method: "none", peer });
       return failure;
     },
+    abortAll(failure) {
+      for (const request of underWay) request.abort(failure);
+    },
   };
 }
 
@@ -88,15 +95,17 @@ class OpenRequest implements Request {
   private readonly options: DoorOptions;
   private readonly method: DescMethod;
   private readonly metadata: Metadata;
+  private readonly onClose: () => void;
   private readonly controller = new AbortController();
   private readonly deadline: { cancel(): void } | undefined;
   private principal = "";
   context: RequestContext;
 
-  constructor(options: DoorOptions, method: DescMethod, metadata: Metadata) {
+  constructor(options: DoorOptions, method: DescMethod, metadata: Metadata, onClose: () => void) {
     this.options = options;
     this.method = method;
     this.metadata = metadata;
+    this.onClose = onClose;
     const { timeoutMs } = metadata;
     if (timeoutMs !== undefined) {
       const late = () =>
@@ -139,6 +148,7 @@ class OpenRequest implements Request {
   close(): void {
     this.deadline?.cancel();
     this.context.span.end();
+    this.onClose();
   }
 
   private validate(message: Message): void {

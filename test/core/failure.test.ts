@@ -41,6 +41,7 @@ describe("the table of failures", () => {
       "internal",
       "malformed_reply",
       "provider_timeout",
+      "shutting_down",
     ]);
   });
 });

@@ -202,18 +202,15 @@ describe("a stream that broke off", () => {
 describe("a unary call that failed", () => {
   const unary = { streaming: false };
 
-  it.each([
-    "provider_auth",
-    "provider_rate_limited",
-    "unreachable",
-    "model_not_found",
-    "shutting_down",
-  ] as const)("with %s costs nothing, and that is certain", async (kind) => {
-    const { attempt, call } = await metered(failing(new Failure(kind, "no")), unary);
-    expect(attempt).toMatchObject({ failureKind: kind, actualPicoUsd: 0n, actualUsd: 0 });
-    expect(attempt.usage).toMatchObject({ provenance: "measured", totalTokens: 0 });
-    expect(call.tally.estimated).toBeGreaterThan(0n);
-  });
+  it.each(["provider_auth", "provider_rate_limited", "unreachable", "model_not_found"] as const)(
+    "with %s costs nothing, and that is certain",
+    async (kind) => {
+      const { attempt, call } = await metered(failing(new Failure(kind, "no")), unary);
+      expect(attempt).toMatchObject({ failureKind: kind, actualPicoUsd: 0n, actualUsd: 0 });
+      expect(attempt.usage).toMatchObject({ provenance: "measured", totalTokens: 0 });
+      expect(call.tally.estimated).toBeGreaterThan(0n);
+    },
+  );
 
   it.each([
     "cut",
@@ -221,6 +218,7 @@ describe("a unary call that failed", () => {
     "deadline_exceeded",
     "malformed_reply",
     "cancelled",
+    "shutting_down",
     "internal",
   ] as const)(
     "with %s may have been written and paid for all the same, and is booked as expected",
