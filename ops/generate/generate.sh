@@ -6,7 +6,9 @@ cd "$(dirname "$0")/../.."
 cache="$PWD/.cache"
 here=ops/generate
 
-npm ci --prefix "$here" --ignore-scripts --silent
+if [ ! "$here/node_modules/.package-lock.json" -nt "$here/package-lock.json" ]; then
+  npm ci --prefix "$here" --ignore-scripts --silent
+fi
 google="$here/node_modules/google-proto-files/google"
 validate=$(cd "$here" && go mod download -json github.com/bufbuild/protovalidate@v1.2.2 |
   sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/proto/protovalidate

@@ -129,6 +129,11 @@ export class Failure extends Error {
   get traits(): FailureTraits {
     return FAILURES[this.kind];
   }
+
+  /** What became of the call: nobody failed when the caller left. */
+  get outcome(): "failed" | "abandoned" {
+    return this.traits.faultOf === "nobody" ? "abandoned" : "failed";
+  }
 }
 
 /** A request that names a field that cannot be: the message repeats the first of them. */

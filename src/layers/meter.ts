@@ -97,7 +97,7 @@ class Metered {
   settle(failure?: Failure): void {
     const { attempt } = this;
     if (!this.open) return;
-    attempt.outcome = failure ? (failure.traits.faultOf === "nobody" ? "abandoned" : "failed") : "ok";
+    attempt.outcome = failure?.outcome ?? "ok";
     attempt.failureKind = failure?.kind ?? "";
     attempt.latencyMs = this.clock.now() - this.startedAtMs;
     // What was said is paid for, whatever ended it.

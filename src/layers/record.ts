@@ -116,7 +116,7 @@ class Recorded {
       // A failed call may name anything as its model, a key included.
       model: failure ? redact(receipt.model) : receipt.model,
       route: receipt.route?.policy,
-      outcome: failure ? "failed" : "ok",
+      outcome: failure?.outcome ?? "ok",
       finish_reason: finishReason,
       failure_kind: failure?.kind,
       failure: failure?.message,

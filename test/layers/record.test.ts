@@ -202,7 +202,7 @@ describe("a call that failed", () => {
     const { log, stack, samples } = recorder();
     const reply = await stack(serving)(callOf());
     for await (const _ of reply.events) break;
-    expect(log).toMatchObject([{ level: 30, outcome: "failed", failure_kind: "cancelled", attempts: 1 }]);
+    expect(log).toMatchObject([{ level: 30, outcome: "abandoned", failure_kind: "cancelled", attempts: 1 }]);
     expect(await samples("llm_failures_total")).toEqual({ 'kind="cancelled",route="stream"': 1 });
     expect(await samples("llm_requests_in_flight")).toEqual({ 'route="stream"': 0 });
   });

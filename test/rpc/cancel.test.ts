@@ -6,8 +6,8 @@ import { CALLERS, type Caller } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { startUpstream, type Upstream } from "../support/upstream.ts";
 
-const SOON_MS = 1_000;
-const DEADLINE_MS = 100;
+const SOON_MS = 1_500;
+const DEADLINE_MS = 300;
 
 let upstream: Upstream;
 let both: GatewayUnderTest;
@@ -66,7 +66,7 @@ describe.each(CALLERS)("$name", (caller) => {
     await expectSoon(held.closed, leftAtMs);
     expect(await both.log.about(requestId)).toMatchObject({
       method: "Chat",
-      outcome: "failed",
+      outcome: "abandoned",
       failure_kind: "cancelled",
       attempts: 1,
       provenance: "estimated",
@@ -88,7 +88,7 @@ describe.each(CALLERS)("$name", (caller) => {
     await expectSoon(held.closed, leftAtMs);
     expect(await both.log.about(requestId)).toMatchObject({
       method: "Stream",
-      outcome: "failed",
+      outcome: "abandoned",
       failure_kind: "cancelled",
       output_tokens: 1,
       provenance: "estimated",
