@@ -76,7 +76,7 @@ describe.each(["package-lock.json", "ops/generate/package-lock.json"])("%s", (pa
     expect(resolved).toEqual([]);
   });
 
-  it("has the packages for every platform: without them npm ci refuses it", () => {
+  it("has the packages for every platform, or else needs ops/complete-lock.mts: npm ci would refuse it", () => {
     const missing = Object.entries(packages).flatMap(([place, { optionalDependencies = {} }]) =>
       Object.keys(optionalDependencies).filter(
         (name) => !packages[`${place}/node_modules/${name}`] && !packages[`node_modules/${name}`],

@@ -94,6 +94,8 @@ export interface FailureDetails {
   readonly violations?: readonly Violation[];
   /** When it is worth trying again. */
   readonly retryAfterMs?: number;
+  /** The provider took the request up, with status 200, before it failed: it may charge for it. */
+  readonly accepted?: boolean;
   readonly cause?: unknown;
 }
 
@@ -109,6 +111,8 @@ export class Failure extends Error {
   readonly operator: string | undefined;
   readonly violations: readonly Violation[];
   readonly retryAfterMs: number | undefined;
+  /** Whether the provider may have charged for the attempt all the same. */
+  readonly maybePaid: boolean;
   /** What was spent before it failed; set once the call is over. */
   receipt: Receipt | undefined;
   /** Whether the log and the metrics have it, so that it is told once. */
@@ -124,6 +128,7 @@ export class Failure extends Error {
       description: redact(description),
     }));
     this.retryAfterMs = details.retryAfterMs;
+    this.maybePaid = FAILURES[kind].maybePaid || details.accepted === true;
   }
 
   get traits(): FailureTraits {

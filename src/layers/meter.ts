@@ -102,7 +102,7 @@ class Metered {
     attempt.latencyMs = this.clock.now() - this.startedAtMs;
     // What was said is paid for, whatever ended it.
     const silent = attempt.firstEventMs === undefined;
-    const free = !attempt.usage && silent && failure && !failure.traits.maybePaid;
+    const free = !attempt.usage && silent && failure && !failure.maybePaid;
     attempt.usage ??= free ? usage("measured") : this.estimate(failure);
     const cost = free ? ZERO : this.model && price(this.model, attempt.usage);
     if (cost === undefined) return;

@@ -202,6 +202,13 @@ describe("a stream that broke off", () => {
 describe("a unary call that failed", () => {
   const unary = { streaming: false };
 
+  it("after the provider took it up may have been paid for, whatever its kind", async () => {
+    const failure = new Failure("provider_overloaded", "no", { accepted: true });
+    const { attempt } = await metered(failing(failure), unary);
+    expect(attempt.usage).toMatchObject({ provenance: "estimated" });
+    expect(attempt.actualPicoUsd).toBeGreaterThan(0n);
+  });
+
   it.each(["provider_auth", "provider_rate_limited", "unreachable", "model_not_found"] as const)(
     "with %s costs nothing, and that is certain",
     async (kind) => {

@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { CALLERS, type ChatInit } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 
@@ -142,6 +143,14 @@ describe.each(CALLERS)("$name", ({ at, protocol }) => {
     // Server-sent events have no status of their own after the head: there the event is all.
     if (protocol === "rest") expect(error).toBeUndefined();
     else expect(error?.code).toBe(Code.Unavailable);
+  });
+
+  test("an error under status 200 is not free: the provider had read the request", async () => {
+    const { error } = await gather(at(both.url).stream(ask("[[emulate: error_event=0]] Hello")));
+    const metered = both.emulator.meter.requests.at(-1)?.inputTokens ?? 0;
+    const [receipt] = error?.findDetails(ReceiptSchema) ?? [];
+    expect(receipt?.cost).toMatchObject({ provenance: "estimated" });
+    expect(receipt?.cost?.inputTokens).toBeGreaterThanOrEqual(metered);
   });
 
   test("prices what was said before the provider reported an error in its stream", async () => {

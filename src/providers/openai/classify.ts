@@ -86,6 +86,7 @@ function failureOf(status: number, error: WireError, headers: IncomingHttpHeader
   const retryAfter = retryAfterMs(headers);
   return new Failure(kind, message || neutral, {
     operator: operatorText(status, error, headers),
+    accepted: status < 400,
     ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
   });
 }
