@@ -10,7 +10,7 @@ import { Failure, toFailure } from "../core/failure.ts";
 import { receiptOf } from "../core/receipt.ts";
 import { redact } from "../core/redact.ts";
 import type { Batch } from "../core/reply.ts";
-import type { Logger } from "../telemetry/log.ts";
+import { type Logger, writeEvent } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { failSpan } from "../telemetry/trace.ts";
 
@@ -135,9 +135,9 @@ class Recorded {
       price_version: cost?.priceVersion,
       metadata: labelsOf(request.metadata),
     };
-    if (failure && failure.traits.faultOf !== "caller" && failure.traits.faultOf !== "nobody") {
-      this.signals.logger.warn(event, "call");
-    } else this.signals.logger.info(event, "call");
+    const { faultOf = "nobody" } = failure?.traits ?? {};
+    const level = faultOf === "provider" || faultOf === "operator" ? "warn" : "info";
+    writeEvent(this.signals.logger, level, event, "call");
   }
 
   private describe(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): void {

@@ -11,6 +11,7 @@ import type { Protocol, RequestContext } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
 import type { Signals } from "../layers/record.ts";
+import { writeEvent } from "../telemetry/log.ts";
 import { failSpan, type Headers, startRequestSpan } from "../telemetry/trace.ts";
 import type { Authenticate } from "./auth.ts";
 
@@ -201,8 +202,7 @@ function tell(
     failure: failure.message,
     operator: failure.operator,
   };
-  if (failure.kind === "internal") logger.error(event, "refused");
-  else logger.info(event, "refused");
+  writeEvent(logger, failure.kind === "internal" ? "error" : "info", event, "refused");
 }
 
 /** The caller's own id, where it is one that logs and headers can bear. */

@@ -29,3 +29,20 @@ export function createLog(level: string, destination?: DestinationStream): Log {
       }),
   };
 }
+
+/**
+ * One wide event, as the line that the logger itself would write. Serialised
+ * here, because pino's own serialiser takes ten times as long for so many fields
+ * as `JSON.stringify` does (11 µs and 1 µs), and every call pays for it.
+ */
+export function writeEvent(
+  logger: Logger,
+  level: "info" | "warn" | "error",
+  event: object,
+  msg: string,
+): void {
+  if (!logger.isLevelEnabled(level)) return;
+  const head = `{"level":${logger.levels.values[level]},"time":"${new Date().toISOString()}",`;
+  const stream = (logger as unknown as Record<symbol, DestinationStream>)[pino.symbols.streamSym];
+  stream?.write(`${head}${JSON.stringify(event).slice(1, -1)},"msg":"${msg}"}\n`);
+}

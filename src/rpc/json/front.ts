@@ -1,12 +1,5 @@
 /** The front for plain HTTP: REST in JSON, streams as server-sent events, in front of the door. */
-import {
-  type DescMessage,
-  type DescMethod,
-  type DescService,
-  type JsonObject,
-  type Message,
-  toJson,
-} from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod, DescService, JsonObject, Message } from "@bufbuild/protobuf";
 import { SpanKind } from "@opentelemetry/api";
 import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { GatewayService } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
@@ -21,6 +14,7 @@ import { type BodyLimits, readJson } from "./body.ts";
 import { queryToJson } from "./query.ts";
 import { createRoutes, type Match } from "./routes.ts";
 import { SseWriter } from "./sse.ts";
+import { jsonWriter } from "./write.ts";
 
 export interface JsonFrontOptions {
   readonly services: readonly DescService[];
@@ -131,14 +125,14 @@ class Exchange {
     return new SseWriter(this.reply, {
       clock: this.options.clock,
       pingIntervalMs: this.options.pingIntervalMs,
-      encode: (event) => encode(rpc.output, event),
+      encode: jsonWriter(rpc.output),
       headers: () => this.headers(),
     });
   }
 
   private send(schema: DescMessage, message: Message): void {
     const span = startChildSpan(this.request.context.span, "serialize", SpanKind.INTERNAL, {});
-    const body = encode(schema, message);
+    const body = jsonWriter(schema)(message);
     span.end();
     const length = Buffer.byteLength(body);
     this.reply.writeHead(200, {
@@ -158,10 +152,6 @@ function read(rpc: DescMethod, json: JsonObject): Message {
   const result = readStrict(rpc.input, json);
   if ("violations" in result) throw invalidRequest(result.violations);
   return result.message;
-}
-
-function encode(schema: DescMessage, message: Message): string {
-  return JSON.stringify(toJson(schema, message, { useProtoFieldName: true, alwaysEmitImplicit: true }));
 }
 
 function sendFailure(reply: NodeReply, failure: Failure, headers: Record<string, string>): void {
