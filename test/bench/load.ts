@@ -6,7 +6,7 @@ import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { BURST, EVENTS_PER_STREAM } from "./upstream.ts";
 
 const CONCURRENCY = 16;
-/** 0.5 kB, as DESIGN and docs/performance.md have it. */
+/** 0.5 kB, as docs/performance.md says. */
 const MESSAGES = [
   { role: "system", content: "You answer in few words. ".repeat(6) },
   { role: "user", content: "What does a gateway for language models do? ".repeat(6) },
