@@ -111,7 +111,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       draining = true;
       watching.close();
       const drainMs = durationMs(current.config.server.drainTimeout);
-      const late = new Failure("shutting_down", "the gateway is being stopped; try again at another replica");
+      const late = () =>
+        new Failure("shutting_down", "the gateway is being stopped; try again at another replica");
       const overdue = clock.after(drainMs, () => door.abortAll(late));
       await listener.close(drainMs + LAST_WORDS_MS);
       overdue.cancel();

@@ -25,21 +25,24 @@ export interface ProviderSettings {
   readonly clock: Clock;
 }
 
+/** What the kind decides of a provider. */
+type Working = Pick<Provider, "serve" | "availability" | "close">;
+
 interface Kind {
   /** Whether it is off without a key. */
   readonly needsKey: boolean;
-  build(settings: ProviderSettings): Pick<Provider, "serve" | "availability" | "close">;
+  build(settings: ProviderSettings): Working;
 }
 
 const KINDS: Readonly<Record<string, Kind>> = {
   openai: {
     needsKey: true,
-    build: (settings) => overHttp(settings, openaiDialect(traitsOf(settings.config))),
+    build: likeOpenAi,
   },
   openai_compatible: {
     // Models served in the company often want none.
     needsKey: false,
-    build: (settings) => overHttp(settings, openaiDialect(traitsOf(settings.config))),
+    build: likeOpenAi,
   },
   mock: {
     needsKey: false,
@@ -67,17 +70,14 @@ function whyOff({ config, apiKey }: ProviderSettings, kind: Kind): string {
   return kind.needsKey ? "it has no api_key_env in the configuration" : "";
 }
 
-function closed(name: string, reason: string): Pick<Provider, "serve" | "availability" | "close"> {
+function closed(name: string, reason: string): Working {
   const serve: Service<AttemptCall> = async () => {
     throw new Failure("provider_unavailable", `the provider ${name} is off: ${reason}`);
   };
   return { serve, availability: async () => ({ status: "off", reason }), close: async () => {} };
 }
 
-function overHttp(
-  settings: ProviderSettings,
-  dialect: Dialect,
-): Pick<Provider, "serve" | "availability" | "close"> {
+function overHttp(settings: ProviderSettings, dialect: Dialect): Working {
   const { config, clock, apiKey } = settings;
   const { origin, basePath } = splitBaseUrl(config.baseUrl);
   const headers = headersFor(settings);
@@ -96,6 +96,10 @@ function overHttp(
     ),
     close: transport.close,
   };
+}
+
+function likeOpenAi(settings: ProviderSettings): Working {
+  return overHttp(settings, openaiDialect(traitsOf(settings.config)));
 }
 
 function headersFor({ config, apiKey }: ProviderSettings): Record<string, string> {

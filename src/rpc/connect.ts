@@ -19,6 +19,7 @@ import type { Protocol } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
 import type { Answer, Door, Request } from "./door.ts";
 import { toConnectError, toErrorEvent } from "./errors.ts";
+import { JSON_OPTIONS } from "./json/write.ts";
 import type { NodeHandler } from "./node.ts";
 import { unreadable } from "./unreadable.ts";
 
@@ -55,8 +56,7 @@ export function createConnectFront(options: ConnectOptions): NodeHandler {
 
 function jsonOptions(maxDepth: number) {
   return {
-    useProtoFieldName: true,
-    alwaysEmitImplicit: true,
+    ...JSON_OPTIONS,
     ignoreUnknownFields: true,
     // One level more than the JSON has, because the reader counts a Struct and its values apart.
     recursionLimit: maxDepth + 1,

@@ -62,8 +62,8 @@ export interface Door {
   open(method: DescMethod, metadata: Metadata): Request;
   /** Tells a failure of something that is no RPC, such as an unknown path. */
   refuse(error: unknown, peer: string): Failure;
-  /** Ends every request under way with a failure that says why. */
-  abortAll(failure: Failure): void;
+  /** Ends every request under way. Each has a failure of its own, which will bear its receipt. */
+  abortAll(why: () => Failure): void;
 }
 
 export function createDoor(options: DoorOptions): Door {
@@ -86,8 +86,8 @@ export function createDoor(options: DoorOptions): Door {
       tell(options.signals, failure, { method: "none", peer });
       return failure;
     },
-    abortAll(failure) {
-      for (const request of underWay) request.abort(failure);
+    abortAll(why) {
+      for (const request of underWay) request.abort(why());
     },
   };
 }
@@ -99,7 +99,6 @@ class OpenRequest implements Request {
   private readonly onClose: () => void;
   private readonly controller = new AbortController();
   private readonly deadline: { cancel(): void } | undefined;
-  private principal = "";
   context: RequestContext;
 
   constructor(options: DoorOptions, method: DescMethod, metadata: Metadata, onClose: () => void) {
@@ -117,8 +116,7 @@ class OpenRequest implements Request {
   }
 
   authenticate(): void {
-    this.principal = this.options.authenticate(this.metadata.headers);
-    this.context = { ...this.context, principal: this.principal };
+    this.context = { ...this.context, principal: this.options.authenticate(this.metadata.headers) };
   }
 
   async invoke(message: Message, method = this.method): Promise<Answer> {
@@ -167,6 +165,7 @@ class OpenRequest implements Request {
   private contextOf(): RequestContext {
     const { headers, protocol, peer } = this.metadata;
     const requestId = requestIdOf(headers.get("x-request-id"));
+    const rpc = `${this.method.parent.typeName}/${this.method.name}`;
     return {
       requestId,
       startedAtMs: this.options.clock.now(),
@@ -175,9 +174,9 @@ class OpenRequest implements Request {
       peer,
       protocol,
       method: this.method.name,
-      span: startRequestSpan(`${this.method.parent.typeName}/${this.method.name}`, headers, {
+      span: startRequestSpan(rpc, headers, {
         "rpc.system.name": protocol,
-        "rpc.method": `${this.method.parent.typeName}/${this.method.name}`,
+        "rpc.method": rpc,
         "llmgateway.request_id": requestId,
       }),
       signal: this.controller.signal,

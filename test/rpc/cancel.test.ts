@@ -1,9 +1,9 @@
 /** Who leaves or runs out of time ends the provider's work, and what was done until then is accounted for. */
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { CALLERS, type Caller } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
+import { gather } from "../support/gather.ts";
 import { startUpstream, type Upstream } from "../support/upstream.ts";
 
 const SOON_MS = 1_500;
@@ -35,16 +35,6 @@ function deadline({ protocol }: Caller): Record<string, string> {
   return protocol.startsWith("grpc")
     ? { "grpc-timeout": `${DEADLINE_MS}m` }
     : { "connect-timeout-ms": String(DEADLINE_MS) };
-}
-
-async function gather(events: AsyncIterable<StreamResponse>) {
-  const gathered: StreamResponse[] = [];
-  try {
-    for await (const event of events) gathered.push(event);
-  } catch (error) {
-    return { gathered, error: ConnectError.from(error) };
-  }
-  return { gathered, error: undefined };
 }
 
 async function expectSoon(closed: Promise<unknown>, sinceMs: number): Promise<void> {

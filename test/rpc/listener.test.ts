@@ -151,6 +151,26 @@ describe("going down", () => {
     await upstream[Symbol.asyncDispose]();
   });
 
+  test("calls that are ended together have each a receipt of its own", async () => {
+    const { upstream, url, gateway } = await startHeld("0.1s");
+    const streams = [];
+    for (const id of ["one", "two"]) {
+      const asked = http1(`${url}/v1/gateway/stream`, JSON.stringify(ASK), {
+        headers: { "content-type": "application/json", "x-request-id": id },
+      });
+      (await upstream.next()).say("Once");
+      const events = readEvents((await asked).pieces);
+      await events.next();
+      streams.push(events);
+    }
+    const closed = gateway.close();
+    const last = await Promise.all(streams.map(async (events) => (await events.next()).value?.data ?? "{}"));
+    const ids = last.map((data) => JSON.parse(data).error.receipt.request_id);
+    expect(ids).toEqual(["one", "two"]);
+    await closed;
+    await upstream[Symbol.asyncDispose]();
+  });
+
   test("callers who say nothing do not hold it up", async () => {
     const { upstream, url, gateway } = await startHeld("30s");
     const silent = await dial(url);

@@ -2,10 +2,10 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
-import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { CALLERS, type ChatInit } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
+import { gather } from "../support/gather.ts";
 
 /** gpt-4o in the catalog: $0.0025 for 1,000 tokens read, $0.01 for 1,000 written. */
 const PICO_PER_INPUT_TOKEN = 2_500_000n;
@@ -28,16 +28,6 @@ function metered() {
   const { inputTokens, outputTokens } = last;
   const picoUsd = BigInt(inputTokens) * PICO_PER_INPUT_TOKEN + BigInt(outputTokens) * PICO_PER_OUTPUT_TOKEN;
   return { inputTokens, outputTokens, picoUsd, usd: Number(picoUsd) / 1e12 };
-}
-
-async function gather(events: AsyncIterable<StreamResponse>) {
-  const gathered: StreamResponse[] = [];
-  try {
-    for await (const event of events) gathered.push(event);
-  } catch (error) {
-    return { gathered, error: ConnectError.from(error) };
-  }
-  return { gathered, error: undefined };
 }
 
 describe.each(CALLERS)("$name", ({ at, protocol }) => {
