@@ -10,7 +10,9 @@ import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
+import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
+import { createCors } from "./rpc/cors.ts";
 import { createDoor } from "./rpc/door.ts";
 import { createHandlers } from "./rpc/handlers.ts";
 import { createHttpHandler, notFound } from "./rpc/http.ts";
@@ -98,7 +100,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       cert: readFileSync(server.tls.certPath, "utf8"),
       key: readFileSync(server.tls.keyPath, "utf8"),
     },
+    http2: {
+      maxConcurrentStreams: server.http2.maxConcurrentStreams,
+      pingIntervalMs: durationMs(server.http2.pingInterval),
+      pingTimeoutMs: durationMs(server.http2.pingTimeout),
+    },
     handler,
+    clock,
   });
   log.logger.info({ host: listener.host, port: listener.port, version: VERSION }, "listening");
 
@@ -131,21 +139,32 @@ function fronts(
   notReady: () => string,
   registry: ReturnType<typeof createMetrics>["registry"],
 ): NodeHandler {
+  const send = createSend(server.compressMinBytes);
   const json = createJsonFront({
     services: SERVICES,
     door,
     limits: { maxBytes: server.maxBodyBytes, maxDepth: server.maxJsonDepth },
     pingIntervalMs: durationMs(server.pingInterval),
     clock,
+    send,
   });
   const connect = createConnectFront({
     services: SERVICES,
     door,
     maxBodyBytes: server.maxBodyBytes,
     maxJsonDepth: server.maxJsonDepth,
+    compressMinBytes: server.compressMinBytes,
     fallback: notFound(json),
   });
-  return createHttpHandler({ operations: createOperations({ registry, notReady }), json, connect });
+  return createHttpHandler({
+    operations: createOperations({ registry, notReady, send }),
+    json,
+    connect,
+    cors: createCors({
+      allowedOrigins: server.cors.allowedOrigins,
+      maxAgeMs: durationMs(server.cors.maxAge),
+    }),
+  });
 }
 
 function sameLimits(a: CompleteConfig, b: CompleteConfig): boolean {

@@ -17,6 +17,7 @@ import {
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { Protocol } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
+import { RPC_COMPRESSIONS } from "./compression.ts";
 import type { Answer, Door, Request } from "./door.ts";
 import { toConnectError, toErrorEvent } from "./errors.ts";
 import { JSON_OPTIONS } from "./json/write.ts";
@@ -31,6 +32,8 @@ export interface ConnectOptions {
   readonly door: Door;
   readonly maxBodyBytes: number;
   readonly maxJsonDepth: number;
+  /** Compresses no smaller message; 0 compresses none. */
+  readonly compressMinBytes: number;
   /** Answers for paths that are no RPC. */
   readonly fallback: NodeHandler;
 }
@@ -41,6 +44,8 @@ export function createConnectFront(options: ConnectOptions): NodeHandler {
       for (const service of options.services) serve(router, service);
     },
     readMaxBytes: options.maxBodyBytes,
+    acceptCompression: RPC_COMPRESSIONS,
+    compressMinBytes: options.compressMinBytes || Number.MAX_SAFE_INTEGER,
     jsonOptions: jsonOptions(options.maxJsonDepth),
     contextValues: (req) => createContextValues().set(PEER, req.socket.remoteAddress ?? ""),
     // Opens the request, so that a wrong key is refused before the body is read.

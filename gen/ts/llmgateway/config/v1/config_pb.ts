@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/config/v1/config.proto.
  */
 export const file_llmgateway_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIvMDCgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJGlAKDlByb3ZpZGVyc0VudHJ5EgsKA2tleRgBIAEoCRItCgV2YWx1ZRgCIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyOgI4ASLVAgoGU2VydmVyEgwKBGhvc3QYASABKAkSHgoEcG9ydBgCIAEoBUILukgIGgYY//8DKABIAIgBARImCgN0bHMYAyABKAsyGS5sbG1nYXRld2F5LmNvbmZpZy52MS5UbHMSJQoObWF4X2JvZHlfYnl0ZXMYBCABKAVCCLpIBRoDKIAISAGIAQESJwoObWF4X2pzb25fZGVwdGgYBSABKAVCCrpIBxoFGIACKAhIAogBARI6Cg1kcmFpbl90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI6Cg1waW5nX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIHCgVfcG9ydEIRCg9fbWF4X2JvZHlfYnl0ZXNCEQoPX21heF9qc29uX2RlcHRoIjwKA1RscxIaCgljZXJ0X3BhdGgYASABKAlCB7pIBHICEAESGQoIa2V5X3BhdGgYAiABKAlCB7pIBHICEAEiMgoEQXV0aBIqCgRrZXlzGAEgAygLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuQXBpS2V5IlwKBkFwaUtleRIrCgRuYW1lGAEgASgJQh26SBpyGDIWXlthLXpBLVowLTkuXy1dezEsNjR9JBIlCgZzaGEyNTYYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JCI5CglSYXRlTGltaXQSFAoDcnBtGAEgASgFQge6SAQaAigAEhYKBWJ1cnN0GAIgASgFQge6SAQaAigAIooECghQcm92aWRlchI2CgRraW5kGAEgASgJQii6SCVyI1IAUgZvcGVuYWlSEW9wZW5haV9jb21wYXRpYmxlUgRtb2NrEhQKB2VuYWJsZWQYAiABKAhIAIgBARIpCghiYXNlX3VybBgDIAEoCUIXukgUchIyEF4oaHR0cHM/Oi8vLispPyQSNwoLYXBpX2tleV9lbnYYBCABKAlCIrpIH3IdMhteKFtBLVphLXpfXVtBLVphLXowLTlfXSopPyQSFQoNZGVmYXVsdF9tb2RlbBgFIAEoCRIOCgZtb2RlbHMYBiADKAkSPAoHaGVhZGVycxgHIAMoCzIrLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyLkhlYWRlcnNFbnRyeRIOCgZwcmljZXMYCCABKAkSMAoIdGltZW91dHMYCSABKAsyHi5sbG1nYXRld2F5LmNvbmZpZy52MS5UaW1lb3V0cxIlCg9tYXhfY29ubmVjdGlvbnMYCiABKAVCB7pIBBoCIABIAYgBARIuCgdkaWFsZWN0GAsgASgLMh0ubGxtZ2F0ZXdheS5jb25maWcudjEuRGlhbGVjdBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIKCghfZW5hYmxlZEISChBfbWF4X2Nvbm5lY3Rpb25zIp4BCgdEaWFsZWN0EkQKEG1heF90b2tlbnNfZmllbGQYASABKAlCKrpIJ3IlUgBSFW1heF9jb21wbGV0aW9uX3Rva2Vuc1IKbWF4X3Rva2VucxIZCgxzdHJlYW1fdXNhZ2UYAiABKAhIAIgBARISCgprZXlfaGVhZGVyGAMgASgJEg0KBXF1ZXJ5GAQgASgJQg8KDV9zdHJlYW1fdXNhZ2Ui4QEKCFRpbWVvdXRzEjQKB2Nvbm5lY3QYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjgKC2ZpcnN0X2V2ZW50GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIxCgRpZGxlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIyCgV0b3RhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgAiUgoGUHJpY2VzEhQKDGNhdGFsb2dfcGF0aBgBIAEoCRIdChB0cmFja2luZ19lbmFibGVkGAIgASgISACIAQFCEwoRX3RyYWNraW5nX2VuYWJsZWQidQoGU3RyZWFtEiUKC2J1ZmZlcl9zaXplGAEgASgFQgu6SAgaBhigjQYoAUgAiAEBEjQKB3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAQg4KDF9idWZmZXJfc2l6ZSKEAQoJVGVsZW1ldHJ5EkoKCWxvZ19sZXZlbBgBIAEoCUI3ukg0cjJSAFIFdHJhY2VSBWRlYnVnUgRpbmZvUgR3YXJuUgVlcnJvclIFZmF0YWxSBnNpbGVudBIVCg1vdGxwX2VuZHBvaW50GAIgASgJEhQKDHNlcnZpY2VfbmFtZRgDIAEoCUJHWkVnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS9jb25maWcvdjE7Y29uZmlndjFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIvMDCgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJGlAKDlByb3ZpZGVyc0VudHJ5EgsKA2tleRgBIAEoCRItCgV2YWx1ZRgCIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyOgI4ASLsAwoGU2VydmVyEgwKBGhvc3QYASABKAkSHgoEcG9ydBgCIAEoBUILukgIGgYY//8DKABIAIgBARImCgN0bHMYAyABKAsyGS5sbG1nYXRld2F5LmNvbmZpZy52MS5UbHMSJQoObWF4X2JvZHlfYnl0ZXMYBCABKAVCCLpIBRoDKIAISAGIAQESJwoObWF4X2pzb25fZGVwdGgYBSABKAVCCrpIBxoFGIACKAhIAogBARI6Cg1kcmFpbl90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI6Cg1waW5nX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIoCgRjb3JzGAogASgLMhoubGxtZ2F0ZXdheS5jb25maWcudjEuQ29ycxIoChJjb21wcmVzc19taW5fYnl0ZXMYCyABKAVCB7pIBBoCKABIA4gBARIqCgVodHRwMhgMIAEoCzIbLmxsbWdhdGV3YXkuY29uZmlnLnYxLkh0dHAyQgcKBV9wb3J0QhEKD19tYXhfYm9keV9ieXRlc0IRCg9fbWF4X2pzb25fZGVwdGhCFQoTX2NvbXByZXNzX21pbl9ieXRlcyKfAgoEQ29ycxLgAQoPYWxsb3dlZF9vcmlnaW5zGAEgAygJQsYBukjCAZIBvgEiuwG6AbcBCgtjb3JzLm9yaWdpbhJgbXVzdCBiZSBhbiBvcmlnaW4gd2l0aG91dCBhIHBhdGgsIHN1Y2ggYXMgaHR0cHM6Ly9hcHAuZXhhbXBsZS5jb20gb3IgaHR0cHM6Ly8qLmV4YW1wbGUuY29tLCBvciAqGkZ0aGlzLm1hdGNoZXMoJ14oWypdfGh0dHBzPzovLyhbKl1bLl0pP1tBLVphLXowLTkuLV0rKDpbMC05XXsxLDV9KT8pJCcpEjQKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAIscBCgVIdHRwMhIsChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAEgASgFQge6SAQaAihkSACIAQESOgoNcGluZ19pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMcGluZ190aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIZChdfbWF4X2NvbmN1cnJlbnRfc3RyZWFtcyI8CgNUbHMSGgoJY2VydF9wYXRoGAEgASgJQge6SARyAhABEhkKCGtleV9wYXRoGAIgASgJQge6SARyAhABIjIKBEF1dGgSKgoEa2V5cxgBIAMoCzIcLmxsbWdhdGV3YXkuY29uZmlnLnYxLkFwaUtleSJcCgZBcGlLZXkSKwoEbmFtZRgBIAEoCUIdukgachgyFl5bYS16QS1aMC05Ll8tXXsxLDY0fSQSJQoGc2hhMjU2GAIgASgJQhW6SBJyEDIOXlswLTlhLWZdezY0fSQiOQoJUmF0ZUxpbWl0EhQKA3JwbRgBIAEoBUIHukgEGgIoABIWCgVidXJzdBgCIAEoBUIHukgEGgIoACKKBAoIUHJvdmlkZXISNgoEa2luZBgBIAEoCUIoukglciNSAFIGb3BlbmFpUhFvcGVuYWlfY29tcGF0aWJsZVIEbW9jaxIUCgdlbmFibGVkGAIgASgISACIAQESKQoIYmFzZV91cmwYAyABKAlCF7pIFHISMhBeKGh0dHBzPzovLy4rKT8kEjcKC2FwaV9rZXlfZW52GAQgASgJQiK6SB9yHTIbXihbQS1aYS16X11bQS1aYS16MC05X10qKT8kEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkSDgoGbW9kZWxzGAYgAygJEjwKB2hlYWRlcnMYByADKAsyKy5sbG1nYXRld2F5LmNvbmZpZy52MS5Qcm92aWRlci5IZWFkZXJzRW50cnkSDgoGcHJpY2VzGAggASgJEjAKCHRpbWVvdXRzGAkgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuVGltZW91dHMSJQoPbWF4X2Nvbm5lY3Rpb25zGAogASgFQge6SAQaAiAASAGIAQESLgoHZGlhbGVjdBgLIAEoCzIdLmxsbWdhdGV3YXkuY29uZmlnLnYxLkRpYWxlY3QaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIX2VuYWJsZWRCEgoQX21heF9jb25uZWN0aW9ucyKeAQoHRGlhbGVjdBJEChBtYXhfdG9rZW5zX2ZpZWxkGAEgASgJQiq6SCdyJVIAUhVtYXhfY29tcGxldGlvbl90b2tlbnNSCm1heF90b2tlbnMSGQoMc3RyZWFtX3VzYWdlGAIgASgISACIAQESEgoKa2V5X2hlYWRlchgDIAEoCRINCgVxdWVyeRgEIAEoCUIPCg1fc3RyZWFtX3VzYWdlIuEBCghUaW1lb3V0cxI0Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI4CgtmaXJzdF9ldmVudBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMQoEaWRsZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMgoFdG90YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIlIKBlByaWNlcxIUCgxjYXRhbG9nX3BhdGgYASABKAkSHQoQdHJhY2tpbmdfZW5hYmxlZBgCIAEoCEgAiAEBQhMKEV90cmFja2luZ19lbmFibGVkInUKBlN0cmVhbRIlCgtidWZmZXJfc2l6ZRgBIAEoBUILukgIGgYYoI0GKAFIAIgBARI0Cgd0aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIOCgxfYnVmZmVyX3NpemUihAEKCVRlbGVtZXRyeRJKCglsb2dfbGV2ZWwYASABKAlCN7pINHIyUgBSBXRyYWNlUgVkZWJ1Z1IEaW5mb1IEd2FyblIFZXJyb3JSBWZhdGFsUgZzaWxlbnQSFQoNb3RscF9lbmRwb2ludBgCIAEoCRIUCgxzZXJ2aWNlX25hbWUYAyABKAlCR1pFZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvY29uZmlnL3YxO2NvbmZpZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * The gateway's configuration, written as YAML with these field names.
@@ -144,6 +144,29 @@ export type Server = Message<"llmgateway.config.v1.Server"> & {
    * @generated from field: google.protobuf.Duration ping_interval = 7;
    */
   pingInterval?: Duration | undefined;
+
+  /**
+   * Which web pages may call from a browser.
+   *
+   * @generated from field: llmgateway.config.v1.Cors cors = 10;
+   */
+  cors?: Cors | undefined;
+
+  /**
+   * Replies of at least so many bytes are compressed, with gzip or br, for
+   * callers that accept it. Server-sent events never are. 0 compresses
+   * nothing. Default 1024.
+   *
+   * @generated from field: optional int32 compress_min_bytes = 11;
+   */
+  compressMinBytes?: number | undefined;
+
+  /**
+   * Limits of HTTP/2 connections.
+   *
+   * @generated from field: llmgateway.config.v1.Http2 http2 = 12;
+   */
+  http2?: Http2 | undefined;
 };
 
 /**
@@ -152,6 +175,73 @@ export type Server = Message<"llmgateway.config.v1.Server"> & {
  */
 export const ServerSchema: GenMessage<Server> = /*@__PURE__*/
   messageDesc(file_llmgateway_config_v1_config, 1);
+
+/**
+ * Which web pages may call from a browser, besides those that the gateway
+ * itself serves.
+ *
+ * @generated from message llmgateway.config.v1.Cors
+ */
+export type Cors = Message<"llmgateway.config.v1.Cors"> & {
+  /**
+   * Origins such as `https://app.example.com`; `https://*.example.com` for every
+   * subdomain, `*` for any origin. Empty for none.
+   *
+   * @generated from field: repeated string allowed_origins = 1;
+   */
+  allowedOrigins: string[];
+
+  /**
+   * How long a browser may remember the answer. Default 2h.
+   *
+   * @generated from field: google.protobuf.Duration max_age = 2;
+   */
+  maxAge?: Duration | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Cors.
+ * Use `create(CorsSchema)` to create a new message.
+ */
+export const CorsSchema: GenMessage<Cors> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 2);
+
+/**
+ * Limits of HTTP/2 connections, and how those whose peer is gone are found.
+ *
+ * @generated from message llmgateway.config.v1.Http2
+ */
+export type Http2 = Message<"llmgateway.config.v1.Http2"> & {
+  /**
+   * Most calls at a time on one connection. Default 1000; callers may send 100
+   * before they know it.
+   *
+   * @generated from field: optional int32 max_concurrent_streams = 1;
+   */
+  maxConcurrentStreams?: number | undefined;
+
+  /**
+   * How often a connection is pinged. Default 30s.
+   *
+   * @generated from field: google.protobuf.Duration ping_interval = 2;
+   */
+  pingInterval?: Duration | undefined;
+
+  /**
+   * How long the ping's answer may take before the connection is cut, and the
+   * calls on it with it. Default 20s.
+   *
+   * @generated from field: google.protobuf.Duration ping_timeout = 3;
+   */
+  pingTimeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Http2.
+ * Use `create(Http2Schema)` to create a new message.
+ */
+export const Http2Schema: GenMessage<Http2> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 3);
 
 /**
  * A certificate and its key, as PEM files.
@@ -179,7 +269,7 @@ export type Tls = Message<"llmgateway.config.v1.Tls"> & {
  * Use `create(TlsSchema)` to create a new message.
  */
 export const TlsSchema: GenMessage<Tls> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 2);
+  messageDesc(file_llmgateway_config_v1_config, 4);
 
 /**
  * Who may call. Without keys everyone may, and the gateway binds to loopback.
@@ -200,7 +290,7 @@ export type Auth = Message<"llmgateway.config.v1.Auth"> & {
  * Use `create(AuthSchema)` to create a new message.
  */
 export const AuthSchema: GenMessage<Auth> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 3);
+  messageDesc(file_llmgateway_config_v1_config, 5);
 
 /**
  * An API key, known by its hash alone.
@@ -228,7 +318,7 @@ export type ApiKey = Message<"llmgateway.config.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 4);
+  messageDesc(file_llmgateway_config_v1_config, 6);
 
 /**
  * How often each key, and each address without one, may call.
@@ -256,7 +346,7 @@ export type RateLimit = Message<"llmgateway.config.v1.RateLimit"> & {
  * Use `create(RateLimitSchema)` to create a new message.
  */
 export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 5);
+  messageDesc(file_llmgateway_config_v1_config, 7);
 
 /**
  * Who answers.
@@ -348,7 +438,7 @@ export type Provider = Message<"llmgateway.config.v1.Provider"> & {
  * Use `create(ProviderSchema)` to create a new message.
  */
 export const ProviderSchema: GenMessage<Provider> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 6);
+  messageDesc(file_llmgateway_config_v1_config, 8);
 
 /**
  * How an OpenAI-compatible provider departs from OpenAI.
@@ -391,7 +481,7 @@ export type Dialect = Message<"llmgateway.config.v1.Dialect"> & {
  * Use `create(DialectSchema)` to create a new message.
  */
 export const DialectSchema: GenMessage<Dialect> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 7);
+  messageDesc(file_llmgateway_config_v1_config, 9);
 
 /**
  * How long to wait for a provider.
@@ -433,7 +523,7 @@ export type Timeouts = Message<"llmgateway.config.v1.Timeouts"> & {
  * Use `create(TimeoutsSchema)` to create a new message.
  */
 export const TimeoutsSchema: GenMessage<Timeouts> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 8);
+  messageDesc(file_llmgateway_config_v1_config, 10);
 
 /**
  * What tokens cost.
@@ -461,7 +551,7 @@ export type Prices = Message<"llmgateway.config.v1.Prices"> & {
  * Use `create(PricesSchema)` to create a new message.
  */
 export const PricesSchema: GenMessage<Prices> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 9);
+  messageDesc(file_llmgateway_config_v1_config, 11);
 
 /**
  * Streams.
@@ -490,7 +580,7 @@ export type Stream = Message<"llmgateway.config.v1.Stream"> & {
  * Use `create(StreamSchema)` to create a new message.
  */
 export const StreamSchema: GenMessage<Stream> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 10);
+  messageDesc(file_llmgateway_config_v1_config, 12);
 
 /**
  * Logs and traces.
@@ -526,5 +616,5 @@ export type Telemetry = Message<"llmgateway.config.v1.Telemetry"> & {
  * Use `create(TelemetrySchema)` to create a new message.
  */
 export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 11);
+  messageDesc(file_llmgateway_config_v1_config, 13);
 
