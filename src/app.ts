@@ -136,12 +136,17 @@ function build(
   return createProvider({
     name,
     config: provider,
-    apiKey: provider.apiKeyEnv ? env[provider.apiKeyEnv] : undefined,
+    keys: keysIn(provider.apiKeyEnv ? env[provider.apiKeyEnv] : undefined),
+    env,
     connectTimeoutMs: durationMs(provider.timeouts.connect),
     maxConnections: provider.maxConnections,
     bufferedReads: stream.bufferSize,
     clock,
   });
+}
+
+function keysIn(value = ""): string[] {
+  return value.split(",").filter(Boolean);
 }
 
 function priceOf(

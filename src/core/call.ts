@@ -50,6 +50,8 @@ export interface Tally {
   estimated: PicoUsd | undefined;
   priceVersion: string;
   route: Route | undefined;
+  /** Fields of the request that the model cannot do and that were left out. */
+  readonly dropped: string[];
 }
 
 /** A provider in the configuration, and its own name for a model. */

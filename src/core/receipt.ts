@@ -4,7 +4,7 @@ import type { Call } from "./call.ts";
 import { type PicoUsd, toUsd, ZERO } from "./money.ts";
 
 export function receiptOf(call: Call): Receipt {
-  const { attempts, route } = call.tally;
+  const { attempts, route, dropped } = call.tally;
   const last = attempts.at(-1);
   return {
     $typeName: "llmgateway.v1.Receipt",
@@ -17,6 +17,7 @@ export function receiptOf(call: Call): Receipt {
     cost: costOf(call),
     // An attempt that is still open may be settled later: the receipt keeps what is true now.
     attempts: attempts.map((attempt) => ({ ...attempt })),
+    dropped: [...dropped],
   };
 }
 

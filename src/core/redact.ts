@@ -25,6 +25,6 @@ export function redact(text: string): string {
 }
 
 /** For a key that is at hand, whatever it looks like; what is shorter than any real key is left alone. */
-export function withoutKey(text: string, key: string | undefined): string {
-  return key && key.length >= 8 ? text.replaceAll(key, "[redacted]") : text;
+export function withoutKey(text: string, key: string): string {
+  return key.length >= 8 ? text.replaceAll(key, "[redacted]") : text;
 }

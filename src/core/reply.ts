@@ -38,7 +38,8 @@ export function isContent(event: StreamResponse): boolean {
     event.token !== undefined ||
     event.toolCall !== undefined ||
     event.reasoning !== undefined ||
-    event.refusal !== undefined
+    event.refusal !== undefined ||
+    event.providerPart !== undefined
   );
 }
 
@@ -63,10 +64,11 @@ export async function fold(reply: Reply): Promise<ChatResponse> {
   }
   const drafts = [...choices.entries()].sort(([a], [b]) => a - b);
   const done = drafts.map(([index, draft]) => draft.choice(index, finishReason));
-  const first = done[0] ?? new Draft().choice(0, finishReason);
+  const [, draft = new Draft()] = drafts[0] ?? [];
+  const first = done[0] ?? draft.choice(0, finishReason);
   return {
     $typeName: "llmgateway.v1.ChatResponse",
-    response: first.message?.content ?? "",
+    response: draft.text,
     message: first.message,
     toolCalls: toolCallsOf(first.message),
     finishReason: first.finishReason,
@@ -79,6 +81,7 @@ export async function fold(reply: Reply): Promise<ChatResponse> {
     cost: receipt?.cost,
     attempts: receipt?.attempts ?? [],
     choices: done.length > 1 ? done : [],
+    dropped: receipt?.dropped ?? [],
   };
 }
 
@@ -96,62 +99,81 @@ function toolCallsOf(message: Message | undefined): ToolCall[] {
   return calls;
 }
 
-/** One choice while it is gathered. */
+/** One choice while it is gathered: its pieces in the order in which they were said. */
 class Draft {
-  private content = "";
-  private refusal = "";
-  private thoughts: Reasoning | undefined;
+  private readonly parts: Part["part"][] = [];
   private readonly calls = new Map<number, ToolCall>();
   private finishReason: string | undefined;
 
   add(event: StreamResponse): void {
-    if (event.token !== undefined) this.content += event.token;
-    if (event.refusal !== undefined) this.refusal += event.refusal;
+    if (event.token !== undefined) this.say("text", event.token);
+    if (event.refusal !== undefined) this.say("refusal", event.refusal);
     if (event.reasoning) this.think(event.reasoning);
     if (event.toolCall) this.call(event.toolCall);
+    if (event.citation) this.parts.push({ case: "citation", value: event.citation });
+    if (event.providerPart) this.parts.push({ case: "providerPart", value: event.providerPart });
     if (event.finishReason !== undefined) this.finishReason = event.finishReason;
   }
 
   choice(index: number, finishReason: string): Choice {
-    const parts: Part[] = [];
-    if (this.thoughts) parts.push(part({ case: "reasoning", value: this.thoughts }));
-    if (this.refusal) parts.push(part({ case: "refusal", value: this.refusal }));
-    for (const call of this.calls.values()) parts.push(part({ case: "toolCall", value: call }));
     return {
       $typeName: "llmgateway.v1.Choice",
       index,
-      message: {
-        $typeName: "llmgateway.v1.Message",
-        role: "assistant",
-        content: this.content,
-        parts,
-        name: "",
-      },
+      message: { $typeName: "llmgateway.v1.Message", role: "assistant", name: "", ...this.said() },
       finishReason: this.finishReason ?? finishReason,
     };
   }
 
+  get text(): string {
+    return this.parts.reduce((text, part) => (part.case === "text" ? text + part.value : text), "");
+  }
+
+  /** A lone text that only thoughts precede is the content; with others between its pieces it keeps its place. */
+  private said(): Pick<Message, "content" | "parts"> {
+    const texts = this.parts.filter((part) => part.case === "text");
+    const first = this.parts.find((part) => part.case !== "reasoning");
+    const isContent = texts.length === 1 && first === texts[0];
+    return {
+      content: isContent ? this.text : "",
+      parts: this.parts
+        .filter((part) => !isContent || part.case !== "text")
+        .map((part) => ({ $typeName: "llmgateway.v1.Part", part })),
+    };
+  }
+
+  private say(kind: "text" | "refusal", text: string): void {
+    const last = this.parts.at(-1);
+    if (last?.case === kind) last.value += text;
+    else if (text) this.parts.push({ case: kind, value: text });
+  }
+
+  /** A signature ends what it signs, and what only the provider can read stands alone. */
   private think(piece: Reasoning): void {
-    this.thoughts = reasoning({
-      text: (this.thoughts?.text ?? "") + piece.text,
-      signature: piece.signature || (this.thoughts?.signature ?? ""),
-      redacted: (this.thoughts?.redacted ?? "") + piece.redacted,
-    });
+    const last = this.parts.at(-1);
+    if (last?.case === "reasoning" && !last.value.signature && !last.value.redacted && !piece.redacted) {
+      last.value.text += piece.text;
+      last.value.signature = piece.signature;
+    } else this.parts.push({ case: "reasoning", value: reasoning({ ...piece }) });
   }
 
   private call(piece: ToolCallDelta): void {
     let call = this.calls.get(piece.index);
     if (!call) {
-      call = { $typeName: "llmgateway.v1.ToolCall", id: "", name: "", arguments: "", input: "" };
+      call = {
+        $typeName: "llmgateway.v1.ToolCall",
+        id: "",
+        name: "",
+        arguments: "",
+        input: "",
+        signature: "",
+      };
       this.calls.set(piece.index, call);
+      this.parts.push({ case: "toolCall", value: call });
     }
     if (piece.id) call.id = piece.id;
     if (piece.name) call.name = piece.name;
     if (piece.arguments) call.arguments += piece.arguments;
     if (piece.input) call.input += piece.input;
+    if (piece.signature) call.signature = piece.signature;
   }
-}
-
-function part(value: Part["part"]): Part {
-  return { $typeName: "llmgateway.v1.Part", part: value };
 }

@@ -10,10 +10,10 @@ import type { Failure } from "../core/failure.ts";
 export interface Dialect {
   /** @throws Failure `invalid_request` for what the provider cannot be told. */
   encode(request: ChatRequest, wish: Wish): WireBody;
-  /** @throws Failure `malformed_reply` */
-  decodeReply(body: string): Decoded;
-  /** One for each stream. */
-  decodeStream(): StreamDecoder;
+  /** @throws Failure `malformed_reply`, or what an error inside a reply with status 200 stands for */
+  decodeReply(body: string, headers: IncomingHttpHeaders): Decoded;
+  /** One for each stream, with the headers that it came with. */
+  decodeStream(headers: IncomingHttpHeaders): StreamDecoder;
   classify(status: number, headers: IncomingHttpHeaders, body: string): Failure;
 }
 
@@ -26,10 +26,12 @@ export interface Wish {
 }
 
 export interface WireBody {
-  /** Path below the provider's base URL. */
+  /** Path below the provider's base URL, with a query where it needs one. */
   readonly path: string;
   /** JSON text. */
   readonly body: string;
+  /** What this request needs beside the endpoint's own, in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Decoded {
@@ -41,13 +43,14 @@ export interface Decoded {
   readonly servedModel: string;
 }
 
-/** Decodes one stream of server-sent events; keeps what was reported so far. */
+/** Decodes one stream, frame by frame; keeps what was reported so far. */
 export interface StreamDecoder {
   /** Undefined until the provider reports it. */
   readonly usage: Usage | undefined;
   readonly servedModel: string;
   /**
-   * The events of one `data:` field.
+   * The events of one frame: the `data:` field of a server-sent event, or a
+   * message of an AWS event stream as `{"<event type>": <payload>}`.
    *
    * @throws Failure for an error inside the stream, or `malformed_reply`
    */
@@ -55,7 +58,8 @@ export interface StreamDecoder {
   /**
    * The provider closed the stream: the `done` event, if the model had finished.
    *
+   * @param stray text that stood outside of all frames
    * @throws Failure `cut` when it had not
    */
-  end(): StreamResponse[];
+  end(stray: string): StreamResponse[];
 }

@@ -8,8 +8,9 @@ import type { AttemptCall, Service } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
 import { withoutKey } from "../core/redact.ts";
 import { type Batch, isContent, type Reply } from "../core/reply.ts";
-import { SseReader } from "../wire/sse.ts";
+import { type FrameReader, frameReader } from "../wire/frames.ts";
 import type { Transport, WireReply } from "../wire/transport.ts";
+import type { Credentials } from "./credentials.ts";
 import type { Decoded, Dialect, StreamDecoder } from "./dialect.ts";
 
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
@@ -18,12 +19,11 @@ const MAX_ERROR_BYTES = 1024 * 1024;
 export interface Endpoint {
   /** Path of the base URL, without a slash at its end. */
   readonly basePath: string;
-  /** Query string with its `?`, or empty. */
+  /** Query string for every request, without its `?`; may be empty. */
   readonly query: string;
-  /** Sent with every request, credentials included. */
+  /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Taken out of what the provider says of a failure, whatever it looks like. */
-  readonly apiKey?: string | undefined;
+  readonly credentials: Credentials;
 }
 
 /** What the provider reports goes to `call.attempt` as it comes, so that it outlives a failure. */
@@ -33,22 +33,34 @@ export function httpProvider(
   transport: Transport,
 ): Service<AttemptCall> {
   return async (call) => {
-    const { path, body } = dialect.encode(call.request, {
+    const wire = dialect.encode(call.request, {
       model: call.target.model,
       stream: call.streaming,
       maxTokens: call.maxTokens,
     });
-    const url = endpoint.basePath + path + endpoint.query;
-    const headers = { ...endpoint.headers, "content-type": "application/json" };
-    const reply = await transport.post(url, headers, body, call.signal);
+    const path = endpoint.basePath + withQuery(wire.path, endpoint.query);
+    const proof = await endpoint.credentials.prove({ path, body: wire.body });
+    const headers = { ...endpoint.headers, ...wire.headers, ...proof.headers, ...JSON_BODY };
+    const reply = await transport.post(path, headers, wire.body, call.signal);
     requireIdentity(reply);
     if (reply.status >= 300) {
       const text = await reply.text(MAX_ERROR_BYTES);
-      throw dialect.classify(reply.status, reply.headers, withoutKey(text, endpoint.apiKey));
+      const failure = dialect.classify(reply.status, reply.headers, withoutKey(text, proof.secret));
+      proof.onFailure?.(failure);
+      throw failure;
     }
-    const streamed = reply.headers["content-type"]?.toString().startsWith("text/event-stream");
-    return streamed ? commit(call, dialect.decodeStream(), reply) : whole(call, dialect, reply);
+    const frames = frameReader(reply.headers["content-type"]?.toString() ?? "");
+    return frames
+      ? commit(call, dialect.decodeStream(reply.headers), frames, reply)
+      : whole(call, dialect, reply);
   };
+}
+
+const JSON_BODY = { "content-type": "application/json" };
+
+function withQuery(path: string, query: string): string {
+  if (!query) return path;
+  return `${path}${path.includes("?") ? "&" : "?"}${query}`;
 }
 
 /** No encoding was asked for; one that comes all the same would be taken for a broken body. */
@@ -63,7 +75,7 @@ function requireIdentity(reply: WireReply): void {
 
 /** A reply that is not a stream, though perhaps one was asked for. */
 async function whole(call: AttemptCall, dialect: Dialect, reply: WireReply): Promise<Reply> {
-  const decoded = dialect.decodeReply(await reply.text(MAX_REPLY_BYTES));
+  const decoded = dialect.decodeReply(await reply.text(MAX_REPLY_BYTES), reply.headers);
   report(call, decoded);
   return { events: once(decoded.events) };
 }
@@ -76,8 +88,13 @@ async function* once(batch: Batch): AsyncGenerator<Batch> {
  * Waits for a stream's first event with content, so that an error before it can
  * be cured elsewhere; for the whole of it when the call is a unary one.
  */
-async function commit(call: AttemptCall, decoder: StreamDecoder, reply: WireReply): Promise<Reply> {
-  const batches = read(call, decoder, reply);
+async function commit(
+  call: AttemptCall,
+  decoder: StreamDecoder,
+  frames: FrameReader,
+  reply: WireReply,
+): Promise<Reply> {
+  const batches = read(call, decoder, frames, reply);
   const head: Batch[] = [];
   for (let next = await batches.next(); !next.done; next = await batches.next()) {
     head.push(next.value);
@@ -95,18 +112,22 @@ async function* resume(head: readonly Batch[], rest: AsyncGenerator<Batch>): Asy
   }
 }
 
-async function* read(call: AttemptCall, decoder: StreamDecoder, reply: WireReply): AsyncGenerator<Batch> {
-  const sse = new SseReader();
+async function* read(
+  call: AttemptCall,
+  decoder: StreamDecoder,
+  frames: FrameReader,
+  reply: WireReply,
+): AsyncGenerator<Batch> {
   try {
     for (let chunks = await reply.read(); chunks; chunks = await reply.read()) {
       const bytes = chunks;
       yield* decoded(call, decoder, (batch) => {
-        for (const chunk of bytes) for (const data of sse.push(chunk)) batch.push(...decoder.push(data));
+        for (const chunk of bytes) for (const data of frames.push(chunk)) batch.push(...decoder.push(data));
       });
     }
     yield* decoded(call, decoder, (batch) => {
-      for (const data of sse.end()) batch.push(...decoder.push(data));
-      batch.push(...decoder.end());
+      for (const data of frames.end()) batch.push(...decoder.push(data));
+      batch.push(...decoder.end(frames.strayText));
     });
   } finally {
     reply.cancel();

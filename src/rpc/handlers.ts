@@ -62,7 +62,7 @@ function callOf(request: ChatRequest, context: RequestContext, streaming: boolea
     streaming,
     maxCost: request.maxCostUsd === undefined ? undefined : fromUsd(request.maxCostUsd),
     signal: context.signal,
-    tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined },
+    tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
   };
 }
 

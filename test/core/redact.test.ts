@@ -88,7 +88,7 @@ describe("withoutKey", () => {
   });
 
   it("leaves the text alone without a key, and with a stand-in for one", () => {
-    expect(withoutKey("EMPTY is empty", undefined)).toBe("EMPTY is empty");
+    expect(withoutKey("EMPTY is empty", "")).toBe("EMPTY is empty");
     expect(withoutKey("EMPTY is empty", "EMPTY")).toBe("EMPTY is empty");
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StreamResponse, ToolCallDelta } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { ProviderPart } from "../../gen/ts/llmgateway/v1/message_pb.ts";
 import { Failure } from "../../src/core/failure.ts";
 import { receiptOf } from "../../src/core/receipt.ts";
 import { type Batch, event, fold, isContent, reasoning, toolCallDelta } from "../../src/core/reply.ts";
@@ -69,7 +70,7 @@ describe("fold", () => {
     expect(reply.message).toEqual(reply.choices[0]?.message);
   });
 
-  it("joins the thoughts and keeps their signature, before what was said", async () => {
+  it("joins the thoughts up to their signature, before what was said", async () => {
     const reply = await folded(
       event({ reasoning: reasoning({ text: "Hm" }) }),
       event({ reasoning: reasoning({ text: "m." }) }),
@@ -81,9 +82,43 @@ describe("fold", () => {
     );
     expect(reply.response).toBe("42");
     expect(reply.message?.parts.map(({ part }) => part)).toMatchObject([
-      { case: "reasoning", value: { text: "Hmm.", signature: "sealed", redacted: "xyz" } },
+      { case: "reasoning", value: { text: "Hmm.", signature: "sealed", redacted: "" } },
+      { case: "reasoning", value: { text: "", signature: "", redacted: "xyz" } },
       { case: "toolCall" },
     ]);
+    expect(reply.message?.content).toBe("42");
+  });
+
+  it("keeps the order of texts between which something else was said", async () => {
+    const search = { $typeName: "llmgateway.v1.ProviderPart", provider: "claude", type: "x", json: "{}" };
+    const reply = await folded(
+      event({ reasoning: reasoning({ text: "Hm.", signature: "one" }) }),
+      event({ token: "Let me " }),
+      event({ token: "look." }),
+      event({ providerPart: search as ProviderPart }),
+      event({ reasoning: reasoning({ text: "Ah.", signature: "two" }) }),
+      event({ token: "Found." }),
+      done(),
+    );
+    expect(reply.response).toBe("Let me look.Found.");
+    expect(reply.message?.content).toBe("");
+    expect(reply.message?.parts.map(({ part }) => [part.case, part.value])).toEqual([
+      ["reasoning", expect.objectContaining({ text: "Hm.", signature: "one" })],
+      ["text", "Let me look."],
+      ["providerPart", search],
+      ["reasoning", expect.objectContaining({ text: "Ah.", signature: "two" })],
+      ["text", "Found."],
+    ]);
+  });
+
+  it("keeps a text that comes behind a tool call there", async () => {
+    const reply = await folded(
+      call(0, { id: "a", name: "f", signature: "s" }),
+      event({ token: "So." }),
+      done(),
+    );
+    expect(reply.message?.parts.map(({ part }) => part.case)).toEqual(["toolCall", "text"]);
+    expect(reply.toolCalls).toMatchObject([{ id: "a", signature: "s" }]);
   });
 
   it("tells a refusal apart from an answer", async () => {

@@ -52,7 +52,7 @@ describe("a value that does not fit", () => {
       "has an odd key",
       { messages: [{ "a b": 1 }] },
       'messages[0]["a b"]',
-      'unknown field "a b"; known here: role, content, parts, name',
+      'unknown field "a b"; known here: role, content, parts, name, cache',
     ],
     [
       "has text for an int32",

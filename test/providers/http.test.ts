@@ -6,7 +6,13 @@ import { httpProvider, splitBaseUrl } from "../../src/providers/http.ts";
 import { openaiDialect } from "../../src/providers/openai/dialect.ts";
 import { createTransport, type Transport } from "../../src/wire/transport.ts";
 import { attemptCallOf, type CallInit, eventsOf } from "../support/call.ts";
-import { answers, type Play, type ScriptedProvider, scriptedProvider } from "../support/provider.ts";
+import {
+  answers,
+  NO_CREDENTIALS,
+  type Play,
+  type ScriptedProvider,
+  scriptedProvider,
+} from "../support/provider.ts";
 
 let server: ScriptedProvider | undefined;
 let transport: Transport | undefined;
@@ -24,7 +30,7 @@ async function calling(play: Play, init: CallInit & { maxTokens?: number } = {})
   const dialect = openaiDialect({ maxTokensField: "max_tokens", streamUsage: true });
   const provider = httpProvider(
     dialect,
-    { basePath: "/v1", query: "?a=b", headers: { "x-key": "k" } },
+    { basePath: "/v1", query: "a=b", headers: { "x-key": "k" }, credentials: NO_CREDENTIALS },
     transport,
   );
   const call = attemptCallOf(init);

@@ -120,9 +120,9 @@ async function theirs(chunks: AsyncIterable<ChatCompletionChunk>): Promise<Whole
 function ours({ body }: Recording): Whole {
   const whole: Whole = { choices: [], servedModel: "", tokens: undefined };
   const sse = new SseReader();
-  const decoder = openaiDialect(TRAITS).decodeStream();
+  const decoder = openaiDialect(TRAITS).decodeStream({});
   const datas = [...sse.push(body), ...sse.end()];
-  for (const event of [...datas.flatMap((data) => decoder.push(data)), ...decoder.end()]) add(event, whole);
+  for (const event of [...datas.flatMap((data) => decoder.push(data)), ...decoder.end("")]) add(event, whole);
   whole.servedModel = decoder.servedModel;
   if (decoder.usage) whole.tokens = { input: decoder.usage.inputTokens, output: decoder.usage.outputTokens };
   return whole;

@@ -19,7 +19,8 @@ function providerOf(config: MessageInitShape<typeof ProviderSchema>, apiKey?: st
   const provider = createProvider({
     name: "one",
     config: create(ProviderSchema, config),
-    apiKey,
+    keys: apiKey ? [apiKey] : [],
+    env: {},
     connectTimeoutMs: 1_000,
     maxConnections: 2,
     bufferedReads: 4,

@@ -26,6 +26,8 @@ export interface Expected extends ExpectedChoice {
   readonly choices?: readonly ExpectedChoice[];
   readonly model?: string;
   readonly input_tokens?: number;
+  /** Where `input_tokens` leaves out what was cached. */
+  readonly total_input_tokens?: number;
   readonly output_tokens?: number;
   readonly cached_input_tokens?: number;
   readonly cache_write_tokens?: number;
@@ -48,13 +50,15 @@ export interface ExpectedCall {
   readonly id?: string;
   readonly name: string;
   readonly arguments?: unknown;
+  /** Arguments that were cut off. */
+  readonly arguments_raw?: string;
   readonly input?: string;
 }
 
 export interface ExpectedError {
   readonly http_status: number;
-  readonly message: string;
-  readonly code?: string;
+  readonly message?: string;
+  readonly code?: string | number;
   readonly type?: string;
   readonly retry_after?: string;
   readonly retry_after_ms?: string;

@@ -45,7 +45,7 @@ function callOf(attempt: Attempt, streaming: boolean): AttemptCall {
     streaming,
     maxCost: undefined,
     signal,
-    tally: { attempts: [attempt], estimated: undefined, priceVersion: "", route: undefined },
+    tally: { attempts: [attempt], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
     target: { provider: "openai", model: "any" },
     attempt,
     maxTokens: undefined,

@@ -39,7 +39,7 @@ export function callOf(init: CallInit = {}): Call {
     streaming,
     maxCost: init.maxCost as PicoUsd | undefined,
     signal,
-    tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined },
+    tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
   };
 }
 

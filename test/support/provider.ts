@@ -1,6 +1,9 @@
 /** A provider on loopback that does what the test says, and keeps what it was sent. */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Credentials } from "../../src/providers/credentials.ts";
+
+export const NO_CREDENTIALS: Credentials = { prove: () => ({ headers: {}, secret: "" }) };
 
 export interface Received {
   readonly url: string;

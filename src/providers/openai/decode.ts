@@ -3,9 +3,9 @@ import type { ChatCompletion } from "openai/resources/chat/completions";
 import type { StreamResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { event } from "../../core/reply.ts";
 import type { Decoded } from "../dialect.ts";
+import { malformed, parseObject } from "../malformed.ts";
 import { ChoiceDecoder, type Delta, integer, type ToolCallPiece } from "./choice.ts";
 import { classifyInReply } from "./classify.ts";
-import { malformed, parseObject } from "./malformed.ts";
 import { decodeUsage } from "./usage.ts";
 
 type Reply = Partial<Pick<ChatCompletion, "model" | "usage" | "service_tier">> & {

@@ -4,8 +4,8 @@ import type { CompletionUsage } from "openai/resources/completions";
 import type { EmbeddingCreateParams } from "openai/resources/embeddings";
 import type { Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { WireBody } from "../dialect.ts";
+import { isObject, malformed, parseObject } from "../malformed.ts";
 import { classifyInReply } from "./classify.ts";
-import { isObject, malformed, parseObject } from "./malformed.ts";
 import { decodeUsage } from "./usage.ts";
 
 export interface EmbeddingRequest {

@@ -4,8 +4,8 @@ import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Parameters } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import { invalidRequest, type Violation } from "../../core/failure.ts";
 import type { WireBody, Wish } from "../dialect.ts";
+import { stringifyWith } from "../raw_json.ts";
 import { encodeMessages } from "./messages.ts";
-import { stringifyWith } from "./raw_json.ts";
 import { encodeResponseFormat, encodeToolChoice, encodeTools } from "./tools.ts";
 
 /** In what OpenAI and those who speak like it differ. */
@@ -67,6 +67,14 @@ function encodeParameters(parameters: Parameters, body: Body, wrong: Violation[]
   const effort = parameters.reasoningEffort as NonNullable<Body["reasoning_effort"]>;
   if (effort) body.reasoning_effort = effort;
   if (parameters.parallelToolCalls !== undefined) body.parallel_tool_calls = parameters.parallelToolCalls;
+  const tier = parameters.serviceTier as NonNullable<Body["service_tier"]>;
+  if (tier) body.service_tier = tier;
+  if (parameters.topK !== undefined) unknown("top_k", wrong);
+  if (parameters.reasoningBudgetTokens !== undefined) unknown("reasoning_budget_tokens", wrong);
+}
+
+function unknown(name: string, wrong: Violation[]): void {
+  wrong.push({ field: `parameters.${name}`, description: "is not known to this provider; leave it out" });
 }
 
 function encodeSeed(seed: bigint, wrong: Violation[]): number {

@@ -1,5 +1,5 @@
 /** Reads an error out of a body, in any of the shapes that OpenAI-like providers and their proxies send. */
-import { isObject } from "./malformed.ts";
+import { isObject } from "../malformed.ts";
 
 /** Fields are empty when the provider does not say. */
 export interface WireError {

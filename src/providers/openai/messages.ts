@@ -68,9 +68,11 @@ function encodeUser(message: Message, path: string, wrong: Violation[]): ChatCom
   return { role: "user", content: words.length === content.length ? (plain(words) ?? "") : content };
 }
 
+/** OpenAI's chat completions take them not back, and DeepSeek refuses reasoning. */
+const LEFT_OUT: ReadonlySet<Part["part"]["case"]> = new Set(["reasoning", "citation", "providerPart"]);
+
 /**
- * Reasoning is left out: OpenAI's chat completions take none back, and DeepSeek
- * refuses it. A refusal stands where the provider's own reply has it.
+ * Reasoning, citations and what only another provider understands are left out. A refusal stands where the provider's own reply has it.
  */
 function encodeAssistant(
   message: Message,
@@ -85,8 +87,8 @@ function encodeAssistant(
       calls.push(encodeToolCall(part.part.value, `${at}.tool_call`, freeText, wrong));
     } else if (part.part.case === "refusal") {
       refusal += part.part.value;
-    } else if (part.part.case !== "reasoning") {
-      return false;
+    } else {
+      return LEFT_OUT.has(part.part.case);
     }
     return true;
   });
@@ -172,6 +174,8 @@ const PART_NAMES = {
   toolResult: "tool_result",
   reasoning: "reasoning",
   refusal: "refusal",
+  citation: "citation",
+  providerPart: "provider_part",
 } as const;
 
 function misplaced({ part }: Part, path: string, role: string, wrong: Violation[]): void {

@@ -5,9 +5,9 @@ import type { Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { Failure } from "../../core/failure.ts";
 import { event } from "../../core/reply.ts";
 import type { StreamDecoder } from "../dialect.ts";
+import { malformed, parseObject } from "../malformed.ts";
 import { ChoiceDecoder, integer } from "./choice.ts";
 import { classifyInReply } from "./classify.ts";
-import { malformed, parseObject } from "./malformed.ts";
 import { decodeUsage } from "./usage.ts";
 
 type Chunk = Partial<ChatCompletionChunk>;

@@ -12,7 +12,7 @@ import type {
 import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { ResponseFormat, Tool, Tool_FreeText } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
-import { isJsonObject, stringifyWith } from "./raw_json.ts";
+import { rawSchema, stringifyWith } from "../raw_json.ts";
 
 /** The list as JSON text, since schemas that came as text stay as they are. */
 export function encodeTools(tools: readonly Tool[], wrong: Violation[]): string {
@@ -86,9 +86,4 @@ function encodeCustomTool(
     wrong.push({ field: `${path}.free_text.syntax`, description: "a grammar is in lark or regex" });
   }
   return { type: "custom", custom };
-}
-
-function rawSchema(field: string, json: string, wrong: Violation[]): string {
-  if (json && !isJsonObject(json)) wrong.push({ field, description: "must be the text of a JSON object" });
-  return json;
 }

@@ -187,8 +187,9 @@ type ChatResponse struct {
 	Message *Message `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// The calls that the model wants made.
 	ToolCalls []*ToolCall `protobuf:"bytes,3,rep,name=tool_calls,json=toolCalls,proto3" json:"tool_calls,omitempty"`
-	// Why the model stopped: `stop`, `length`, `tool_calls`, `content_filter`
-	// or `budget_exceeded`.
+	// Why the model stopped: `stop`, `length`, `tool_calls`, `content_filter`,
+	// `budget_exceeded`, or `pause` when the provider wants the answer sent back
+	// to go on with it.
 	FinishReason string `protobuf:"bytes,4,opt,name=finish_reason,json=finishReason,proto3" json:"finish_reason,omitempty"`
 	// Who served.
 	Provider string `protobuf:"bytes,5,opt,name=provider,proto3" json:"provider,omitempty"`
@@ -207,7 +208,10 @@ type ChatResponse struct {
 	// Every call to a provider, in order.
 	Attempts []*Attempt `protobuf:"bytes,12,rep,name=attempts,proto3" json:"attempts,omitempty"`
 	// All answers, when `parameters.choices` asked for more than one.
-	Choices       []*Choice `protobuf:"bytes,13,rep,name=choices,proto3" json:"choices,omitempty"`
+	Choices []*Choice `protobuf:"bytes,13,rep,name=choices,proto3" json:"choices,omitempty"`
+	// What of the request the model cannot do and was left out, where the
+	// configuration allows that; such as `parameters.seed`.
+	Dropped       []string `protobuf:"bytes,14,rep,name=dropped,proto3" json:"dropped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -333,6 +337,13 @@ func (x *ChatResponse) GetChoices() []*Choice {
 	return nil
 }
 
+func (x *ChatResponse) GetDropped() []string {
+	if x != nil {
+		return x.Dropped
+	}
+	return nil
+}
+
 // One of several answers.
 type Choice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -426,7 +437,11 @@ type StreamResponse struct {
 	// The stream failed after its first event; the protocol's own error follows.
 	Error *StreamError `protobuf:"bytes,11,opt,name=error,proto3" json:"error,omitempty"`
 	// `cost_usd` or `total_cost_usd`, exactly, in trillionths of a dollar.
-	CostPicoUsd   *int64 `protobuf:"varint,12,opt,name=cost_pico_usd,json=costPicoUsd,proto3,oneof" json:"cost_pico_usd,omitempty"`
+	CostPicoUsd *int64 `protobuf:"varint,12,opt,name=cost_pico_usd,json=costPicoUsd,proto3,oneof" json:"cost_pico_usd,omitempty"`
+	// Where the text before it comes from.
+	Citation *Citation `protobuf:"bytes,13,opt,name=citation,proto3" json:"citation,omitempty"`
+	// A piece of the answer that only one provider understands.
+	ProviderPart  *ProviderPart `protobuf:"bytes,14,opt,name=provider_part,json=providerPart,proto3" json:"provider_part,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -545,6 +560,20 @@ func (x *StreamResponse) GetCostPicoUsd() int64 {
 	return 0
 }
 
+func (x *StreamResponse) GetCitation() *Citation {
+	if x != nil {
+		return x.Citation
+	}
+	return nil
+}
+
+func (x *StreamResponse) GetProviderPart() *ProviderPart {
+	if x != nil {
+		return x.ProviderPart
+	}
+	return nil
+}
+
 // The next piece of a tool call. The first piece of each call has its id and
 // name; the rest add to `arguments` or `input`.
 type ToolCallDelta struct {
@@ -558,7 +587,9 @@ type ToolCallDelta struct {
 	// More of the JSON text of the arguments.
 	Arguments *string `protobuf:"bytes,4,opt,name=arguments,proto3,oneof" json:"arguments,omitempty"`
 	// More of the input of a free-text tool.
-	Input         *string `protobuf:"bytes,5,opt,name=input,proto3,oneof" json:"input,omitempty"`
+	Input *string `protobuf:"bytes,5,opt,name=input,proto3,oneof" json:"input,omitempty"`
+	// The provider's seal on the call, once.
+	Signature     *string `protobuf:"bytes,6,opt,name=signature,proto3,oneof" json:"signature,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -628,6 +659,13 @@ func (x *ToolCallDelta) GetInput() string {
 	return ""
 }
 
+func (x *ToolCallDelta) GetSignature() string {
+	if x != nil && x.Signature != nil {
+		return *x.Signature
+	}
+	return ""
+}
+
 var File_llmgateway_v1_chat_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_chat_proto_rawDesc = "" +
@@ -657,7 +695,7 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0f\n" +
 	"\r_max_cost_usdB\r\n" +
-	"\v_timeout_ms\"\xfb\x03\n" +
+	"\v_timeout_ms\"\x95\x04\n" +
 	"\fChatResponse\x12\x1a\n" +
 	"\bresponse\x18\x01 \x01(\tR\bresponse\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x126\n" +
@@ -675,11 +713,12 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	" \x01(\v2\x14.llmgateway.v1.RouteR\x05route\x12'\n" +
 	"\x04cost\x18\v \x01(\v2\x13.llmgateway.v1.CostR\x04cost\x122\n" +
 	"\battempts\x18\f \x03(\v2\x16.llmgateway.v1.AttemptR\battempts\x12/\n" +
-	"\achoices\x18\r \x03(\v2\x15.llmgateway.v1.ChoiceR\achoices\"u\n" +
+	"\achoices\x18\r \x03(\v2\x15.llmgateway.v1.ChoiceR\achoices\x12\x18\n" +
+	"\adropped\x18\x0e \x03(\tR\adropped\"u\n" +
 	"\x06Choice\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x12#\n" +
-	"\rfinish_reason\x18\x03 \x01(\tR\ffinishReason\"\xe0\x04\n" +
+	"\rfinish_reason\x18\x03 \x01(\tR\ffinishReason\"\xd7\x05\n" +
 	"\x0eStreamResponse\x12\x19\n" +
 	"\x05token\x18\x01 \x01(\tH\x00R\x05token\x88\x01\x01\x12\x1e\n" +
 	"\bcost_usd\x18\x02 \x01(\x01H\x01R\acostUsd\x88\x01\x01\x12\x17\n" +
@@ -693,7 +732,9 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\areceipt\x18\n" +
 	" \x01(\v2\x16.llmgateway.v1.ReceiptR\areceipt\x120\n" +
 	"\x05error\x18\v \x01(\v2\x1a.llmgateway.v1.StreamErrorR\x05error\x12'\n" +
-	"\rcost_pico_usd\x18\f \x01(\x03H\aR\vcostPicoUsd\x88\x01\x01B\b\n" +
+	"\rcost_pico_usd\x18\f \x01(\x03H\aR\vcostPicoUsd\x88\x01\x01\x123\n" +
+	"\bcitation\x18\r \x01(\v2\x17.llmgateway.v1.CitationR\bcitation\x12@\n" +
+	"\rprovider_part\x18\x0e \x01(\v2\x1b.llmgateway.v1.ProviderPartR\fproviderPartB\b\n" +
 	"\x06_tokenB\v\n" +
 	"\t_cost_usdB\a\n" +
 	"\x05_doneB\x11\n" +
@@ -702,18 +743,21 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\n" +
 	"\b_refusalB\b\n" +
 	"\x06_indexB\x10\n" +
-	"\x0e_cost_pico_usd\"\xb9\x01\n" +
+	"\x0e_cost_pico_usd\"\xea\x01\n" +
 	"\rToolCallDelta\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x13\n" +
 	"\x02id\x18\x02 \x01(\tH\x00R\x02id\x88\x01\x01\x12\x17\n" +
 	"\x04name\x18\x03 \x01(\tH\x01R\x04name\x88\x01\x01\x12!\n" +
 	"\targuments\x18\x04 \x01(\tH\x02R\targuments\x88\x01\x01\x12\x19\n" +
-	"\x05input\x18\x05 \x01(\tH\x03R\x05input\x88\x01\x01B\x05\n" +
+	"\x05input\x18\x05 \x01(\tH\x03R\x05input\x88\x01\x01\x12!\n" +
+	"\tsignature\x18\x06 \x01(\tH\x04R\tsignature\x88\x01\x01B\x05\n" +
 	"\x03_idB\a\n" +
 	"\x05_nameB\f\n" +
 	"\n" +
 	"_argumentsB\b\n" +
-	"\x06_inputBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
+	"\x06_inputB\f\n" +
+	"\n" +
+	"_signatureBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
 
 var (
 	file_llmgateway_v1_chat_proto_rawDescOnce sync.Once
@@ -747,6 +791,8 @@ var file_llmgateway_v1_chat_proto_goTypes = []any{
 	(*Reasoning)(nil),       // 15: llmgateway.v1.Reasoning
 	(*Receipt)(nil),         // 16: llmgateway.v1.Receipt
 	(*StreamError)(nil),     // 17: llmgateway.v1.StreamError
+	(*Citation)(nil),        // 18: llmgateway.v1.Citation
+	(*ProviderPart)(nil),    // 19: llmgateway.v1.ProviderPart
 }
 var file_llmgateway_v1_chat_proto_depIdxs = []int32{
 	6,  // 0: llmgateway.v1.ChatRequest.messages:type_name -> llmgateway.v1.Message
@@ -766,11 +812,13 @@ var file_llmgateway_v1_chat_proto_depIdxs = []int32{
 	15, // 14: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
 	16, // 15: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
 	17, // 16: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	18, // 17: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
+	19, // 18: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_chat_proto_init() }

@@ -134,8 +134,10 @@ type Model struct {
 	ContextWindowTokens *int32 `protobuf:"varint,7,opt,name=context_window_tokens,json=contextWindowTokens,proto3,oneof" json:"context_window_tokens,omitempty"`
 	// Tokens that one answer may have; absent when not known.
 	MaxOutputTokens *int32 `protobuf:"varint,8,opt,name=max_output_tokens,json=maxOutputTokens,proto3,oneof" json:"max_output_tokens,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What it can do; absent when not known.
+	Capabilities  *Capabilities `protobuf:"bytes,9,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Model) Reset() {
@@ -224,6 +226,159 @@ func (x *Model) GetMaxOutputTokens() int32 {
 	return 0
 }
 
+func (x *Model) GetCapabilities() *Capabilities {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+// What a model can do. What is absent is not known, and is not held against a
+// request.
+type Capabilities struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether it answers chats.
+	Chat *bool `protobuf:"varint,1,opt,name=chat,proto3,oneof" json:"chat,omitempty"`
+	// Whether it makes embeddings.
+	Embeddings *bool `protobuf:"varint,2,opt,name=embeddings,proto3,oneof" json:"embeddings,omitempty"`
+	// Whether it streams.
+	Streaming *bool `protobuf:"varint,3,opt,name=streaming,proto3,oneof" json:"streaming,omitempty"`
+	// Whether it calls tools.
+	Tools *bool `protobuf:"varint,4,opt,name=tools,proto3,oneof" json:"tools,omitempty"`
+	// Whether it calls several tools at once.
+	ParallelToolCalls *bool `protobuf:"varint,5,opt,name=parallel_tool_calls,json=parallelToolCalls,proto3,oneof" json:"parallel_tool_calls,omitempty"`
+	// Whether it keeps to a JSON schema.
+	JsonSchema *bool `protobuf:"varint,6,opt,name=json_schema,json=jsonSchema,proto3,oneof" json:"json_schema,omitempty"`
+	// Whether it looks at images.
+	Vision *bool `protobuf:"varint,7,opt,name=vision,proto3,oneof" json:"vision,omitempty"`
+	// Whether it reads files such as PDFs.
+	Files *bool `protobuf:"varint,8,opt,name=files,proto3,oneof" json:"files,omitempty"`
+	// Whether it thinks before it answers.
+	Reasoning *bool `protobuf:"varint,9,opt,name=reasoning,proto3,oneof" json:"reasoning,omitempty"`
+	// Whether it takes instructions apart from the conversation.
+	SystemMessages *bool `protobuf:"varint,10,opt,name=system_messages,json=systemMessages,proto3,oneof" json:"system_messages,omitempty"`
+	// Whether the provider caches prompts for it.
+	PromptCaching *bool `protobuf:"varint,11,opt,name=prompt_caching,json=promptCaching,proto3,oneof" json:"prompt_caching,omitempty"`
+	// The provider's regions that have it; empty when not known.
+	Regions       []string `protobuf:"bytes,12,rep,name=regions,proto3" json:"regions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Capabilities) Reset() {
+	*x = Capabilities{}
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Capabilities) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Capabilities) ProtoMessage() {}
+
+func (x *Capabilities) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Capabilities.ProtoReflect.Descriptor instead.
+func (*Capabilities) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Capabilities) GetChat() bool {
+	if x != nil && x.Chat != nil {
+		return *x.Chat
+	}
+	return false
+}
+
+func (x *Capabilities) GetEmbeddings() bool {
+	if x != nil && x.Embeddings != nil {
+		return *x.Embeddings
+	}
+	return false
+}
+
+func (x *Capabilities) GetStreaming() bool {
+	if x != nil && x.Streaming != nil {
+		return *x.Streaming
+	}
+	return false
+}
+
+func (x *Capabilities) GetTools() bool {
+	if x != nil && x.Tools != nil {
+		return *x.Tools
+	}
+	return false
+}
+
+func (x *Capabilities) GetParallelToolCalls() bool {
+	if x != nil && x.ParallelToolCalls != nil {
+		return *x.ParallelToolCalls
+	}
+	return false
+}
+
+func (x *Capabilities) GetJsonSchema() bool {
+	if x != nil && x.JsonSchema != nil {
+		return *x.JsonSchema
+	}
+	return false
+}
+
+func (x *Capabilities) GetVision() bool {
+	if x != nil && x.Vision != nil {
+		return *x.Vision
+	}
+	return false
+}
+
+func (x *Capabilities) GetFiles() bool {
+	if x != nil && x.Files != nil {
+		return *x.Files
+	}
+	return false
+}
+
+func (x *Capabilities) GetReasoning() bool {
+	if x != nil && x.Reasoning != nil {
+		return *x.Reasoning
+	}
+	return false
+}
+
+func (x *Capabilities) GetSystemMessages() bool {
+	if x != nil && x.SystemMessages != nil {
+		return *x.SystemMessages
+	}
+	return false
+}
+
+func (x *Capabilities) GetPromptCaching() bool {
+	if x != nil && x.PromptCaching != nil {
+		return *x.PromptCaching
+	}
+	return false
+}
+
+func (x *Capabilities) GetRegions() []string {
+	if x != nil {
+		return x.Regions
+	}
+	return nil
+}
+
 // Nothing to say.
 type GetStatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -233,7 +388,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -245,7 +400,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -258,7 +413,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{4}
 }
 
 // The gateway and its providers.
@@ -278,7 +433,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -290,7 +445,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -303,7 +458,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetStatusResponse) GetStatus() string {
@@ -339,7 +494,7 @@ type ProviderStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name in the configuration.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Which wire format it speaks: `openai`, `openai_compatible` or `mock`.
+	// Which wire format it speaks, as `providers.*.kind` in the configuration.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// `available`, `unavailable`, `unchecked` or `off`.
 	Status string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
@@ -353,7 +508,7 @@ type ProviderStatus struct {
 
 func (x *ProviderStatus) Reset() {
 	*x = ProviderStatus{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +520,7 @@ func (x *ProviderStatus) String() string {
 func (*ProviderStatus) ProtoMessage() {}
 
 func (x *ProviderStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +533,7 @@ func (x *ProviderStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderStatus.ProtoReflect.Descriptor instead.
 func (*ProviderStatus) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ProviderStatus) GetName() string {
@@ -424,7 +579,7 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\x11ListModelsRequest\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\"B\n" +
 	"\x12ListModelsResponse\x12,\n" +
-	"\x06models\x18\x01 \x03(\v2\x14.llmgateway.v1.ModelR\x06models\"\xde\x03\n" +
+	"\x06models\x18\x01 \x03(\v2\x14.llmgateway.v1.ModelR\x06models\"\x9f\x04\n" +
 	"\x05Model\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
@@ -433,12 +588,44 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\x14output_per_1k_tokens\x18\x05 \x01(\x01H\x01R\x11outputPer1kTokens\x88\x01\x01\x12?\n" +
 	"\x1acached_input_per_1k_tokens\x18\x06 \x01(\x01H\x02R\x16cachedInputPer1kTokens\x88\x01\x01\x127\n" +
 	"\x15context_window_tokens\x18\a \x01(\x05H\x03R\x13contextWindowTokens\x88\x01\x01\x12/\n" +
-	"\x11max_output_tokens\x18\b \x01(\x05H\x04R\x0fmaxOutputTokens\x88\x01\x01B\x16\n" +
+	"\x11max_output_tokens\x18\b \x01(\x05H\x04R\x0fmaxOutputTokens\x88\x01\x01\x12?\n" +
+	"\fcapabilities\x18\t \x01(\v2\x1b.llmgateway.v1.CapabilitiesR\fcapabilitiesB\x16\n" +
 	"\x14_input_per_1k_tokensB\x17\n" +
 	"\x15_output_per_1k_tokensB\x1d\n" +
 	"\x1b_cached_input_per_1k_tokensB\x18\n" +
 	"\x16_context_window_tokensB\x14\n" +
-	"\x12_max_output_tokens\"\x12\n" +
+	"\x12_max_output_tokens\"\xd6\x04\n" +
+	"\fCapabilities\x12\x17\n" +
+	"\x04chat\x18\x01 \x01(\bH\x00R\x04chat\x88\x01\x01\x12#\n" +
+	"\n" +
+	"embeddings\x18\x02 \x01(\bH\x01R\n" +
+	"embeddings\x88\x01\x01\x12!\n" +
+	"\tstreaming\x18\x03 \x01(\bH\x02R\tstreaming\x88\x01\x01\x12\x19\n" +
+	"\x05tools\x18\x04 \x01(\bH\x03R\x05tools\x88\x01\x01\x123\n" +
+	"\x13parallel_tool_calls\x18\x05 \x01(\bH\x04R\x11parallelToolCalls\x88\x01\x01\x12$\n" +
+	"\vjson_schema\x18\x06 \x01(\bH\x05R\n" +
+	"jsonSchema\x88\x01\x01\x12\x1b\n" +
+	"\x06vision\x18\a \x01(\bH\x06R\x06vision\x88\x01\x01\x12\x19\n" +
+	"\x05files\x18\b \x01(\bH\aR\x05files\x88\x01\x01\x12!\n" +
+	"\treasoning\x18\t \x01(\bH\bR\treasoning\x88\x01\x01\x12,\n" +
+	"\x0fsystem_messages\x18\n" +
+	" \x01(\bH\tR\x0esystemMessages\x88\x01\x01\x12*\n" +
+	"\x0eprompt_caching\x18\v \x01(\bH\n" +
+	"R\rpromptCaching\x88\x01\x01\x12\x18\n" +
+	"\aregions\x18\f \x03(\tR\aregionsB\a\n" +
+	"\x05_chatB\r\n" +
+	"\v_embeddingsB\f\n" +
+	"\n" +
+	"_streamingB\b\n" +
+	"\x06_toolsB\x16\n" +
+	"\x14_parallel_tool_callsB\x0e\n" +
+	"\f_json_schemaB\t\n" +
+	"\a_visionB\b\n" +
+	"\x06_filesB\f\n" +
+	"\n" +
+	"_reasoningB\x12\n" +
+	"\x10_system_messagesB\x11\n" +
+	"\x0f_prompt_caching\"\x12\n" +
 	"\x10GetStatusRequest\"\xa7\x01\n" +
 	"\x11GetStatusResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x18\n" +
@@ -470,34 +657,36 @@ func file_llmgateway_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_gateway_proto_rawDescData
 }
 
-var file_llmgateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_llmgateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_llmgateway_v1_gateway_proto_goTypes = []any{
 	(*ListModelsRequest)(nil),  // 0: llmgateway.v1.ListModelsRequest
 	(*ListModelsResponse)(nil), // 1: llmgateway.v1.ListModelsResponse
 	(*Model)(nil),              // 2: llmgateway.v1.Model
-	(*GetStatusRequest)(nil),   // 3: llmgateway.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),  // 4: llmgateway.v1.GetStatusResponse
-	(*ProviderStatus)(nil),     // 5: llmgateway.v1.ProviderStatus
-	(*ChatRequest)(nil),        // 6: llmgateway.v1.ChatRequest
-	(*ChatResponse)(nil),       // 7: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),     // 8: llmgateway.v1.StreamResponse
+	(*Capabilities)(nil),       // 3: llmgateway.v1.Capabilities
+	(*GetStatusRequest)(nil),   // 4: llmgateway.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),  // 5: llmgateway.v1.GetStatusResponse
+	(*ProviderStatus)(nil),     // 6: llmgateway.v1.ProviderStatus
+	(*ChatRequest)(nil),        // 7: llmgateway.v1.ChatRequest
+	(*ChatResponse)(nil),       // 8: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),     // 9: llmgateway.v1.StreamResponse
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	2, // 0: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
-	5, // 1: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
-	6, // 2: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
-	6, // 3: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
-	0, // 4: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	3, // 5: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	7, // 6: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	8, // 7: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	1, // 8: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	4, // 9: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	6, // [6:10] is the sub-list for method output_type
-	2, // [2:6] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	3, // 1: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
+	6, // 2: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
+	7, // 3: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
+	7, // 4: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
+	0, // 5: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	4, // 6: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	8, // 7: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	9, // 8: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	1, // 9: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	5, // 10: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	7, // [7:11] is the sub-list for method output_type
+	3, // [3:7] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_gateway_proto_init() }
@@ -507,13 +696,14 @@ func file_llmgateway_v1_gateway_proto_init() {
 	}
 	file_llmgateway_v1_chat_proto_init()
 	file_llmgateway_v1_gateway_proto_msgTypes[2].OneofWrappers = []any{}
+	file_llmgateway_v1_gateway_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_gateway_proto_rawDesc), len(file_llmgateway_v1_gateway_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -36,7 +36,10 @@ type Message struct {
 	// Text, images, files, tool calls, tool results and reasoning, in order.
 	Parts []*Part `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`
 	// Tells apart several speakers of the same role, where the provider can.
-	Name          string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// Ends a part of the prompt that the provider shall cache, behind this
+	// message.
+	Cache         *CacheMark `protobuf:"bytes,5,opt,name=cache,proto3" json:"cache,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -99,6 +102,61 @@ func (x *Message) GetName() string {
 	return ""
 }
 
+func (x *Message) GetCache() *CacheMark {
+	if x != nil {
+		return x.Cache
+	}
+	return nil
+}
+
+// Ends a part of the prompt that the provider shall keep, so that the next
+// request with the same beginning costs less. Providers that cache by
+// themselves need none, and it is left out there.
+type CacheMark struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long to keep it: `5m` or `1h`; empty for the provider's default.
+	Ttl           string `protobuf:"bytes,1,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CacheMark) Reset() {
+	*x = CacheMark{}
+	mi := &file_llmgateway_v1_message_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CacheMark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CacheMark) ProtoMessage() {}
+
+func (x *CacheMark) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_message_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CacheMark.ProtoReflect.Descriptor instead.
+func (*CacheMark) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CacheMark) GetTtl() string {
+	if x != nil {
+		return x.Ttl
+	}
+	return ""
+}
+
 // One piece of a message. Exactly one field is set.
 type Part struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -113,14 +171,18 @@ type Part struct {
 	//	*Part_ToolResult
 	//	*Part_Reasoning
 	//	*Part_Refusal
-	Part          isPart_Part `protobuf_oneof:"part"`
+	//	*Part_Citation
+	//	*Part_ProviderPart
+	Part isPart_Part `protobuf_oneof:"part"`
+	// Ends a part of the prompt that the provider shall cache, behind this piece.
+	Cache         *CacheMark `protobuf:"bytes,8,opt,name=cache,proto3" json:"cache,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_llmgateway_v1_message_proto_msgTypes[1]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -132,7 +194,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_message_proto_msgTypes[1]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -145,7 +207,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{1}
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Part) GetPart() isPart_Part {
@@ -218,6 +280,31 @@ func (x *Part) GetRefusal() string {
 	return ""
 }
 
+func (x *Part) GetCitation() *Citation {
+	if x != nil {
+		if x, ok := x.Part.(*Part_Citation); ok {
+			return x.Citation
+		}
+	}
+	return nil
+}
+
+func (x *Part) GetProviderPart() *ProviderPart {
+	if x != nil {
+		if x, ok := x.Part.(*Part_ProviderPart); ok {
+			return x.ProviderPart
+		}
+	}
+	return nil
+}
+
+func (x *Part) GetCache() *CacheMark {
+	if x != nil {
+		return x.Cache
+	}
+	return nil
+}
+
 type isPart_Part interface {
 	isPart_Part()
 }
@@ -258,6 +345,16 @@ type Part_Refusal struct {
 	Refusal string `protobuf:"bytes,7,opt,name=refusal,proto3,oneof"`
 }
 
+type Part_Citation struct {
+	// Where what the assistant said comes from. Assistants only.
+	Citation *Citation `protobuf:"bytes,9,opt,name=citation,proto3,oneof"`
+}
+
+type Part_ProviderPart struct {
+	// A piece that only one provider understands. Assistants only.
+	ProviderPart *ProviderPart `protobuf:"bytes,10,opt,name=provider_part,json=providerPart,proto3,oneof"`
+}
+
 func (*Part_Text) isPart_Part() {}
 
 func (*Part_Image) isPart_Part() {}
@@ -271,6 +368,170 @@ func (*Part_ToolResult) isPart_Part() {}
 func (*Part_Reasoning) isPart_Part() {}
 
 func (*Part_Refusal) isPart_Part() {}
+
+func (*Part_Citation) isPart_Part() {}
+
+func (*Part_ProviderPart) isPart_Part() {}
+
+// Where something that was said comes from. It stands behind the text that it
+// is about.
+type Citation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The source's title, where it has one.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// The source's address, where it has one.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// What the source says, where the provider quotes it.
+	Quote string `protobuf:"bytes,3,opt,name=quote,proto3" json:"quote,omitempty"`
+	// The piece of the answer that it is about, as a place in its text, where the
+	// provider says so.
+	StartIndex *int32 `protobuf:"varint,4,opt,name=start_index,json=startIndex,proto3,oneof" json:"start_index,omitempty"`
+	// Where that piece ends; not part of it.
+	EndIndex *int32 `protobuf:"varint,5,opt,name=end_index,json=endIndex,proto3,oneof" json:"end_index,omitempty"`
+	// The citation as the provider wrote it, as JSON text; send it back
+	// unchanged.
+	ProviderJson  string `protobuf:"bytes,6,opt,name=provider_json,json=providerJson,proto3" json:"provider_json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Citation) Reset() {
+	*x = Citation{}
+	mi := &file_llmgateway_v1_message_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Citation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Citation) ProtoMessage() {}
+
+func (x *Citation) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_message_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Citation.ProtoReflect.Descriptor instead.
+func (*Citation) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Citation) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Citation) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Citation) GetQuote() string {
+	if x != nil {
+		return x.Quote
+	}
+	return ""
+}
+
+func (x *Citation) GetStartIndex() int32 {
+	if x != nil && x.StartIndex != nil {
+		return *x.StartIndex
+	}
+	return 0
+}
+
+func (x *Citation) GetEndIndex() int32 {
+	if x != nil && x.EndIndex != nil {
+		return *x.EndIndex
+	}
+	return 0
+}
+
+func (x *Citation) GetProviderJson() string {
+	if x != nil {
+		return x.ProviderJson
+	}
+	return ""
+}
+
+// A piece of an answer that only one provider understands, such as a search
+// that it made itself. It is no call for the caller to make; send it back
+// unchanged.
+type ProviderPart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The kind of provider, such as `claude`.
+	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The provider's name for what it is.
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// The piece as the provider wrote it, as JSON text.
+	Json          string `protobuf:"bytes,3,opt,name=json,proto3" json:"json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProviderPart) Reset() {
+	*x = ProviderPart{}
+	mi := &file_llmgateway_v1_message_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProviderPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProviderPart) ProtoMessage() {}
+
+func (x *ProviderPart) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_message_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProviderPart.ProtoReflect.Descriptor instead.
+func (*ProviderPart) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ProviderPart) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *ProviderPart) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ProviderPart) GetJson() string {
+	if x != nil {
+		return x.Json
+	}
+	return ""
+}
 
 // A picture or a document, by reference or by value.
 type Media struct {
@@ -295,7 +556,7 @@ type Media struct {
 
 func (x *Media) Reset() {
 	*x = Media{}
-	mi := &file_llmgateway_v1_message_proto_msgTypes[2]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +568,7 @@ func (x *Media) String() string {
 func (*Media) ProtoMessage() {}
 
 func (x *Media) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_message_proto_msgTypes[2]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +581,7 @@ func (x *Media) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Media.ProtoReflect.Descriptor instead.
 func (*Media) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Media) GetSource() isMedia_Source {
@@ -417,14 +678,16 @@ type Tool struct {
 	// Whether the model must keep to the schema exactly.
 	Strict *bool `protobuf:"varint,5,opt,name=strict,proto3,oneof" json:"strict,omitempty"`
 	// Makes this a tool that takes free text instead of JSON.
-	FreeText      *Tool_FreeText `protobuf:"bytes,6,opt,name=free_text,json=freeText,proto3" json:"free_text,omitempty"`
+	FreeText *Tool_FreeText `protobuf:"bytes,6,opt,name=free_text,json=freeText,proto3" json:"free_text,omitempty"`
+	// Ends a part of the prompt that the provider shall cache, behind this tool.
+	Cache         *CacheMark `protobuf:"bytes,7,opt,name=cache,proto3" json:"cache,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Tool) Reset() {
 	*x = Tool{}
-	mi := &file_llmgateway_v1_message_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -436,7 +699,7 @@ func (x *Tool) String() string {
 func (*Tool) ProtoMessage() {}
 
 func (x *Tool) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_message_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -449,7 +712,7 @@ func (x *Tool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tool.ProtoReflect.Descriptor instead.
 func (*Tool) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Tool) GetName() string {
@@ -494,6 +757,13 @@ func (x *Tool) GetFreeText() *Tool_FreeText {
 	return nil
 }
 
+func (x *Tool) GetCache() *CacheMark {
+	if x != nil {
+		return x.Cache
+	}
+	return nil
+}
+
 // A call that the model wants made.
 type ToolCall struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -505,14 +775,16 @@ type ToolCall struct {
 	// when `finish_reason` is `length`.
 	Arguments string `protobuf:"bytes,3,opt,name=arguments,proto3" json:"arguments,omitempty"`
 	// The input of a free-text tool, in place of `arguments`.
-	Input         string `protobuf:"bytes,4,opt,name=input,proto3" json:"input,omitempty"`
+	Input string `protobuf:"bytes,4,opt,name=input,proto3" json:"input,omitempty"`
+	// The provider's seal on the call; send it back unchanged.
+	Signature     string `protobuf:"bytes,5,opt,name=signature,proto3" json:"signature,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ToolCall) Reset() {
 	*x = ToolCall{}
-	mi := &file_llmgateway_v1_message_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -524,7 +796,7 @@ func (x *ToolCall) String() string {
 func (*ToolCall) ProtoMessage() {}
 
 func (x *ToolCall) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_message_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -537,7 +809,7 @@ func (x *ToolCall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolCall.ProtoReflect.Descriptor instead.
 func (*ToolCall) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ToolCall) GetId() string {
@@ -568,6 +840,13 @@ func (x *ToolCall) GetInput() string {
 	return ""
 }
 
+func (x *ToolCall) GetSignature() string {
+	if x != nil {
+		return x.Signature
+	}
+	return ""
+}
+
 // What a tool answered.
 type ToolResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -583,7 +862,7 @@ type ToolResult struct {
 
 func (x *ToolResult) Reset() {
 	*x = ToolResult{}
-	mi := &file_llmgateway_v1_message_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -595,7 +874,7 @@ func (x *ToolResult) String() string {
 func (*ToolResult) ProtoMessage() {}
 
 func (x *ToolResult) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_message_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -608,7 +887,7 @@ func (x *ToolResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolResult.ProtoReflect.Descriptor instead.
 func (*ToolResult) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ToolResult) GetToolCallId() string {
@@ -647,7 +926,7 @@ type Reasoning struct {
 
 func (x *Reasoning) Reset() {
 	*x = Reasoning{}
-	mi := &file_llmgateway_v1_message_proto_msgTypes[6]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -659,7 +938,7 @@ func (x *Reasoning) String() string {
 func (*Reasoning) ProtoMessage() {}
 
 func (x *Reasoning) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_message_proto_msgTypes[6]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -672,7 +951,7 @@ func (x *Reasoning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reasoning.ProtoReflect.Descriptor instead.
 func (*Reasoning) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Reasoning) GetText() string {
@@ -717,7 +996,7 @@ type ResponseFormat struct {
 
 func (x *ResponseFormat) Reset() {
 	*x = ResponseFormat{}
-	mi := &file_llmgateway_v1_message_proto_msgTypes[7]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +1008,7 @@ func (x *ResponseFormat) String() string {
 func (*ResponseFormat) ProtoMessage() {}
 
 func (x *ResponseFormat) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_message_proto_msgTypes[7]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +1021,7 @@ func (x *ResponseFormat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResponseFormat.ProtoReflect.Descriptor instead.
 func (*ResponseFormat) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ResponseFormat) GetType() string {
@@ -812,13 +1091,21 @@ type Parameters struct {
 	ReasoningEffort string `protobuf:"bytes,9,opt,name=reasoning_effort,json=reasoningEffort,proto3" json:"reasoning_effort,omitempty"`
 	// Whether the model may call several tools at once.
 	ParallelToolCalls *bool `protobuf:"varint,10,opt,name=parallel_tool_calls,json=parallelToolCalls,proto3,oneof" json:"parallel_tool_calls,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The most tokens to think with, where the provider counts them apart; they
+	// are part of `max_tokens`.
+	ReasoningBudgetTokens *int32 `protobuf:"varint,11,opt,name=reasoning_budget_tokens,json=reasoningBudgetTokens,proto3,oneof" json:"reasoning_budget_tokens,omitempty"`
+	// Only the likeliest so many tokens are considered.
+	TopK *int32 `protobuf:"varint,12,opt,name=top_k,json=topK,proto3,oneof" json:"top_k,omitempty"`
+	// How soon the provider shall serve, at which price, by its own name: `auto`,
+	// `default`, `flex`, `priority`.
+	ServiceTier   string `protobuf:"bytes,13,opt,name=service_tier,json=serviceTier,proto3" json:"service_tier,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Parameters) Reset() {
 	*x = Parameters{}
-	mi := &file_llmgateway_v1_message_proto_msgTypes[8]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -830,7 +1117,7 @@ func (x *Parameters) String() string {
 func (*Parameters) ProtoMessage() {}
 
 func (x *Parameters) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_message_proto_msgTypes[8]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -843,7 +1130,7 @@ func (x *Parameters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parameters.ProtoReflect.Descriptor instead.
 func (*Parameters) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Parameters) GetTemperature() float64 {
@@ -916,6 +1203,27 @@ func (x *Parameters) GetParallelToolCalls() bool {
 	return false
 }
 
+func (x *Parameters) GetReasoningBudgetTokens() int32 {
+	if x != nil && x.ReasoningBudgetTokens != nil {
+		return *x.ReasoningBudgetTokens
+	}
+	return 0
+}
+
+func (x *Parameters) GetTopK() int32 {
+	if x != nil && x.TopK != nil {
+		return *x.TopK
+	}
+	return 0
+}
+
+func (x *Parameters) GetServiceTier() string {
+	if x != nil {
+		return x.ServiceTier
+	}
+	return ""
+}
+
 // A tool whose input is text, not JSON.
 type Tool_FreeText struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -929,7 +1237,7 @@ type Tool_FreeText struct {
 
 func (x *Tool_FreeText) Reset() {
 	*x = Tool_FreeText{}
-	mi := &file_llmgateway_v1_message_proto_msgTypes[9]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +1249,7 @@ func (x *Tool_FreeText) String() string {
 func (*Tool_FreeText) ProtoMessage() {}
 
 func (x *Tool_FreeText) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_message_proto_msgTypes[9]
+	mi := &file_llmgateway_v1_message_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1262,7 @@ func (x *Tool_FreeText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tool_FreeText.ProtoReflect.Descriptor instead.
 func (*Tool_FreeText) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{3, 0}
+	return file_llmgateway_v1_message_proto_rawDescGZIP(), []int{6, 0}
 }
 
 func (x *Tool_FreeText) GetSyntax() string {
@@ -975,12 +1283,16 @@ var File_llmgateway_v1_message_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/message.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xb1\x01\n" +
+	"\x1bllmgateway/v1/message.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xe1\x01\n" +
 	"\aMessage\x12C\n" +
 	"\x04role\x18\x01 \x01(\tB/\xbaH,r*R\x06systemR\tdeveloperR\x04userR\tassistantR\x04toolR\x04role\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\x12)\n" +
 	"\x05parts\x18\x03 \x03(\v2\x13.llmgateway.v1.PartR\x05parts\x12\x1c\n" +
-	"\x04name\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\"\xd1\x02\n" +
+	"\x04name\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12.\n" +
+	"\x05cache\x18\x05 \x01(\v2\x18.llmgateway.v1.CacheMarkR\x05cache\".\n" +
+	"\tCacheMark\x12!\n" +
+	"\x03ttl\x18\x01 \x01(\tB\x0f\xbaH\fr\n" +
+	"R\x00R\x025mR\x021hR\x03ttl\"\xfc\x03\n" +
 	"\x04Part\x12\x14\n" +
 	"\x04text\x18\x01 \x01(\tH\x00R\x04text\x12,\n" +
 	"\x05image\x18\x02 \x01(\v2\x14.llmgateway.v1.MediaH\x00R\x05image\x12*\n" +
@@ -989,8 +1301,27 @@ const file_llmgateway_v1_message_proto_rawDesc = "" +
 	"\vtool_result\x18\x05 \x01(\v2\x19.llmgateway.v1.ToolResultH\x00R\n" +
 	"toolResult\x128\n" +
 	"\treasoning\x18\x06 \x01(\v2\x18.llmgateway.v1.ReasoningH\x00R\treasoning\x12\x1a\n" +
-	"\arefusal\x18\a \x01(\tH\x00R\arefusalB\r\n" +
-	"\x04part\x12\x05\xbaH\x02\b\x01\"\xa1\x02\n" +
+	"\arefusal\x18\a \x01(\tH\x00R\arefusal\x125\n" +
+	"\bcitation\x18\t \x01(\v2\x17.llmgateway.v1.CitationH\x00R\bcitation\x12B\n" +
+	"\rprovider_part\x18\n" +
+	" \x01(\v2\x1b.llmgateway.v1.ProviderPartH\x00R\fproviderPart\x12.\n" +
+	"\x05cache\x18\b \x01(\v2\x18.llmgateway.v1.CacheMarkR\x05cacheB\r\n" +
+	"\x04part\x12\x05\xbaH\x02\b\x01\"\xd3\x01\n" +
+	"\bCitation\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x14\n" +
+	"\x05quote\x18\x03 \x01(\tR\x05quote\x12$\n" +
+	"\vstart_index\x18\x04 \x01(\x05H\x00R\n" +
+	"startIndex\x88\x01\x01\x12 \n" +
+	"\tend_index\x18\x05 \x01(\x05H\x01R\bendIndex\x88\x01\x01\x12#\n" +
+	"\rprovider_json\x18\x06 \x01(\tR\fproviderJsonB\x0e\n" +
+	"\f_start_indexB\f\n" +
+	"\n" +
+	"_end_index\"R\n" +
+	"\fProviderPart\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
+	"\x04json\x18\x03 \x01(\tR\x04json\"\xa1\x02\n" +
 	"\x05Media\x12\x1b\n" +
 	"\x03url\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01H\x00R\x03url\x12\x14\n" +
 	"\x04data\x18\x02 \x01(\fH\x00R\x04data\x12\"\n" +
@@ -1000,7 +1331,7 @@ const file_llmgateway_v1_message_proto_rawDesc = "" +
 	"\x04name\x18\x05 \x01(\tR\x04name\x12\x16\n" +
 	"\x06detail\x18\x06 \x01(\tR\x06detail:e\xbaHb\x1a`\n" +
 	"\x10media.media_type\x12\"media_type is required beside data\x1a(!has(this.data) || this.media_type != ''B\x0f\n" +
-	"\x06source\x12\x05\xbaH\x02\b\x01\"\xf9\x03\n" +
+	"\x06source\x12\x05\xbaH\x02\b\x01\"\xa9\x04\n" +
 	"\x04Tool\x120\n" +
 	"\x04name\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[a-zA-Z0-9_-]{1,64}$R\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x127\n" +
@@ -1009,19 +1340,21 @@ const file_llmgateway_v1_message_proto_rawDesc = "" +
 	"parameters\x12'\n" +
 	"\x0fparameters_json\x18\x04 \x01(\tR\x0eparametersJson\x12\x1b\n" +
 	"\x06strict\x18\x05 \x01(\bH\x00R\x06strict\x88\x01\x01\x129\n" +
-	"\tfree_text\x18\x06 \x01(\v2\x1c.llmgateway.v1.Tool.FreeTextR\bfreeText\x1aX\n" +
+	"\tfree_text\x18\x06 \x01(\v2\x1c.llmgateway.v1.Tool.FreeTextR\bfreeText\x12.\n" +
+	"\x05cache\x18\a \x01(\v2\x18.llmgateway.v1.CacheMarkR\x05cache\x1aX\n" +
 	"\bFreeText\x12,\n" +
 	"\x06syntax\x18\x01 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x04larkR\x05regexR\x06syntax\x12\x1e\n" +
 	"\n" +
 	"definition\x18\x02 \x01(\tR\n" +
 	"definition:~\xbaH{\x1ay\n" +
 	"\x0ftool.one_schema\x121parameters and parameters_json exclude each other\x1a3!has(this.parameters) || this.parameters_json == ''B\t\n" +
-	"\a_strict\"b\n" +
+	"\a_strict\"\x80\x01\n" +
 	"\bToolCall\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
 	"\targuments\x18\x03 \x01(\tR\targuments\x12\x14\n" +
-	"\x05input\x18\x04 \x01(\tR\x05input\"l\n" +
+	"\x05input\x18\x04 \x01(\tR\x05input\x12\x1c\n" +
+	"\tsignature\x18\x05 \x01(\tR\tsignature\"l\n" +
 	"\n" +
 	"ToolResult\x12)\n" +
 	"\ftool_call_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\n" +
@@ -1041,7 +1374,7 @@ const file_llmgateway_v1_message_proto_rawDesc = "" +
 	"schemaJson\x12\x1b\n" +
 	"\x06strict\x18\x06 \x01(\bH\x00R\x06strict\x88\x01\x01:\xa6\x01\xbaH\xa2\x01\x1a\x9f\x01\n" +
 	"\x16response_format.schema\x127json_schema needs exactly one of schema and schema_json\x1aLthis.type != 'json_schema' || (has(this.schema) != (this.schema_json != ''))B\t\n" +
-	"\a_strict\"\x89\x05\n" +
+	"\a_strict\"\xc4\x06\n" +
 	"\n" +
 	"Parameters\x12>\n" +
 	"\vtemperature\x18\x01 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\vtemperature\x88\x01\x01\x121\n" +
@@ -1056,7 +1389,10 @@ const file_llmgateway_v1_message_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\x80\x01(\x01H\x06R\achoices\x88\x01\x01\x12)\n" +
 	"\x10reasoning_effort\x18\t \x01(\tR\x0freasoningEffort\x123\n" +
 	"\x13parallel_tool_calls\x18\n" +
-	" \x01(\bH\aR\x11parallelToolCalls\x88\x01\x01B\x0e\n" +
+	" \x01(\bH\aR\x11parallelToolCalls\x88\x01\x01\x12D\n" +
+	"\x17reasoning_budget_tokens\x18\v \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\bR\x15reasoningBudgetTokens\x88\x01\x01\x12!\n" +
+	"\x05top_k\x18\f \x01(\x05B\a\xbaH\x04\x1a\x02 \x00H\tR\x04topK\x88\x01\x01\x12*\n" +
+	"\fservice_tier\x18\r \x01(\tB\a\xbaH\x04r\x02\x18@R\vserviceTierB\x0e\n" +
 	"\f_temperatureB\b\n" +
 	"\x06_top_pB\r\n" +
 	"\v_max_tokensB\a\n" +
@@ -1065,7 +1401,9 @@ const file_llmgateway_v1_message_proto_rawDesc = "" +
 	"\x12_frequency_penaltyB\n" +
 	"\n" +
 	"\b_choicesB\x16\n" +
-	"\x14_parallel_tool_callsBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
+	"\x14_parallel_tool_callsB\x1a\n" +
+	"\x18_reasoning_budget_tokensB\b\n" +
+	"\x06_top_kBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
 
 var (
 	file_llmgateway_v1_message_proto_rawDescOnce sync.Once
@@ -1079,35 +1417,43 @@ func file_llmgateway_v1_message_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_message_proto_rawDescData
 }
 
-var file_llmgateway_v1_message_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_llmgateway_v1_message_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_llmgateway_v1_message_proto_goTypes = []any{
 	(*Message)(nil),         // 0: llmgateway.v1.Message
-	(*Part)(nil),            // 1: llmgateway.v1.Part
-	(*Media)(nil),           // 2: llmgateway.v1.Media
-	(*Tool)(nil),            // 3: llmgateway.v1.Tool
-	(*ToolCall)(nil),        // 4: llmgateway.v1.ToolCall
-	(*ToolResult)(nil),      // 5: llmgateway.v1.ToolResult
-	(*Reasoning)(nil),       // 6: llmgateway.v1.Reasoning
-	(*ResponseFormat)(nil),  // 7: llmgateway.v1.ResponseFormat
-	(*Parameters)(nil),      // 8: llmgateway.v1.Parameters
-	(*Tool_FreeText)(nil),   // 9: llmgateway.v1.Tool.FreeText
-	(*structpb.Struct)(nil), // 10: google.protobuf.Struct
+	(*CacheMark)(nil),       // 1: llmgateway.v1.CacheMark
+	(*Part)(nil),            // 2: llmgateway.v1.Part
+	(*Citation)(nil),        // 3: llmgateway.v1.Citation
+	(*ProviderPart)(nil),    // 4: llmgateway.v1.ProviderPart
+	(*Media)(nil),           // 5: llmgateway.v1.Media
+	(*Tool)(nil),            // 6: llmgateway.v1.Tool
+	(*ToolCall)(nil),        // 7: llmgateway.v1.ToolCall
+	(*ToolResult)(nil),      // 8: llmgateway.v1.ToolResult
+	(*Reasoning)(nil),       // 9: llmgateway.v1.Reasoning
+	(*ResponseFormat)(nil),  // 10: llmgateway.v1.ResponseFormat
+	(*Parameters)(nil),      // 11: llmgateway.v1.Parameters
+	(*Tool_FreeText)(nil),   // 12: llmgateway.v1.Tool.FreeText
+	(*structpb.Struct)(nil), // 13: google.protobuf.Struct
 }
 var file_llmgateway_v1_message_proto_depIdxs = []int32{
-	1,  // 0: llmgateway.v1.Message.parts:type_name -> llmgateway.v1.Part
-	2,  // 1: llmgateway.v1.Part.image:type_name -> llmgateway.v1.Media
-	2,  // 2: llmgateway.v1.Part.file:type_name -> llmgateway.v1.Media
-	4,  // 3: llmgateway.v1.Part.tool_call:type_name -> llmgateway.v1.ToolCall
-	5,  // 4: llmgateway.v1.Part.tool_result:type_name -> llmgateway.v1.ToolResult
-	6,  // 5: llmgateway.v1.Part.reasoning:type_name -> llmgateway.v1.Reasoning
-	10, // 6: llmgateway.v1.Tool.parameters:type_name -> google.protobuf.Struct
-	9,  // 7: llmgateway.v1.Tool.free_text:type_name -> llmgateway.v1.Tool.FreeText
-	10, // 8: llmgateway.v1.ResponseFormat.schema:type_name -> google.protobuf.Struct
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	2,  // 0: llmgateway.v1.Message.parts:type_name -> llmgateway.v1.Part
+	1,  // 1: llmgateway.v1.Message.cache:type_name -> llmgateway.v1.CacheMark
+	5,  // 2: llmgateway.v1.Part.image:type_name -> llmgateway.v1.Media
+	5,  // 3: llmgateway.v1.Part.file:type_name -> llmgateway.v1.Media
+	7,  // 4: llmgateway.v1.Part.tool_call:type_name -> llmgateway.v1.ToolCall
+	8,  // 5: llmgateway.v1.Part.tool_result:type_name -> llmgateway.v1.ToolResult
+	9,  // 6: llmgateway.v1.Part.reasoning:type_name -> llmgateway.v1.Reasoning
+	3,  // 7: llmgateway.v1.Part.citation:type_name -> llmgateway.v1.Citation
+	4,  // 8: llmgateway.v1.Part.provider_part:type_name -> llmgateway.v1.ProviderPart
+	1,  // 9: llmgateway.v1.Part.cache:type_name -> llmgateway.v1.CacheMark
+	13, // 10: llmgateway.v1.Tool.parameters:type_name -> google.protobuf.Struct
+	12, // 11: llmgateway.v1.Tool.free_text:type_name -> llmgateway.v1.Tool.FreeText
+	1,  // 12: llmgateway.v1.Tool.cache:type_name -> llmgateway.v1.CacheMark
+	13, // 13: llmgateway.v1.ResponseFormat.schema:type_name -> google.protobuf.Struct
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_message_proto_init() }
@@ -1115,7 +1461,7 @@ func file_llmgateway_v1_message_proto_init() {
 	if File_llmgateway_v1_message_proto != nil {
 		return
 	}
-	file_llmgateway_v1_message_proto_msgTypes[1].OneofWrappers = []any{
+	file_llmgateway_v1_message_proto_msgTypes[2].OneofWrappers = []any{
 		(*Part_Text)(nil),
 		(*Part_Image)(nil),
 		(*Part_File)(nil),
@@ -1123,22 +1469,25 @@ func file_llmgateway_v1_message_proto_init() {
 		(*Part_ToolResult)(nil),
 		(*Part_Reasoning)(nil),
 		(*Part_Refusal)(nil),
+		(*Part_Citation)(nil),
+		(*Part_ProviderPart)(nil),
 	}
-	file_llmgateway_v1_message_proto_msgTypes[2].OneofWrappers = []any{
+	file_llmgateway_v1_message_proto_msgTypes[3].OneofWrappers = []any{}
+	file_llmgateway_v1_message_proto_msgTypes[5].OneofWrappers = []any{
 		(*Media_Url)(nil),
 		(*Media_Data)(nil),
 		(*Media_FileId)(nil),
 	}
-	file_llmgateway_v1_message_proto_msgTypes[3].OneofWrappers = []any{}
-	file_llmgateway_v1_message_proto_msgTypes[7].OneofWrappers = []any{}
-	file_llmgateway_v1_message_proto_msgTypes[8].OneofWrappers = []any{}
+	file_llmgateway_v1_message_proto_msgTypes[6].OneofWrappers = []any{}
+	file_llmgateway_v1_message_proto_msgTypes[10].OneofWrappers = []any{}
+	file_llmgateway_v1_message_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_message_proto_rawDesc), len(file_llmgateway_v1_message_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

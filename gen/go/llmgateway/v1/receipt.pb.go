@@ -47,9 +47,15 @@ type Usage struct {
 	// `estimated` (the gateway counted), or `unknown`.
 	Provenance string `protobuf:"bytes,10,opt,name=provenance,proto3" json:"provenance,omitempty"`
 	// The provider's service tier that served, where it said so.
-	ServiceTier   string `protobuf:"bytes,11,opt,name=service_tier,json=serviceTier,proto3" json:"service_tier,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ServiceTier string `protobuf:"bytes,11,opt,name=service_tier,json=serviceTier,proto3" json:"service_tier,omitempty"`
+	// Of `input_tokens`, those of what the provider's own tools answered.
+	ToolUseInputTokens *int32 `protobuf:"varint,12,opt,name=tool_use_input_tokens,json=toolUseInputTokens,proto3,oneof" json:"tool_use_input_tokens,omitempty"`
+	// Of `input_tokens`, those seen.
+	ImageInputTokens *int32 `protobuf:"varint,13,opt,name=image_input_tokens,json=imageInputTokens,proto3,oneof" json:"image_input_tokens,omitempty"`
+	// Of `output_tokens`, those drawn.
+	ImageOutputTokens *int32 `protobuf:"varint,14,opt,name=image_output_tokens,json=imageOutputTokens,proto3,oneof" json:"image_output_tokens,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Usage) Reset() {
@@ -157,6 +163,27 @@ func (x *Usage) GetServiceTier() string {
 		return x.ServiceTier
 	}
 	return ""
+}
+
+func (x *Usage) GetToolUseInputTokens() int32 {
+	if x != nil && x.ToolUseInputTokens != nil {
+		return *x.ToolUseInputTokens
+	}
+	return 0
+}
+
+func (x *Usage) GetImageInputTokens() int32 {
+	if x != nil && x.ImageInputTokens != nil {
+		return *x.ImageInputTokens
+	}
+	return 0
+}
+
+func (x *Usage) GetImageOutputTokens() int32 {
+	if x != nil && x.ImageOutputTokens != nil {
+		return *x.ImageOutputTokens
+	}
+	return 0
 }
 
 // What a call costs, over all its attempts.
@@ -543,7 +570,10 @@ type Receipt struct {
 	// What it cost.
 	Cost *Cost `protobuf:"bytes,7,opt,name=cost,proto3" json:"cost,omitempty"`
 	// Every call to a provider, in order.
-	Attempts      []*Attempt `protobuf:"bytes,8,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	Attempts []*Attempt `protobuf:"bytes,8,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	// What of the request the model cannot do and was left out, where the
+	// configuration allows that.
+	Dropped       []string `protobuf:"bytes,9,rep,name=dropped,proto3" json:"dropped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -634,11 +664,18 @@ func (x *Receipt) GetAttempts() []*Attempt {
 	return nil
 }
 
+func (x *Receipt) GetDropped() []string {
+	if x != nil {
+		return x.Dropped
+	}
+	return nil
+}
+
 var File_llmgateway_v1_receipt_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/receipt.proto\x12\rllmgateway.v1\"\xa7\x04\n" +
+	"\x1bllmgateway/v1/receipt.proto\x12\rllmgateway.v1\"\x90\x06\n" +
 	"\x05Usage\x12!\n" +
 	"\finput_tokens\x18\x01 \x01(\x05R\vinputTokens\x12.\n" +
 	"\x13cached_input_tokens\x18\x02 \x01(\x05R\x11cachedInputTokens\x12,\n" +
@@ -653,10 +690,16 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"provenance\x18\n" +
 	" \x01(\tR\n" +
 	"provenance\x12!\n" +
-	"\fservice_tier\x18\v \x01(\tR\vserviceTierB\x18\n" +
+	"\fservice_tier\x18\v \x01(\tR\vserviceTier\x126\n" +
+	"\x15tool_use_input_tokens\x18\f \x01(\x05H\x03R\x12toolUseInputTokens\x88\x01\x01\x121\n" +
+	"\x12image_input_tokens\x18\r \x01(\x05H\x04R\x10imageInputTokens\x88\x01\x01\x123\n" +
+	"\x13image_output_tokens\x18\x0e \x01(\x05H\x05R\x11imageOutputTokens\x88\x01\x01B\x18\n" +
 	"\x16_cache_write_1h_tokensB\x15\n" +
 	"\x13_audio_input_tokensB\x16\n" +
-	"\x14_audio_output_tokens\"\xfc\x04\n" +
+	"\x14_audio_output_tokensB\x18\n" +
+	"\x16_tool_use_input_tokensB\x15\n" +
+	"\x13_image_input_tokensB\x16\n" +
+	"\x14_image_output_tokens\"\xfc\x04\n" +
 	"\x04Cost\x12(\n" +
 	"\restimated_usd\x18\x01 \x01(\x01H\x00R\festimatedUsd\x88\x01\x01\x12\"\n" +
 	"\n" +
@@ -701,7 +744,7 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\x10_actual_pico_usd\"7\n" +
 	"\x05Route\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x9a\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb4\x02\n" +
 	"\aReceipt\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1a\n" +
@@ -712,7 +755,8 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"cache_kind\x18\x05 \x01(\tR\tcacheKind\x12*\n" +
 	"\x05route\x18\x06 \x01(\v2\x14.llmgateway.v1.RouteR\x05route\x12'\n" +
 	"\x04cost\x18\a \x01(\v2\x13.llmgateway.v1.CostR\x04cost\x122\n" +
-	"\battempts\x18\b \x03(\v2\x16.llmgateway.v1.AttemptR\battemptsBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
+	"\battempts\x18\b \x03(\v2\x16.llmgateway.v1.AttemptR\battempts\x12\x18\n" +
+	"\adropped\x18\t \x03(\tR\adroppedBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
 
 var (
 	file_llmgateway_v1_receipt_proto_rawDescOnce sync.Once

@@ -8,7 +8,7 @@ import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 import type { StreamError } from "./error_pb.ts";
 import { file_llmgateway_v1_error } from "./error_pb.ts";
-import type { Message as Message$1, Parameters, Reasoning, ResponseFormat, Tool, ToolCall } from "./message_pb.ts";
+import type { Citation, Message as Message$1, Parameters, ProviderPart, Reasoning, ResponseFormat, Tool, ToolCall } from "./message_pb.ts";
 import { file_llmgateway_v1_message } from "./message_pb.ts";
 import type { Attempt, Cost, Receipt, Route } from "./receipt_pb.ts";
 import { file_llmgateway_v1_receipt } from "./receipt_pb.ts";
@@ -18,7 +18,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/chat.proto.
  */
 export const file_llmgateway_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChhsbG1nYXRld2F5L3YxL2NoYXQucHJvdG8SDWxsbWdhdGV3YXkudjEi5wQKC0NoYXRSZXF1ZXN0EjUKCG1lc3NhZ2VzGAEgAygLMhYubGxtZ2F0ZXdheS52MS5NZXNzYWdlQgu6SAiSAQUIARCQThIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAISHwoNbW9kZWxfdmVyc2lvbhgDIAEoCUIIukgFcgMYgAISLQoKcGFyYW1ldGVycxgEIAEoCzIZLmxsbWdhdGV3YXkudjEuUGFyYW1ldGVycxIOCgZzdHJlYW0YBSABKAgSMgoMbWF4X2Nvc3RfdXNkGAYgASgBQhe6SBQSEhkAAAAAgIQuQSEAAAAAAAAAAEgAiAEBEi0KBXRvb2xzGAcgAygLMhMubGxtZ2F0ZXdheS52MS5Ub29sQgm6SAaSAQMQgAQSEwoLdG9vbF9jaG9pY2UYCCABKAkSNgoPcmVzcG9uc2VfZm9ybWF0GAkgASgLMh0ubGxtZ2F0ZXdheS52MS5SZXNwb25zZUZvcm1hdBIlCgp0aW1lb3V0X21zGAogASgFQgy6SAkaBxiAuJkpIABIAYgBARJTCghtZXRhZGF0YRgLIAMoCzIoLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QuTWV0YWRhdGFFbnRyeUIXukgUmgERECAiBnIEEAEYQCoFcgMYgAQSKwoKZXh0cmFfYm9keRgoIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KDV9tYXhfY29zdF91c2RCDQoLX3RpbWVvdXRfbXMigAMKDENoYXRSZXNwb25zZRIQCghyZXNwb25zZRgBIAEoCRInCgdtZXNzYWdlGAIgASgLMhYubGxtZ2F0ZXdheS52MS5NZXNzYWdlEisKCnRvb2xfY2FsbHMYAyADKAsyFy5sbG1nYXRld2F5LnYxLlRvb2xDYWxsEhUKDWZpbmlzaF9yZWFzb24YBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSDQoFbW9kZWwYBiABKAkSEgoKcmVxdWVzdF9pZBgHIAEoCRIOCgZjYWNoZWQYCCABKAgSEgoKY2FjaGVfa2luZBgJIAEoCRIjCgVyb3V0ZRgKIAEoCzIULmxsbWdhdGV3YXkudjEuUm91dGUSIQoEY29zdBgLIAEoCzITLmxsbWdhdGV3YXkudjEuQ29zdBIoCghhdHRlbXB0cxgMIAMoCzIWLmxsbWdhdGV3YXkudjEuQXR0ZW1wdBImCgdjaG9pY2VzGA0gAygLMhUubGxtZ2F0ZXdheS52MS5DaG9pY2UiVwoGQ2hvaWNlEg0KBWluZGV4GAEgASgFEicKB21lc3NhZ2UYAiABKAsyFi5sbG1nYXRld2F5LnYxLk1lc3NhZ2USFQoNZmluaXNoX3JlYXNvbhgDIAEoCSLsAwoOU3RyZWFtUmVzcG9uc2USEgoFdG9rZW4YASABKAlIAIgBARIVCghjb3N0X3VzZBgCIAEoAUgBiAEBEhEKBGRvbmUYAyABKAhIAogBARIbCg50b3RhbF9jb3N0X3VzZBgEIAEoAUgDiAEBEhoKDWZpbmlzaF9yZWFzb24YBSABKAlIBIgBARIvCgl0b29sX2NhbGwYBiABKAsyHC5sbG1nYXRld2F5LnYxLlRvb2xDYWxsRGVsdGESKwoJcmVhc29uaW5nGAcgASgLMhgubGxtZ2F0ZXdheS52MS5SZWFzb25pbmcSFAoHcmVmdXNhbBgIIAEoCUgFiAEBEhIKBWluZGV4GAkgASgFSAaIAQESJwoHcmVjZWlwdBgKIAEoCzIWLmxsbWdhdGV3YXkudjEuUmVjZWlwdBIpCgVlcnJvchgLIAEoCzIaLmxsbWdhdGV3YXkudjEuU3RyZWFtRXJyb3ISGgoNY29zdF9waWNvX3VzZBgMIAEoA0gHiAEBQggKBl90b2tlbkILCglfY29zdF91c2RCBwoFX2RvbmVCEQoPX3RvdGFsX2Nvc3RfdXNkQhAKDl9maW5pc2hfcmVhc29uQgoKCF9yZWZ1c2FsQggKBl9pbmRleEIQCg5fY29zdF9waWNvX3VzZCKWAQoNVG9vbENhbGxEZWx0YRINCgVpbmRleBgBIAEoBRIPCgJpZBgCIAEoCUgAiAEBEhEKBG5hbWUYAyABKAlIAYgBARIWCglhcmd1bWVudHMYBCABKAlIAogBARISCgVpbnB1dBgFIAEoCUgDiAEBQgUKA19pZEIHCgVfbmFtZUIMCgpfYXJndW1lbnRzQggKBl9pbnB1dEJEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_struct, file_llmgateway_v1_error, file_llmgateway_v1_message, file_llmgateway_v1_receipt]);
+  fileDesc("ChhsbG1nYXRld2F5L3YxL2NoYXQucHJvdG8SDWxsbWdhdGV3YXkudjEi5wQKC0NoYXRSZXF1ZXN0EjUKCG1lc3NhZ2VzGAEgAygLMhYubGxtZ2F0ZXdheS52MS5NZXNzYWdlQgu6SAiSAQUIARCQThIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAISHwoNbW9kZWxfdmVyc2lvbhgDIAEoCUIIukgFcgMYgAISLQoKcGFyYW1ldGVycxgEIAEoCzIZLmxsbWdhdGV3YXkudjEuUGFyYW1ldGVycxIOCgZzdHJlYW0YBSABKAgSMgoMbWF4X2Nvc3RfdXNkGAYgASgBQhe6SBQSEhkAAAAAgIQuQSEAAAAAAAAAAEgAiAEBEi0KBXRvb2xzGAcgAygLMhMubGxtZ2F0ZXdheS52MS5Ub29sQgm6SAaSAQMQgAQSEwoLdG9vbF9jaG9pY2UYCCABKAkSNgoPcmVzcG9uc2VfZm9ybWF0GAkgASgLMh0ubGxtZ2F0ZXdheS52MS5SZXNwb25zZUZvcm1hdBIlCgp0aW1lb3V0X21zGAogASgFQgy6SAkaBxiAuJkpIABIAYgBARJTCghtZXRhZGF0YRgLIAMoCzIoLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QuTWV0YWRhdGFFbnRyeUIXukgUmgERECAiBnIEEAEYQCoFcgMYgAQSKwoKZXh0cmFfYm9keRgoIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KDV9tYXhfY29zdF91c2RCDQoLX3RpbWVvdXRfbXMikQMKDENoYXRSZXNwb25zZRIQCghyZXNwb25zZRgBIAEoCRInCgdtZXNzYWdlGAIgASgLMhYubGxtZ2F0ZXdheS52MS5NZXNzYWdlEisKCnRvb2xfY2FsbHMYAyADKAsyFy5sbG1nYXRld2F5LnYxLlRvb2xDYWxsEhUKDWZpbmlzaF9yZWFzb24YBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSDQoFbW9kZWwYBiABKAkSEgoKcmVxdWVzdF9pZBgHIAEoCRIOCgZjYWNoZWQYCCABKAgSEgoKY2FjaGVfa2luZBgJIAEoCRIjCgVyb3V0ZRgKIAEoCzIULmxsbWdhdGV3YXkudjEuUm91dGUSIQoEY29zdBgLIAEoCzITLmxsbWdhdGV3YXkudjEuQ29zdBIoCghhdHRlbXB0cxgMIAMoCzIWLmxsbWdhdGV3YXkudjEuQXR0ZW1wdBImCgdjaG9pY2VzGA0gAygLMhUubGxtZ2F0ZXdheS52MS5DaG9pY2USDwoHZHJvcHBlZBgOIAMoCSJXCgZDaG9pY2USDQoFaW5kZXgYASABKAUSJwoHbWVzc2FnZRgCIAEoCzIWLmxsbWdhdGV3YXkudjEuTWVzc2FnZRIVCg1maW5pc2hfcmVhc29uGAMgASgJIssECg5TdHJlYW1SZXNwb25zZRISCgV0b2tlbhgBIAEoCUgAiAEBEhUKCGNvc3RfdXNkGAIgASgBSAGIAQESEQoEZG9uZRgDIAEoCEgCiAEBEhsKDnRvdGFsX2Nvc3RfdXNkGAQgASgBSAOIAQESGgoNZmluaXNoX3JlYXNvbhgFIAEoCUgEiAEBEi8KCXRvb2xfY2FsbBgGIAEoCzIcLmxsbWdhdGV3YXkudjEuVG9vbENhbGxEZWx0YRIrCglyZWFzb25pbmcYByABKAsyGC5sbG1nYXRld2F5LnYxLlJlYXNvbmluZxIUCgdyZWZ1c2FsGAggASgJSAWIAQESEgoFaW5kZXgYCSABKAVIBogBARInCgdyZWNlaXB0GAogASgLMhYubGxtZ2F0ZXdheS52MS5SZWNlaXB0EikKBWVycm9yGAsgASgLMhoubGxtZ2F0ZXdheS52MS5TdHJlYW1FcnJvchIaCg1jb3N0X3BpY29fdXNkGAwgASgDSAeIAQESKQoIY2l0YXRpb24YDSABKAsyFy5sbG1nYXRld2F5LnYxLkNpdGF0aW9uEjIKDXByb3ZpZGVyX3BhcnQYDiABKAsyGy5sbG1nYXRld2F5LnYxLlByb3ZpZGVyUGFydEIICgZfdG9rZW5CCwoJX2Nvc3RfdXNkQgcKBV9kb25lQhEKD190b3RhbF9jb3N0X3VzZEIQCg5fZmluaXNoX3JlYXNvbkIKCghfcmVmdXNhbEIICgZfaW5kZXhCEAoOX2Nvc3RfcGljb191c2QivAEKDVRvb2xDYWxsRGVsdGESDQoFaW5kZXgYASABKAUSDwoCaWQYAiABKAlIAIgBARIRCgRuYW1lGAMgASgJSAGIAQESFgoJYXJndW1lbnRzGAQgASgJSAKIAQESEgoFaW5wdXQYBSABKAlIA4gBARIWCglzaWduYXR1cmUYBiABKAlIBIgBAUIFCgNfaWRCBwoFX25hbWVCDAoKX2FyZ3VtZW50c0IICgZfaW5wdXRCDAoKX3NpZ25hdHVyZUJEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_struct, file_llmgateway_v1_error, file_llmgateway_v1_message, file_llmgateway_v1_receipt]);
 
 /**
  * A conversation to be continued.
@@ -156,8 +156,9 @@ export type ChatResponse = Message<"llmgateway.v1.ChatResponse"> & {
   toolCalls: ToolCall[];
 
   /**
-   * Why the model stopped: `stop`, `length`, `tool_calls`, `content_filter`
-   * or `budget_exceeded`.
+   * Why the model stopped: `stop`, `length`, `tool_calls`, `content_filter`,
+   * `budget_exceeded`, or `pause` when the provider wants the answer sent back
+   * to go on with it.
    *
    * @generated from field: string finish_reason = 4;
    */
@@ -225,6 +226,14 @@ export type ChatResponse = Message<"llmgateway.v1.ChatResponse"> & {
    * @generated from field: repeated llmgateway.v1.Choice choices = 13;
    */
   choices: Choice[];
+
+  /**
+   * What of the request the model cannot do and was left out, where the
+   * configuration allows that; such as `parameters.seed`.
+   *
+   * @generated from field: repeated string dropped = 14;
+   */
+  dropped: string[];
 };
 
 /**
@@ -361,6 +370,20 @@ export type StreamResponse = Message<"llmgateway.v1.StreamResponse"> & {
    * @generated from field: optional int64 cost_pico_usd = 12;
    */
   costPicoUsd?: bigint | undefined;
+
+  /**
+   * Where the text before it comes from.
+   *
+   * @generated from field: llmgateway.v1.Citation citation = 13;
+   */
+  citation?: Citation | undefined;
+
+  /**
+   * A piece of the answer that only one provider understands.
+   *
+   * @generated from field: llmgateway.v1.ProviderPart provider_part = 14;
+   */
+  providerPart?: ProviderPart | undefined;
 };
 
 /**
@@ -411,6 +434,13 @@ export type ToolCallDelta = Message<"llmgateway.v1.ToolCallDelta"> & {
    * @generated from field: optional string input = 5;
    */
   input?: string | undefined;
+
+  /**
+   * The provider's seal on the call, once.
+   *
+   * @generated from field: optional string signature = 6;
+   */
+  signature?: string | undefined;
 };
 
 /**

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/gateway.proto.
  */
 export const file_llmgateway_v1_gateway: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEiJQoRTGlzdE1vZGVsc1JlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkiOgoSTGlzdE1vZGVsc1Jlc3BvbnNlEiQKBm1vZGVscxgBIAMoCzIULmxsbWdhdGV3YXkudjEuTW9kZWwi5gIKBU1vZGVsEgoKAmlkGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEiAKE2lucHV0X3Blcl8xa190b2tlbnMYBCABKAFIAIgBARIhChRvdXRwdXRfcGVyXzFrX3Rva2VucxgFIAEoAUgBiAEBEicKGmNhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zGAYgASgBSAKIAQESIgoVY29udGV4dF93aW5kb3dfdG9rZW5zGAcgASgFSAOIAQESHgoRbWF4X291dHB1dF90b2tlbnMYCCABKAVIBIgBAUIWChRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IXChVfb3V0cHV0X3Blcl8xa190b2tlbnNCHQobX2NhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zQhgKFl9jb250ZXh0X3dpbmRvd190b2tlbnNCFAoSX21heF9vdXRwdXRfdG9rZW5zIhIKEEdldFN0YXR1c1JlcXVlc3QifQoRR2V0U3RhdHVzUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSMAoJcHJvdmlkZXJzGAMgAygLMh0ubGxtZ2F0ZXdheS52MS5Qcm92aWRlclN0YXR1cxIVCg1wcmljZV92ZXJzaW9uGAQgASgJImMKDlByb3ZpZGVyU3RhdHVzEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzdGF0dXMYAyABKAkSDgoGcmVhc29uGAQgASgJEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkytQMKDkdhdGV3YXlTZXJ2aWNlElwKBENoYXQSGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiG4LT5JMCFToBKiIQL3YxL2dhdGV3YXkvY2hhdBJkCgZTdHJlYW0SGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0Gh0ubGxtZ2F0ZXdheS52MS5TdHJlYW1SZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvZ2F0ZXdheS9zdHJlYW0wARJwCgpMaXN0TW9kZWxzEiAubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVxdWVzdBohLmxsbWdhdGV3YXkudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L21vZGVscxJtCglHZXRTdGF0dXMSHy5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1JlcXVlc3QaIC5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L3N0YXR1c0JEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_google_api_annotations, file_llmgateway_v1_chat]);
+  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEiJQoRTGlzdE1vZGVsc1JlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkiOgoSTGlzdE1vZGVsc1Jlc3BvbnNlEiQKBm1vZGVscxgBIAMoCzIULmxsbWdhdGV3YXkudjEuTW9kZWwimQMKBU1vZGVsEgoKAmlkGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEiAKE2lucHV0X3Blcl8xa190b2tlbnMYBCABKAFIAIgBARIhChRvdXRwdXRfcGVyXzFrX3Rva2VucxgFIAEoAUgBiAEBEicKGmNhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zGAYgASgBSAKIAQESIgoVY29udGV4dF93aW5kb3dfdG9rZW5zGAcgASgFSAOIAQESHgoRbWF4X291dHB1dF90b2tlbnMYCCABKAVIBIgBARIxCgxjYXBhYmlsaXRpZXMYCSABKAsyGy5sbG1nYXRld2F5LnYxLkNhcGFiaWxpdGllc0IWChRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IXChVfb3V0cHV0X3Blcl8xa190b2tlbnNCHQobX2NhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zQhgKFl9jb250ZXh0X3dpbmRvd190b2tlbnNCFAoSX21heF9vdXRwdXRfdG9rZW5zItEDCgxDYXBhYmlsaXRpZXMSEQoEY2hhdBgBIAEoCEgAiAEBEhcKCmVtYmVkZGluZ3MYAiABKAhIAYgBARIWCglzdHJlYW1pbmcYAyABKAhIAogBARISCgV0b29scxgEIAEoCEgDiAEBEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYBSABKAhIBIgBARIYCgtqc29uX3NjaGVtYRgGIAEoCEgFiAEBEhMKBnZpc2lvbhgHIAEoCEgGiAEBEhIKBWZpbGVzGAggASgISAeIAQESFgoJcmVhc29uaW5nGAkgASgISAiIAQESHAoPc3lzdGVtX21lc3NhZ2VzGAogASgISAmIAQESGwoOcHJvbXB0X2NhY2hpbmcYCyABKAhICogBARIPCgdyZWdpb25zGAwgAygJQgcKBV9jaGF0Qg0KC19lbWJlZGRpbmdzQgwKCl9zdHJlYW1pbmdCCAoGX3Rvb2xzQhYKFF9wYXJhbGxlbF90b29sX2NhbGxzQg4KDF9qc29uX3NjaGVtYUIJCgdfdmlzaW9uQggKBl9maWxlc0IMCgpfcmVhc29uaW5nQhIKEF9zeXN0ZW1fbWVzc2FnZXNCEQoPX3Byb21wdF9jYWNoaW5nIhIKEEdldFN0YXR1c1JlcXVlc3QifQoRR2V0U3RhdHVzUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSMAoJcHJvdmlkZXJzGAMgAygLMh0ubGxtZ2F0ZXdheS52MS5Qcm92aWRlclN0YXR1cxIVCg1wcmljZV92ZXJzaW9uGAQgASgJImMKDlByb3ZpZGVyU3RhdHVzEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzdGF0dXMYAyABKAkSDgoGcmVhc29uGAQgASgJEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkytQMKDkdhdGV3YXlTZXJ2aWNlElwKBENoYXQSGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiG4LT5JMCFToBKiIQL3YxL2dhdGV3YXkvY2hhdBJkCgZTdHJlYW0SGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0Gh0ubGxtZ2F0ZXdheS52MS5TdHJlYW1SZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvZ2F0ZXdheS9zdHJlYW0wARJwCgpMaXN0TW9kZWxzEiAubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVxdWVzdBohLmxsbWdhdGV3YXkudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L21vZGVscxJtCglHZXRTdGF0dXMSHy5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1JlcXVlc3QaIC5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L3N0YXR1c0JEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_google_api_annotations, file_llmgateway_v1_chat]);
 
 /**
  * Which models to list.
@@ -119,6 +119,13 @@ export type Model = Message<"llmgateway.v1.Model"> & {
    * @generated from field: optional int32 max_output_tokens = 8;
    */
   maxOutputTokens?: number | undefined;
+
+  /**
+   * What it can do; absent when not known.
+   *
+   * @generated from field: llmgateway.v1.Capabilities capabilities = 9;
+   */
+  capabilities?: Capabilities | undefined;
 };
 
 /**
@@ -127,6 +134,105 @@ export type Model = Message<"llmgateway.v1.Model"> & {
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_gateway, 2);
+
+/**
+ * What a model can do. What is absent is not known, and is not held against a
+ * request.
+ *
+ * @generated from message llmgateway.v1.Capabilities
+ */
+export type Capabilities = Message<"llmgateway.v1.Capabilities"> & {
+  /**
+   * Whether it answers chats.
+   *
+   * @generated from field: optional bool chat = 1;
+   */
+  chat?: boolean | undefined;
+
+  /**
+   * Whether it makes embeddings.
+   *
+   * @generated from field: optional bool embeddings = 2;
+   */
+  embeddings?: boolean | undefined;
+
+  /**
+   * Whether it streams.
+   *
+   * @generated from field: optional bool streaming = 3;
+   */
+  streaming?: boolean | undefined;
+
+  /**
+   * Whether it calls tools.
+   *
+   * @generated from field: optional bool tools = 4;
+   */
+  tools?: boolean | undefined;
+
+  /**
+   * Whether it calls several tools at once.
+   *
+   * @generated from field: optional bool parallel_tool_calls = 5;
+   */
+  parallelToolCalls?: boolean | undefined;
+
+  /**
+   * Whether it keeps to a JSON schema.
+   *
+   * @generated from field: optional bool json_schema = 6;
+   */
+  jsonSchema?: boolean | undefined;
+
+  /**
+   * Whether it looks at images.
+   *
+   * @generated from field: optional bool vision = 7;
+   */
+  vision?: boolean | undefined;
+
+  /**
+   * Whether it reads files such as PDFs.
+   *
+   * @generated from field: optional bool files = 8;
+   */
+  files?: boolean | undefined;
+
+  /**
+   * Whether it thinks before it answers.
+   *
+   * @generated from field: optional bool reasoning = 9;
+   */
+  reasoning?: boolean | undefined;
+
+  /**
+   * Whether it takes instructions apart from the conversation.
+   *
+   * @generated from field: optional bool system_messages = 10;
+   */
+  systemMessages?: boolean | undefined;
+
+  /**
+   * Whether the provider caches prompts for it.
+   *
+   * @generated from field: optional bool prompt_caching = 11;
+   */
+  promptCaching?: boolean | undefined;
+
+  /**
+   * The provider's regions that have it; empty when not known.
+   *
+   * @generated from field: repeated string regions = 12;
+   */
+  regions: string[];
+};
+
+/**
+ * Describes the message llmgateway.v1.Capabilities.
+ * Use `create(CapabilitiesSchema)` to create a new message.
+ */
+export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_gateway, 3);
 
 /**
  * Nothing to say.
@@ -141,7 +247,7 @@ export type GetStatusRequest = Message<"llmgateway.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 3);
+  messageDesc(file_llmgateway_v1_gateway, 4);
 
 /**
  * The gateway and its providers.
@@ -183,7 +289,7 @@ export type GetStatusResponse = Message<"llmgateway.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 4);
+  messageDesc(file_llmgateway_v1_gateway, 5);
 
 /**
  * Whether a provider can be called.
@@ -199,7 +305,7 @@ export type ProviderStatus = Message<"llmgateway.v1.ProviderStatus"> & {
   name: string;
 
   /**
-   * Which wire format it speaks: `openai`, `openai_compatible` or `mock`.
+   * Which wire format it speaks, as `providers.*.kind` in the configuration.
    *
    * @generated from field: string kind = 2;
    */
@@ -232,7 +338,7 @@ export type ProviderStatus = Message<"llmgateway.v1.ProviderStatus"> & {
  * Use `create(ProviderStatusSchema)` to create a new message.
  */
 export const ProviderStatusSchema: GenMessage<ProviderStatus> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 5);
+  messageDesc(file_llmgateway_v1_gateway, 6);
 
 /**
  * One address for every model.

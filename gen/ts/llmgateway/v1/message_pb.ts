@@ -12,7 +12,7 @@ import type { JsonObject, Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/message.proto.
  */
 export const file_llmgateway_v1_message: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL21lc3NhZ2UucHJvdG8SDWxsbWdhdGV3YXkudjEilQEKB01lc3NhZ2USPQoEcm9sZRgBIAEoCUIvukgscipSBnN5c3RlbVIJZGV2ZWxvcGVyUgR1c2VyUglhc3Npc3RhbnRSBHRvb2wSDwoHY29udGVudBgCIAEoCRIiCgVwYXJ0cxgDIAMoCzITLmxsbWdhdGV3YXkudjEuUGFydBIWCgRuYW1lGAQgASgJQgi6SAVyAxiAAiKUAgoEUGFydBIOCgR0ZXh0GAEgASgJSAASJQoFaW1hZ2UYAiABKAsyFC5sbG1nYXRld2F5LnYxLk1lZGlhSAASJAoEZmlsZRgDIAEoCzIULmxsbWdhdGV3YXkudjEuTWVkaWFIABIsCgl0b29sX2NhbGwYBCABKAsyFy5sbG1nYXRld2F5LnYxLlRvb2xDYWxsSAASMAoLdG9vbF9yZXN1bHQYBSABKAsyGS5sbG1nYXRld2F5LnYxLlRvb2xSZXN1bHRIABItCglyZWFzb25pbmcYBiABKAsyGC5sbG1nYXRld2F5LnYxLlJlYXNvbmluZ0gAEhEKB3JlZnVzYWwYByABKAlIAEINCgRwYXJ0EgW6SAIIASL1AQoFTWVkaWESFgoDdXJsGAEgASgJQge6SARyAhABSAASDgoEZGF0YRgCIAEoDEgAEhoKB2ZpbGVfaWQYAyABKAlCB7pIBHICEAFIABISCgptZWRpYV90eXBlGAQgASgJEgwKBG5hbWUYBSABKAkSDgoGZGV0YWlsGAYgASgJOmW6SGIaYAoQbWVkaWEubWVkaWFfdHlwZRIibWVkaWFfdHlwZSBpcyByZXF1aXJlZCBiZXNpZGUgZGF0YRooIWhhcyh0aGlzLmRhdGEpIHx8IHRoaXMubWVkaWFfdHlwZSAhPSAnJ0IPCgZzb3VyY2USBbpIAggBIqQDCgRUb29sEioKBG5hbWUYASABKAlCHLpIGXIXMhVeW2EtekEtWjAtOV8tXXsxLDY0fSQSEwoLZGVzY3JpcHRpb24YAiABKAkSKwoKcGFyYW1ldGVycxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFwoPcGFyYW1ldGVyc19qc29uGAQgASgJEhMKBnN0cmljdBgFIAEoCEgAiAEBEi8KCWZyZWVfdGV4dBgGIAEoCzIcLmxsbWdhdGV3YXkudjEuVG9vbC5GcmVlVGV4dBpECghGcmVlVGV4dBIkCgZzeW50YXgYASABKAlCFLpIEXIPUgBSBGxhcmtSBXJlZ2V4EhIKCmRlZmluaXRpb24YAiABKAk6frpIexp5Cg90b29sLm9uZV9zY2hlbWESMXBhcmFtZXRlcnMgYW5kIHBhcmFtZXRlcnNfanNvbiBleGNsdWRlIGVhY2ggb3RoZXIaMyFoYXModGhpcy5wYXJhbWV0ZXJzKSB8fCB0aGlzLnBhcmFtZXRlcnNfanNvbiA9PSAnJ0IJCgdfc3RyaWN0IkYKCFRvb2xDYWxsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYXJndW1lbnRzGAMgASgJEg0KBWlucHV0GAQgASgJIk4KClRvb2xSZXN1bHQSHQoMdG9vbF9jYWxsX2lkGAEgASgJQge6SARyAhABEg8KB2NvbnRlbnQYAiABKAkSEAoIaXNfZXJyb3IYAyABKAgiPgoJUmVhc29uaW5nEgwKBHRleHQYASABKAkSEQoJc2lnbmF0dXJlGAIgASgJEhAKCHJlZGFjdGVkGAMgASgJIo0DCg5SZXNwb25zZUZvcm1hdBIzCgR0eXBlGAEgASgJQiW6SCJyIFIEdGV4dFILanNvbl9vYmplY3RSC2pzb25fc2NoZW1hEioKBG5hbWUYAiABKAlCHLpIGXIXMhVeW2EtekEtWjAtOV8tXXswLDY0fSQSEwoLZGVzY3JpcHRpb24YAyABKAkSJwoGc2NoZW1hGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBITCgtzY2hlbWFfanNvbhgFIAEoCRITCgZzdHJpY3QYBiABKAhIAIgBATqmAbpIogEanwEKFnJlc3BvbnNlX2Zvcm1hdC5zY2hlbWESN2pzb25fc2NoZW1hIG5lZWRzIGV4YWN0bHkgb25lIG9mIHNjaGVtYSBhbmQgc2NoZW1hX2pzb24aTHRoaXMudHlwZSAhPSAnanNvbl9zY2hlbWEnIHx8IChoYXModGhpcy5zY2hlbWEpICE9ICh0aGlzLnNjaGVtYV9qc29uICE9ICcnKSlCCQoHX3N0cmljdCKPBAoKUGFyYW1ldGVycxIxCgt0ZW1wZXJhdHVyZRgBIAEoAUIXukgUEhIZAAAAAAAAAEApAAAAAAAAAABIAIgBARIrCgV0b3BfcBgCIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAABIAYgBARIgCgptYXhfdG9rZW5zGAMgASgFQge6SAQaAiAASAKIAQESHAoEc3RvcBgEIAMoCUIOukgLkgEIEBAiBHICEAESEQoEc2VlZBgFIAEoA0gDiAEBEjYKEHByZXNlbmNlX3BlbmFsdHkYBiABKAFCF7pIFBISGQAAAAAAAABAKQAAAAAAAADASASIAQESNwoRZnJlcXVlbmN5X3BlbmFsdHkYByABKAFCF7pIFBISGQAAAAAAAABAKQAAAAAAAADASAWIAQESIAoHY2hvaWNlcxgIIAEoBUIKukgHGgUYgAEoAUgGiAEBEhgKEHJlYXNvbmluZ19lZmZvcnQYCSABKAkSIAoTcGFyYWxsZWxfdG9vbF9jYWxscxgKIAEoCEgHiAEBQg4KDF90ZW1wZXJhdHVyZUIICgZfdG9wX3BCDQoLX21heF90b2tlbnNCBwoFX3NlZWRCEwoRX3ByZXNlbmNlX3BlbmFsdHlCFAoSX2ZyZXF1ZW5jeV9wZW5hbHR5QgoKCF9jaG9pY2VzQhYKFF9wYXJhbGxlbF90b29sX2NhbGxzQkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct]);
+  fileDesc("ChtsbG1nYXRld2F5L3YxL21lc3NhZ2UucHJvdG8SDWxsbWdhdGV3YXkudjEivgEKB01lc3NhZ2USPQoEcm9sZRgBIAEoCUIvukgscipSBnN5c3RlbVIJZGV2ZWxvcGVyUgR1c2VyUglhc3Npc3RhbnRSBHRvb2wSDwoHY29udGVudBgCIAEoCRIiCgVwYXJ0cxgDIAMoCzITLmxsbWdhdGV3YXkudjEuUGFydBIWCgRuYW1lGAQgASgJQgi6SAVyAxiAAhInCgVjYWNoZRgFIAEoCzIYLmxsbWdhdGV3YXkudjEuQ2FjaGVNYXJrIikKCUNhY2hlTWFyaxIcCgN0dGwYASABKAlCD7pIDHIKUgBSAjVtUgIxaCKgAwoEUGFydBIOCgR0ZXh0GAEgASgJSAASJQoFaW1hZ2UYAiABKAsyFC5sbG1nYXRld2F5LnYxLk1lZGlhSAASJAoEZmlsZRgDIAEoCzIULmxsbWdhdGV3YXkudjEuTWVkaWFIABIsCgl0b29sX2NhbGwYBCABKAsyFy5sbG1nYXRld2F5LnYxLlRvb2xDYWxsSAASMAoLdG9vbF9yZXN1bHQYBSABKAsyGS5sbG1nYXRld2F5LnYxLlRvb2xSZXN1bHRIABItCglyZWFzb25pbmcYBiABKAsyGC5sbG1nYXRld2F5LnYxLlJlYXNvbmluZ0gAEhEKB3JlZnVzYWwYByABKAlIABIrCghjaXRhdGlvbhgJIAEoCzIXLmxsbWdhdGV3YXkudjEuQ2l0YXRpb25IABI0Cg1wcm92aWRlcl9wYXJ0GAogASgLMhsubGxtZ2F0ZXdheS52MS5Qcm92aWRlclBhcnRIABInCgVjYWNoZRgIIAEoCzIYLmxsbWdhdGV3YXkudjEuQ2FjaGVNYXJrQg0KBHBhcnQSBbpIAggBIpwBCghDaXRhdGlvbhINCgV0aXRsZRgBIAEoCRILCgN1cmwYAiABKAkSDQoFcXVvdGUYAyABKAkSGAoLc3RhcnRfaW5kZXgYBCABKAVIAIgBARIWCgllbmRfaW5kZXgYBSABKAVIAYgBARIVCg1wcm92aWRlcl9qc29uGAYgASgJQg4KDF9zdGFydF9pbmRleEIMCgpfZW5kX2luZGV4IjwKDFByb3ZpZGVyUGFydBIQCghwcm92aWRlchgBIAEoCRIMCgR0eXBlGAIgASgJEgwKBGpzb24YAyABKAki9QEKBU1lZGlhEhYKA3VybBgBIAEoCUIHukgEcgIQAUgAEg4KBGRhdGEYAiABKAxIABIaCgdmaWxlX2lkGAMgASgJQge6SARyAhABSAASEgoKbWVkaWFfdHlwZRgEIAEoCRIMCgRuYW1lGAUgASgJEg4KBmRldGFpbBgGIAEoCTplukhiGmAKEG1lZGlhLm1lZGlhX3R5cGUSIm1lZGlhX3R5cGUgaXMgcmVxdWlyZWQgYmVzaWRlIGRhdGEaKCFoYXModGhpcy5kYXRhKSB8fCB0aGlzLm1lZGlhX3R5cGUgIT0gJydCDwoGc291cmNlEgW6SAIIASLNAwoEVG9vbBIqCgRuYW1lGAEgASgJQhy6SBlyFzIVXlthLXpBLVowLTlfLV17MSw2NH0kEhMKC2Rlc2NyaXB0aW9uGAIgASgJEisKCnBhcmFtZXRlcnMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKD3BhcmFtZXRlcnNfanNvbhgEIAEoCRITCgZzdHJpY3QYBSABKAhIAIgBARIvCglmcmVlX3RleHQYBiABKAsyHC5sbG1nYXRld2F5LnYxLlRvb2wuRnJlZVRleHQSJwoFY2FjaGUYByABKAsyGC5sbG1nYXRld2F5LnYxLkNhY2hlTWFyaxpECghGcmVlVGV4dBIkCgZzeW50YXgYASABKAlCFLpIEXIPUgBSBGxhcmtSBXJlZ2V4EhIKCmRlZmluaXRpb24YAiABKAk6frpIexp5Cg90b29sLm9uZV9zY2hlbWESMXBhcmFtZXRlcnMgYW5kIHBhcmFtZXRlcnNfanNvbiBleGNsdWRlIGVhY2ggb3RoZXIaMyFoYXModGhpcy5wYXJhbWV0ZXJzKSB8fCB0aGlzLnBhcmFtZXRlcnNfanNvbiA9PSAnJ0IJCgdfc3RyaWN0IlkKCFRvb2xDYWxsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYXJndW1lbnRzGAMgASgJEg0KBWlucHV0GAQgASgJEhEKCXNpZ25hdHVyZRgFIAEoCSJOCgpUb29sUmVzdWx0Eh0KDHRvb2xfY2FsbF9pZBgBIAEoCUIHukgEcgIQARIPCgdjb250ZW50GAIgASgJEhAKCGlzX2Vycm9yGAMgASgIIj4KCVJlYXNvbmluZxIMCgR0ZXh0GAEgASgJEhEKCXNpZ25hdHVyZRgCIAEoCRIQCghyZWRhY3RlZBgDIAEoCSKNAwoOUmVzcG9uc2VGb3JtYXQSMwoEdHlwZRgBIAEoCUIlukgiciBSBHRleHRSC2pzb25fb2JqZWN0Ugtqc29uX3NjaGVtYRIqCgRuYW1lGAIgASgJQhy6SBlyFzIVXlthLXpBLVowLTlfLV17MCw2NH0kEhMKC2Rlc2NyaXB0aW9uGAMgASgJEicKBnNjaGVtYRgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEwoLc2NoZW1hX2pzb24YBSABKAkSEwoGc3RyaWN0GAYgASgISACIAQE6pgG6SKIBGp8BChZyZXNwb25zZV9mb3JtYXQuc2NoZW1hEjdqc29uX3NjaGVtYSBuZWVkcyBleGFjdGx5IG9uZSBvZiBzY2hlbWEgYW5kIHNjaGVtYV9qc29uGkx0aGlzLnR5cGUgIT0gJ2pzb25fc2NoZW1hJyB8fCAoaGFzKHRoaXMuc2NoZW1hKSAhPSAodGhpcy5zY2hlbWFfanNvbiAhPSAnJykpQgkKB19zdHJpY3QioAUKClBhcmFtZXRlcnMSMQoLdGVtcGVyYXR1cmUYASABKAFCF7pIFBISGQAAAAAAAABAKQAAAAAAAAAASACIAQESKwoFdG9wX3AYAiABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASAGIAQESIAoKbWF4X3Rva2VucxgDIAEoBUIHukgEGgIgAEgCiAEBEhwKBHN0b3AYBCADKAlCDrpIC5IBCBAQIgRyAhABEhEKBHNlZWQYBSABKANIA4gBARI2ChBwcmVzZW5jZV9wZW5hbHR5GAYgASgBQhe6SBQSEhkAAAAAAAAAQCkAAAAAAAAAwEgEiAEBEjcKEWZyZXF1ZW5jeV9wZW5hbHR5GAcgASgBQhe6SBQSEhkAAAAAAAAAQCkAAAAAAAAAwEgFiAEBEiAKB2Nob2ljZXMYCCABKAVCCrpIBxoFGIABKAFIBogBARIYChByZWFzb25pbmdfZWZmb3J0GAkgASgJEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYCiABKAhIB4gBARItChdyZWFzb25pbmdfYnVkZ2V0X3Rva2VucxgLIAEoBUIHukgEGgIoAEgIiAEBEhsKBXRvcF9rGAwgASgFQge6SAQaAiAASAmIAQESHQoMc2VydmljZV90aWVyGA0gASgJQge6SARyAhhAQg4KDF90ZW1wZXJhdHVyZUIICgZfdG9wX3BCDQoLX21heF90b2tlbnNCBwoFX3NlZWRCEwoRX3ByZXNlbmNlX3BlbmFsdHlCFAoSX2ZyZXF1ZW5jeV9wZW5hbHR5QgoKCF9jaG9pY2VzQhYKFF9wYXJhbGxlbF90b29sX2NhbGxzQhoKGF9yZWFzb25pbmdfYnVkZ2V0X3Rva2Vuc0IICgZfdG9wX2tCRFpCZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct]);
 
 /**
  * One turn of a conversation.
@@ -50,6 +50,14 @@ export type Message = Message$1<"llmgateway.v1.Message"> & {
    * @generated from field: string name = 4;
    */
   name: string;
+
+  /**
+   * Ends a part of the prompt that the provider shall cache, behind this
+   * message.
+   *
+   * @generated from field: llmgateway.v1.CacheMark cache = 5;
+   */
+  cache?: CacheMark | undefined;
 };
 
 /**
@@ -58,6 +66,29 @@ export type Message = Message$1<"llmgateway.v1.Message"> & {
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_message, 0);
+
+/**
+ * Ends a part of the prompt that the provider shall keep, so that the next
+ * request with the same beginning costs less. Providers that cache by
+ * themselves need none, and it is left out there.
+ *
+ * @generated from message llmgateway.v1.CacheMark
+ */
+export type CacheMark = Message$1<"llmgateway.v1.CacheMark"> & {
+  /**
+   * How long to keep it: `5m` or `1h`; empty for the provider's default.
+   *
+   * @generated from field: string ttl = 1;
+   */
+  ttl: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.CacheMark.
+ * Use `create(CacheMarkSchema)` to create a new message.
+ */
+export const CacheMarkSchema: GenMessage<CacheMark> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_message, 1);
 
 /**
  * One piece of a message. Exactly one field is set.
@@ -127,7 +158,30 @@ export type Part = Message$1<"llmgateway.v1.Part"> & {
      */
     value: string;
     case: "refusal";
+  } | {
+    /**
+     * Where what the assistant said comes from. Assistants only.
+     *
+     * @generated from field: llmgateway.v1.Citation citation = 9;
+     */
+    value: Citation;
+    case: "citation";
+  } | {
+    /**
+     * A piece that only one provider understands. Assistants only.
+     *
+     * @generated from field: llmgateway.v1.ProviderPart provider_part = 10;
+     */
+    value: ProviderPart;
+    case: "providerPart";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Ends a part of the prompt that the provider shall cache, behind this piece.
+   *
+   * @generated from field: llmgateway.v1.CacheMark cache = 8;
+   */
+  cache?: CacheMark | undefined;
 };
 
 /**
@@ -135,7 +189,103 @@ export type Part = Message$1<"llmgateway.v1.Part"> & {
  * Use `create(PartSchema)` to create a new message.
  */
 export const PartSchema: GenMessage<Part> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_message, 1);
+  messageDesc(file_llmgateway_v1_message, 2);
+
+/**
+ * Where something that was said comes from. It stands behind the text that it
+ * is about.
+ *
+ * @generated from message llmgateway.v1.Citation
+ */
+export type Citation = Message$1<"llmgateway.v1.Citation"> & {
+  /**
+   * The source's title, where it has one.
+   *
+   * @generated from field: string title = 1;
+   */
+  title: string;
+
+  /**
+   * The source's address, where it has one.
+   *
+   * @generated from field: string url = 2;
+   */
+  url: string;
+
+  /**
+   * What the source says, where the provider quotes it.
+   *
+   * @generated from field: string quote = 3;
+   */
+  quote: string;
+
+  /**
+   * The piece of the answer that it is about, as a place in its text, where the
+   * provider says so.
+   *
+   * @generated from field: optional int32 start_index = 4;
+   */
+  startIndex?: number | undefined;
+
+  /**
+   * Where that piece ends; not part of it.
+   *
+   * @generated from field: optional int32 end_index = 5;
+   */
+  endIndex?: number | undefined;
+
+  /**
+   * The citation as the provider wrote it, as JSON text; send it back
+   * unchanged.
+   *
+   * @generated from field: string provider_json = 6;
+   */
+  providerJson: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.Citation.
+ * Use `create(CitationSchema)` to create a new message.
+ */
+export const CitationSchema: GenMessage<Citation> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_message, 3);
+
+/**
+ * A piece of an answer that only one provider understands, such as a search
+ * that it made itself. It is no call for the caller to make; send it back
+ * unchanged.
+ *
+ * @generated from message llmgateway.v1.ProviderPart
+ */
+export type ProviderPart = Message$1<"llmgateway.v1.ProviderPart"> & {
+  /**
+   * The kind of provider, such as `claude`.
+   *
+   * @generated from field: string provider = 1;
+   */
+  provider: string;
+
+  /**
+   * The provider's name for what it is.
+   *
+   * @generated from field: string type = 2;
+   */
+  type: string;
+
+  /**
+   * The piece as the provider wrote it, as JSON text.
+   *
+   * @generated from field: string json = 3;
+   */
+  json: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.ProviderPart.
+ * Use `create(ProviderPartSchema)` to create a new message.
+ */
+export const ProviderPartSchema: GenMessage<ProviderPart> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_message, 4);
 
 /**
  * A picture or a document, by reference or by value.
@@ -201,7 +351,7 @@ export type Media = Message$1<"llmgateway.v1.Media"> & {
  * Use `create(MediaSchema)` to create a new message.
  */
 export const MediaSchema: GenMessage<Media> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_message, 2);
+  messageDesc(file_llmgateway_v1_message, 5);
 
 /**
  * A tool that the model may call.
@@ -250,6 +400,13 @@ export type Tool = Message$1<"llmgateway.v1.Tool"> & {
    * @generated from field: llmgateway.v1.Tool.FreeText free_text = 6;
    */
   freeText?: Tool_FreeText | undefined;
+
+  /**
+   * Ends a part of the prompt that the provider shall cache, behind this tool.
+   *
+   * @generated from field: llmgateway.v1.CacheMark cache = 7;
+   */
+  cache?: CacheMark | undefined;
 };
 
 /**
@@ -257,7 +414,7 @@ export type Tool = Message$1<"llmgateway.v1.Tool"> & {
  * Use `create(ToolSchema)` to create a new message.
  */
 export const ToolSchema: GenMessage<Tool> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_message, 3);
+  messageDesc(file_llmgateway_v1_message, 6);
 
 /**
  * A tool whose input is text, not JSON.
@@ -285,7 +442,7 @@ export type Tool_FreeText = Message$1<"llmgateway.v1.Tool.FreeText"> & {
  * Use `create(Tool_FreeTextSchema)` to create a new message.
  */
 export const Tool_FreeTextSchema: GenMessage<Tool_FreeText> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_message, 3, 0);
+  messageDesc(file_llmgateway_v1_message, 6, 0);
 
 /**
  * A call that the model wants made.
@@ -321,6 +478,13 @@ export type ToolCall = Message$1<"llmgateway.v1.ToolCall"> & {
    * @generated from field: string input = 4;
    */
   input: string;
+
+  /**
+   * The provider's seal on the call; send it back unchanged.
+   *
+   * @generated from field: string signature = 5;
+   */
+  signature: string;
 };
 
 /**
@@ -328,7 +492,7 @@ export type ToolCall = Message$1<"llmgateway.v1.ToolCall"> & {
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_message, 4);
+  messageDesc(file_llmgateway_v1_message, 7);
 
 /**
  * What a tool answered.
@@ -363,7 +527,7 @@ export type ToolResult = Message$1<"llmgateway.v1.ToolResult"> & {
  * Use `create(ToolResultSchema)` to create a new message.
  */
 export const ToolResultSchema: GenMessage<ToolResult> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_message, 5);
+  messageDesc(file_llmgateway_v1_message, 8);
 
 /**
  * What the model thought before it answered.
@@ -398,7 +562,7 @@ export type Reasoning = Message$1<"llmgateway.v1.Reasoning"> & {
  * Use `create(ReasoningSchema)` to create a new message.
  */
 export const ReasoningSchema: GenMessage<Reasoning> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_message, 6);
+  messageDesc(file_llmgateway_v1_message, 9);
 
 /**
  * The form that the answer must have.
@@ -454,7 +618,7 @@ export type ResponseFormat = Message$1<"llmgateway.v1.ResponseFormat"> & {
  * Use `create(ResponseFormatSchema)` to create a new message.
  */
 export const ResponseFormatSchema: GenMessage<ResponseFormat> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_message, 7);
+  messageDesc(file_llmgateway_v1_message, 10);
 
 /**
  * How the model writes.
@@ -533,6 +697,29 @@ export type Parameters = Message$1<"llmgateway.v1.Parameters"> & {
    * @generated from field: optional bool parallel_tool_calls = 10;
    */
   parallelToolCalls?: boolean | undefined;
+
+  /**
+   * The most tokens to think with, where the provider counts them apart; they
+   * are part of `max_tokens`.
+   *
+   * @generated from field: optional int32 reasoning_budget_tokens = 11;
+   */
+  reasoningBudgetTokens?: number | undefined;
+
+  /**
+   * Only the likeliest so many tokens are considered.
+   *
+   * @generated from field: optional int32 top_k = 12;
+   */
+  topK?: number | undefined;
+
+  /**
+   * How soon the provider shall serve, at which price, by its own name: `auto`,
+   * `default`, `flex`, `priority`.
+   *
+   * @generated from field: string service_tier = 13;
+   */
+  serviceTier: string;
 };
 
 /**
@@ -540,5 +727,5 @@ export type Parameters = Message$1<"llmgateway.v1.Parameters"> & {
  * Use `create(ParametersSchema)` to create a new message.
  */
 export const ParametersSchema: GenMessage<Parameters> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_message, 8);
+  messageDesc(file_llmgateway_v1_message, 11);
 

@@ -603,13 +603,15 @@ func (x *RateLimit) GetBurst() int32 {
 // Who answers.
 type Provider struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// `openai`, `openai_compatible` or `mock`. Default: the provider's name.
+	// `openai`, `claude`, `gemini`, `mistral`, `vertex_ai`, `bedrock`,
+	// `openai_compatible` or `mock`. Default: the provider's name.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Whether the provider may be called. Default true.
 	Enabled *bool `protobuf:"varint,2,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
 	// Base URL of its API.
 	BaseUrl string `protobuf:"bytes,3,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"`
-	// Environment variable that holds the key.
+	// Environment variable that holds the key, or several keys separated by
+	// commas, over which calls are spread.
 	ApiKeyEnv string `protobuf:"bytes,4,opt,name=api_key_env,json=apiKeyEnv,proto3" json:"api_key_env,omitempty"`
 	// The model meant when a request names only the provider. Default:
 	// `gpt-4o-mini` for `openai`, `mock-echo` for `mock`, none for others.
@@ -625,7 +627,22 @@ type Provider struct {
 	// Most connections at a time. Default 256.
 	MaxConnections *int32 `protobuf:"varint,10,opt,name=max_connections,json=maxConnections,proto3,oneof" json:"max_connections,omitempty"`
 	// How this provider departs from OpenAI's wire format.
-	Dialect       *Dialect `protobuf:"bytes,11,opt,name=dialect,proto3" json:"dialect,omitempty"`
+	Dialect *Dialect `protobuf:"bytes,11,opt,name=dialect,proto3" json:"dialect,omitempty"`
+	// For `openai_compatible`, who it is, which fills in what is known of it:
+	// `azure`, `deepseek`, `groq`, `ollama`, `openrouter`, `together`, `vllm` or
+	// `xai`.
+	Preset string `protobuf:"bytes,12,opt,name=preset,proto3" json:"preset,omitempty"`
+	// Where it serves, such as `us-central1` for `vertex_ai` or `us-east-1` for
+	// `bedrock`.
+	Region string `protobuf:"bytes,13,opt,name=region,proto3" json:"region,omitempty"`
+	// The Google Cloud project, for `vertex_ai`.
+	Project string `protobuf:"bytes,14,opt,name=project,proto3" json:"project,omitempty"`
+	// Path of a Google service account's key file, for `vertex_ai`; empty for the
+	// credentials of the place where the gateway runs.
+	CredentialsPath string `protobuf:"bytes,15,opt,name=credentials_path,json=credentialsPath,proto3" json:"credentials_path,omitempty"`
+	// What becomes of a request for what the model cannot do: `refuse`, or `drop`
+	// to leave that out and say so in the reply. Default `refuse`.
+	Unsupported   string `protobuf:"bytes,16,opt,name=unsupported,proto3" json:"unsupported,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -735,6 +752,41 @@ func (x *Provider) GetDialect() *Dialect {
 		return x.Dialect
 	}
 	return nil
+}
+
+func (x *Provider) GetPreset() string {
+	if x != nil {
+		return x.Preset
+	}
+	return ""
+}
+
+func (x *Provider) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Provider) GetProject() string {
+	if x != nil {
+		return x.Project
+	}
+	return ""
+}
+
+func (x *Provider) GetCredentialsPath() string {
+	if x != nil {
+		return x.CredentialsPath
+	}
+	return ""
+}
+
+func (x *Provider) GetUnsupported() string {
+	if x != nil {
+		return x.Unsupported
+	}
+	return ""
 }
 
 // How an OpenAI-compatible provider departs from OpenAI.
@@ -1114,9 +1166,9 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x06sha256\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\x06sha256\"E\n" +
 	"\tRateLimit\x12\x19\n" +
 	"\x03rpm\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03rpm\x12\x1d\n" +
-	"\x05burst\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05burst\"\x83\x05\n" +
-	"\bProvider\x12<\n" +
-	"\x04kind\x18\x01 \x01(\tB(\xbaH%r#R\x00R\x06openaiR\x11openai_compatibleR\x04mockR\x04kind\x12\x1d\n" +
+	"\x05burst\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05burst\"\xbc\a\n" +
+	"\bProvider\x12i\n" +
+	"\x04kind\x18\x01 \x01(\tBU\xbaHRrPR\x00R\x06openaiR\x06claudeR\x06geminiR\amistralR\tvertex_aiR\abedrockR\x11openai_compatibleR\x04mockR\x04kind\x12\x1d\n" +
 	"\aenabled\x18\x02 \x01(\bH\x00R\aenabled\x88\x01\x01\x122\n" +
 	"\bbase_url\x18\x03 \x01(\tB\x17\xbaH\x14r\x122\x10^(https?://.+)?$R\abaseUrl\x12B\n" +
 	"\vapi_key_env\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([A-Za-z_][A-Za-z0-9_]*)?$R\tapiKeyEnv\x12#\n" +
@@ -1127,7 +1179,13 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\btimeouts\x18\t \x01(\v2\x1e.llmgateway.config.v1.TimeoutsR\btimeouts\x125\n" +
 	"\x0fmax_connections\x18\n" +
 	" \x01(\x05B\a\xbaH\x04\x1a\x02 \x00H\x01R\x0emaxConnections\x88\x01\x01\x127\n" +
-	"\adialect\x18\v \x01(\v2\x1d.llmgateway.config.v1.DialectR\adialect\x1a:\n" +
+	"\adialect\x18\v \x01(\v2\x1d.llmgateway.config.v1.DialectR\adialect\x12_\n" +
+	"\x06preset\x18\f \x01(\tBG\xbaHDrBR\x00R\x05azureR\bdeepseekR\x04groqR\x06ollamaR\n" +
+	"openrouterR\btogetherR\x04vllmR\x03xaiR\x06preset\x12+\n" +
+	"\x06region\x18\r \x01(\tB\x13\xbaH\x10r\x0e2\f^[a-z0-9-]*$R\x06region\x12\x18\n" +
+	"\aproject\x18\x0e \x01(\tR\aproject\x12)\n" +
+	"\x10credentials_path\x18\x0f \x01(\tR\x0fcredentialsPath\x127\n" +
+	"\vunsupported\x18\x10 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x06refuseR\x04dropR\vunsupported\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n" +

@@ -3,6 +3,7 @@
  * never read into an object and written again, which would reorder keys that
  * look like integers, merge double ones and change the whitespace.
  */
+import type { Violation } from "../core/failure.ts";
 import { isObject } from "./malformed.ts";
 
 /** The JSON of a non-empty object, with more members whose values are JSON text already. */
@@ -13,10 +14,16 @@ export function stringifyWith(object: object, members: Readonly<Record<string, s
   return json;
 }
 
-export function isJsonObject(text: string): boolean {
+function isJsonObject(text: string): boolean {
   try {
     return isObject(JSON.parse(text));
   } catch {
     return false;
   }
+}
+
+/** A schema that came as text, if it did; a text that is none is a violation. */
+export function rawSchema(field: string, json: string, wrong: Violation[]): string {
+  if (json && !isJsonObject(json)) wrong.push({ field, description: "must be the text of a JSON object" });
+  return json;
 }

@@ -1,5 +1,5 @@
 /** Replies that are not what they should be. */
-import { Failure } from "../../core/failure.ts";
+import { Failure } from "../core/failure.ts";
 
 const MAX_QUOTED_CHARS = 500;
 

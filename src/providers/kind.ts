@@ -1,0 +1,68 @@
+/** What a kind of provider is: when it is off, and how one is built from its slice of the configuration. */
+import type { Provider as ProviderConfig } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import type { Clock } from "../core/clock.ts";
+import { createTransport } from "../wire/transport.ts";
+import { rememberAvailability } from "./availability.ts";
+import type { Credentials } from "./credentials.ts";
+import type { Dialect } from "./dialect.ts";
+import { httpProvider, splitBaseUrl } from "./http.ts";
+import type { Provider } from "./provider.ts";
+
+/** One provider's slice of the configuration, and what surrounds it. */
+export interface ProviderSettings {
+  readonly name: string;
+  readonly config: ProviderConfig;
+  /** The keys themselves; none when there are none. */
+  readonly keys: readonly string[];
+  /** For credentials that are no keys. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly connectTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly bufferedReads: number;
+  readonly clock: Clock;
+}
+
+/** What the kind decides of a provider. */
+export type Working = Pick<Provider, "serve" | "availability" | "close">;
+
+export interface Kind {
+  /** Why such a provider cannot be called, for people; empty when it can. */
+  whyOff(settings: ProviderSettings): string;
+  build(settings: ProviderSettings): Working;
+}
+
+/** What a provider behind HTTP is made of. */
+export interface HttpParts {
+  readonly dialect: Dialect;
+  readonly baseUrl: string;
+  /** For every request, without its `?`; may be empty. */
+  readonly query: string;
+  readonly credentials: Credentials;
+  /** Asks the provider, cheaply; throws when it would not serve. */
+  check(): Promise<void>;
+}
+
+export function overHttp(settings: ProviderSettings, parts: HttpParts): Working {
+  const { origin, basePath } = splitBaseUrl(parts.baseUrl);
+  const transport = createTransport({
+    origin,
+    maxConnections: settings.maxConnections,
+    connectTimeoutMs: settings.connectTimeoutMs,
+    bufferedReads: settings.bufferedReads,
+  });
+  const { headers } = settings.config;
+  const { query, credentials } = parts;
+  return {
+    serve: httpProvider(parts.dialect, { basePath, query, headers, credentials }, transport),
+    availability: rememberAvailability(parts.check, settings.clock),
+    close: transport.close,
+  };
+}
+
+/** For kinds that cannot do without a key. */
+export function withoutKeys({ config, keys }: ProviderSettings): string {
+  if (keys.length > 0) return "";
+  return config.apiKeyEnv
+    ? `its key is missing: set ${config.apiKeyEnv}`
+    : "it has no api_key_env in the configuration";
+}

@@ -1,0 +1,39 @@
+/** OpenAI as a kind of provider, and whoever speaks like it. */
+import type { Provider as ProviderConfig } from "../../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { keyCredentials } from "../keys.ts";
+import { type Kind, overHttp, type ProviderSettings, type Working, withoutKeys } from "../kind.ts";
+import { checkAvailability } from "./availability.ts";
+import { openaiDialect } from "./dialect.ts";
+import type { OpenAiTraits } from "./encode.ts";
+
+export const openai: Kind = { whyOff: withoutKeys, build };
+
+export const openaiCompatible: Kind = {
+  // Models served in the company often want no key.
+  whyOff: (settings) => (settings.config.apiKeyEnv ? withoutKeys(settings) : ""),
+  build,
+};
+
+function build(settings: ProviderSettings): Working {
+  const { config, keys, clock } = settings;
+  const { query = "" } = config.dialect ?? {};
+  const credentials = keyCredentials(keys, (key) => keyHeader(key, config), clock);
+  return overHttp(settings, {
+    dialect: openaiDialect(traitsOf(config)),
+    baseUrl: config.baseUrl,
+    query,
+    credentials,
+    check: checkAvailability({ baseUrl: config.baseUrl, query, headers: config.headers, credentials }),
+  });
+}
+
+function keyHeader(key: string, { dialect }: ProviderConfig): Record<string, string> {
+  return dialect?.keyHeader ? { [dialect.keyHeader]: key } : { authorization: `Bearer ${key}` };
+}
+
+function traitsOf({ dialect }: ProviderConfig): OpenAiTraits {
+  return {
+    maxTokensField: dialect?.maxTokensField === "max_tokens" ? "max_tokens" : "max_completion_tokens",
+    streamUsage: dialect?.streamUsage ?? true,
+  };
+}
