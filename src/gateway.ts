@@ -10,14 +10,18 @@ import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
+import { Readiness } from "./core/readiness.ts";
 import { createConnectFront } from "./rpc/connect.ts";
-import { createDoor } from "./rpc/door.ts";
+import { createDoor, type Door } from "./rpc/door.ts";
+import { toConnectError } from "./rpc/errors.ts";
 import { createHandlers } from "./rpc/handlers.ts";
+import { serveHealth } from "./rpc/health.ts";
 import { createHttpHandler, notFound } from "./rpc/http.ts";
 import { createJsonFront } from "./rpc/json/front.ts";
 import { type Listener, listen } from "./rpc/listener.ts";
 import type { NodeHandler } from "./rpc/node.ts";
 import { createOperations } from "./rpc/operations.ts";
+import { serveReflection } from "./rpc/reflection.ts";
 import { createLog } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { startTracing } from "./telemetry/trace.ts";
@@ -40,7 +44,10 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly url: string;
   readonly config: CompleteConfig;
-  /** Stops accepting, fails readiness, lets calls finish within the drain time, and lets go of everything. */
+  /**
+   * Fails readiness, stops accepting after the drain delay, lets calls finish within the drain time, and lets
+   * go of everything.
+   */
   close(): Promise<void>;
 }
 
@@ -57,7 +64,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   let current = createSnapshot(config, { env, signals, clock, admit });
-  let draining = false;
+  const readiness = new Readiness();
+  const closing = new AbortController();
 
   const replace = () => {
     const next = load();
@@ -83,14 +91,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   const door = createDoor({
-    handlers: createHandlers(() => ({ ...current, version: VERSION, draining })),
+    handlers: createHandlers(() => ({ ...current, version: VERSION, draining: readiness.has("draining") })),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),
     signals,
     clock,
   });
-  const handler = fronts(config, clock, door, () => (draining ? "shutting down" : ""), metrics.registry);
   const { server } = config;
+  const handler = fronts(server, {
+    clock,
+    door,
+    readiness,
+    closing: closing.signal,
+    registry: metrics.registry,
+  });
   const listener = await listen({
     host: server.host,
     port: server.port,
@@ -108,11 +122,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return current.config;
     },
     async close() {
-      draining = true;
+      readiness.fail("draining", "shutting down");
       watching.close();
-      const drainMs = durationMs(current.config.server.drainTimeout);
+      const { drainDelay, drainTimeout } = current.config.server;
+      await pass(durationMs(drainDelay), clock);
       const late = () =>
         new Failure("shutting_down", "the gateway is being stopped; try again at another replica");
+      closing.abort(toConnectError(late()));
+      const drainMs = durationMs(drainTimeout);
       const overdue = clock.after(drainMs, () => door.abortAll(late));
       await listener.close(drainMs + LAST_WORDS_MS);
       overdue.cancel();
@@ -124,12 +141,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+interface Behind {
+  readonly clock: Clock;
+  readonly door: Door;
+  readonly readiness: Readiness;
+  /** Ends what is open for as long as its caller likes. */
+  readonly closing: AbortSignal;
+  readonly registry: ReturnType<typeof createMetrics>["registry"];
+}
+
 function fronts(
-  { server }: CompleteConfig,
-  clock: Clock,
-  door: ReturnType<typeof createDoor>,
-  notReady: () => string,
-  registry: ReturnType<typeof createMetrics>["registry"],
+  server: CompleteConfig["server"],
+  { clock, door, readiness, closing, registry }: Behind,
 ): NodeHandler {
   const json = createJsonFront({
     services: SERVICES,
@@ -141,11 +164,21 @@ function fronts(
   const connect = createConnectFront({
     services: SERVICES,
     door,
+    ungated: (router) => {
+      serveHealth(router, { services: SERVICES, readiness, closing });
+      // The last, since it tells what is mounted.
+      if (server.reflection) serveReflection(router, closing);
+    },
     maxBodyBytes: server.maxBodyBytes,
     maxJsonDepth: server.maxJsonDepth,
     fallback: notFound(json),
   });
-  return createHttpHandler({ operations: createOperations({ registry, notReady }), json, connect });
+  const operations = createOperations({ registry, notReady: () => readiness.notReady });
+  return createHttpHandler({ operations, json, connect });
+}
+
+function pass(ms: number, clock: Clock): Promise<void> {
+  return new Promise((resolve) => (ms > 0 ? clock.after(ms, resolve) : resolve()));
 }
 
 function sameLimits(a: CompleteConfig, b: CompleteConfig): boolean {

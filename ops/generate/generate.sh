@@ -14,10 +14,12 @@ validate=$(cd "$here" && go mod download -json github.com/bufbuild/protovalidate
   sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/proto/protovalidate
 
 rm -rf "$cache/proto"
-mkdir -p "$cache/proto/google/api" "$cache/proto/google/rpc" "$cache/proto/buf/validate" "$cache/bin"
+mkdir -p "$cache/bin" "$cache"/proto/{google/api,google/rpc,buf/validate,grpc/health/v1,grpc/reflection}
 cp "$google"/api/{annotations,http}.proto "$cache/proto/google/api/"
 cp "$google"/rpc/error_details.proto "$cache/proto/google/rpc/"
 cp "$validate"/buf/validate/validate.proto "$cache/proto/buf/validate/"
+cp "$here"/node_modules/grpc-health-check/proto/health/v1/health.proto "$cache/proto/grpc/health/v1/"
+cp -r "$here"/node_modules/@grpc/reflection/build/proto/grpc/reflection/{v1,v1alpha} "$cache/proto/grpc/reflection/"
 chmod -R u+w "$cache/proto"
 [ "${1:-}" = --prepare ] && exit 0
 
@@ -31,6 +33,8 @@ done
 rm -rf gen/ts gen/go/llmgateway gen/openapi gen/llmgateway.binpb
 PATH="$cache/bin:$PWD/node_modules/.bin:$PATH"
 buf generate
+# Standard services, which are served beside the contract and are no part of it.
+buf generate "$cache/proto" --path "$cache/proto/grpc" --template "$here/buf.gen.ts.yaml" -o gen/ts
 # The whole contract in one file, for grpcurl and its like.
 buf build proto --exclude-source-info -o gen/llmgateway.binpb
 # The reference of the configuration is made of its proto's comments.

@@ -57,6 +57,8 @@ export function withDefaults(draft: Config): CompleteConfig {
       maxJsonDepth: server.maxJsonDepth ?? 64,
       drainTimeout: server.drainTimeout ?? durationFromMs(30_000),
       pingInterval: server.pingInterval ?? durationFromMs(15_000),
+      reflection: server.reflection ?? true,
+      drainDelay: server.drainDelay ?? durationFromMs(0),
     },
     auth,
     rateLimit: draft.rateLimit ?? create(RateLimitSchema),

@@ -153,7 +153,14 @@ type Server struct {
 	// How long calls may go on after SIGTERM. Default 30s.
 	DrainTimeout *durationpb.Duration `protobuf:"bytes,6,opt,name=drain_timeout,json=drainTimeout,proto3" json:"drain_timeout,omitempty"`
 	// How long a silent stream waits before each comment ping. Default 15s.
-	PingInterval  *durationpb.Duration `protobuf:"bytes,7,opt,name=ping_interval,json=pingInterval,proto3" json:"ping_interval,omitempty"`
+	PingInterval *durationpb.Duration `protobuf:"bytes,7,opt,name=ping_interval,json=pingInterval,proto3" json:"ping_interval,omitempty"`
+	// Whether gRPC server reflection tells clients the contract. Needs no API
+	// key. Default true.
+	Reflection *bool `protobuf:"varint,20,opt,name=reflection,proto3,oneof" json:"reflection,omitempty"`
+	// How long the port stays open after SIGTERM while readiness fails already,
+	// so that a balancer can notice and send no more calls. Comes before
+	// `drain_timeout`. Default 0s.
+	DrainDelay    *durationpb.Duration `protobuf:"bytes,21,opt,name=drain_delay,json=drainDelay,proto3" json:"drain_delay,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -233,6 +240,20 @@ func (x *Server) GetDrainTimeout() *durationpb.Duration {
 func (x *Server) GetPingInterval() *durationpb.Duration {
 	if x != nil {
 		return x.PingInterval
+	}
+	return nil
+}
+
+func (x *Server) GetReflection() bool {
+	if x != nil && x.Reflection != nil {
+		return *x.Reflection
+	}
+	return false
+}
+
+func (x *Server) GetDrainDelay() *durationpb.Duration {
+	if x != nil {
+		return x.DrainDelay
 	}
 	return nil
 }
@@ -925,7 +946,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\rdefault_model\x18\b \x01(\tR\fdefaultModel\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\x9e\x03\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\x98\x04\n" +
 	"\x06Server\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12$\n" +
 	"\x04port\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xff\xff\x03(\x00H\x00R\x04port\x88\x01\x01\x12+\n" +
@@ -934,10 +955,16 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x0emax_json_depth\x18\x05 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x80\x02(\bH\x02R\fmaxJsonDepth\x88\x01\x01\x12H\n" +
 	"\rdrain_timeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\fdrainTimeout\x12H\n" +
-	"\rping_interval\x18\a \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\fpingIntervalB\a\n" +
+	"\rping_interval\x18\a \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\fpingInterval\x12#\n" +
+	"\n" +
+	"reflection\x18\x14 \x01(\bH\x03R\n" +
+	"reflection\x88\x01\x01\x12D\n" +
+	"\vdrain_delay\x18\x15 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\n" +
+	"drainDelayB\a\n" +
 	"\x05_portB\x11\n" +
 	"\x0f_max_body_bytesB\x11\n" +
-	"\x0f_max_json_depth\"O\n" +
+	"\x0f_max_json_depthB\r\n" +
+	"\v_reflection\"O\n" +
 	"\x03Tls\x12$\n" +
 	"\tcert_path\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bcertPath\x12\"\n" +
 	"\bkey_path\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\akeyPath\"8\n" +
@@ -1037,21 +1064,22 @@ var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
 	2,  // 7: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
 	14, // 8: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
 	14, // 9: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	4,  // 10: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	13, // 11: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	8,  // 12: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	7,  // 13: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	14, // 14: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	14, // 15: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	14, // 16: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	14, // 17: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	14, // 18: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	6,  // 19: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	14, // 10: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	4,  // 11: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	13, // 12: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	8,  // 13: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	7,  // 14: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	14, // 15: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	14, // 16: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	14, // 17: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	14, // 18: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	14, // 19: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	6,  // 20: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
