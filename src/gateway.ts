@@ -46,7 +46,7 @@ export interface Gateway {
   readonly config: CompleteConfig;
   /**
    * Fails readiness, stops accepting after the drain delay, lets calls finish within the drain time, and lets
-   * go of everything.
+   * go of everything. Asked again, it is the same end.
    */
   close(): Promise<void>;
 }
@@ -116,27 +116,32 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   log.logger.info({ host: listener.host, port: listener.port, version: VERSION }, "listening");
 
+  const stop = async () => {
+    readiness.fail("draining", "shutting down");
+    watching.close();
+    const { drainDelay, drainTimeout } = current.config.server;
+    await pass(durationMs(drainDelay), clock);
+    const late = () =>
+      new Failure("shutting_down", "the gateway is being stopped; try again at another replica");
+    closing.abort(toConnectError(late()));
+    const drainMs = durationMs(drainTimeout);
+    const overdue = clock.after(drainMs, () => door.abortAll(late));
+    await listener.close(drainMs + LAST_WORDS_MS);
+    overdue.cancel();
+    await current.close();
+    await stopTracing();
+    log.logger.info("stopped");
+    await log.close();
+  };
+  let stopped: Promise<void> | undefined;
   return {
     url: urlOf(listener, server.tls !== undefined),
     get config() {
       return current.config;
     },
-    async close() {
-      readiness.fail("draining", "shutting down");
-      watching.close();
-      const { drainDelay, drainTimeout } = current.config.server;
-      await pass(durationMs(drainDelay), clock);
-      const late = () =>
-        new Failure("shutting_down", "the gateway is being stopped; try again at another replica");
-      closing.abort(toConnectError(late()));
-      const drainMs = durationMs(drainTimeout);
-      const overdue = clock.after(drainMs, () => door.abortAll(late));
-      await listener.close(drainMs + LAST_WORDS_MS);
-      overdue.cancel();
-      await current.close();
-      await stopTracing();
-      log.logger.info("stopped");
-      await log.close();
+    close() {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }
