@@ -22,6 +22,7 @@ import { type Listener, listen } from "./rpc/listener.ts";
 import type { NodeHandler } from "./rpc/node.ts";
 import { createOperations } from "./rpc/operations.ts";
 import { serveReflection } from "./rpc/reflection.ts";
+import { unimplemented } from "./rpc/unimplemented.ts";
 import { createLog } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { startTracing } from "./telemetry/trace.ts";
@@ -176,7 +177,7 @@ function fronts(
     },
     maxBodyBytes: server.maxBodyBytes,
     maxJsonDepth: server.maxJsonDepth,
-    fallback: notFound(json),
+    fallback: unimplemented(door, notFound(json)),
   });
   const operations = createOperations({ registry, notReady: () => readiness.notReady });
   return createHttpHandler({ operations, json, connect });

@@ -55,7 +55,7 @@ export function createConnectFront(options: ConnectOptions): NodeHandler {
   };
 }
 
-function jsonOptions(maxDepth: number) {
+export function jsonOptions(maxDepth: number) {
   return {
     ...JSON_OPTIONS,
     ignoreUnknownFields: true,

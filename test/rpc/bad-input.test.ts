@@ -1,12 +1,19 @@
 /** Requests that cannot be served: each has its code, a message that says what to mend, and no effect on the next. */
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ConformanceService } from "../../gen/conformance/connectrpc/conformance/v1/service_pb.ts";
 import { BadRequestSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { CALLERS, type ChatInit } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { http1 } from "../support/http.ts";
 
 const REST = "/v1/gateway/chat";
+const connectJson = { httpVersion: "1.1", useBinaryFormat: false } as const;
 
 let both: GatewayUnderTest;
 beforeAll(async () => {
@@ -127,5 +134,29 @@ describe("over REST", () => {
     const json = (await reply.json()) as { message: string };
     expect(json).toMatchObject({ code });
     expect(json.message).toMatch(message);
+  });
+});
+
+describe("an RPC that nobody serves is not implemented", () => {
+  const UNKNOWN = "/connectrpc.conformance.v1.ConformanceService/";
+  test.each<[string, (baseUrl: string) => Transport]>([
+    ["gRPC", (baseUrl) => createGrpcTransport({ baseUrl })],
+    ["gRPC-Web", (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" })],
+    ["Connect", (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "2" })],
+    ["Connect in JSON", (baseUrl) => createConnectTransport({ ...connectJson, baseUrl })],
+  ])("over %s", async (_, transport) => {
+    const told = both.log.events.length;
+    const client = createClient(ConformanceService, transport(both.url));
+    const unary = await client.unary({}).then(() => expect.fail(), ConnectError.from);
+    expect([unary.code, unary.rawMessage]).toEqual([
+      Code.Unimplemented,
+      `there is no RPC at ${UNKNOWN}Unary`,
+    ]);
+    const stream = client.serverStream({})[Symbol.asyncIterator]();
+    await expect(stream.next()).rejects.toMatchObject({ code: Code.Unimplemented });
+    expect(both.log.events.slice(told)).toMatchObject([
+      { failure_kind: "not_found", failure: `there is no RPC at ${UNKNOWN}Unary` },
+      { failure_kind: "not_found", failure: `there is no RPC at ${UNKNOWN}ServerStream` },
+    ]);
   });
 });

@@ -9,6 +9,7 @@ import { createHttpHandler, notFound } from "../../src/rpc/http.ts";
 import { createJsonFront } from "../../src/rpc/json/front.ts";
 import { type Listener, type ListenerOptions, listen } from "../../src/rpc/listener.ts";
 import { createOperations } from "../../src/rpc/operations.ts";
+import { unimplemented } from "../../src/rpc/unimplemented.ts";
 import { createLog } from "../../src/telemetry/log.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
 
@@ -17,6 +18,8 @@ export interface FrontOptions {
   readonly tls?: ListenerOptions["tls"];
   readonly maxBodyBytes?: number;
 }
+
+export const MAX_JSON_DEPTH = 64;
 
 export async function listenUngated({ ungated, tls, maxBodyBytes }: FrontOptions): Promise<Listener> {
   const metrics = createMetrics();
@@ -27,7 +30,7 @@ export async function listenUngated({ ungated, tls, maxBodyBytes }: FrontOptions
     signals: { logger: createLog("silent").logger, metrics },
     clock: systemClock,
   });
-  const limits = { maxBytes: maxBodyBytes ?? 1024 * 1024, maxDepth: 64 };
+  const limits = { maxBytes: maxBodyBytes ?? 32 * 1024 * 1024, maxDepth: MAX_JSON_DEPTH };
   const json = createJsonFront({ services: [], door, limits, pingIntervalMs: 15_000, clock: systemClock });
   const connect = createConnectFront({
     services: [],
@@ -35,7 +38,7 @@ export async function listenUngated({ ungated, tls, maxBodyBytes }: FrontOptions
     ungated,
     maxBodyBytes: limits.maxBytes,
     maxJsonDepth: limits.maxDepth,
-    fallback: notFound(json),
+    fallback: unimplemented(door, notFound(json)),
   });
   const operations = createOperations({ registry: metrics.registry, notReady: () => "" });
   const handler = createHttpHandler({ operations, json, connect });
