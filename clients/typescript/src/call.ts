@@ -75,7 +75,7 @@ export class Call<Schema extends DescMessage = DescMessage> {
     settings: CallSettings,
   ) {
     this.schema = schema;
-    this.message = createMessage(schema, request);
+    this.message = create(schema, request);
     this.settings = settings;
     this.headers = options.headers;
     this.requestId = options.requestId ?? newId();
@@ -174,17 +174,6 @@ export class Call<Schema extends DescMessage = DescMessage> {
     } catch (error) {
       return textOf(error);
     }
-  }
-}
-
-function createMessage<Schema extends DescMessage>(
-  schema: Schema,
-  request: MessageInitShape<Schema>,
-): MessageShape<Schema> {
-  try {
-    return create(schema, request);
-  } catch (cause) {
-    throw notSent(textOf(cause), cause);
   }
 }
 

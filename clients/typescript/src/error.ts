@@ -49,13 +49,13 @@ export class GatewayError extends Error {
   /** The fields of the request that are wrong, and how to mend each. */
   readonly violations: readonly BadRequest_FieldViolation[];
   /** What the call had cost, in US dollars: by the receipt, or else the last that a stream had told; absent if unknown. */
-  costUsd: number | undefined;
+  readonly costUsd: number | undefined;
   /** The same, exactly, in trillionths of a dollar. */
-  costPicoUsd: bigint | undefined;
+  readonly costPicoUsd: bigint | undefined;
   /** Where the cost comes from: `measured`, `estimated` or `unknown`. An aborted stream's is `estimated` at best. */
-  provenance: string;
+  readonly provenance: string;
   /** The attempts before this one that failed and were made again, oldest first; each has its own receipt. */
-  previous: readonly GatewayError[] = [];
+  readonly previous: readonly GatewayError[] = [];
 
   constructor(kind: string, code: Code, message: string, details: GatewayErrorDetails = {}) {
     super(message, { cause: details.cause });
@@ -85,14 +85,13 @@ export function readFailure(error: ConnectError, requestId: string | undefined):
   });
 }
 
-/** What a stream's last event says of its failure; the protocol's own error came behind it, if anything did. */
+/** What a stream's last event says of its failure; `cause` is the protocol's own error, which came behind it. */
 export function readStreamFailure(
   { kind, message, receipt, retryInfo }: StreamError,
   cause: unknown,
   requestId: string | undefined,
 ): GatewayError {
-  const { code } = cause === undefined ? { code: Code.Unknown } : ConnectError.from(cause);
-  return new GatewayError(kind, code, message, {
+  return new GatewayError(kind, ConnectError.from(cause).code, message, {
     requestId: receipt?.requestId || requestId,
     receipt,
     retryAfterMs: delayOf(retryInfo),

@@ -43,7 +43,7 @@ describe.each(WAYS)("$name", ({ connect }) => {
 
   test.each<[string, object, RegExp]>([
     ["a number that is too large", { parameters: { maxTokens: 1e12 } }, /max_tokens.*invalid int32/],
-    ["a list that is none", { messages: 5 }, /not sent: /],
+    ["a message that is none", { messages: ["Hello"] }, /cannot use field .*Message.role/],
     ["a time that is none", { timeoutMs: 0 }, /timeoutMs must be above 0/],
   ])("%s is not sent", async (_, fields, message) => {
     const gateway = connect({ baseUrl: "http://127.0.0.1:2" });
