@@ -10,11 +10,14 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 const TRANSPORTS: Transports = {
-  connect: createConnectTransport,
-  "grpc-web": createGrpcWebTransport,
+  connect: (options) => createConnectTransport({ ...options, fetch: fetchHere }),
+  "grpc-web": (options) => createGrpcWebTransport({ ...options, fetch: fetchHere }),
   grpc() {
     throw new TypeError(
       'transport: "grpc" needs Node, since fetch cannot speak gRPC; use "connect" or "grpc-web" in browsers and edge runtimes',
     );
   },
 };
+
+/** A redirect is an answer and no error, and is not followed: edge runtimes refuse `redirect: "error"`. */
+const fetchHere: typeof fetch = (input, init) => fetch(input, { ...init, redirect: "manual" });

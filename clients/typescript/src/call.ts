@@ -21,7 +21,7 @@ import { cancelled, GatewayError, readFailure } from "./error.ts";
 export interface CallOptions {
   /** Ends the call, and with it the provider's work. */
   readonly signal?: AbortSignal | undefined;
-  /** The most time that the call may take, its retries included; in place of the gateway's own `timeoutMs`. */
+  /** The most time that the call may take, its retries included; in place of the client's `timeoutMs`. */
   readonly timeoutMs?: number | undefined;
   /** More headers to send. An `authorization` among them goes before `apiKey`. */
   readonly headers?: RpcOptions["headers"];
@@ -201,8 +201,9 @@ function rootOf(error: ConnectError): string {
   return message;
 }
 
-/** Without `randomUUID`, which browsers keep from pages that came without TLS. */
+/** A UUID, without `randomUUID`, which browsers keep from pages that came without TLS. */
 function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return digits.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
 }

@@ -70,14 +70,21 @@ describe.each(WAYS)("$name", ({ connect }) => {
 });
 
 describe.each(OVER_HTTP1)("$name", ({ connect }) => {
-  test("something else answers", async () => {
-    await using proxy = await serve((_, reply) => reply.writeHead(502).end("<h1>Bad gateway</h1>"));
+  test.each([502, 307])("something else answers, with status %i", async (status) => {
+    const seen: unknown[] = [];
+    await using proxy = await serve((request, reply) => {
+      seen.push(request.url);
+      reply.writeHead(status, { location: "/elsewhere" }).end("<h1>Not here</h1>");
+    });
     const gateway = connect({ baseUrl: proxy.url });
     for (const call of [gateway.chat(ask("Hello")), gateway.stream(ask("Hello")).text()]) {
       const failure = await failureOf(call);
       expect(failure).toMatchObject({ kind: "gateway_unreachable", code: Code.Unavailable, previous: [] });
-      expect(failure.message).toContain("HTTP 502");
+      expect(failure.message).toContain(`HTTP ${status}`);
     }
+    // A key that is sent here is not carried elsewhere.
+    expect(seen).not.toContain("/elsewhere");
+    expect(seen).toHaveLength(2);
   });
 
   test("a gateway that does not keep the deadline is given up", async () => {
