@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { createValidator } from "@bufbuild/protovalidate";
+import type { ConnectRouter } from "@connectrpc/connect";
 import type { DestinationStream } from "pino";
 import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
@@ -11,7 +12,9 @@ import { watchConfig } from "./config/watch.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
 import { Readiness } from "./core/readiness.ts";
+import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
+import { createCors } from "./rpc/cors.ts";
 import { createDoor, type Door } from "./rpc/door.ts";
 import { toConnectError } from "./rpc/errors.ts";
 import { createHandlers } from "./rpc/handlers.ts";
@@ -99,12 +102,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock,
   });
   const { server } = config;
-  const handler = fronts(server, {
+  const handler = createFronts(server, {
     clock,
     door,
     readiness,
-    closing: closing.signal,
     registry: metrics.registry,
+    ungated: (router) => {
+      serveHealth(router, { services: SERVICES, readiness, closing: closing.signal });
+      // The last, since it tells what is mounted.
+      if (server.reflection) serveReflection(router, closing.signal);
+    },
   });
   const listener = await listen({
     host: server.host,
@@ -113,7 +120,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       cert: readFileSync(server.tls.certPath, "utf8"),
       key: readFileSync(server.tls.keyPath, "utf8"),
     },
+    http2: {
+      maxConcurrentStreams: server.http2.maxConcurrentStreams,
+      pingIntervalMs: durationMs(server.http2.pingInterval),
+      pingTimeoutMs: durationMs(server.http2.pingTimeout),
+    },
     handler,
+    clock,
   });
   log.logger.info({ host: listener.host, port: listener.port, version: VERSION }, "listening");
 
@@ -147,40 +160,47 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-interface Behind {
+export interface Behind {
   readonly clock: Clock;
   readonly door: Door;
   readonly readiness: Readiness;
-  /** Ends what is open for as long as its caller likes. */
-  readonly closing: AbortSignal;
   readonly registry: ReturnType<typeof createMetrics>["registry"];
+  /** Mounts the RPCs that do not go through the door. */
+  readonly ungated: (router: ConnectRouter) => void;
 }
 
-function fronts(
+/** Everything that is served at the port, as the configuration wants it. */
+export function createFronts(
   server: CompleteConfig["server"],
-  { clock, door, readiness, closing, registry }: Behind,
+  { clock, door, readiness, registry, ungated }: Behind,
 ): NodeHandler {
+  const send = createSend(server.compressMinBytes);
   const json = createJsonFront({
     services: SERVICES,
     door,
     limits: { maxBytes: server.maxBodyBytes, maxDepth: server.maxJsonDepth },
     pingIntervalMs: durationMs(server.pingInterval),
     clock,
+    send,
   });
   const connect = createConnectFront({
     services: SERVICES,
     door,
-    ungated: (router) => {
-      serveHealth(router, { services: SERVICES, readiness, closing });
-      // The last, since it tells what is mounted.
-      if (server.reflection) serveReflection(router, closing);
-    },
+    ungated,
     maxBodyBytes: server.maxBodyBytes,
     maxJsonDepth: server.maxJsonDepth,
+    compressMinBytes: server.compressMinBytes,
     fallback: unimplemented(door, notFound(json)),
   });
-  const operations = createOperations({ registry, notReady: () => readiness.notReady });
-  return createHttpHandler({ operations, json, connect });
+  return createHttpHandler({
+    operations: createOperations({ registry, notReady: () => readiness.notReady, send }),
+    json,
+    connect,
+    cors: createCors({
+      allowedOrigins: server.cors.allowedOrigins,
+      maxAgeMs: durationMs(server.cors.maxAge),
+    }),
+  });
 }
 
 function pass(ms: number, clock: Clock): Promise<void> {

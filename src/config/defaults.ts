@@ -9,7 +9,9 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   AuthSchema,
   type Config,
+  CorsSchema,
   DialectSchema,
+  Http2Schema,
   PricesSchema,
   type Provider,
   ProviderSchema,
@@ -43,6 +45,8 @@ export type CompleteProvider = Complete<Provider>;
 /** A new configuration; the draft is left as it is. */
 export function withDefaults(draft: Config): CompleteConfig {
   const server = draft.server ?? create(ServerSchema);
+  const cors = server.cors ?? create(CorsSchema);
+  const http2 = server.http2 ?? create(Http2Schema);
   const auth = draft.auth ?? create(AuthSchema);
   const prices = draft.prices ?? create(PricesSchema);
   const stream = draft.stream ?? create(StreamSchema);
@@ -57,6 +61,14 @@ export function withDefaults(draft: Config): CompleteConfig {
       maxJsonDepth: server.maxJsonDepth ?? 64,
       drainTimeout: server.drainTimeout ?? durationFromMs(30_000),
       pingInterval: server.pingInterval ?? durationFromMs(15_000),
+      cors: { ...cors, maxAge: cors.maxAge ?? durationFromMs(7_200_000) },
+      compressMinBytes: server.compressMinBytes ?? 1024,
+      http2: {
+        ...http2,
+        maxConcurrentStreams: http2.maxConcurrentStreams ?? 1000,
+        pingInterval: http2.pingInterval ?? durationFromMs(30_000),
+        pingTimeout: http2.pingTimeout ?? durationFromMs(20_000),
+      },
       reflection: server.reflection ?? true,
       drainDelay: server.drainDelay ?? durationFromMs(0),
     },

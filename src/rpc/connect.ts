@@ -17,6 +17,7 @@ import {
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { Protocol } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
+import { RPC_COMPRESSIONS } from "./compression.ts";
 import type { Answer, Door, Request } from "./door.ts";
 import { toConnectError, toErrorEvent } from "./errors.ts";
 import { JSON_OPTIONS } from "./json/write.ts";
@@ -33,6 +34,8 @@ export interface ConnectOptions {
   readonly ungated: (router: ConnectRouter) => void;
   readonly maxBodyBytes: number;
   readonly maxJsonDepth: number;
+  /** Compresses no smaller message; 0 compresses none. */
+  readonly compressMinBytes: number;
   /** Answers for paths that are no RPC. */
   readonly fallback: NodeHandler;
 }
@@ -44,6 +47,8 @@ export function createConnectFront(options: ConnectOptions): NodeHandler {
       options.ungated(router);
     },
     readMaxBytes: options.maxBodyBytes,
+    acceptCompression: RPC_COMPRESSIONS,
+    compressMinBytes: options.compressMinBytes || Number.MAX_SAFE_INTEGER,
     jsonOptions: jsonOptions(options.maxJsonDepth),
     contextValues: (req) => createContextValues().set(PEER, req.socket.remoteAddress ?? ""),
     fallback: options.fallback,

@@ -1,5 +1,6 @@
 /** Leads each HTTP request to its front: operations, REST, or the RPC protocols. */
 import { Failure } from "../core/failure.ts";
+import type { Cors } from "./cors.ts";
 import type { JsonFront } from "./json/front.ts";
 import { type NodeHandler, type NodeReply, type NodeRequest, pathOf } from "./node.ts";
 import type { Operations } from "./operations.ts";
@@ -12,22 +13,26 @@ export interface Fronts {
   readonly operations: Operations;
   readonly json: JsonFront;
   readonly connect: NodeHandler;
+  readonly cors: Cors;
 }
 
-export function createHttpHandler({ operations, json, connect }: Fronts): NodeHandler {
-  return (incoming, response) => {
-    const request = incoming as NodeRequest;
-    const reply = response as NodeReply;
-    discardUnreadBody(request, reply);
+export function createHttpHandler({ operations, json, connect, cors }: Fronts): NodeHandler {
+  const lead = (request: NodeRequest, reply: NodeReply) => {
     const path = pathOf(request);
-    if (operations.handle(request.method ?? "", path, reply)) return;
+    if (operations.handle(request, path, reply)) return;
     if (json.serves(path)) {
       // What escapes would end the process, and with it every other call.
       json.handle(request, reply).catch((error: unknown) => json.refuse(request, reply, error));
       return;
     }
     if (path.startsWith(`${PREFIX}/llmgateway.`)) request.url = request.url?.slice(PREFIX.length);
-    connect(incoming, response);
+    connect(request, reply);
+  };
+  return (incoming, response) => {
+    const request = incoming as NodeRequest;
+    const reply = response as NodeReply;
+    discardUnreadBody(request, reply);
+    cors(request, reply, () => lead(request, reply));
   };
 }
 

@@ -7,6 +7,7 @@ import { createServer as createHttp2Server, type Http2Server, type Http2Session 
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import type { Clock } from "../core/clock.ts";
 import type { NodeHandler } from "./node.ts";
 
 export interface ListenerOptions {
@@ -14,7 +15,17 @@ export interface ListenerOptions {
   readonly port: number;
   /** PEM texts; undefined serves cleartext. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly http2: Http2Limits;
   readonly handler: NodeHandler;
+  readonly clock: Clock;
+}
+
+export interface Http2Limits {
+  readonly maxConcurrentStreams: number;
+  /** How often a connection is asked whether it is still there. */
+  readonly pingIntervalMs: number;
+  /** How long it may take to answer, before it is cut. */
+  readonly pingTimeoutMs: number;
 }
 
 export interface Listener {
@@ -34,13 +45,21 @@ const PREFACE_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 /** Longer than balancers keep a connection (60 s is usual), so that none sends a call into one that is closing. */
 const KEEP_ALIVE_MS = 75_000;
+/** TCP's own probes, by which a peer that is gone is found where HTTP has no ping. */
+const PROBE_AFTER_MS = 30_000;
 
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const sessions = new Set<Http2Session>();
   const sockets = new Set<Socket>();
   const undecided = new Set<Socket>();
-  const http2 = createHttp2Server({ settings: SETTINGS }, options.handler);
-  track(http2, sessions);
+  const { maxConcurrentStreams } = options.http2;
+  const settings = { maxHeaderListSize: MAX_HEADER_BYTES, maxConcurrentStreams };
+  const http2 = createHttp2Server({ settings }, options.handler);
+  http2.on("session", (session: Http2Session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    cutWhenDead(session, options);
+  });
   const server = options.tls ? secure(options, options.tls, http2) : cleartext(options, http2, undecided);
   server.on("connection", (socket) => {
     sockets.add(socket);
@@ -74,9 +93,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   };
 }
 
-const SETTINGS = { maxHeaderListSize: MAX_HEADER_BYTES };
-
-const HTTP1 = { maxHeaderSize: MAX_HEADER_BYTES, noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS };
+const HTTP1 = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: PROBE_AFTER_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+};
 
 /**
  * The HTTP/1.1 server listens, since it watches over its connections from then
@@ -125,11 +148,20 @@ function takeOver(server: Http1Server, event: "connection" | "secureConnection")
   return (socket) => accept.call(server, socket);
 }
 
-function track(server: Http2Server, sessions: Set<Http2Session>): void {
-  server.on("session", (session: Http2Session) => {
-    sessions.add(session);
-    session.once("close", () => sessions.delete(session));
+/**
+ * A caller whose machine or network is gone says no goodbye, and its calls would
+ * go on to be paid for: it is asked from time to time, and cut when it is silent.
+ */
+function cutWhenDead(session: Http2Session, { clock, http2 }: ListenerOptions): void {
+  const ask = clock.after(http2.pingIntervalMs, () => {
+    const cut = clock.after(http2.pingTimeoutMs, () => session.destroy());
+    // Called, too, when the session ends without an answer.
+    session.ping(() => {
+      cut.cancel();
+      ask.refresh();
+    });
   });
+  session.once("close", ask.cancel);
 }
 
 /** Reads until the bytes differ from the preface or all of it is there, and puts them back. */

@@ -1,41 +1,59 @@
 /** What machines that run the gateway ask for: is it alive, is it ready, its metrics. Open to all, and no RPC. */
 import type { Registry } from "prom-client";
-import type { NodeReply } from "./node.ts";
+import type { Send } from "./compression.ts";
+import type { NodeReply, NodeRequest } from "./node.ts";
 
 export interface Operations {
   /** False for a path that is none of these. */
-  handle(verb: string, path: string, reply: NodeReply): boolean;
+  handle(request: NodeRequest, path: string, reply: NodeReply): boolean;
 }
 
 export interface OperationsOptions {
   readonly registry: Registry;
   /** Why no new call should come here; empty when they should. */
   readonly notReady: () => string;
+  readonly send: Send;
 }
 
-export function createOperations({ registry, notReady }: OperationsOptions): Operations {
-  const pages: Record<string, (reply: NodeReply) => void> = {
-    "/v1/gateway/health": (reply) => send(reply, 200, { status: "alive" }),
-    "/v1/gateway/health/ready": (reply) => {
+interface Page {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+export function createOperations({ registry, notReady, send }: OperationsOptions): Operations {
+  const pages: Record<string, () => Page | Promise<Page>> = {
+    "/v1/gateway/health": () => json(200, { status: "alive" }),
+    "/v1/gateway/health/ready": () => {
       const reason = notReady();
-      send(reply, reason ? 503 : 200, reason ? { status: "not ready", reason } : { status: "ready" });
+      return reason ? json(503, { status: "not ready", reason }) : json(200, { status: "ready" });
     },
-    "/v1/gateway/metrics": async (reply) => {
-      reply.writeHead(200, { "content-type": registry.contentType });
-      reply.end(await registry.metrics());
-    },
+    "/v1/gateway/metrics": async () => ({
+      status: 200,
+      type: registry.contentType,
+      body: await registry.metrics(),
+    }),
   };
   return {
-    handle(verb, path, reply) {
+    handle(request, path, reply) {
       const page = pages[path];
-      if (!page || (verb !== "GET" && verb !== "HEAD")) return false;
-      page(reply);
+      if (!page || (request.method !== "GET" && request.method !== "HEAD")) return false;
+      void answer(request, reply, page, send);
       return true;
     },
   };
 }
 
-function send(reply: NodeReply, status: number, body: object): void {
-  reply.writeHead(status, { "content-type": "application/json" });
-  reply.end(JSON.stringify(body));
+async function answer(
+  request: NodeRequest,
+  reply: NodeReply,
+  page: () => Page | Promise<Page>,
+  send: Send,
+): Promise<void> {
+  const { status, type, body } = await page();
+  await send(request, reply, status, { "content-type": type }, body);
+}
+
+function json(status: number, body: object): Page {
+  return { status, type: "application/json", body: JSON.stringify(body) };
 }

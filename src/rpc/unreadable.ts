@@ -10,9 +10,10 @@ import { Failure, invalidRequest } from "../core/failure.ts";
 export function unreadable(error: ConnectError): Failure | undefined {
   const { code, rawMessage } = error;
   if (code === Code.ResourceExhausted && rawMessage.includes("readMaxBytes")) {
-    const limit = rawMessage.match(/\d+$/)?.[0];
+    const limit = rawMessage.match(/readMaxBytes (\d+)/)?.[1];
     return new Failure("payload_too_large", `the body is larger than ${limit} bytes`);
   }
+  if (rawMessage === "decompression failed") return refuse("", "the body is not what its encoding says");
   if (rawMessage.startsWith("parse binary: ")) return refuse("", "the body is not a valid Protobuf message");
   if (code !== Code.InvalidArgument) return undefined;
   const [, field, fault = ""] = rawMessage.match(FIELD) ?? [];

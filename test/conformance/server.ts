@@ -12,7 +12,7 @@ import {
   file_connectrpc_conformance_v1_service,
 } from "../../gen/conformance/connectrpc/conformance/v1/service_pb.ts";
 import { jsonOptions } from "../../src/rpc/connect.ts";
-import { listenUngated, MAX_JSON_DEPTH } from "../support/front.ts";
+import { listenUngated, SETTINGS } from "../support/front.ts";
 import { conformanceService } from "./service.ts";
 
 /** Both messages are preceded by their length. */
@@ -25,7 +25,7 @@ const { port } = await listenUngated({
   ungated: (router) =>
     router.service(ConformanceService, conformanceService, {
       jsonOptions: {
-        ...jsonOptions(MAX_JSON_DEPTH),
+        ...jsonOptions(SETTINGS.maxJsonDepth),
         // For what stands in an Any, of which the gateway's own contract has none.
         registry: createRegistry(file_connectrpc_conformance_v1_service),
       },

@@ -1,6 +1,7 @@
 /** Reads a JSON body from outside: bounded in bytes and in depth, with errors that say what to mend. */
 import type { JsonValue } from "@bufbuild/protobuf";
 import { Failure, invalidRequest } from "../../core/failure.ts";
+import { decompressed } from "../compression.ts";
 import type { NodeRequest } from "../node.ts";
 
 export interface BodyLimits {
@@ -11,7 +12,9 @@ export interface BodyLimits {
 /** @throws Failure; the rest of a body that is too large is not read */
 export async function readJson(request: NodeRequest, limits: BodyLimits): Promise<JsonValue> {
   requireJson(request);
-  const text = decode(await readBytes(request, limits.maxBytes));
+  const bytes = await readBytes(request, limits.maxBytes);
+  const encoding = request.headers["content-encoding"]?.toLowerCase() ?? "";
+  const text = decode(await decompressed(bytes, encoding, limits.maxBytes));
   if (text.trim() === "")
     throw invalidRequest([{ field: "", description: "the body is empty; send a JSON object" }]);
   requireDepth(text, limits.maxDepth);

@@ -7,6 +7,7 @@ import type { Clock } from "../../core/clock.ts";
 import { Failure, invalidRequest } from "../../core/failure.ts";
 import { readStrict } from "../../core/strict-json.ts";
 import { startChildSpan } from "../../telemetry/trace.ts";
+import type { Send } from "../compression.ts";
 import type { Door, Request } from "../door.ts";
 import { retryAfter, toErrorJson } from "../errors.ts";
 import { headersOf, type NodeReply, type NodeRequest, pathOf, queryOf } from "../node.ts";
@@ -22,6 +23,7 @@ export interface JsonFrontOptions {
   readonly limits: BodyLimits;
   readonly pingIntervalMs: number;
   readonly clock: Clock;
+  readonly send: Send;
 }
 
 export interface JsonFront {
@@ -99,7 +101,7 @@ class Exchange {
         sse.end();
       } else {
         const answer = await this.request.invoke(message, rpc);
-        if (answer.message) this.send(rpc.output, answer.message);
+        if (answer.message) await this.send(node, rpc.output, answer.message);
       }
     } catch (error) {
       const failure = this.request.fail(error);
@@ -130,17 +132,12 @@ class Exchange {
     });
   }
 
-  private send(schema: DescMessage, message: Message): void {
+  private async send(node: NodeRequest, schema: DescMessage, message: Message): Promise<void> {
     const span = startChildSpan(this.request.context.span, "serialize", SpanKind.INTERNAL, {});
     const body = jsonWriter(schema)(message);
     span.end();
-    const length = Buffer.byteLength(body);
-    this.reply.writeHead(200, {
-      ...this.headers(),
-      "content-type": "application/json",
-      "content-length": length,
-    });
-    this.reply.end(body);
+    const headers = { ...this.headers(), "content-type": "application/json" };
+    await this.options.send(node, this.reply, 200, headers, body);
   }
 
   private headers(): Record<string, string> {

@@ -154,6 +154,14 @@ type Server struct {
 	DrainTimeout *durationpb.Duration `protobuf:"bytes,6,opt,name=drain_timeout,json=drainTimeout,proto3" json:"drain_timeout,omitempty"`
 	// How long a silent stream waits before each comment ping. Default 15s.
 	PingInterval *durationpb.Duration `protobuf:"bytes,7,opt,name=ping_interval,json=pingInterval,proto3" json:"ping_interval,omitempty"`
+	// Which web pages may call from a browser.
+	Cors *Cors `protobuf:"bytes,10,opt,name=cors,proto3" json:"cors,omitempty"`
+	// Replies of at least so many bytes are compressed, with gzip or br, for
+	// callers that accept it. Server-sent events never are. 0 compresses
+	// nothing. Default 1024.
+	CompressMinBytes *int32 `protobuf:"varint,11,opt,name=compress_min_bytes,json=compressMinBytes,proto3,oneof" json:"compress_min_bytes,omitempty"`
+	// Limits of HTTP/2 connections.
+	Http2 *Http2 `protobuf:"bytes,12,opt,name=http2,proto3" json:"http2,omitempty"`
 	// Whether gRPC server reflection tells clients the contract. Needs no API
 	// key. Default true.
 	Reflection *bool `protobuf:"varint,20,opt,name=reflection,proto3,oneof" json:"reflection,omitempty"`
@@ -244,6 +252,27 @@ func (x *Server) GetPingInterval() *durationpb.Duration {
 	return nil
 }
 
+func (x *Server) GetCors() *Cors {
+	if x != nil {
+		return x.Cors
+	}
+	return nil
+}
+
+func (x *Server) GetCompressMinBytes() int32 {
+	if x != nil && x.CompressMinBytes != nil {
+		return *x.CompressMinBytes
+	}
+	return 0
+}
+
+func (x *Server) GetHttp2() *Http2 {
+	if x != nil {
+		return x.Http2
+	}
+	return nil
+}
+
 func (x *Server) GetReflection() bool {
 	if x != nil && x.Reflection != nil {
 		return *x.Reflection
@@ -254,6 +283,129 @@ func (x *Server) GetReflection() bool {
 func (x *Server) GetDrainDelay() *durationpb.Duration {
 	if x != nil {
 		return x.DrainDelay
+	}
+	return nil
+}
+
+// Which web pages may call from a browser, besides those that the gateway
+// itself serves.
+type Cors struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Origins such as `https://app.example.com`; `https://*.example.com` for every
+	// subdomain, `*` for any origin. Empty for none.
+	AllowedOrigins []string `protobuf:"bytes,1,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"`
+	// How long a browser may remember the answer. Default 2h.
+	MaxAge        *durationpb.Duration `protobuf:"bytes,2,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cors) Reset() {
+	*x = Cors{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cors) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cors) ProtoMessage() {}
+
+func (x *Cors) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cors.ProtoReflect.Descriptor instead.
+func (*Cors) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Cors) GetAllowedOrigins() []string {
+	if x != nil {
+		return x.AllowedOrigins
+	}
+	return nil
+}
+
+func (x *Cors) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
+// Limits of HTTP/2 connections, and how those whose peer is gone are found.
+type Http2 struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Most calls at a time on one connection. Default 1000; callers may send 100
+	// before they know it.
+	MaxConcurrentStreams *int32 `protobuf:"varint,1,opt,name=max_concurrent_streams,json=maxConcurrentStreams,proto3,oneof" json:"max_concurrent_streams,omitempty"`
+	// How often a connection is pinged. Default 30s.
+	PingInterval *durationpb.Duration `protobuf:"bytes,2,opt,name=ping_interval,json=pingInterval,proto3" json:"ping_interval,omitempty"`
+	// How long the ping's answer may take before the connection is cut, and the
+	// calls on it with it. Default 20s.
+	PingTimeout   *durationpb.Duration `protobuf:"bytes,3,opt,name=ping_timeout,json=pingTimeout,proto3" json:"ping_timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Http2) Reset() {
+	*x = Http2{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Http2) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Http2) ProtoMessage() {}
+
+func (x *Http2) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Http2.ProtoReflect.Descriptor instead.
+func (*Http2) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Http2) GetMaxConcurrentStreams() int32 {
+	if x != nil && x.MaxConcurrentStreams != nil {
+		return *x.MaxConcurrentStreams
+	}
+	return 0
+}
+
+func (x *Http2) GetPingInterval() *durationpb.Duration {
+	if x != nil {
+		return x.PingInterval
+	}
+	return nil
+}
+
+func (x *Http2) GetPingTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.PingTimeout
 	}
 	return nil
 }
@@ -271,7 +423,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -283,7 +435,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -296,7 +448,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Tls) GetCertPath() string {
@@ -324,7 +476,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -336,7 +488,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -349,7 +501,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Auth) GetKeys() []*ApiKey {
@@ -372,7 +524,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -384,7 +536,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -397,7 +549,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ApiKey) GetName() string {
@@ -427,7 +579,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -439,7 +591,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -452,7 +604,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RateLimit) GetRpm() int32 {
@@ -501,7 +653,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +665,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,7 +678,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Provider) GetKind() string {
@@ -624,7 +776,7 @@ type Dialect struct {
 
 func (x *Dialect) Reset() {
 	*x = Dialect{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +788,7 @@ func (x *Dialect) String() string {
 func (*Dialect) ProtoMessage() {}
 
 func (x *Dialect) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +801,7 @@ func (x *Dialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialect.ProtoReflect.Descriptor instead.
 func (*Dialect) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Dialect) GetMaxTokensField() string {
@@ -697,7 +849,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +861,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +874,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -766,7 +918,7 @@ type Prices struct {
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +930,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +943,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Prices) GetCatalogPath() string {
@@ -822,7 +974,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -834,7 +986,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -847,7 +999,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -880,7 +1032,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1044,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1057,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -946,7 +1098,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\rdefault_model\x18\b \x01(\tR\fdefaultModel\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\x98\x04\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\xce\x05\n" +
 	"\x06Server\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12$\n" +
 	"\x04port\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xff\xff\x03(\x00H\x00R\x04port\x88\x01\x01\x12+\n" +
@@ -955,16 +1107,30 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x0emax_json_depth\x18\x05 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x80\x02(\bH\x02R\fmaxJsonDepth\x88\x01\x01\x12H\n" +
 	"\rdrain_timeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\fdrainTimeout\x12H\n" +
-	"\rping_interval\x18\a \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\fpingInterval\x12#\n" +
+	"\rping_interval\x18\a \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\fpingInterval\x12.\n" +
+	"\x04cors\x18\n" +
+	" \x01(\v2\x1a.llmgateway.config.v1.CorsR\x04cors\x12:\n" +
+	"\x12compress_min_bytes\x18\v \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x03R\x10compressMinBytes\x88\x01\x01\x121\n" +
+	"\x05http2\x18\f \x01(\v2\x1b.llmgateway.config.v1.Http2R\x05http2\x12#\n" +
 	"\n" +
-	"reflection\x18\x14 \x01(\bH\x03R\n" +
+	"reflection\x18\x14 \x01(\bH\x04R\n" +
 	"reflection\x88\x01\x01\x12D\n" +
 	"\vdrain_delay\x18\x15 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\n" +
 	"drainDelayB\a\n" +
 	"\x05_portB\x11\n" +
 	"\x0f_max_body_bytesB\x11\n" +
-	"\x0f_max_json_depthB\r\n" +
-	"\v_reflection\"O\n" +
+	"\x0f_max_json_depthB\x15\n" +
+	"\x13_compress_min_bytesB\r\n" +
+	"\v_reflection\"\xb7\x02\n" +
+	"\x04Cors\x12\xf0\x01\n" +
+	"\x0fallowed_origins\x18\x01 \x03(\tB\xc6\x01\xbaH\xc2\x01\x92\x01\xbe\x01\"\xbb\x01\xba\x01\xb7\x01\n" +
+	"\vcors.origin\x12`must be an origin without a path, such as https://app.example.com or https://*.example.com, or *\x1aFthis.matches('^([*]|https?://([*][.])?[A-Za-z0-9.-]+(:[0-9]{1,5})?)$')R\x0eallowedOrigins\x12<\n" +
+	"\amax_age\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\x06maxAge\"\xf8\x01\n" +
+	"\x05Http2\x12B\n" +
+	"\x16max_concurrent_streams\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(dH\x00R\x14maxConcurrentStreams\x88\x01\x01\x12H\n" +
+	"\rping_interval\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\fpingInterval\x12F\n" +
+	"\fping_timeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\vpingTimeoutB\x19\n" +
+	"\x17_max_concurrent_streams\"O\n" +
 	"\x03Tls\x12$\n" +
 	"\tcert_path\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bcertPath\x12\"\n" +
 	"\bkey_path\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\akeyPath\"8\n" +
@@ -1035,51 +1201,58 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
 	(*Server)(nil),              // 1: llmgateway.config.v1.Server
-	(*Tls)(nil),                 // 2: llmgateway.config.v1.Tls
-	(*Auth)(nil),                // 3: llmgateway.config.v1.Auth
-	(*ApiKey)(nil),              // 4: llmgateway.config.v1.ApiKey
-	(*RateLimit)(nil),           // 5: llmgateway.config.v1.RateLimit
-	(*Provider)(nil),            // 6: llmgateway.config.v1.Provider
-	(*Dialect)(nil),             // 7: llmgateway.config.v1.Dialect
-	(*Timeouts)(nil),            // 8: llmgateway.config.v1.Timeouts
-	(*Prices)(nil),              // 9: llmgateway.config.v1.Prices
-	(*Stream)(nil),              // 10: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 11: llmgateway.config.v1.Telemetry
-	nil,                         // 12: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 13: llmgateway.config.v1.Provider.HeadersEntry
-	(*durationpb.Duration)(nil), // 14: google.protobuf.Duration
+	(*Cors)(nil),                // 2: llmgateway.config.v1.Cors
+	(*Http2)(nil),               // 3: llmgateway.config.v1.Http2
+	(*Tls)(nil),                 // 4: llmgateway.config.v1.Tls
+	(*Auth)(nil),                // 5: llmgateway.config.v1.Auth
+	(*ApiKey)(nil),              // 6: llmgateway.config.v1.ApiKey
+	(*RateLimit)(nil),           // 7: llmgateway.config.v1.RateLimit
+	(*Provider)(nil),            // 8: llmgateway.config.v1.Provider
+	(*Dialect)(nil),             // 9: llmgateway.config.v1.Dialect
+	(*Timeouts)(nil),            // 10: llmgateway.config.v1.Timeouts
+	(*Prices)(nil),              // 11: llmgateway.config.v1.Prices
+	(*Stream)(nil),              // 12: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 13: llmgateway.config.v1.Telemetry
+	nil,                         // 14: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 15: llmgateway.config.v1.Provider.HeadersEntry
+	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
 	1,  // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
-	3,  // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
-	5,  // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	12, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
-	9,  // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	10, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	11, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	2,  // 7: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	14, // 8: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	14, // 9: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	14, // 10: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	4,  // 11: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	13, // 12: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	8,  // 13: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	7,  // 14: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	14, // 15: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	14, // 16: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	14, // 17: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	14, // 18: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	14, // 19: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	6,  // 20: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	5,  // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
+	7,  // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
+	14, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	11, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
+	12, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	13, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	4,  // 7: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	16, // 8: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	16, // 9: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	2,  // 10: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	3,  // 11: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	16, // 12: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	16, // 13: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	16, // 14: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	16, // 15: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	6,  // 16: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	15, // 17: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	10, // 18: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	9,  // 19: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	16, // 20: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	16, // 21: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	16, // 22: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	16, // 23: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	16, // 24: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	8,  // 25: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -1088,17 +1261,18 @@ func file_llmgateway_config_v1_config_proto_init() {
 		return
 	}
 	file_llmgateway_config_v1_config_proto_msgTypes[1].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/config/v1/config.proto.
  */
 export const file_llmgateway_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIvMDCgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJGlAKDlByb3ZpZGVyc0VudHJ5EgsKA2tleRgBIAEoCRItCgV2YWx1ZRgCIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyOgI4ASK3AwoGU2VydmVyEgwKBGhvc3QYASABKAkSHgoEcG9ydBgCIAEoBUILukgIGgYY//8DKABIAIgBARImCgN0bHMYAyABKAsyGS5sbG1nYXRld2F5LmNvbmZpZy52MS5UbHMSJQoObWF4X2JvZHlfYnl0ZXMYBCABKAVCCLpIBRoDKIAISAGIAQESJwoObWF4X2pzb25fZGVwdGgYBSABKAVCCrpIBxoFGIACKAhIAogBARI6Cg1kcmFpbl90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI6Cg1waW5nX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIXCgpyZWZsZWN0aW9uGBQgASgISAOIAQESOAoLZHJhaW5fZGVsYXkYFSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAQgcKBV9wb3J0QhEKD19tYXhfYm9keV9ieXRlc0IRCg9fbWF4X2pzb25fZGVwdGhCDQoLX3JlZmxlY3Rpb24iPAoDVGxzEhoKCWNlcnRfcGF0aBgBIAEoCUIHukgEcgIQARIZCghrZXlfcGF0aBgCIAEoCUIHukgEcgIQASIyCgRBdXRoEioKBGtleXMYASADKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5BcGlLZXkiXAoGQXBpS2V5EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiUKBnNoYTI1NhgCIAEoCUIVukgSchAyDl5bMC05YS1mXXs2NH0kIjkKCVJhdGVMaW1pdBIUCgNycG0YASABKAVCB7pIBBoCKAASFgoFYnVyc3QYAiABKAVCB7pIBBoCKAAiigQKCFByb3ZpZGVyEjYKBGtpbmQYASABKAlCKLpIJXIjUgBSBm9wZW5haVIRb3BlbmFpX2NvbXBhdGlibGVSBG1vY2sSFAoHZW5hYmxlZBgCIAEoCEgAiAEBEikKCGJhc2VfdXJsGAMgASgJQhe6SBRyEjIQXihodHRwcz86Ly8uKyk/JBI3CgthcGlfa2V5X2VudhgEIAEoCUIiukgfch0yG14oW0EtWmEtel9dW0EtWmEtejAtOV9dKik/JBIVCg1kZWZhdWx0X21vZGVsGAUgASgJEg4KBm1vZGVscxgGIAMoCRI8CgdoZWFkZXJzGAcgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuUHJvdmlkZXIuSGVhZGVyc0VudHJ5Eg4KBnByaWNlcxgIIAEoCRIwCgh0aW1lb3V0cxgJIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRpbWVvdXRzEiUKD21heF9jb25uZWN0aW9ucxgKIAEoBUIHukgEGgIgAEgBiAEBEi4KB2RpYWxlY3QYCyABKAsyHS5sbG1nYXRld2F5LmNvbmZpZy52MS5EaWFsZWN0Gi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgoKCF9lbmFibGVkQhIKEF9tYXhfY29ubmVjdGlvbnMingEKB0RpYWxlY3QSRAoQbWF4X3Rva2Vuc19maWVsZBgBIAEoCUIqukgnciVSAFIVbWF4X2NvbXBsZXRpb25fdG9rZW5zUgptYXhfdG9rZW5zEhkKDHN0cmVhbV91c2FnZRgCIAEoCEgAiAEBEhIKCmtleV9oZWFkZXIYAyABKAkSDQoFcXVlcnkYBCABKAlCDwoNX3N0cmVhbV91c2FnZSLhAQoIVGltZW91dHMSNAoHY29ubmVjdBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOAoLZmlyc3RfZXZlbnQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjEKBGlkbGUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjIKBXRvdGFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqACJSCgZQcmljZXMSFAoMY2F0YWxvZ19wYXRoGAEgASgJEh0KEHRyYWNraW5nX2VuYWJsZWQYAiABKAhIAIgBAUITChFfdHJhY2tpbmdfZW5hYmxlZCJ1CgZTdHJlYW0SJQoLYnVmZmVyX3NpemUYASABKAVCC7pICBoGGKCNBigBSACIAQESNAoHdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgBCDgoMX2J1ZmZlcl9zaXplIoQBCglUZWxlbWV0cnkSSgoJbG9nX2xldmVsGAEgASgJQje6SDRyMlIAUgV0cmFjZVIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yUgVmYXRhbFIGc2lsZW50EhUKDW90bHBfZW5kcG9pbnQYAiABKAkSFAoMc2VydmljZV9uYW1lGAMgASgJQkdaRWdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L2NvbmZpZy92MTtjb25maWd2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIvMDCgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJGlAKDlByb3ZpZGVyc0VudHJ5EgsKA2tleRgBIAEoCRItCgV2YWx1ZRgCIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyOgI4ASLOBAoGU2VydmVyEgwKBGhvc3QYASABKAkSHgoEcG9ydBgCIAEoBUILukgIGgYY//8DKABIAIgBARImCgN0bHMYAyABKAsyGS5sbG1nYXRld2F5LmNvbmZpZy52MS5UbHMSJQoObWF4X2JvZHlfYnl0ZXMYBCABKAVCCLpIBRoDKIAISAGIAQESJwoObWF4X2pzb25fZGVwdGgYBSABKAVCCrpIBxoFGIACKAhIAogBARI6Cg1kcmFpbl90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI6Cg1waW5nX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIoCgRjb3JzGAogASgLMhoubGxtZ2F0ZXdheS5jb25maWcudjEuQ29ycxIoChJjb21wcmVzc19taW5fYnl0ZXMYCyABKAVCB7pIBBoCKABIA4gBARIqCgVodHRwMhgMIAEoCzIbLmxsbWdhdGV3YXkuY29uZmlnLnYxLkh0dHAyEhcKCnJlZmxlY3Rpb24YFCABKAhIBIgBARI4CgtkcmFpbl9kZWxheRgVIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgBCBwoFX3BvcnRCEQoPX21heF9ib2R5X2J5dGVzQhEKD19tYXhfanNvbl9kZXB0aEIVChNfY29tcHJlc3NfbWluX2J5dGVzQg0KC19yZWZsZWN0aW9uIp8CCgRDb3JzEuABCg9hbGxvd2VkX29yaWdpbnMYASADKAlCxgG6SMIBkgG+ASK7AboBtwEKC2NvcnMub3JpZ2luEmBtdXN0IGJlIGFuIG9yaWdpbiB3aXRob3V0IGEgcGF0aCwgc3VjaCBhcyBodHRwczovL2FwcC5leGFtcGxlLmNvbSBvciBodHRwczovLyouZXhhbXBsZS5jb20sIG9yICoaRnRoaXMubWF0Y2hlcygnXihbKl18aHR0cHM/Oi8vKFsqXVsuXSk/W0EtWmEtejAtOS4tXSsoOlswLTldezEsNX0pPykkJykSNAoHbWF4X2FnZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgAixwEKBUh0dHAyEiwKFm1heF9jb25jdXJyZW50X3N0cmVhbXMYASABKAVCB7pIBBoCKGRIAIgBARI6Cg1waW5nX2ludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI5CgxwaW5nX3RpbWVvdXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAQhkKF19tYXhfY29uY3VycmVudF9zdHJlYW1zIjwKA1RscxIaCgljZXJ0X3BhdGgYASABKAlCB7pIBHICEAESGQoIa2V5X3BhdGgYAiABKAlCB7pIBHICEAEiMgoEQXV0aBIqCgRrZXlzGAEgAygLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuQXBpS2V5IlwKBkFwaUtleRIrCgRuYW1lGAEgASgJQh26SBpyGDIWXlthLXpBLVowLTkuXy1dezEsNjR9JBIlCgZzaGEyNTYYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JCI5CglSYXRlTGltaXQSFAoDcnBtGAEgASgFQge6SAQaAigAEhYKBWJ1cnN0GAIgASgFQge6SAQaAigAIooECghQcm92aWRlchI2CgRraW5kGAEgASgJQii6SCVyI1IAUgZvcGVuYWlSEW9wZW5haV9jb21wYXRpYmxlUgRtb2NrEhQKB2VuYWJsZWQYAiABKAhIAIgBARIpCghiYXNlX3VybBgDIAEoCUIXukgUchIyEF4oaHR0cHM/Oi8vLispPyQSNwoLYXBpX2tleV9lbnYYBCABKAlCIrpIH3IdMhteKFtBLVphLXpfXVtBLVphLXowLTlfXSopPyQSFQoNZGVmYXVsdF9tb2RlbBgFIAEoCRIOCgZtb2RlbHMYBiADKAkSPAoHaGVhZGVycxgHIAMoCzIrLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyLkhlYWRlcnNFbnRyeRIOCgZwcmljZXMYCCABKAkSMAoIdGltZW91dHMYCSABKAsyHi5sbG1nYXRld2F5LmNvbmZpZy52MS5UaW1lb3V0cxIlCg9tYXhfY29ubmVjdGlvbnMYCiABKAVCB7pIBBoCIABIAYgBARIuCgdkaWFsZWN0GAsgASgLMh0ubGxtZ2F0ZXdheS5jb25maWcudjEuRGlhbGVjdBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIKCghfZW5hYmxlZEISChBfbWF4X2Nvbm5lY3Rpb25zIp4BCgdEaWFsZWN0EkQKEG1heF90b2tlbnNfZmllbGQYASABKAlCKrpIJ3IlUgBSFW1heF9jb21wbGV0aW9uX3Rva2Vuc1IKbWF4X3Rva2VucxIZCgxzdHJlYW1fdXNhZ2UYAiABKAhIAIgBARISCgprZXlfaGVhZGVyGAMgASgJEg0KBXF1ZXJ5GAQgASgJQg8KDV9zdHJlYW1fdXNhZ2Ui4QEKCFRpbWVvdXRzEjQKB2Nvbm5lY3QYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjgKC2ZpcnN0X2V2ZW50GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIxCgRpZGxlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIyCgV0b3RhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgAiUgoGUHJpY2VzEhQKDGNhdGFsb2dfcGF0aBgBIAEoCRIdChB0cmFja2luZ19lbmFibGVkGAIgASgISACIAQFCEwoRX3RyYWNraW5nX2VuYWJsZWQidQoGU3RyZWFtEiUKC2J1ZmZlcl9zaXplGAEgASgFQgu6SAgaBhigjQYoAUgAiAEBEjQKB3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAQg4KDF9idWZmZXJfc2l6ZSKEAQoJVGVsZW1ldHJ5EkoKCWxvZ19sZXZlbBgBIAEoCUI3ukg0cjJSAFIFdHJhY2VSBWRlYnVnUgRpbmZvUgR3YXJuUgVlcnJvclIFZmF0YWxSBnNpbGVudBIVCg1vdGxwX2VuZHBvaW50GAIgASgJEhQKDHNlcnZpY2VfbmFtZRgDIAEoCUJHWkVnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS9jb25maWcvdjE7Y29uZmlndjFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * The gateway's configuration, written as YAML with these field names.
@@ -146,6 +146,29 @@ export type Server = Message<"llmgateway.config.v1.Server"> & {
   pingInterval?: Duration | undefined;
 
   /**
+   * Which web pages may call from a browser.
+   *
+   * @generated from field: llmgateway.config.v1.Cors cors = 10;
+   */
+  cors?: Cors | undefined;
+
+  /**
+   * Replies of at least so many bytes are compressed, with gzip or br, for
+   * callers that accept it. Server-sent events never are. 0 compresses
+   * nothing. Default 1024.
+   *
+   * @generated from field: optional int32 compress_min_bytes = 11;
+   */
+  compressMinBytes?: number | undefined;
+
+  /**
+   * Limits of HTTP/2 connections.
+   *
+   * @generated from field: llmgateway.config.v1.Http2 http2 = 12;
+   */
+  http2?: Http2 | undefined;
+
+  /**
    * Whether gRPC server reflection tells clients the contract. Needs no API
    * key. Default true.
    *
@@ -169,6 +192,73 @@ export type Server = Message<"llmgateway.config.v1.Server"> & {
  */
 export const ServerSchema: GenMessage<Server> = /*@__PURE__*/
   messageDesc(file_llmgateway_config_v1_config, 1);
+
+/**
+ * Which web pages may call from a browser, besides those that the gateway
+ * itself serves.
+ *
+ * @generated from message llmgateway.config.v1.Cors
+ */
+export type Cors = Message<"llmgateway.config.v1.Cors"> & {
+  /**
+   * Origins such as `https://app.example.com`; `https://*.example.com` for every
+   * subdomain, `*` for any origin. Empty for none.
+   *
+   * @generated from field: repeated string allowed_origins = 1;
+   */
+  allowedOrigins: string[];
+
+  /**
+   * How long a browser may remember the answer. Default 2h.
+   *
+   * @generated from field: google.protobuf.Duration max_age = 2;
+   */
+  maxAge?: Duration | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Cors.
+ * Use `create(CorsSchema)` to create a new message.
+ */
+export const CorsSchema: GenMessage<Cors> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 2);
+
+/**
+ * Limits of HTTP/2 connections, and how those whose peer is gone are found.
+ *
+ * @generated from message llmgateway.config.v1.Http2
+ */
+export type Http2 = Message<"llmgateway.config.v1.Http2"> & {
+  /**
+   * Most calls at a time on one connection. Default 1000; callers may send 100
+   * before they know it.
+   *
+   * @generated from field: optional int32 max_concurrent_streams = 1;
+   */
+  maxConcurrentStreams?: number | undefined;
+
+  /**
+   * How often a connection is pinged. Default 30s.
+   *
+   * @generated from field: google.protobuf.Duration ping_interval = 2;
+   */
+  pingInterval?: Duration | undefined;
+
+  /**
+   * How long the ping's answer may take before the connection is cut, and the
+   * calls on it with it. Default 20s.
+   *
+   * @generated from field: google.protobuf.Duration ping_timeout = 3;
+   */
+  pingTimeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Http2.
+ * Use `create(Http2Schema)` to create a new message.
+ */
+export const Http2Schema: GenMessage<Http2> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 3);
 
 /**
  * A certificate and its key, as PEM files.
@@ -196,7 +286,7 @@ export type Tls = Message<"llmgateway.config.v1.Tls"> & {
  * Use `create(TlsSchema)` to create a new message.
  */
 export const TlsSchema: GenMessage<Tls> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 2);
+  messageDesc(file_llmgateway_config_v1_config, 4);
 
 /**
  * Who may call. Without keys everyone may, and the gateway binds to loopback.
@@ -217,7 +307,7 @@ export type Auth = Message<"llmgateway.config.v1.Auth"> & {
  * Use `create(AuthSchema)` to create a new message.
  */
 export const AuthSchema: GenMessage<Auth> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 3);
+  messageDesc(file_llmgateway_config_v1_config, 5);
 
 /**
  * An API key, known by its hash alone.
@@ -245,7 +335,7 @@ export type ApiKey = Message<"llmgateway.config.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 4);
+  messageDesc(file_llmgateway_config_v1_config, 6);
 
 /**
  * How often each key, and each address without one, may call.
@@ -273,7 +363,7 @@ export type RateLimit = Message<"llmgateway.config.v1.RateLimit"> & {
  * Use `create(RateLimitSchema)` to create a new message.
  */
 export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 5);
+  messageDesc(file_llmgateway_config_v1_config, 7);
 
 /**
  * Who answers.
@@ -365,7 +455,7 @@ export type Provider = Message<"llmgateway.config.v1.Provider"> & {
  * Use `create(ProviderSchema)` to create a new message.
  */
 export const ProviderSchema: GenMessage<Provider> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 6);
+  messageDesc(file_llmgateway_config_v1_config, 8);
 
 /**
  * How an OpenAI-compatible provider departs from OpenAI.
@@ -408,7 +498,7 @@ export type Dialect = Message<"llmgateway.config.v1.Dialect"> & {
  * Use `create(DialectSchema)` to create a new message.
  */
 export const DialectSchema: GenMessage<Dialect> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 7);
+  messageDesc(file_llmgateway_config_v1_config, 9);
 
 /**
  * How long to wait for a provider.
@@ -450,7 +540,7 @@ export type Timeouts = Message<"llmgateway.config.v1.Timeouts"> & {
  * Use `create(TimeoutsSchema)` to create a new message.
  */
 export const TimeoutsSchema: GenMessage<Timeouts> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 8);
+  messageDesc(file_llmgateway_config_v1_config, 10);
 
 /**
  * What tokens cost.
@@ -478,7 +568,7 @@ export type Prices = Message<"llmgateway.config.v1.Prices"> & {
  * Use `create(PricesSchema)` to create a new message.
  */
 export const PricesSchema: GenMessage<Prices> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 9);
+  messageDesc(file_llmgateway_config_v1_config, 11);
 
 /**
  * Streams.
@@ -507,7 +597,7 @@ export type Stream = Message<"llmgateway.config.v1.Stream"> & {
  * Use `create(StreamSchema)` to create a new message.
  */
 export const StreamSchema: GenMessage<Stream> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 10);
+  messageDesc(file_llmgateway_config_v1_config, 12);
 
 /**
  * Logs and traces.
@@ -543,5 +633,5 @@ export type Telemetry = Message<"llmgateway.config.v1.Telemetry"> & {
  * Use `create(TelemetrySchema)` to create a new message.
  */
 export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 11);
+  messageDesc(file_llmgateway_config_v1_config, 13);
 
