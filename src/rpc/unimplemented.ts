@@ -34,7 +34,9 @@ function protocolOf({ headers }: NodeRequest): "grpc" | "connect" | undefined {
 function refuseGrpc(request: NodeRequest, reply: NodeReply, error: ConnectError): void {
   const headers = new Headers({ "content-type": request.headers["content-type"] ?? "" });
   setTrailerStatus(headers, error);
-  reply.writeHead(200, Object.fromEntries(headers)).end();
+  // Headers that end the stream themselves: with `writeHead` they would go out alone, and wait for trailers.
+  for (const [name, value] of headers) reply.setHeader(name, value);
+  reply.end();
 }
 
 /** With the status of a path that is not there, as Connect wants it. */
