@@ -12,7 +12,11 @@ import { type Descriptors, indexDescriptors, withImports } from "./descriptors.t
 /** Either version: they differ in nothing but their package. */
 type Request = v1.ServerReflectionRequest | v1alpha.ServerReflectionRequest;
 
-/** What is mounted later is not told. @param closing ends idle streams, which would hold up the gateway's end */
+/**
+ * What is mounted later is not told.
+ *
+ * @param closing ends idle streams, which would hold up the gateway's end
+ */
 export function serveReflection(router: ConnectRouter, closing: AbortSignal): void {
   const versions = [v1.ServerReflection, v1alpha.ServerReflection];
   const services = new Set([...router.handlers.map(({ service }) => service), ...versions]);

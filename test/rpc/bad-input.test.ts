@@ -1,19 +1,14 @@
 /** Requests that cannot be served: each has its code, a message that says what to mend, and no effect on the next. */
-import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import {
-  createConnectTransport,
-  createGrpcTransport,
-  createGrpcWebTransport,
-} from "@connectrpc/connect-node";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ConformanceService } from "../../gen/conformance/connectrpc/conformance/v1/service_pb.ts";
 import { BadRequestSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { CALLERS, type ChatInit } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { http1 } from "../support/http.ts";
+import { TRANSPORTS } from "../support/transports.ts";
 
 const REST = "/v1/gateway/chat";
-const connectJson = { httpVersion: "1.1", useBinaryFormat: false } as const;
 
 let both: GatewayUnderTest;
 beforeAll(async () => {
@@ -139,14 +134,9 @@ describe("over REST", () => {
 
 describe("an RPC that nobody serves is not implemented", () => {
   const UNKNOWN = "/connectrpc.conformance.v1.ConformanceService/";
-  test.each<[string, (baseUrl: string) => Transport]>([
-    ["gRPC", (baseUrl) => createGrpcTransport({ baseUrl })],
-    ["gRPC-Web", (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" })],
-    ["Connect", (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "2" })],
-    ["Connect in JSON", (baseUrl) => createConnectTransport({ ...connectJson, baseUrl })],
-  ])("over %s", async (_, transport) => {
+  test.each(TRANSPORTS)("over %s", async (_, at) => {
     const told = both.log.events.length;
-    const client = createClient(ConformanceService, transport(both.url));
+    const client = createClient(ConformanceService, at(both.url));
     const unary = await client.unary({}).then(() => expect.fail(), ConnectError.from);
     expect([unary.code, unary.rawMessage]).toEqual([
       Code.Unimplemented,

@@ -1,10 +1,6 @@
 /** gRPC's health service: what probes and clients of any protocol hear, without a key. */
-import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import {
-  createConnectTransport,
-  createGrpcTransport,
-  createGrpcWebTransport,
-} from "@connectrpc/connect-node";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   Health,
@@ -17,20 +13,11 @@ import { serveHealth } from "../../src/rpc/health.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { listenUngated } from "../support/front.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
+import { TRANSPORTS } from "../support/transports.ts";
 
 const NAMES = ["", GatewayService.typeName];
 
-const TRANSPORTS: [string, (baseUrl: string) => Transport][] = [
-  ["gRPC", (baseUrl) => createGrpcTransport({ baseUrl })],
-  ["gRPC-Web", (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" })],
-  ["Connect", (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1" })],
-  [
-    "Connect in JSON over HTTP/2",
-    (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false }),
-  ],
-];
-
-describe.each(TRANSPORTS)("%s", (_, transport) => {
+describe.each(TRANSPORTS)("%s", (_, at) => {
   let both: GatewayUnderTest;
   beforeAll(async () => {
     const keys = [{ name: "team", sha256: "0".repeat(64) }];
@@ -38,14 +25,14 @@ describe.each(TRANSPORTS)("%s", (_, transport) => {
   });
   afterAll(() => both[Symbol.asyncDispose]());
 
-  const health = () => createClient(Health, transport(both.url));
+  const health = () => createClient(Health, at(both.url));
 
   test("all that is known is serving, and no key is asked for", async () => {
     for (const service of NAMES) expect((await health().check({ service })).status).toBe(Status.SERVING);
     const { statuses } = await health().list({});
     expect(Object.keys(statuses)).toEqual(NAMES);
     expect(new Set(Object.values(statuses).map(({ status }) => status))).toEqual(new Set([Status.SERVING]));
-    const others = createClient(GatewayService, transport(both.url));
+    const others = createClient(GatewayService, at(both.url));
     await expect(others.getStatus({})).rejects.toMatchObject({ code: Code.Unauthenticated });
   });
 
