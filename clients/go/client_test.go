@@ -2,6 +2,7 @@ package llmgateway_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"strings"
 	"testing"
@@ -9,13 +10,14 @@ import (
 	"connectrpc.com/connect"
 	llmgateway "github.com/llmgateway/llmgateway/clients/go"
 	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
-	"google.golang.org/protobuf/types/known/structpb"
 )
+
+const weatherParameters = `{"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}`
 
 func TestChatAnswersAndSaysWhatItCost(t *testing.T) {
 	atGateway(t, func(t *testing.T, client *llmgateway.Client) {
-		ctx := llmgateway.WithRequestID(patient(t), "go-"+t.Name()[len("TestChatAnswersAndSaysWhatItCost/"):])
-		reply, err := client.Chat(ctx, ask("Hello"))
+		id := rand.Text()
+		reply, err := client.Chat(llmgateway.WithRequestID(patient(t), id), ask("Hello"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,24 +27,16 @@ func TestChatAnswersAndSaysWhatItCost(t *testing.T) {
 		if cost := reply.GetCost(); cost.GetActualPicoUsd() != 320_000_000 || cost.GetProvenance() != "measured" {
 			t.Errorf("cost %v", cost)
 		}
-		if !strings.HasPrefix(reply.GetRequestId(), "go-") {
-			t.Errorf("request id %q", reply.GetRequestId())
+		if reply.GetRequestId() != id {
+			t.Errorf("request id %q, not %q", reply.GetRequestId(), id)
 		}
 	})
 }
 
 func TestChatGivesToolCalls(t *testing.T) {
 	atGateway(t, func(t *testing.T, client *llmgateway.Client) {
-		parameters, err := structpb.NewStruct(map[string]any{
-			"type":       "object",
-			"properties": map[string]any{"city": map[string]any{"type": "string"}},
-			"required":   []any{"city"},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		request := ask("How is the weather in Paris?")
-		request.Tools = []*v1.Tool{{Name: "get_weather", Parameters: parameters}}
+		request.Tools = []*v1.Tool{{Name: "get_weather", ParametersJson: weatherParameters}}
 		request.ToolChoice = "required"
 		reply, err := client.Chat(patient(t), request)
 		if err != nil {
