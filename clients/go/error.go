@@ -21,8 +21,9 @@ const (
 // [errors.Is] finds [context.Canceled] and [context.DeadlineExceeded] in it when the caller's own context, or the
 // request's timeout_ms, ended the call, and not when a provider was too slow.
 type Error struct {
-	// Kind is the gateway's word for what happened, such as "provider_rate_limited". Empty when the gateway had no
-	// part in it: it could not be reached, or a proxy before it answered.
+	// Kind is the gateway's word for what happened, such as "provider_rate_limited"; "cancelled" and
+	// "deadline_exceeded" also when the caller's context ended the call before the gateway could say so. Empty when
+	// the gateway had no part in it: it could not be reached, or a proxy before it answered.
 	Kind string
 	// Code is the status of the protocol.
 	Code connect.Code

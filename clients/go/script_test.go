@@ -2,9 +2,11 @@ package llmgateway_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +28,8 @@ type outcome struct {
 // again and again. It stands in for a gateway where a test needs an order of failures that a live one does not give.
 type scripted struct {
 	llmgatewayv1connect.UnimplementedGatewayServiceHandler
-	url string
+	url         string
+	connections atomic.Int32
 
 	mutex    sync.Mutex
 	outcomes []outcome
@@ -35,8 +38,13 @@ type scripted struct {
 
 func serveScript(t *testing.T, outcomes ...outcome) *scripted {
 	script := &scripted{outcomes: outcomes}
-	server := httptest.NewUnstartedServer(nil)
-	_, server.Config.Handler = llmgatewayv1connect.NewGatewayServiceHandler(script)
+	_, handler := llmgatewayv1connect.NewGatewayServiceHandler(script)
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			script.connections.Add(1)
+		}
+	}
 	server.Start()
 	t.Cleanup(server.Close)
 	script.url = server.URL

@@ -179,3 +179,19 @@ func TestClosedStreamEndsWithoutAnError(t *testing.T) {
 		}
 	})
 }
+
+func TestFinishedStreamGivesItsConnectionBack(t *testing.T) {
+	server := serveScript(t, answerOf("Hello"))
+	client := newClient(t, server.url)
+	for range 3 {
+		stream, err := client.Stream(patient(t), ask("Hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range stream.All() {
+		}
+	}
+	if opened := server.connections.Load(); opened != 1 {
+		t.Errorf("%d connections were opened", opened)
+	}
+}

@@ -1,5 +1,5 @@
 // Package grpcerror reads the errors of the generated grpc-go client as [llmgateway.Error]. It stands apart so that
-// the client itself does not need google.golang.org/grpc.
+// package llmgateway does not import google.golang.org/grpc.
 package grpcerror
 
 import (

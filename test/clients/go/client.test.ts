@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { startBoth } from "../../support/gateway.ts";
 import { CHECKOUT, CLIENT, command, DRIVER, go, hasGo, WITHIN_MS } from "./go.ts";
 
-describe.runIf(hasGo())("the Go client", () => {
-  test("passes its own tests", { timeout: WITHIN_MS }, async () => {
+describe.runIf(hasGo())("in Go", () => {
+  test("the client passes its own tests", { timeout: WITHIN_MS }, async () => {
     const key = randomUUID();
     const keys = [{ name: "team-go", sha256: createHash("sha256").update(key).digest("hex") }];
     await using both = await startBoth({ auth: { keys }, server: { host: "127.0.0.1" } });
@@ -15,14 +15,19 @@ describe.runIf(hasGo())("the Go client", () => {
       LLMGATEWAY_TEST_KEY: key,
     });
     const passed = printed.split("\n").filter((line) => line.includes('"Action":"pass"'));
-    console.log(`go test${race ? " -race" : ""}: ${passed.filter((line) => line.includes('"Test"')).length} passed`);
+    console.log(
+      `go test${race ? " -race" : ""}: ${passed.filter((line) => line.includes('"Test"')).length} passed`,
+    );
     // Each protocol has reached the gateway.
     expect(new Set(both.log.events.map(({ protocol }) => protocol))).toEqual(
       new Set([undefined, "connect", "grpc", "grpc-web"]),
     );
   });
 
-  test.each([CLIENT, DRIVER])("is clean in %s", { timeout: WITHIN_MS }, async (folder) => {
+  test.each([
+    ["the client", CLIENT],
+    ["the driver", DRIVER],
+  ])("%s is in order", { timeout: WITHIN_MS }, async (_, folder) => {
     await go(folder, ["vet", "./..."]);
     await go(folder, ["mod", "verify"]);
     await go(folder, ["mod", "tidy", "-diff"]);
@@ -33,5 +38,11 @@ describe.runIf(hasGo())("the Go client", () => {
 /** The race detector needs a C compiler. */
 async function canFindRaces(): Promise<boolean> {
   const [enabled, compiler = ""] = (await go(CHECKOUT, ["env", "CGO_ENABLED", "CC"])).split("\n");
-  return enabled === "1" && (await command(compiler, CHECKOUT, ["--version"]).then(() => true, () => false));
+  return (
+    enabled === "1" &&
+    (await command(compiler, CHECKOUT, ["--version"]).then(
+      () => true,
+      () => false,
+    ))
+  );
 }

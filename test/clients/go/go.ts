@@ -1,5 +1,5 @@
 /** The Go tool, as the tests of the Go client run it. */
-import { execFile, execFileSync, type ExecFileException } from "node:child_process";
+import { type ExecFileException, execFile, execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -16,7 +16,8 @@ export function hasGo(): boolean {
     execFileSync("go", ["version"], { stdio: "ignore" });
     return true;
   } catch (cause) {
-    if (process.env.CI === "true") throw new Error("the Go client cannot be tested: there is no go", { cause });
+    if (process.env.CI === "true")
+      throw new Error("the Go client cannot be tested: there is no go", { cause });
     console.log("the Go client was not tested: there is no go");
     return false;
   }
