@@ -130,6 +130,14 @@ func TestBrokenConnectionIsNotACallerWhoLeft(t *testing.T) {
 	}
 }
 
+func TestWordOfTheGatewayStands(t *testing.T) {
+	gone := outcome{err: failureWith(t, connect.CodeCanceled, errorInfo("cancelled"))}
+	_, err := newClient(t, serveScript(t, gone).url).Chat(patient(t), ask("Hello"))
+	if failure := llmgateway.ErrorFrom(err); failure.Code != connect.CodeCanceled || failure.Kind != "cancelled" {
+		t.Errorf("failed with %v", err)
+	}
+}
+
 func TestErrorFrom(t *testing.T) {
 	if llmgateway.ErrorFrom(nil) != nil {
 		t.Error("nil is a failure")

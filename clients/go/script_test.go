@@ -21,7 +21,9 @@ import (
 // outcome is what one call comes to: events, and then an error if there is one.
 type outcome struct {
 	events []*v1.StreamResponse
-	err    error
+	// Nothing follows the events until the caller leaves.
+	held bool
+	err  error
 }
 
 // scripted is a server on loopback whose calls come to what the test wrote down, one after the other; the last one
@@ -30,6 +32,10 @@ type scripted struct {
 	llmgatewayv1connect.UnimplementedGatewayServiceHandler
 	url         string
 	connections atomic.Int32
+	// The version of HTTP that the last call came by.
+	major atomic.Int32
+	// Gets a value when a caller leaves a call that is held.
+	left chan struct{}
 
 	mutex    sync.Mutex
 	outcomes []outcome
@@ -37,9 +43,15 @@ type scripted struct {
 }
 
 func serveScript(t *testing.T, outcomes ...outcome) *scripted {
-	script := &scripted{outcomes: outcomes}
+	script := &scripted{outcomes: outcomes, left: make(chan struct{}, 1)}
 	_, handler := llmgatewayv1connect.NewGatewayServiceHandler(script)
-	server := httptest.NewUnstartedServer(handler)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(reply http.ResponseWriter, request *http.Request) {
+		script.major.Store(int32(request.ProtoMajor))
+		handler.ServeHTTP(reply, request)
+	}))
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			script.connections.Add(1)
@@ -63,7 +75,7 @@ func (s *scripted) Chat(
 }
 
 func (s *scripted) Stream(
-	_ context.Context,
+	ctx context.Context,
 	request *connect.Request[v1.ChatRequest],
 	stream *connect.ServerStream[v1.StreamResponse],
 ) error {
@@ -72,6 +84,10 @@ func (s *scripted) Stream(
 		if err := stream.Send(event); err != nil {
 			return err
 		}
+	}
+	if next.held {
+		<-ctx.Done()
+		s.left <- struct{}{}
 	}
 	return next.err
 }

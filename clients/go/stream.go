@@ -160,13 +160,10 @@ func (s *Stream) next() *v1.StreamResponse {
 	}
 	s.err = newError(s.ctx, err, s.requestID)
 	s.err.addEvent(s.failure)
-	if s.err.Receipt != nil {
+	s.receipt = s.err.Receipt
+	if cost := s.receipt.GetCost(); cost != nil {
 		// Its word stands over the running cost, also when that word is that the cost is not known.
-		s.receipt = s.err.Receipt
-		s.picoUSD = nil
-		if cost := s.receipt.GetCost(); cost != nil {
-			s.picoUSD = cost.ActualPicoUsd
-		}
+		s.picoUSD = cost.ActualPicoUsd
 	}
 	return nil
 }

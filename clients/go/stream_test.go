@@ -180,6 +180,40 @@ func TestClosedStreamEndsWithoutAnError(t *testing.T) {
 	})
 }
 
+func TestCloseEndsTheCallAtTheGateway(t *testing.T) {
+	for name, protocol := range protocols {
+		t.Run(name, func(t *testing.T) {
+			server := serveScript(t, outcome{events: []*v1.StreamResponse{{Token: new("He")}}, held: true})
+			ctx := patient(t)
+			stream, err := newClient(t, server.url, llmgateway.WithProtocol(protocol)).Stream(ctx, ask("Hello"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			stream.Close()
+			select {
+			case <-server.left:
+			case <-ctx.Done():
+				t.Error("the call went on")
+			}
+		})
+	}
+}
+
+func TestAnIDThatTheGatewayDoesNotTakeIsReplaced(t *testing.T) {
+	atGateway(t, func(t *testing.T, client *llmgateway.Client) {
+		ctx := llmgateway.WithRequestID(patient(t), "not, an id")
+		stream, err := client.Stream(ctx, ask("Hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range stream.All() {
+		}
+		if id := stream.RequestID(); id != stream.Receipt().GetRequestId() {
+			t.Errorf("id %q, in the receipt %q", id, stream.Receipt().GetRequestId())
+		}
+	})
+}
+
 func TestFinishedStreamGivesItsConnectionBack(t *testing.T) {
 	server := serveScript(t, answerOf("Hello"))
 	client := newClient(t, server.url)

@@ -33,6 +33,21 @@ func TestTLSWithCertificatesOfOnesOwn(t *testing.T) {
 	}
 }
 
+func TestGRPCInCleartextIsHTTP2(t *testing.T) {
+	for name, major := range map[string]int32{"connect": 1, "grpc": 2, "grpc-web": 1} {
+		t.Run(name, func(t *testing.T) {
+			server := serveScript(t, answerOf("Hello"))
+			client := newClient(t, server.url, llmgateway.WithProtocol(protocols[name]))
+			if _, err := client.Chat(patient(t), ask("Hello")); err != nil {
+				t.Fatal(err)
+			}
+			if got := server.major.Load(); got != major {
+				t.Errorf("called by HTTP/%d", got)
+			}
+		})
+	}
+}
+
 func TestRedirectIsNotFollowed(t *testing.T) {
 	elsewhere := serveScript(t, answerOf("Hello"))
 	server := httptest.NewServer(http.RedirectHandler(elsewhere.url, http.StatusTemporaryRedirect))
