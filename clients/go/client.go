@@ -87,7 +87,7 @@ func unary[Request, Reply any](
 		}
 		reply, err := rpc(ctx, request)
 		if err != nil {
-			return nil, newError(ctx, err, request.Header().Get(requestIDHeader))
+			return nil, newError(ctx, err, request.Header().Get(requestIDHeader), kindGatewayUnreachable)
 		}
 		return reply.Msg, nil
 	})
@@ -107,7 +107,7 @@ func newRequest[Message any](ctx context.Context, c *Client, message *Message) (
 	key, err := c.keySource(ctx)
 	if err != nil {
 		err = connect.NewError(connect.CodeUnauthenticated, fmt.Errorf("the key source failed: %w", err))
-		return nil, newError(ctx, err, id)
+		return nil, newError(ctx, err, id, kindNotSent)
 	}
 	if key != "" {
 		request.Header().Set("Authorization", "Bearer "+key)

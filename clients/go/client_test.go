@@ -101,7 +101,8 @@ func TestAKeySourceThatFailsEndsTheCall(t *testing.T) {
 	server := serveScript(t, answerOf("Hello"))
 	client := newClient(t, server.url, llmgateway.WithKeySource(func(context.Context) (string, error) { return "", vault }))
 	_, err := client.Chat(patient(t), ask("Hello"))
-	if failure, ok := errors.AsType[*llmgateway.Error](err); !ok || failure.Code != connect.CodeUnauthenticated || !errors.Is(err, vault) {
+	failure, ok := errors.AsType[*llmgateway.Error](err)
+	if !ok || failure.Code != connect.CodeUnauthenticated || failure.Kind != "not_sent" || !errors.Is(err, vault) {
 		t.Errorf("failed with %v", err)
 	}
 	if _, err := client.Stream(patient(t), ask("Hello")); !errors.Is(err, vault) {

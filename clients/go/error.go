@@ -12,8 +12,13 @@ import (
 )
 
 const (
-	kindCancelled        = "cancelled"
-	kindDeadlineExceeded = "deadline_exceeded"
+	kindCancelled          = "cancelled"
+	kindDeadlineExceeded   = "deadline_exceeded"
+	kindNotSent            = "not_sent"
+	kindGatewayUnreachable = "gateway_unreachable"
+	kindConnectionLost     = "connection_lost"
+
+	errorDomain = "llmgateway"
 )
 
 // Error is why a call failed. Find it with [errors.As] or [errors.AsType].
@@ -21,9 +26,14 @@ const (
 // [errors.Is] finds [context.Canceled] and [context.DeadlineExceeded] in it when the caller's own context, or the
 // request's timeout_ms, ended the call, and not when a provider was too slow.
 type Error struct {
-	// Kind is the gateway's word for what happened, such as "provider_rate_limited"; "cancelled" and
-	// "deadline_exceeded" also when the caller's context ended the call before the gateway could say so. Empty when
-	// the gateway had no part in it: it could not be reached, or a proxy before it answered.
+	// Kind is the gateway's word for what happened, such as "provider_rate_limited". This client adds three of its own:
+	//
+	//   - not_sent: the call never left, because its key could not be had. Nothing was spent.
+	//   - gateway_unreachable: no gateway answered: nothing listens there, the network failed, or something else
+	//     answered, such as a proxy.
+	//   - connection_lost: the connection to the gateway broke after a stream's first event.
+	//
+	// "cancelled" and "deadline_exceeded" come from the gateway or from here, whichever noticed first.
 	Kind string
 	// Code is the status of the protocol.
 	Code connect.Code
@@ -38,6 +48,9 @@ type Error struct {
 	RetryAfter *time.Duration
 	// Violations are the fields of the request that are wrong.
 	Violations []*errdetails.BadRequest_FieldViolation
+	// Previous are the failures of the attempts before this one that were made again, oldest first; each has its own
+	// receipt.
+	Previous []*Error
 
 	cause *connect.Error
 }
@@ -103,9 +116,13 @@ func (e *Error) Is(target error) bool {
 	}
 }
 
-// newError reads an error of a call that was made with ctx, and given this id.
-func newError(ctx context.Context, err error, requestID string) *Error {
+// newError reads an error of a call that was made with ctx, and given this id. The kind is the one to have when the
+// gateway told none.
+func newError(ctx context.Context, err error, requestID, kind string) *Error {
 	failure := ErrorFrom(settle(ctx, err))
+	if failure.Kind == "" {
+		failure.Kind = kind
+	}
 	if failure.RequestID == "" {
 		failure.RequestID = requestID
 	}
@@ -147,7 +164,10 @@ func connectError(err error) *connect.Error {
 func (e *Error) add(detail any) {
 	switch detail := detail.(type) {
 	case *errdetails.ErrorInfo:
-		e.Kind = detail.GetReason()
+		// What stands before a gateway may have words of its own.
+		if detail.GetDomain() == errorDomain {
+			e.Kind = detail.GetReason()
+		}
 	case *errdetails.RetryInfo:
 		e.RetryAfter = retryAfter(detail)
 	case *errdetails.BadRequest:
@@ -167,7 +187,7 @@ func (e *Error) addEvent(event *v1.StreamError) {
 	e.complete()
 }
 
-// complete gives what the details left open: who ends a call has no one to name the kind, and a receipt has the id.
+// complete gives what the details left open: a caller who ends a call names no kind, and a receipt has the id.
 func (e *Error) complete() {
 	if e.Kind == "" && e.Code == connect.CodeCanceled {
 		e.Kind = kindCancelled

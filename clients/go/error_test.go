@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 	llmgateway "github.com/llmgateway/llmgateway/clients/go"
 	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 )
 
 func TestErrorTellsAllThatTheGatewaySaid(t *testing.T) {
@@ -125,7 +126,15 @@ func TestBrokenConnectionIsNotACallerWhoLeft(t *testing.T) {
 	}()
 	_, err = newClient(t, "http://"+listener.Addr().String()).Chat(patient(t), ask("Hello"))
 	failure, ok := errors.AsType[*llmgateway.Error](err)
-	if !ok || failure.Code != connect.CodeUnavailable || failure.Kind != "" || failure.RequestID == "" {
+	if !ok || failure.Code != connect.CodeUnavailable || failure.Kind != "gateway_unreachable" || failure.RequestID == "" {
+		t.Errorf("failed with %v", err)
+	}
+}
+
+func TestWordOfAProxyIsNoKindOfTheGateway(t *testing.T) {
+	proxy := outcome{err: failureWith(t, connect.CodeUnavailable, &errdetails.ErrorInfo{Reason: "NO_UPSTREAM", Domain: "proxy"})}
+	_, err := newClient(t, serveScript(t, proxy).url).Chat(patient(t), ask("Hello"))
+	if failure := llmgateway.ErrorFrom(err); failure.Kind != "gateway_unreachable" || failure.Code != connect.CodeUnavailable {
 		t.Errorf("failed with %v", err)
 	}
 }

@@ -2,12 +2,13 @@ package llmgateway
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
 const (
-	defaultMaxAttempts = 3
-	defaultMaxWait     = 30 * time.Second
+	defaultMaxAttempts = 2
+	defaultMaxWait     = 10 * time.Second
 )
 
 // RetryPolicy says which failed calls are made again: those for which the gateway said when it is worth it
@@ -15,12 +16,12 @@ const (
 // as the gateway said. A wait that does not fit into MaxWait, or would outlast the context's deadline, is not begun,
 // and a context that ends stops a wait at once.
 //
-// Failed attempts may have been paid for. OnRetry sees the receipt of each but the last, which is in the error
-// that the call returns.
+// Failed attempts may have been paid for. OnRetry sees the receipt of each that is made again; when the call fails in
+// the end, they are in [Error.Previous] too.
 type RetryPolicy struct {
-	// MaxAttempts counts the first one too; 0 stands for 3.
+	// MaxAttempts counts the first one too; 0 stands for 2.
 	MaxAttempts int
-	// MaxWait is the most time that one call waits, over all its retries; 0 stands for 30 s.
+	// MaxWait is the most time that one call waits, over all its retries; 0 stands for 10 s.
 	MaxWait time.Duration
 	// OnRetry is called before each wait with the failure that causes it. Its RetryAfter is set.
 	OnRetry func(ctx context.Context, failure *Error)
@@ -35,22 +36,26 @@ func withRetries[Reply any](
 	attempt func() (Reply, *Error),
 ) (Reply, error) {
 	var waited time.Duration
-	for number := 1; ; number++ {
+	var previous []*Error
+	for {
 		reply, failure := attempt()
 		if failure == nil {
 			return reply, nil
 		}
-		wait, worthIt := policy.wait(ctx, failure, number, waited)
+		failure.Previous = slices.Clone(previous)
+		wait, worthIt := policy.wait(ctx, failure, waited)
 		if !worthIt {
 			return reply, failure
 		}
+		previous = append(previous, failure)
 		if policy.OnRetry != nil {
 			policy.OnRetry(ctx, failure)
 		}
 		policy.sleep(ctx, wait)
 		if ctx.Err() != nil {
-			// OnRetry has the attempt's own failure already.
-			return reply, newError(ctx, ctx.Err(), failure.RequestID)
+			ended := newError(ctx, ctx.Err(), failure.RequestID, kindCancelled)
+			ended.Previous = previous
+			return reply, ended
 		}
 		waited += wait
 	}
@@ -59,10 +64,12 @@ func withRetries[Reply any](
 func (p *RetryPolicy) wait(
 	ctx context.Context,
 	failure *Error,
-	number int,
 	waited time.Duration,
 ) (time.Duration, bool) {
-	if p == nil || failure.RetryAfter == nil || number >= orDefault(p.MaxAttempts, defaultMaxAttempts) {
+	if p == nil || failure.RetryAfter == nil {
+		return 0, false
+	}
+	if made := len(failure.Previous) + 1; made >= orDefault(p.MaxAttempts, defaultMaxAttempts) {
 		return 0, false
 	}
 	wait := *failure.RetryAfter

@@ -28,7 +28,7 @@ func virtually(policy llmgateway.RetryPolicy) *virtual {
 
 func TestRetryWaitsAsLongAsTheGatewaySays(t *testing.T) {
 	server := serveScript(t, busy(t, 2*time.Second, 11), busy(t, 0, 12), answerOf("Hello"))
-	run := virtually(llmgateway.RetryPolicy{})
+	run := virtually(llmgateway.RetryPolicy{MaxAttempts: 3})
 	reply, err := newClient(t, server.url, llmgateway.WithRetry(run.policy)).Chat(patient(t), ask("Hello"))
 	if err != nil || reply.GetResponse() != "Hello" {
 		t.Fatalf("answered %v, %v", reply, err)
@@ -43,6 +43,26 @@ func TestRetryWaitsAsLongAsTheGatewaySays(t *testing.T) {
 	if !slices.Equal(spent, []int64{11, 12}) {
 		t.Errorf("told of %v", spent)
 	}
+}
+
+func TestFailureHasTheAttemptsBeforeIt(t *testing.T) {
+	server := serveScript(t, busy(t, time.Second, 11), busy(t, time.Second, 12), busy(t, time.Second, 13))
+	run := virtually(llmgateway.RetryPolicy{MaxAttempts: 3})
+	_, err := newClient(t, server.url, llmgateway.WithRetry(run.policy)).Stream(patient(t), ask("Hello"))
+	if spent := spentBefore(err); !slices.Equal(spent, []int64{11, 12}) {
+		t.Errorf("before the last %v was spent", spent)
+	}
+	if last := llmgateway.ErrorFrom(err).Receipt.GetCost().GetActualPicoUsd(); last != 13 {
+		t.Errorf("the last cost %d", last)
+	}
+}
+
+func spentBefore(err error) []int64 {
+	var spent []int64
+	for _, failure := range llmgateway.ErrorFrom(err).Previous {
+		spent = append(spent, failure.Receipt.GetCost().GetActualPicoUsd())
+	}
+	return spent
 }
 
 func TestRetryOfALiveGateway(t *testing.T) {
@@ -88,11 +108,11 @@ func TestNoRetry(t *testing.T) {
 	}{
 		"without a policy":          {nil, busy(t, time.Second, 0), 1},
 		"where the gateway says so": {&llmgateway.RetryPolicy{}, outcome{err: connect.NewError(connect.CodeUnavailable, nil)}, 1},
-		"after the default":         {&llmgateway.RetryPolicy{}, busy(t, time.Second, 0), 3},
+		"after the default":         {&llmgateway.RetryPolicy{}, busy(t, time.Second, 0), 2},
 		"after MaxAttempts":         {&llmgateway.RetryPolicy{MaxAttempts: 5}, busy(t, time.Second, 0), 5},
 		"longer than MaxWait":       {&llmgateway.RetryPolicy{MaxWait: time.Second}, busy(t, time.Second+1, 0), 1},
 		"longer in all":             {&llmgateway.RetryPolicy{MaxWait: 3 * time.Second, MaxAttempts: 9}, busy(t, time.Second, 0), 4},
-		"longer than the default":   {&llmgateway.RetryPolicy{}, busy(t, 31*time.Second, 0), 1},
+		"longer than the default":   {&llmgateway.RetryPolicy{}, busy(t, 11*time.Second, 0), 1},
 		"beyond the deadline":       {&llmgateway.RetryPolicy{MaxWait: time.Hour}, busy(t, patience, 0), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,10 +137,13 @@ func TestRetryStopsAtOnceWhenTheCallerLeaves(t *testing.T) {
 	ctx, cancel := context.WithCancel(patient(t))
 	began := time.Now()
 	// With the real timer.
-	policy := llmgateway.RetryPolicy{OnRetry: func(context.Context, *llmgateway.Error) { cancel() }}
+	policy := llmgateway.RetryPolicy{MaxWait: patience, OnRetry: func(context.Context, *llmgateway.Error) { cancel() }}
 	_, err := newClient(t, server.url, llmgateway.WithRetry(policy)).Chat(ctx, ask("Hello"))
 	if !errors.Is(err, context.Canceled) || server.calls() != 1 {
 		t.Errorf("called %d times, failed with %v", server.calls(), err)
+	}
+	if spent := spentBefore(err); !slices.Equal(spent, []int64{3}) {
+		t.Errorf("before that %v was spent", spent)
 	}
 	if took := time.Since(began); took > patience/2 {
 		t.Errorf("took %v", took)

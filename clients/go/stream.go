@@ -66,7 +66,7 @@ func (s *Stream) Receive() bool {
 	if s.event, s.first = s.first, nil; s.event != nil {
 		return true
 	}
-	s.event = s.next()
+	s.event = s.next(kindConnectionLost)
 	return s.event != nil
 }
 
@@ -124,10 +124,10 @@ func (c *Client) open(caller context.Context, message *v1.ChatRequest) (*Stream,
 	inner, err := c.rpc.Stream(ctx, request)
 	if err != nil {
 		cancel()
-		return nil, newError(caller, err, requestID)
+		return nil, newError(caller, err, requestID, kindGatewayUnreachable)
 	}
 	stream := &Stream{ctx: caller, cancel: cancel, inner: inner, requestID: requestID}
-	stream.first = stream.next()
+	stream.first = stream.next(kindGatewayUnreachable)
 	if stream.err != nil {
 		stream.Close()
 		return nil, stream.err
@@ -140,7 +140,9 @@ func (c *Client) open(caller context.Context, message *v1.ChatRequest) (*Stream,
 
 // next is nil at the end. The last event is read past, up to the protocol's own end, so that the connection can serve
 // again; an answer that is done stays done, whatever becomes of the connection then.
-func (s *Stream) next() *v1.StreamResponse {
+//
+// The kind is that of a failure which the gateway did not tell.
+func (s *Stream) next(kind string) *v1.StreamResponse {
 	if s.err != nil {
 		return nil
 	}
@@ -158,7 +160,7 @@ func (s *Stream) next() *v1.StreamResponse {
 	if err == nil {
 		err = connect.NewError(connect.CodeInternal, errors.New("the stream ended without its last event"))
 	}
-	s.err = newError(s.ctx, err, s.requestID)
+	s.err = newError(s.ctx, err, s.requestID, kind)
 	s.err.addEvent(s.failure)
 	s.receipt = s.err.Receipt
 	if cost := s.receipt.GetCost(); cost != nil {

@@ -119,7 +119,8 @@ func TestStreamWithoutALastEventIsAFailure(t *testing.T) {
 	}
 	for range stream.All() {
 	}
-	if connect.CodeOf(stream.Err()) != connect.CodeInternal {
+	failure := llmgateway.ErrorFrom(stream.Err())
+	if failure == nil || failure.Code != connect.CodeInternal || failure.Kind != "connection_lost" {
 		t.Errorf("ended with %v", stream.Err())
 	}
 }
