@@ -31,7 +31,7 @@ import { createMetrics } from "./telemetry/metrics.ts";
 import { startTracing } from "./telemetry/trace.ts";
 import { VERSION } from "./version.ts";
 
-const SERVICES = [GatewayService];
+export const SERVICES = [GatewayService];
 /** For callers whose call was ended to hear why, before their connections are cut. */
 const LAST_WORDS_MS = 500;
 

@@ -41,5 +41,6 @@ buf generate "$conformance" --path "$conformance/connectrpc/conformance/v1/serve
   --path "$conformance/connectrpc/conformance/v1/service.proto" --template "$here/buf.gen.ts.yaml" -o gen/conformance
 # The whole contract in one file, for grpcurl and its like.
 buf build proto --exclude-source-info -o gen/llmgateway.binpb
+node "$here/openapi.mts" "$cache/plugin.openapi.json"
 # The reference of the configuration is made of its proto's comments.
 node "$here/config-docs.mts"
