@@ -5,11 +5,12 @@ import { createValidator } from "@bufbuild/protovalidate";
 import type { DestinationStream } from "pino";
 import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
-import type { CompleteConfig } from "./config/defaults.ts";
+import { type CompleteConfig, consoleFolder } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
+import { createAssets } from "./rpc/assets.ts";
 import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
 import { createCors } from "./rpc/cors.ts";
@@ -158,6 +159,7 @@ function fronts(
   });
   return createHttpHandler({
     operations: createOperations({ registry, notReady, send }),
+    assets: server.console ? createAssets({ folder: consoleFolder(), send, refuse: json.refuse }) : undefined,
     json,
     connect,
     cors: createCors({

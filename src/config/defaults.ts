@@ -69,6 +69,7 @@ export function withDefaults(draft: Config): CompleteConfig {
         pingInterval: http2.pingInterval ?? durationFromMs(30_000),
         pingTimeout: http2.pingTimeout ?? durationFromMs(20_000),
       },
+      console: server.console ?? true,
     },
     auth,
     rateLimit: draft.rateLimit ?? create(RateLimitSchema),
@@ -138,8 +139,17 @@ function complete(name: string, given: Provider): CompleteProvider {
   };
 }
 
-/** Found from the package's root, which is not equally far away from the sources and from the build. */
+/** Where `npm run build` puts the console. */
+export function consoleFolder(): string {
+  return join(packageRoot(), "dist", "console");
+}
+
 function bundledCatalogPath(): string {
+  return join(packageRoot(), "docs", "price-catalog.json");
+}
+
+/** Looked for, because it is not equally far away from the sources and from the build. */
+function packageRoot(): string {
   const manifest = findPackageJSON("..", import.meta.url);
-  return join(manifest === undefined ? "." : dirname(manifest), "docs", "price-catalog.json");
+  return manifest === undefined ? "." : dirname(manifest);
 }

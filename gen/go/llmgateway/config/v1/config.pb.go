@@ -161,7 +161,10 @@ type Server struct {
 	// nothing. Default 1024.
 	CompressMinBytes *int32 `protobuf:"varint,11,opt,name=compress_min_bytes,json=compressMinBytes,proto3,oneof" json:"compress_min_bytes,omitempty"`
 	// Limits of HTTP/2 connections.
-	Http2         *Http2 `protobuf:"bytes,12,opt,name=http2,proto3" json:"http2,omitempty"`
+	Http2 *Http2 `protobuf:"bytes,12,opt,name=http2,proto3" json:"http2,omitempty"`
+	// Serves the console, a page to chat by, at `/`. The page is open to all; its
+	// calls need a key like any other. Default true.
+	Console       *bool `protobuf:"varint,22,opt,name=console,proto3,oneof" json:"console,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,6 +267,13 @@ func (x *Server) GetHttp2() *Http2 {
 		return x.Http2
 	}
 	return nil
+}
+
+func (x *Server) GetConsole() bool {
+	if x != nil && x.Console != nil {
+		return *x.Console
+	}
+	return false
 }
 
 // Which web pages may call from a browser, besides those that the gateway
@@ -1077,7 +1087,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\rdefault_model\x18\b \x01(\tR\fdefaultModel\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\xd4\x04\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\xff\x04\n" +
 	"\x06Server\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12$\n" +
 	"\x04port\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xff\xff\x03(\x00H\x00R\x04port\x88\x01\x01\x12+\n" +
@@ -1090,11 +1100,14 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x04cors\x18\n" +
 	" \x01(\v2\x1a.llmgateway.config.v1.CorsR\x04cors\x12:\n" +
 	"\x12compress_min_bytes\x18\v \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x03R\x10compressMinBytes\x88\x01\x01\x121\n" +
-	"\x05http2\x18\f \x01(\v2\x1b.llmgateway.config.v1.Http2R\x05http2B\a\n" +
+	"\x05http2\x18\f \x01(\v2\x1b.llmgateway.config.v1.Http2R\x05http2\x12\x1d\n" +
+	"\aconsole\x18\x16 \x01(\bH\x04R\aconsole\x88\x01\x01B\a\n" +
 	"\x05_portB\x11\n" +
 	"\x0f_max_body_bytesB\x11\n" +
 	"\x0f_max_json_depthB\x15\n" +
-	"\x13_compress_min_bytes\"\xb7\x02\n" +
+	"\x13_compress_min_bytesB\n" +
+	"\n" +
+	"\b_console\"\xb7\x02\n" +
 	"\x04Cors\x12\xf0\x01\n" +
 	"\x0fallowed_origins\x18\x01 \x03(\tB\xc6\x01\xbaH\xc2\x01\x92\x01\xbe\x01\"\xbb\x01\xba\x01\xb7\x01\n" +
 	"\vcors.origin\x12`must be an origin without a path, such as https://app.example.com or https://*.example.com, or *\x1aFthis.matches('^([*]|https?://([*][.])?[A-Za-z0-9.-]+(:[0-9]{1,5})?)$')R\x0eallowedOrigins\x12<\n" +
