@@ -1,0 +1,81 @@
+/** The models to choose from, by provider, with their prices. */
+import type { GetStatusResponse, Model } from "../typescript/src/browser.ts";
+import { find, make } from "./dom.ts";
+import { count, perMillion } from "./money.ts";
+
+export class Models {
+  private readonly select = find("model", HTMLSelectElement);
+  private readonly prices = find("prices", HTMLElement);
+  private models: ReadonlyMap<string, Model> = new Map();
+
+  constructor() {
+    this.select.addEventListener("change", () => this.describe());
+  }
+
+  /** Empty when the gateway shall choose. */
+  get chosen(): string {
+    return this.select.value;
+  }
+
+  /** Keeps what was chosen, where it is still there. */
+  show(models: readonly Model[], { providers }: GetStatusResponse): void {
+    const before = this.models.size > 0 ? this.chosen : firstChoice(models, providers);
+    this.models = new Map(models.map((model) => [model.id, model]));
+    const groups = Map.groupBy(models, ({ provider }) => provider);
+    const [byGateway] = this.select.options;
+    this.select.replaceChildren(
+      ...(byGateway ? [byGateway] : []),
+      ...[...groups].map(([provider, own]) => {
+        const group = make("optgroup", "", ...own.map(option));
+        group.label = provider;
+        return group;
+      }),
+    );
+    this.select.value = this.models.has(before) ? before : "";
+    this.describe();
+  }
+
+  private describe(): void {
+    const model = this.models.get(this.chosen);
+    this.prices.replaceChildren(...(model ? describe(model) : ["Its price is told with the answer."]));
+  }
+}
+
+/** A provider's default model, of the first that can be called; a mock only when there is no other. */
+function firstChoice(models: readonly Model[], providers: GetStatusResponse["providers"]): string {
+  const usable = providers.filter(({ status }) => status === "available");
+  const sorted = [...usable].sort((a, b) => Number(a.kind === "mock") - Number(b.kind === "mock"));
+  const ids = sorted.map(({ name, defaultModel }) => `${name}/${defaultModel}`);
+  return ids.find((id) => models.some((model) => model.id === id)) ?? "";
+}
+
+function option({ id, model, inputPer1kTokens: input, outputPer1kTokens: output }: Model): HTMLOptionElement {
+  const prices =
+    input === undefined || output === undefined ? "no price" : `${perMillion(input)} / ${perMillion(output)}`;
+  const element = make("option", "", `${model} · ${prices}`);
+  element.value = id;
+  return element;
+}
+
+function describe(model: Model): HTMLElement[] {
+  const { inputPer1kTokens, outputPer1kTokens, cachedInputPer1kTokens } = model;
+  const prices = [
+    ["in", inputPer1kTokens],
+    ["cached", cachedInputPer1kTokens],
+    ["out", outputPer1kTokens],
+  ] as const;
+  const known = prices.flatMap(([name, usd]) => (usd === undefined ? [] : [`${perMillion(usd)} ${name}`]));
+  const { contextWindowTokens: context, maxOutputTokens: longest } = model;
+  const sizes = [
+    ...(context === undefined ? [] : [`${count(context)} tokens of context`]),
+    ...(longest === undefined ? [] : [`answers of up to ${count(longest)}`]),
+  ];
+  return [
+    make(
+      "span",
+      "",
+      known.length > 0 ? `${known.join(" · ")} per million tokens` : "Its price is not known.",
+    ),
+    ...(sizes.length > 0 ? [make("span", "", sizes.join(", "))] : []),
+  ];
+}
