@@ -12,7 +12,12 @@ const LABELS: Readonly<Record<string, string>> = {
 
 export function failureView(error: GatewayError, retry: () => void): HTMLElement {
   const { kind, code, message, violations, retryAfterMs } = error;
-  const element = make("div", "failure", make("p", "message", message));
+  const element = make(
+    "div",
+    "failure",
+    make("p", "message", message),
+    make("p", "kind", `${kind} · ${Code[code] ?? code}`),
+  );
   element.role = "alert";
   if (violations.length > 0) {
     element.append(
@@ -26,7 +31,6 @@ export function failureView(error: GatewayError, retry: () => void): HTMLElement
   if (retryAfterMs !== undefined) {
     actions.append(make("span", "note", `worth trying again in ${Math.ceil(retryAfterMs / 1000)} s`));
   }
-  actions.append(make("code", "kind", kind), make("span", "note", Code[code] ?? `code ${code}`));
   element.append(actions);
   return element;
 }

@@ -1,6 +1,6 @@
 /** The models to choose from, by provider, with their prices. */
 import type { GetStatusResponse, Model } from "../typescript/src/browser.ts";
-import { find, make } from "./dom.ts";
+import { find, make, rows } from "./dom.ts";
 import { count, perMillion } from "./money.ts";
 
 export class Models {
@@ -60,22 +60,21 @@ function option({ id, model, inputPer1kTokens: input, outputPer1kTokens: output 
 function describe(model: Model): HTMLElement[] {
   const { inputPer1kTokens, outputPer1kTokens, cachedInputPer1kTokens } = model;
   const prices = [
-    ["in", inputPer1kTokens],
-    ["cached", cachedInputPer1kTokens],
-    ["out", outputPer1kTokens],
+    ["In", inputPer1kTokens],
+    ["In, cached", cachedInputPer1kTokens],
+    ["Out", outputPer1kTokens],
   ] as const;
-  const known = prices.flatMap(([name, usd]) => (usd === undefined ? [] : [`${perMillion(usd)} ${name}`]));
+  const known = prices.flatMap(([name, usd]) =>
+    usd === undefined ? [] : [[name, perMillion(usd)] as const],
+  );
+  const price =
+    known.length > 0
+      ? [rows("prices", known), make("p", "", `for a million tokens at ${model.provider}`)]
+      : [make("p", "", "Its price is not known.")];
   const { contextWindowTokens: context, maxOutputTokens: longest } = model;
   const sizes = [
-    ...(context === undefined ? [] : [`${count(context)} tokens of context`]),
-    ...(longest === undefined ? [] : [`answers of up to ${count(longest)}`]),
+    ...(context === undefined ? [] : [`up to ${count(context)} read`]),
+    ...(longest === undefined ? [] : [`${count(longest)} written`]),
   ];
-  return [
-    make(
-      "span",
-      "",
-      known.length > 0 ? `${known.join(" · ")} per million tokens` : "Its price is not known.",
-    ),
-    ...(sizes.length > 0 ? [make("span", "", sizes.join(", "))] : []),
-  ];
+  return [...price, ...(sizes.length > 0 ? [make("p", "", `${sizes.join(", ")} tokens`)] : [])];
 }

@@ -30,9 +30,9 @@ export class ReceiptView {
       make("p", "model", `${provider}/${model}`),
       rows("figures", [
         ["Tokens in", count(cost?.inputTokens ?? 0)],
-        ["of these cached", count(cost?.cachedInputTokens ?? 0)],
+        ["cached", count(cost?.cachedInputTokens ?? 0)],
         ["Tokens out", count(cost?.outputTokens ?? 0)],
-        ["of these reasoning", count(cost?.reasoningTokens ?? 0)],
+        ["reasoning", count(cost?.reasoningTokens ?? 0)],
         ["First word", last?.firstEventMs === undefined ? "none" : duration(last.firstEventMs)],
         ["Latency", duration(elapsedMs)],
       ]),

@@ -33,6 +33,6 @@ export class Session {
     this.total.textContent = `${isEstimated ? "≈ " : ""}${dollars(amount)}`;
     const calls = this.calls === 1 ? "1 call" : `${this.calls} calls`;
     const unknown = this.unknown > 0 ? `, ${this.unknown} of unknown cost` : "";
-    this.note.textContent = this.calls === 0 ? "this session" : `this session, ${calls}${unknown}`;
+    this.note.textContent = this.calls === 0 ? "this session" : `in ${calls}${unknown}`;
   }
 }
