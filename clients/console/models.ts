@@ -73,8 +73,8 @@ function describe(model: Model): HTMLElement[] {
       : [make("p", "", "Its price is not known.")];
   const { contextWindowTokens: context, maxOutputTokens: longest } = model;
   const sizes = [
-    ...(context === undefined ? [] : [`up to ${count(context)} read`]),
-    ...(longest === undefined ? [] : [`${count(longest)} written`]),
+    ...(context === undefined ? [] : [`context ${count(context)}`]),
+    ...(longest === undefined ? [] : [`answer ${count(longest)}`]),
   ];
   return [...price, ...(sizes.length > 0 ? [make("p", "", `${sizes.join(", ")} tokens`)] : [])];
 }
