@@ -73,8 +73,10 @@ class Console {
   /** Models, prices and providers. */
   private async load(): Promise<void> {
     try {
-      const [{ models }, status] = await Promise.all([this.gateway.listModels(), this.gateway.getStatus()]);
-      this.models.show(models, status);
+      // The status waits for the slowest provider; nobody needs it to begin.
+      const shown = this.gateway.listModels().then(({ models }) => this.models.show(models));
+      const [status] = await Promise.all([this.gateway.getStatus(), shown]);
+      this.models.prefer(status.providers);
       this.providers.show(status);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;

@@ -1,5 +1,5 @@
 /** The models to choose from, by provider, with their prices. */
-import type { GetStatusResponse, Model } from "../typescript/src/browser.ts";
+import type { Model, ProviderStatus } from "../typescript/src/browser.ts";
 import { find, make, rows } from "./dom.ts";
 import { count, perMillion } from "./money.ts";
 
@@ -7,9 +7,13 @@ export class Models {
   private readonly select = find("model", HTMLSelectElement);
   private readonly prices = find("prices", HTMLElement);
   private models: ReadonlyMap<string, Model> = new Map();
+  private isChosen = false;
 
   constructor() {
-    this.select.addEventListener("change", () => this.describe());
+    this.select.addEventListener("change", () => {
+      this.isChosen = true;
+      this.describe();
+    });
   }
 
   /** Empty when the gateway shall choose. */
@@ -18,8 +22,8 @@ export class Models {
   }
 
   /** Keeps what was chosen, where it is still there. */
-  show(models: readonly Model[], { providers }: GetStatusResponse): void {
-    const before = this.models.size > 0 ? this.chosen : firstChoice(models, providers);
+  show(models: readonly Model[]): void {
+    const before = this.chosen;
     this.models = new Map(models.map((model) => [model.id, model]));
     const groups = Map.groupBy(models, ({ provider }) => provider);
     const [byGateway] = this.select.options;
@@ -35,6 +39,13 @@ export class Models {
     this.describe();
   }
 
+  /** Chooses for a reader who did not: what can be called, with a price to see. */
+  prefer(providers: readonly ProviderStatus[]): void {
+    if (this.isChosen) return;
+    this.select.value = firstChoice(this.models, providers);
+    this.describe();
+  }
+
   private describe(): void {
     const model = this.models.get(this.chosen);
     this.prices.replaceChildren(...(model ? describe(model) : ["Its price is told with the answer."]));
@@ -42,11 +53,11 @@ export class Models {
 }
 
 /** A provider's default model, of the first that can be called; a mock only when there is no other. */
-function firstChoice(models: readonly Model[], providers: GetStatusResponse["providers"]): string {
+function firstChoice(models: ReadonlyMap<string, Model>, providers: readonly ProviderStatus[]): string {
   const usable = providers.filter(({ status }) => status === "available");
   const sorted = [...usable].sort((a, b) => Number(a.kind === "mock") - Number(b.kind === "mock"));
   const ids = sorted.map(({ name, defaultModel }) => `${name}/${defaultModel}`);
-  return ids.find((id) => models.some((model) => model.id === id)) ?? "";
+  return ids.find((id) => models.has(id)) ?? "";
 }
 
 function option({ id, model, inputPer1kTokens: input, outputPer1kTokens: output }: Model): HTMLOptionElement {
