@@ -57,16 +57,11 @@ export class AnswerView {
     if (ending) this.element.append(make("p", "note", ending));
   }
 
-  /** Lets the reader play the tools. `send` gets a message for each call, and says whether it went out. */
-  askForResults(send: (results: readonly Message[]) => boolean): void {
+  /** Lets the reader play the tools. `send` gets a message for each call. */
+  askForResults(send: (results: readonly Message[]) => void): void {
     const calls = [...this.calls.values()];
     for (const call of calls) call.ask();
-    const action = button("Send results", "", () => {
-      if (!send(calls.map((call) => call.result()))) return;
-      for (const call of calls) call.close();
-      action.remove();
-    });
-    this.element.append(action);
+    this.element.append(button("Send results", "", () => send(calls.map((call) => call.result()))));
   }
 }
 
@@ -96,9 +91,5 @@ class CallView {
   ask(): void {
     this.field.rows = 2;
     this.element.append(make("label", "result-label", `Result of ${this.name.textContent}`, this.field));
-  }
-
-  close(): void {
-    this.field.readOnly = true;
   }
 }

@@ -39,7 +39,7 @@ class Console {
     say: (text) => {
       this.status.textContent = text;
     },
-    retry: (turn) => void this.run(turn),
+    retry: (turn) => this.run(turn),
     ask: (asked) => this.run(new Turn(asked, this.around)),
   };
   private turns: Turn[] = [];
@@ -87,9 +87,7 @@ class Console {
 
   private onKey(): void {
     void this.load();
-    const { refused } = this;
-    this.refused = undefined;
-    if (refused) void this.run(refused);
+    if (this.refused) this.run(this.refused);
     this.question.focus();
   }
 
@@ -100,18 +98,19 @@ class Console {
     if (isAsked) this.question.value = "";
   }
 
-  /** False when it cannot be asked now. */
+  /** Asks a new turn, or the last one again. False when that cannot be now. */
   private run(turn: Turn): boolean {
     if (this.current) return false;
-    const at = this.turns.indexOf(turn);
-    const before = at < 0 ? this.turns : this.turns.slice(0, at);
+    const before = this.turns.filter((other) => other !== turn);
     const { system } = this.settings;
     const request = this.settings.request(this.models.chosen, history(system, before, turn.asked));
     if (!request) return false;
-    if (at < 0) {
+    if (before.length === this.turns.length) {
+      before.at(-1)?.close();
       this.turns.push(turn);
       this.conversation.append(turn.element);
     }
+    this.refused = undefined;
     void this.follow(turn, request);
     return true;
   }
@@ -120,11 +119,14 @@ class Console {
     this.welcome.hidden = true;
     this.isFollowing = true;
     this.become(turn);
-    const failure = await turn.run(this.gateway, request);
-    this.become(undefined);
-    if (failure?.kind !== "unauthenticated") return;
-    this.refused = turn;
-    this.key.ask(failure.message);
+    try {
+      const failure = await turn.run(this.gateway, request);
+      if (failure?.kind !== "unauthenticated") return;
+      this.refused = turn;
+      this.key.ask(failure.message);
+    } finally {
+      this.become(undefined);
+    }
   }
 
   private become(turn: Turn | undefined): void {

@@ -15,7 +15,7 @@ export function failureView(error: GatewayError, retry: () => void): HTMLElement
   const element = make(
     "div",
     "failure",
-    make("p", "message", message),
+    make("p", "message", violations.length > 0 ? "The gateway does not accept the request" : message),
     make("p", "kind", `${kind} · ${Code[code] ?? code}`),
   );
   element.role = "alert";

@@ -80,12 +80,12 @@ function describe(model: Model): HTMLElement[] {
   );
   const price =
     known.length > 0
-      ? [rows("prices", known), make("p", "", `for a million tokens at ${model.provider}`)]
+      ? [rows("prices", known), make("p", "", `For a million tokens, at ${model.provider}`)]
       : [make("p", "", "Its price is not known.")];
   const { contextWindowTokens: context, maxOutputTokens: longest } = model;
   const sizes = [
-    ...(context === undefined ? [] : [`context ${count(context)}`]),
-    ...(longest === undefined ? [] : [`answer ${count(longest)}`]),
+    ...(context === undefined ? [] : [`Context of ${count(context)} tokens`]),
+    ...(longest === undefined ? [] : [`Answers of up to ${count(longest)}`]),
   ];
-  return [...price, ...(sizes.length > 0 ? [make("p", "", `${sizes.join(", ")} tokens`)] : [])];
+  return [...price, ...sizes.map((size) => make("p", "", size))];
 }

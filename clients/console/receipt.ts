@@ -4,13 +4,14 @@ import { make, rows } from "./dom.ts";
 import { count, dollars } from "./money.ts";
 
 export class ReceiptView {
-  readonly element = make("aside", "slip");
+  readonly element = make("div", "slip");
   private readonly title = make("span", "title");
   private readonly tag = make("span", "tag");
   private readonly amount = make("p", "amount");
   private readonly body = make("div", "body");
 
   constructor() {
+    this.element.role = "group";
     this.element.ariaLabel = "Cost";
     this.element.append(make("p", "head", this.title, this.tag), this.amount, this.body);
     this.body.hidden = true;

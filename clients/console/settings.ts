@@ -11,15 +11,12 @@ import { find } from "./dom.ts";
 
 export class Settings {
   private readonly form = find("settings", HTMLFormElement);
+  private readonly toggle = find("settings-toggle", HTMLButtonElement);
   private readonly systemField = find("system", HTMLTextAreaElement);
   private readonly tools = find("tools", HTMLTextAreaElement);
 
   constructor() {
-    const toggle = find("settings-toggle", HTMLButtonElement);
-    toggle.addEventListener("click", () => {
-      const isOpen = this.form.classList.toggle("open");
-      toggle.ariaExpanded = String(isOpen);
-    });
+    this.toggle.addEventListener("click", () => this.unfold(!this.form.classList.contains("open")));
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("input", ({ target }) => {
       if (target instanceof HTMLTextAreaElement) target.setCustomValidity("");
@@ -35,10 +32,8 @@ export class Settings {
     const tools = this.readTools();
     const fields = [...this.form.querySelectorAll("input")];
     const wrong = tools ? fields.find(({ validity }) => validity.badInput) : this.tools;
-    if (!tools || wrong) {
-      if (wrong) this.lead(wrong);
-      return undefined;
-    }
+    if (wrong) this.lead(wrong);
+    if (!tools || wrong) return undefined;
     const request = create(ChatRequestSchema, { model, messages, tools });
     request.parameters = create(ParametersSchema);
     request.parameters.maxTokens = numberIn("max-tokens");
@@ -59,8 +54,14 @@ export class Settings {
     }
   }
 
+  /** On a narrow screen; on a wide one the form is always there. */
+  private unfold(isOpen: boolean): void {
+    this.form.classList.toggle("open", isOpen);
+    this.toggle.ariaExpanded = String(isOpen);
+  }
+
   private lead(field: HTMLInputElement | HTMLTextAreaElement): void {
-    this.form.classList.add("open");
+    this.unfold(true);
     const folded = field.closest("details");
     if (folded) folded.open = true;
     field.reportValidity();

@@ -1,5 +1,4 @@
 /** One exchange on the page: what was asked, the answer as it comes, its cost, and how it failed if it did. */
-
 import type { Message } from "../../gen/ts/llmgateway/v1/message_pb.ts";
 import {
   type ChatRequest,
@@ -22,9 +21,10 @@ export interface Surroundings {
   readonly onGrown: () => void;
   /** Says it to those who do not see the page. */
   readonly say: (text: string) => void;
+  /** Asks the same again, if that can be now. */
   readonly retry: (turn: Turn) => void;
-  /** Goes on with these messages; false when that cannot be now. */
-  readonly ask: (asked: readonly Message[]) => boolean;
+  /** Goes on with these messages, if that can be now. */
+  readonly ask: (asked: readonly Message[]) => void;
 }
 
 /** Nobody could tell what these had cost; all others without a receipt never reached a provider. */
@@ -84,6 +84,12 @@ export class Turn implements Exchange {
     }
   }
 
+  /** Another turn follows, and what could still be done here no longer can. */
+  close(): void {
+    for (const action of this.element.querySelectorAll("button")) action.remove();
+    for (const field of this.element.querySelectorAll("textarea")) field.readOnly = true;
+  }
+
   /** Ends the call, and the provider's work with it. */
   stop(): void {
     this.stream?.abort();
@@ -101,10 +107,11 @@ export class Turn implements Exchange {
   private fail(error: GatewayError, answer: AnswerView, receipt: ReceiptView, elapsedMs: number): void {
     const { session, say, retry } = this.around;
     const { costPicoUsd, provenance, requestId } = error;
+    const mayHaveCost = error.receipt || costPicoUsd !== undefined || COST_UNTOLD.has(error.kind);
+    if (mayHaveCost) session.settle(costPicoUsd, provenance);
     if (error.receipt) receipt.settle(error.receipt, elapsedMs);
-    else if (costPicoUsd !== undefined || COST_UNTOLD.has(error.kind)) receipt.end(costPicoUsd, requestId);
+    else if (mayHaveCost) receipt.end(costPicoUsd, requestId);
     else receipt.element.remove();
-    if (receipt.element.isConnected) session.settle(costPicoUsd, provenance);
     if (error.kind === "cancelled") {
       // What was said until then is part of the conversation.
       this.answer = answer.draft.calls.size > 0 ? undefined : answer.draft.message();

@@ -195,6 +195,7 @@ describe.runIf(canBrowse("the conversation in the console"))("a conversation", (
     await console.page.click(".answer > button");
     await console.over();
     expect(await console.texts(".asked.results")).toEqual(["Sunny"]);
+    expect(await console.texts(".answer > button")).toEqual([]);
     expect(await console.last(".said")).toContain("This is the answer");
     expect(await console.texts("#total-note")).toEqual(["in 2 calls"]);
   });

@@ -67,6 +67,7 @@ describe.runIf(canBrowse("what the console shows of failures"))("a call that", (
     await console.type("temperature", "9");
     await console.ask("Hello");
     expect(await console.last(".failure .kind")).toBe("invalid_request · InvalidArgument");
+    expect(await console.last(".failure .message")).toBe("The gateway does not accept the request");
     expect(await console.last(".violations dt")).toBe("Temperature");
     expect(await console.last(".violations dd")).toContain("2");
     expect(await console.texts(".slip")).toEqual([]);
@@ -117,8 +118,13 @@ describe.runIf(canBrowse("what the console shows of failures"))("a call that", (
     expect(await console.texts(".turn img, .turn script")).toEqual([]);
     expect(await console.page.title()).toBe("llmgateway console");
     expect(console.requests.filter((request) => new URL(request.url()).pathname === "/x")).toEqual([]);
-    await console.page.click("#stop");
+
+    // To begin anew stops it too, and forgets no cost.
+    await console.page.click("#new-chat");
+    await held.closed;
     await console.over();
+    expect(await console.texts(".turn")).toEqual([]);
+    expect(await console.texts("#total-note")).toEqual(["in 1 call"]);
   });
 
   test("finds no gateway says so, and owns that the cost is not known", async () => {
