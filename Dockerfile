@@ -15,6 +15,7 @@ ENV NODE_ENV=production HOST=0.0.0.0
 WORKDIR /app
 COPY package.json LICENSE ./
 COPY docs/price-catalog.json docs/price-catalog.json
+COPY gen/openapi gen/openapi
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node

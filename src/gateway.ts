@@ -5,7 +5,7 @@ import { createValidator } from "@bufbuild/protovalidate";
 import type { DestinationStream } from "pino";
 import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
-import { type CompleteConfig, consoleFolder } from "./config/defaults.ts";
+import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
@@ -24,9 +24,9 @@ import { createOperations } from "./rpc/operations.ts";
 import { createLog } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { startTracing } from "./telemetry/trace.ts";
-import { VERSION } from "./version.ts";
+import { bundled, VERSION } from "./version.ts";
 
-const SERVICES = [GatewayService];
+export const SERVICES = [GatewayService];
 /** For callers whose call was ended to hear why, before their connections are cut. */
 const LAST_WORDS_MS = 500;
 
@@ -159,7 +159,9 @@ function fronts(
   });
   return createHttpHandler({
     operations: createOperations({ registry, notReady, send }),
-    assets: server.console ? createAssets({ folder: consoleFolder(), send, refuse: json.refuse }) : undefined,
+    assets: server.console
+      ? createAssets({ folder: bundled("dist", "console"), send, refuse: json.refuse })
+      : undefined,
     json,
     connect,
     cors: createCors({

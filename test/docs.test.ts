@@ -16,10 +16,11 @@ const pages = [
   ...readdirSync(join(checkout, "docs"), { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".md"))
     .map((path) => join("docs", path)),
+  "clients/go/README.md",
   "clients/typescript/README.md",
 ];
-/** Followed where the package is installed, by test/clients/typescript. */
-const elsewhere = ["clients/typescript/README.md"];
+/** Followed where the packages are installed, by test/clients. */
+const elsewhere = ["clients/go/README.md", "clients/typescript/README.md"];
 
 describe.each(pages)("%s", (path) => {
   const blocks = readBlocks(checkout, path);

@@ -33,5 +33,6 @@ PATH="$cache/bin:$PWD/node_modules/.bin:$PATH"
 buf generate
 # The whole contract in one file, for grpcurl and its like.
 buf build proto --exclude-source-info -o gen/llmgateway.binpb
+node "$here/openapi.mts" "$cache/plugin.openapi.json"
 # The reference of the configuration is made of its proto's comments.
 node "$here/config-docs.mts"

@@ -2,8 +2,6 @@
  * What holds when nothing is said: fills in every default that the comments of `config.proto` promise, and
  * the two providers that are always there. It judges nothing.
  */
-import { findPackageJSON } from "node:module";
-import { dirname, join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
@@ -21,6 +19,7 @@ import {
   TelemetrySchema,
   TimeoutsSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { bundled } from "../version.ts";
 
 /** What no default exists for. */
 type Optional = "tls" | "$unknown";
@@ -76,7 +75,7 @@ export function withDefaults(draft: Config): CompleteConfig {
     providers: providersOf(draft),
     prices: {
       ...prices,
-      catalogPath: prices.catalogPath || bundledCatalogPath(),
+      catalogPath: prices.catalogPath || bundled("docs", "price-catalog.json"),
       trackingEnabled: prices.trackingEnabled ?? true,
     },
     stream: {
@@ -137,19 +136,4 @@ function complete(name: string, given: Provider): CompleteProvider {
       streamUsage: dialect.streamUsage ?? true,
     },
   };
-}
-
-/** Where `npm run build` puts the console. */
-export function consoleFolder(): string {
-  return join(packageRoot(), "dist", "console");
-}
-
-function bundledCatalogPath(): string {
-  return join(packageRoot(), "docs", "price-catalog.json");
-}
-
-/** Looked for, because it is not equally far away from the sources and from the build. */
-function packageRoot(): string {
-  const manifest = findPackageJSON("..", import.meta.url);
-  return manifest === undefined ? "." : dirname(manifest);
 }

@@ -113,7 +113,7 @@ function cleartext({ handler }: ListenerOptions, http2: Http2Server, undecided: 
     socket.once("close", () => undecided.delete(socket));
     peek(socket, (isHttp2) => {
       undecided.delete(socket);
-      if (isHttp2) http2.emit("connection", socket);
+      if (isHttp2) acceptHttp2(http2, socket);
       else accept(socket);
     });
   });
@@ -135,7 +135,7 @@ function secure(
   const http1 = createHttpsServer(options, handler as RequestListener);
   const accept = takeOver(http1, "secureConnection");
   http1.on("secureConnection", (socket: TLSSocket) => {
-    if (socket.alpnProtocol === "h2") http2.emit("connection", socket);
+    if (socket.alpnProtocol === "h2") acceptHttp2(http2, socket);
     else accept(socket);
   });
   return http1;
@@ -146,6 +146,12 @@ function takeOver(server: Http1Server, event: "connection" | "secureConnection")
   const [accept] = server.listeners(event) as [(this: Http1Server, socket: Socket) => void];
   server.removeListener(event, accept);
   return (socket) => accept.call(server, socket);
+}
+
+/** An HTTP/1.1 server lets callers close their half; over HTTP/2 whoever does has left, and ends its calls. */
+function acceptHttp2(server: Http2Server, socket: Socket): void {
+  socket.allowHalfOpen = false;
+  server.emit("connection", socket);
 }
 
 /**

@@ -114,7 +114,7 @@ test("it can be switched off", async () => {
 test("where it was not built, the page's place says how", async () => {
   const checkout = mkdtempSync(join(tmpdir(), "llmgateway-unbuilt-"));
   onTestFinished(() => rmSync(checkout, { recursive: true }));
-  for (const path of ["package.json", "src", "gen/ts", "docs/price-catalog.json"]) {
+  for (const path of ["package.json", "src", "gen/ts", "gen/openapi", "docs/price-catalog.json"]) {
     mkdirSync(dirname(join(checkout, path)), { recursive: true });
     cpSync(join(CHECKOUT, path), join(checkout, path), { recursive: true });
   }
