@@ -7,6 +7,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY gen/ts gen/ts
 COPY src src
 COPY clients clients
+COPY ops/build-console.mts ops/
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 
 FROM node:26-slim

@@ -12,6 +12,7 @@ import { watchConfig } from "./config/watch.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
 import { Readiness } from "./core/readiness.ts";
+import { createAssets } from "./rpc/assets.ts";
 import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
 import { createCors } from "./rpc/cors.ts";
@@ -29,7 +30,7 @@ import { unimplemented } from "./rpc/unimplemented.ts";
 import { createLog } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { startTracing } from "./telemetry/trace.ts";
-import { VERSION } from "./version.ts";
+import { bundled, VERSION } from "./version.ts";
 
 export const SERVICES = [GatewayService];
 /** For callers whose call was ended to hear why, before their connections are cut. */
@@ -194,6 +195,9 @@ export function createFronts(
   });
   return createHttpHandler({
     operations: createOperations({ registry, notReady: () => readiness.notReady, send }),
+    assets: server.console
+      ? createAssets({ folder: bundled("dist", "console"), send, refuse: json.refuse })
+      : undefined,
     json,
     connect,
     cors: createCors({

@@ -70,6 +70,7 @@ export function withDefaults(draft: Config): CompleteConfig {
       },
       reflection: server.reflection ?? true,
       drainDelay: server.drainDelay ?? durationFromMs(0),
+      console: server.console ?? true,
     },
     auth,
     rateLimit: draft.rateLimit ?? create(RateLimitSchema),

@@ -120,7 +120,7 @@ describe("over REST", () => {
     ["/v1/gateway/chat", "GET", 405, "unimplemented", "/v1/gateway/chat takes POST, not GET"],
     ["/v1/gateway/models", "DELETE", 405, "unimplemented", "/v1/gateway/models takes GET, not DELETE"],
     ["/v1/gateway/chats", "POST", 404, "not_found", "there is nothing at /v1/gateway/chats"],
-    ["/", "GET", 404, "not_found", "there is nothing at /"],
+    ["/", "POST", 404, "not_found", "there is nothing at /"],
     ["/v1/gateway/%zz", "GET", 404, "not_found", "there is nothing at /v1/gateway/%zz"],
     ["/llmgateway.v1.GatewayService/Shout", "POST", 404, "not_found", /^there is nothing at .*Shout$/],
   ])("%s by %s is %i", async (path, method, status, code, message) => {

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const MAIN = join(import.meta.dirname, "..", "..", "src", "main.ts");
+const CHECKOUT = join(import.meta.dirname, "..", "..");
 
 export interface GatewayProcess extends AsyncDisposable {
   readonly url: string;
@@ -14,12 +14,16 @@ export interface GatewayProcess extends AsyncDisposable {
   stop(): Promise<number | null>;
 }
 
-/** @param nodeOptions for the process, before the script */
+/**
+ * @param nodeOptions for the process, before the script
+ * @param checkout where its sources are; this one by default
+ */
 export async function startProcess(
   env: Readonly<Record<string, string>>,
   nodeOptions: readonly string[] = [],
+  checkout = CHECKOUT,
 ): Promise<GatewayProcess> {
-  const child = spawn(process.execPath, [...nodeOptions, MAIN], {
+  const child = spawn(process.execPath, [...nodeOptions, join(checkout, "src", "main.ts")], {
     env: { PORT: "0", ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -168,7 +168,10 @@ type Server struct {
 	// How long the port stays open after SIGTERM while readiness fails already,
 	// so that a balancer can notice and send no more calls. Comes before
 	// `drain_timeout`. Default 0s.
-	DrainDelay    *durationpb.Duration `protobuf:"bytes,21,opt,name=drain_delay,json=drainDelay,proto3" json:"drain_delay,omitempty"`
+	DrainDelay *durationpb.Duration `protobuf:"bytes,21,opt,name=drain_delay,json=drainDelay,proto3" json:"drain_delay,omitempty"`
+	// Serves the console, a page to chat by, at `/`. The page is open to all; its
+	// calls need a key like any other. Default true.
+	Console       *bool `protobuf:"varint,22,opt,name=console,proto3,oneof" json:"console,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -285,6 +288,13 @@ func (x *Server) GetDrainDelay() *durationpb.Duration {
 		return x.DrainDelay
 	}
 	return nil
+}
+
+func (x *Server) GetConsole() bool {
+	if x != nil && x.Console != nil {
+		return *x.Console
+	}
+	return false
 }
 
 // Which web pages may call from a browser, besides those that the gateway
@@ -1098,7 +1108,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\rdefault_model\x18\b \x01(\tR\fdefaultModel\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\xce\x05\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\xf9\x05\n" +
 	"\x06Server\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12$\n" +
 	"\x04port\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xff\xff\x03(\x00H\x00R\x04port\x88\x01\x01\x12+\n" +
@@ -1116,12 +1126,15 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"reflection\x18\x14 \x01(\bH\x04R\n" +
 	"reflection\x88\x01\x01\x12D\n" +
 	"\vdrain_delay\x18\x15 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\n" +
-	"drainDelayB\a\n" +
+	"drainDelay\x12\x1d\n" +
+	"\aconsole\x18\x16 \x01(\bH\x05R\aconsole\x88\x01\x01B\a\n" +
 	"\x05_portB\x11\n" +
 	"\x0f_max_body_bytesB\x11\n" +
 	"\x0f_max_json_depthB\x15\n" +
 	"\x13_compress_min_bytesB\r\n" +
-	"\v_reflection\"\xb7\x02\n" +
+	"\v_reflectionB\n" +
+	"\n" +
+	"\b_console\"\xb7\x02\n" +
 	"\x04Cors\x12\xf0\x01\n" +
 	"\x0fallowed_origins\x18\x01 \x03(\tB\xc6\x01\xbaH\xc2\x01\x92\x01\xbe\x01\"\xbb\x01\xba\x01\xb7\x01\n" +
 	"\vcors.origin\x12`must be an origin without a path, such as https://app.example.com or https://*.example.com, or *\x1aFthis.matches('^([*]|https?://([*][.])?[A-Za-z0-9.-]+(:[0-9]{1,5})?)$')R\x0eallowedOrigins\x12<\n" +
