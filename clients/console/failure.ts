@@ -7,6 +7,7 @@ const LABELS: Readonly<Record<string, string>> = {
   "parameters.max_tokens": "Most tokens to write",
   "parameters.temperature": "Temperature",
   max_cost_usd: "Most it may cost",
+  timeout_ms: "Longest it may take",
   model: "Model",
 };
 

@@ -39,6 +39,7 @@ export class Settings {
     request.parameters.maxTokens = numberIn("max-tokens");
     request.parameters.temperature = numberIn("temperature");
     request.maxCostUsd = numberIn("max-cost");
+    request.timeoutMs = numberIn("timeout");
     return request;
   }
 
