@@ -45,6 +45,13 @@ const PREFACE_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 /** Longer than balancers keep a connection (60 s is usual), so that none sends a call into one that is closing. */
 const KEEP_ALIVE_MS = 75_000;
+/**
+ * How often a caller may give up all the calls that its connection bears: so many
+ * times at once, and once a second. Node's own bound is 1,000 at once and 33 a
+ * second, whatever a connection bears. Behind it the whole connection is cut, and
+ * everybody's calls on it; proxies, and clients with one channel, would meet it.
+ */
+const RESETS_AT_ONCE = 10;
 /** TCP's own probes, by which a peer that is gone is found where HTTP has no ping. */
 const PROBE_AFTER_MS = 30_000;
 
@@ -54,7 +61,14 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const undecided = new Set<Socket>();
   const { maxConcurrentStreams } = options.http2;
   const settings = { maxHeaderListSize: MAX_HEADER_BYTES, maxConcurrentStreams };
-  const http2 = createHttp2Server({ settings }, options.handler);
+  const http2 = createHttp2Server(
+    {
+      settings,
+      streamResetBurst: RESETS_AT_ONCE * maxConcurrentStreams,
+      streamResetRate: maxConcurrentStreams,
+    },
+    options.handler,
+  );
   http2.on("session", (session: Http2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
