@@ -30,7 +30,7 @@ for tool in connectrpc.com/connect/cmd/protoc-gen-connect-go \
   (cd "$here" && go build -mod=readonly -o "$cache/bin/" "$tool")
 done
 
-rm -rf gen/ts gen/conformance gen/go/llmgateway gen/openapi gen/llmgateway.binpb
+rm -rf gen/ts gen/conformance gen/go/llmgateway gen/openapi
 PATH="$cache/bin:$PWD/node_modules/.bin:$PATH"
 buf generate
 # Standard services, which are served beside the contract and are no part of it.
@@ -39,8 +39,8 @@ buf generate "$cache/proto" --path "$cache/proto/grpc" --template "$here/buf.gen
 conformance=$(module connectrpc.com/conformance@v1.0.7)/proto
 buf generate "$conformance" --path "$conformance/connectrpc/conformance/v1/server_compat.proto" \
   --path "$conformance/connectrpc/conformance/v1/service.proto" --template "$here/buf.gen.ts.yaml" -o gen/conformance
-# The whole contract in one file, for grpcurl and its like.
-buf build proto --exclude-source-info -o gen/llmgateway.binpb
+# The contract as descriptors, for the OpenAPI document.
+buf build proto --exclude-source-info -o "$cache/llmgateway.binpb"
 node "$here/openapi.mts" "$cache/plugin.openapi.json"
 # The reference of the configuration is made of its proto's comments.
 node "$here/config-docs.mts"

@@ -61,7 +61,7 @@ if (import.meta.main) {
   const at = (path: string) => new URL(`../../${path}`, import.meta.url);
   const read = (path: string) => readFileSync(at(path), "utf8");
   const [made = ""] = process.argv.slice(2);
-  const files = fromBinary(FileDescriptorSetSchema, readFileSync(at("gen/llmgateway.binpb")));
+  const files = fromBinary(FileDescriptorSetSchema, readFileSync(at(".cache/llmgateway.binpb")));
   const services = [...createFileRegistry(files)].filter((desc) => desc.kind === "service");
   const document = openapi(
     services,

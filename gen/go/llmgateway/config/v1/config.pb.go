@@ -653,7 +653,8 @@ type Provider struct {
 	Prices string `protobuf:"bytes,8,opt,name=prices,proto3" json:"prices,omitempty"`
 	// How long to wait, in steps.
 	Timeouts *Timeouts `protobuf:"bytes,9,opt,name=timeouts,proto3" json:"timeouts,omitempty"`
-	// Most connections at a time. Default 256.
+	// Most connections at a time; a stream takes one as long as it runs. Calls
+	// above that wait, and their timeouts run. Default 256.
 	MaxConnections *int32 `protobuf:"varint,10,opt,name=max_connections,json=maxConnections,proto3,oneof" json:"max_connections,omitempty"`
 	// How this provider departs from OpenAI's wire format.
 	Dialect       *Dialect `protobuf:"bytes,11,opt,name=dialect,proto3" json:"dialect,omitempty"`

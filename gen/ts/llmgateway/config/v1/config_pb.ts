@@ -444,7 +444,8 @@ export type Provider = Message<"llmgateway.config.v1.Provider"> & {
   timeouts?: Timeouts | undefined;
 
   /**
-   * Most connections at a time. Default 256.
+   * Most connections at a time; a stream takes one as long as it runs. Calls
+   * above that wait, and their timeouts run. Default 256.
    *
    * @generated from field: optional int32 max_connections = 10;
    */
