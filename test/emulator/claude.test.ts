@@ -4,7 +4,7 @@ import type { MessageCreateParamsNonStreaming } from "@anthropic-ai/sdk/resource
 import { describe, expect, test } from "vitest";
 import { startEmulator } from "../../src/emulator/server.ts";
 import { loadRecordings, type Recording, recordingsFolder } from "../recordings/recordings.ts";
-import { emulated, post } from "./emulated.ts";
+import { emulated, isJson, post } from "./emulated.ts";
 import { shapes } from "./shapes.ts";
 
 const emulator = await emulated();
@@ -382,15 +382,6 @@ test("the same seed gives the same bytes", async () => {
   expect(second).toEqual(first);
   for (const [index, text] of other.entries()) expect(text).not.toBe(first[index]);
 });
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Recorded requests that the emulator is to answer in the recorded shape; with what is changed in them. */
 const CASES: Readonly<Record<string, object>> = {

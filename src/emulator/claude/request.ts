@@ -1,12 +1,12 @@
 /** Reads a request off Anthropic's wire: refuses what Anthropic refuses, in its words, and says what is asked for. */
 import type { MessageCreateParams } from "@anthropic-ai/sdk/resources/messages";
 import { type Directed, DirectiveError, readDirectives } from "../fault.ts";
+import { asObject, type Fields, isObject, parseFields } from "../json.ts";
 import type { Prompt, Tool } from "../script.ts";
 import { countTokens } from "../tokens.ts";
 import { decodeConversation } from "./conversation.ts";
 import { Refusal } from "./errors.ts";
 import { decidesItself, requireKnown } from "./models.ts";
-import { asObject, type Fields, isObject } from "./wire.ts";
 
 export interface MessageRequest {
   readonly model: string;
@@ -27,13 +27,9 @@ const REFUSED = "ANTHROPIC_MAGIC_STRING_TRIGGER_REFUSAL";
 
 /** The body as an object. Throws Refusal 400 for anything else. */
 export function parseBody(body: string | undefined): Fields {
-  try {
-    const parsed: unknown = JSON.parse(body ?? "");
-    if (isObject(parsed)) return parsed;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  throw new Refusal("The request body is not valid JSON.");
+  const fields = parseFields(body);
+  if (fields === undefined) throw new Refusal("The request body is not valid JSON.");
+  return fields;
 }
 
 /** Throws Refusal for what is missing, empty, of a wrong type or out of range. */
