@@ -265,10 +265,16 @@ describe("what Anthropic refuses", () => {
       "`max_tokens` must be greater than `thinking.budget_tokens`.",
     ],
     [
+      "an effort of an old model",
+      { ...haiku, thinking: { type: "adaptive" } },
+      400,
+      "adaptive thinking is not supported on this model",
+    ],
+    [
       "thoughts at another temperature",
       { ...haiku, max_tokens: 2048, temperature: 0, thinking: { type: "enabled", budget_tokens: 1024 } },
       400,
-      "`temperature` may only be set to 1 when thinking is enabled.",
+      "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode.",
     ],
     ["an effort that is none", { output_config: { effort: "minimal" } }, 400, "output_config.effort: Input"],
     [
