@@ -67,6 +67,7 @@ function withQuery(path: string, query: string): string {
 async function whole(call: AttemptCall, dialect: Dialect, reply: WireReply): Promise<Reply> {
   const decoded = dialect.decodeReply(await reply.text(MAX_REPLY_BYTES), reply.headers);
   report(call, decoded);
+  if (decoded.failure) throw decoded.failure;
   return { events: once(decoded.events) };
 }
 

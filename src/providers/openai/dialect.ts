@@ -8,7 +8,7 @@ import { OpenAiStream } from "./stream.ts";
 export function openaiDialect(traits: OpenAiTraits): Dialect {
   return {
     encode: (request, wish) => encodeChat(request, wish, traits),
-    decodeReply,
+    decodeReply: (body) => decodeReply(body),
     decodeStream: () => new OpenAiStream(),
     classify,
   };

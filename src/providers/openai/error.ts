@@ -17,7 +17,7 @@ export interface WireError {
 interface Fields {
   readonly error?: unknown;
   readonly message?: unknown;
-  /** FastAPI's message. */
+  /** FastAPI's message, or its list of what is wrong. */
   readonly detail?: unknown;
   readonly type?: unknown;
   readonly code?: unknown;
@@ -30,13 +30,26 @@ export function readError(body: string): WireError {
   const fields = isObject(outer.error) ? fieldsOf(outer.error) : outer;
   const code = typeof fields.code === "number" ? String(fields.code) : string(fields.code);
   return {
-    message: string(fields.message) || string(fields.detail) || string(outer.error),
+    message: words(fields.message) || words(fields.detail) || string(outer.error),
     type: string(fields.type),
     code,
     innerCode: string(fieldsOf(fields.innererror).code),
     status: /^[45]\d\d$/.test(code) ? Number(code) : undefined,
     raw: body,
   };
+}
+
+/** A text, or FastAPI's list of what is wrong, which Mistral wraps once more: `{"message": {"detail": [...]}}`. */
+function words(value: unknown): string {
+  const said = isObject(value) ? fieldsOf(value).detail : value;
+  return Array.isArray(said) ? said.map(complaint).filter(Boolean).join("; ") : string(said);
+}
+
+/** One of FastAPI's: where, and what. */
+function complaint(value: unknown): string {
+  const { loc, msg }: { readonly loc?: unknown; readonly msg?: unknown } = isObject(value) ? value : {};
+  const path = Array.isArray(loc) ? loc.filter((step) => typeof step !== "object") : [];
+  return [path.join("."), string(msg)].filter(Boolean).join(": ");
 }
 
 function parse(body: string): unknown {
