@@ -89,7 +89,9 @@ function failureOf(
     facts: {
       type: error.type,
       code: error.code,
-      "request id": REQUEST_IDS.map((name) => headers[name]).find(Boolean)?.toString(),
+      "request id": REQUEST_IDS.map((name) => headers[name])
+        .find(Boolean)
+        ?.toString(),
     },
     raw: error.raw,
     retryAfterMs: retryMs,

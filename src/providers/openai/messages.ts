@@ -4,7 +4,6 @@
  */
 import type {
   ChatCompletionAssistantMessageParam,
-  ChatCompletionContentPartText,
   ChatCompletionDeveloperMessageParam,
   ChatCompletionMessageParam,
   ChatCompletionMessageToolCall,
@@ -15,8 +14,9 @@ import type {
 import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Message, Part, ToolCall } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
-import { misplaced, toolResultsOf } from "../parts.ts";
-import { encodeFile, encodeImage } from "./media.ts";
+import { toolResultsOf } from "../parts.ts";
+import { plain, texts, userContent } from "./content.ts";
+import { encodeFile } from "./media.ts";
 
 type Instructions = ChatCompletionSystemMessageParam | ChatCompletionDeveloperMessageParam;
 
@@ -56,17 +56,7 @@ function named<M extends { name?: string }>(wire: M, message: Message): M {
 }
 
 function encodeUser(message: Message, path: string, wrong: Violation[]): ChatCompletionUserMessageParam {
-  const content: Exclude<ChatCompletionUserMessageParam["content"], string> = [];
-  if (message.content) content.push(text(message.content));
-  message.parts.forEach((part, j) => {
-    const at = `${path}.parts[${j}]`;
-    if (part.part.case === "text") content.push(text(part.part.value));
-    else if (part.part.case === "image") content.push(encodeImage(part.part.value, `${at}.image`, wrong));
-    else if (part.part.case === "file") content.push(encodeFile(part.part.value, `${at}.file`, wrong));
-    else misplaced(part, at, message.role, wrong);
-  });
-  const words = content.filter((part) => part.type === "text");
-  return { role: "user", content: words.length === content.length ? (plain(words) ?? "") : content };
+  return { role: "user", content: userContent(message, path, wrong, encodeFile) };
 }
 
 /** OpenAI's chat completions take them not back, and DeepSeek refuses reasoning. */
@@ -127,29 +117,4 @@ function encodeToolResults(
     tool_call_id: result.toolCallId,
     content: result.content,
   }));
-}
-
-/** The text of a message, `content` first; what else there is, `other` takes or leaves. */
-function texts(
-  message: Message,
-  path: string,
-  wrong: Violation[],
-  other: (part: Part, path: string) => boolean = () => false,
-): ChatCompletionContentPartText[] {
-  const words = message.content ? [text(message.content)] : [];
-  message.parts.forEach((part, j) => {
-    const at = `${path}.parts[${j}]`;
-    if (part.part.case === "text") words.push(text(part.part.value));
-    else if (!other(part, at)) misplaced(part, at, message.role, wrong);
-  });
-  return words;
-}
-
-/** A single text as a plain string, which every compatible server understands. */
-function plain(words: ChatCompletionContentPartText[]): string | ChatCompletionContentPartText[] | undefined {
-  return words.length > 1 ? words : words[0]?.text;
-}
-
-function text(value: string): ChatCompletionContentPartText {
-  return { type: "text", text: value };
 }

@@ -1,5 +1,6 @@
-/** OpenAI as a kind of provider, and whoever speaks like it. */
+/** OpenAI as a kind of provider, and whoever speaks like it, with a key and over the same paths. */
 import type { Provider as ProviderConfig } from "../../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import type { Dialect } from "../dialect.ts";
 import { keyCredentials } from "../keys.ts";
 import { type Kind, overHttp, type ProviderSettings, type Working, withoutKeys } from "../kind.ts";
 import { checkAvailability } from "./availability.ts";
@@ -15,11 +16,15 @@ export const openaiCompatible: Kind = {
 };
 
 function build(settings: ProviderSettings): Working {
+  return likeOpenAi(settings, openaiDialect(traitsOf(settings.config)));
+}
+
+export function likeOpenAi(settings: ProviderSettings, dialect: Dialect): Working {
   const { config, keys, clock } = settings;
   const { query = "" } = config.dialect ?? {};
   const credentials = keyCredentials(keys, (key) => keyHeader(key, config), clock);
   return overHttp(settings, {
-    dialect: openaiDialect(traitsOf(config)),
+    dialect,
     baseUrl: config.baseUrl,
     query,
     credentials,
