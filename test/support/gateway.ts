@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Emulator, startEmulator } from "../../src/emulator/server.ts";
+import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/server.ts";
 import { type Gateway, startGateway } from "../../src/gateway.ts";
 
 export interface GatewayUnderTest extends AsyncDisposable {
@@ -20,13 +20,25 @@ export interface Configuration {
   readonly [section: string]: unknown;
 }
 
-/** @param config merged with what every test needs: a free port, and two providers at the emulator */
-export async function startBoth(config: Configuration = {}): Promise<GatewayUnderTest> {
-  const emulator = await startEmulator();
+export interface Surroundings {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly emulator?: EmulatorOptions;
+}
+
+/**
+ * @param given merged with what every test needs: a free port, and providers at the emulator; a function is told its URL
+ */
+export async function startBoth(
+  given: Configuration | ((emulatorUrl: string) => Configuration) = {},
+  { env = {}, emulator: options = {} }: Surroundings = {},
+): Promise<GatewayUnderTest> {
+  const emulator = await startEmulator(options);
+  const config = typeof given === "function" ? given(emulator.url) : given;
   const folder = mkdtempSync(join(tmpdir(), "llmgateway-test-"));
   const file = join(folder, "config.yaml");
   const base_url = `${emulator.url}/v1`;
   const vertex = { kind: "openai_compatible", base_url, default_model: "gemini-2.0-flash" };
+  const mistral = { base_url: `${emulator.url}/mistral/v1` };
   const log = new CollectedLog();
   writeFileSync(
     file,
@@ -35,10 +47,11 @@ export async function startBoth(config: Configuration = {}): Promise<GatewayUnde
       default_model: "openai/gpt-4o",
       ...config,
       server: { port: 0, ...config.server },
-      providers: { openai: { base_url }, vertex_ai: vertex, ...config.providers },
+      providers: { openai: { base_url }, mistral, vertex_ai: vertex, ...config.providers },
     }),
   );
-  const gateway = await startGateway({ file, env: { OPENAI_API_KEY: "emulated" }, logTo: log });
+  const keys = { OPENAI_API_KEY: "emulated", MISTRAL_API_KEY: "emulated" };
+  const gateway = await startGateway({ file, env: { ...keys, ...env }, logTo: log });
   return {
     url: gateway.url,
     gateway,

@@ -57,7 +57,7 @@ const TYPES: ReadonlyMap<string, readonly [status: number, type: string, message
 ]);
 
 function flat(status: number, code: string, message: string): object {
-  const type = TYPES.get(code)?.[1] ?? "invalid_request_error";
+  const type = TYPES.get(code)?.[1] ?? (status < 500 ? "invalid_request_error" : "internal_server_error");
   return { object: "error", message, type, param: null, code, raw_status_code: status };
 }
 

@@ -8,7 +8,7 @@ export interface WireError {
   readonly code: string;
   /** Azure's reason behind the code. */
   readonly innerCode: string;
-  /** The HTTP status that stands in the body, as OpenRouter's and vLLM's `code`. */
+  /** The HTTP status that stands in the body, as OpenRouter's and vLLM's `code`, and Mistral's `raw_status_code`. */
   readonly status: number | undefined;
   /** The body. */
   readonly raw: string;
@@ -22,19 +22,20 @@ interface Fields {
   readonly type?: unknown;
   readonly code?: unknown;
   readonly innererror?: unknown;
+  readonly raw_status_code?: unknown;
 }
 
 /** Never fails: what is not JSON, such as a proxy's HTML page, has no fields but is kept raw. */
 export function readError(body: string): WireError {
   const outer = fieldsOf(parse(body));
   const fields = isObject(outer.error) ? fieldsOf(outer.error) : outer;
-  const code = typeof fields.code === "number" ? String(fields.code) : string(fields.code);
+  const code = number(fields.code) || string(fields.code);
   return {
     message: words(fields.message) || words(fields.detail) || string(outer.error),
     type: string(fields.type),
     code,
     innerCode: string(fieldsOf(fields.innererror).code),
-    status: /^[45]\d\d$/.test(code) ? Number(code) : undefined,
+    status: [code, number(fields.raw_status_code)].filter((text) => /^[45]\d\d$/.test(text)).map(Number)[0],
     raw: body,
   };
 }
@@ -64,6 +65,10 @@ function parse(body: string): unknown {
 
 function fieldsOf(value: unknown): Fields {
   return isObject(value) ? value : {};
+}
+
+function number(value: unknown): string {
+  return typeof value === "number" ? String(value) : "";
 }
 
 function string(value: unknown): string {
