@@ -55,9 +55,9 @@ describe("defaults", () => {
     expect(config.defaultModel).toBe("");
   });
 
-  it("hold the two providers that are always there", () => {
+  it("hold the providers that are always there", () => {
     const { providers } = loadConfig({ env: {} });
-    expect(Object.keys(providers)).toEqual(["openai", "mock"]);
+    expect(Object.keys(providers)).toEqual(["openai", "mistral", "mock"]);
     expect(providers.openai).toMatchObject({
       kind: "openai",
       enabled: true,
@@ -74,6 +74,12 @@ describe("defaults", () => {
       },
       maxConnections: 256,
       dialect: { maxTokensField: "max_completion_tokens", streamUsage: true, keyHeader: "", query: "" },
+    });
+    expect(providers.mistral).toMatchObject({
+      kind: "mistral",
+      baseUrl: "https://api.mistral.ai/v1",
+      apiKeyEnv: "MISTRAL_API_KEY",
+      defaultModel: "mistral-small-latest",
     });
     expect(providers.mock).toMatchObject({
       kind: "mock",
@@ -189,7 +195,7 @@ describe("errors", () => {
       "a provider without kind",
       "providers: {acme: {}}",
       {},
-      ["FILE: providers.acme.kind: is missing; give one of openai, openai_compatible, mock"],
+      ["FILE: providers.acme.kind: is missing; give one of openai, mistral, openai_compatible, mock"],
     ],
     [
       "a compatible provider without address",
@@ -235,7 +241,7 @@ describe("errors", () => {
       "a default model of nobody",
       "default_model: acme/x",
       {},
-      ['FILE: default_model: names no configured provider before "/"; there are openai, mock'],
+      ['FILE: default_model: names no configured provider before "/"; there are openai, mistral, mock'],
     ],
     [
       "one key for two callers",
