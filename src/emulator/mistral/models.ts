@@ -17,6 +17,7 @@ interface Model {
   readonly object: "model";
   readonly created: number;
   readonly owned_by: "mistralai";
+  readonly type: "base";
   readonly capabilities: { readonly completion_chat: boolean; readonly function_calling: boolean };
 }
 
@@ -34,6 +35,7 @@ export function describeModel(segment: string): Model {
     object: "model",
     created: 1_750_000_000,
     owned_by: "mistralai",
+    type: "base",
     capabilities: { completion_chat: chats, function_calling: chats },
   };
 }
