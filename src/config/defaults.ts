@@ -21,6 +21,7 @@ import {
   TelemetrySchema,
   TimeoutsSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { PRESETS } from "../providers/presets.ts";
 
 /** What no default exists for. */
 type Optional = "tls" | "$unknown";
@@ -115,8 +116,9 @@ function providersOf(draft: Config): CompleteConfig["providers"] {
 }
 
 function complete(name: string, given: Provider): CompleteProvider {
-  const kind = given.kind || (Object.hasOwn(KINDS, name) ? name : "");
-  const known = KINDS[kind];
+  const kind = given.kind || kindOf(name, given);
+  const preset = kind === "openai_compatible" ? PRESETS[given.preset] : undefined;
+  const known = preset ?? KINDS[kind];
   const timeouts = given.timeouts ?? create(TimeoutsSchema);
   const dialect = given.dialect ?? create(DialectSchema);
   return {
@@ -137,10 +139,18 @@ function complete(name: string, given: Provider): CompleteProvider {
     maxConnections: given.maxConnections ?? 256,
     dialect: {
       ...dialect,
-      maxTokensField: dialect.maxTokensField || (kind === "openai" ? "max_completion_tokens" : "max_tokens"),
-      streamUsage: dialect.streamUsage ?? true,
+      maxTokensField:
+        dialect.maxTokensField ||
+        (preset?.maxTokensField ?? (kind === "openai" ? "max_completion_tokens" : "max_tokens")),
+      streamUsage: dialect.streamUsage ?? preset?.streamUsage ?? true,
+      keyHeader: dialect.keyHeader || (preset?.keyHeader ?? ""),
     },
   };
+}
+
+function kindOf(name: string, { preset }: Provider): string {
+  if (preset) return "openai_compatible";
+  return Object.hasOwn(KINDS, name) ? name : "";
 }
 
 /** Found from the package's root, which is not equally far away from the sources and from the build. */

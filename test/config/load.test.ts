@@ -206,6 +206,28 @@ describe("errors", () => {
       ],
     ],
     [
+      "a preset of another kind",
+      "providers: {acme: {kind: openai, preset: groq}}",
+      {},
+      [
+        "FILE: providers.acme.preset: is for the kind openai_compatible, and this is openai; leave one of them out",
+      ],
+    ],
+    [
+      "a preset that nobody knows",
+      "providers: {acme: {preset: acme, base_url: 'http://a'}}",
+      {},
+      [expect.stringMatching(/^FILE: providers\.acme\.preset: .*groq/) as unknown as string],
+    ],
+    [
+      "a preset without an address of its own",
+      "providers: {acme: {preset: azure}}",
+      {},
+      [
+        "FILE: providers.acme.base_url: is missing; an openai_compatible provider needs the base URL of its API",
+      ],
+    ],
+    [
       "a base URL that is none",
       "providers: {acme: {kind: openai_compatible, base_url: 'http://a b'}}",
       {},

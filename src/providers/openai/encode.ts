@@ -8,21 +8,14 @@ import { wireBody } from "./body.ts";
 import { encodeMessages } from "./messages.ts";
 import { encodeSampling, encodeSeed } from "./sampling.ts";
 import { encodeResponseFormat, encodeToolChoice, encodeTools } from "./tools.ts";
-
-/** In what OpenAI and those who speak like it differ. */
-export interface OpenAiTraits {
-  /** OpenAI's reasoning models refuse `max_tokens`; most others know no other. */
-  readonly maxTokensField: "max_completion_tokens" | "max_tokens";
-  /** Whether `stream_options.include_usage` is understood. */
-  readonly streamUsage: boolean;
-}
+import type { OpenAiTraits } from "./traits.ts";
 
 type Body = ChatCompletionCreateParamsBase;
 
 /** The caller's `metadata` is for the gateway's log and stays here. */
 export function encodeChat(request: ChatRequest, wish: Wish, traits: OpenAiTraits): WireBody {
   const wrong: Violation[] = [];
-  const body: Body = { model: wish.model, messages: encodeMessages(request, wrong) };
+  const body: Body = { model: wish.model, messages: encodeMessages(request, traits, wrong) };
   const maxTokens = wish.maxTokens ?? request.parameters?.maxTokens;
   if (maxTokens !== undefined) body[traits.maxTokensField] = maxTokens;
   if (request.parameters) encodeParameters(request.parameters, body, wrong);
@@ -34,7 +27,9 @@ export function encodeChat(request: ChatRequest, wish: Wish, traits: OpenAiTrait
   const texts: Record<string, string> = {};
   if (request.tools.length > 0) texts.tools = encodeTools(request.tools, wrong);
   if (request.responseFormat) texts.response_format = encodeResponseFormat(request.responseFormat, wrong);
-  return wireBody(body, texts, request, wrong);
+  const wire = wireBody(body, texts, request, wrong);
+  if (!traits.deployments) return wire;
+  return { ...wire, path: `/deployments/${encodeURIComponent(wish.model)}${wire.path}` };
 }
 
 function encodeParameters(parameters: Parameters, body: Body, wrong: Violation[]): void {

@@ -17,31 +17,44 @@ import type { Violation } from "../../core/failure.ts";
 import { toolResultsOf } from "../parts.ts";
 import { plain, texts, userContent } from "./content.ts";
 import { encodeFile } from "./media.ts";
+import type { OpenAiTraits } from "./traits.ts";
 
 type Instructions = ChatCompletionSystemMessageParam | ChatCompletionDeveloperMessageParam;
+/** With its thoughts, as DeepSeek and OpenRouter want them back. */
+type Assistant = ChatCompletionAssistantMessageParam & { reasoning_content?: string; reasoning?: string };
 
-export function encodeMessages(request: ChatRequest, wrong: Violation[]): ChatCompletionMessageParam[] {
+export function encodeMessages(
+  request: ChatRequest,
+  traits: OpenAiTraits,
+  wrong: Violation[],
+): ChatCompletionMessageParam[] {
   const freeText = new Set(request.tools.filter((tool) => tool.freeText).map((tool) => tool.name));
-  return request.messages.flatMap((message, i) => encodeMessage(message, `messages[${i}]`, freeText, wrong));
+  return request.messages.flatMap((message, i) =>
+    encodeMessage(message, `messages[${i}]`, freeText, traits, wrong),
+  );
 }
 
 function encodeMessage(
   message: Message,
   path: string,
   freeText: ReadonlySet<string>,
+  traits: OpenAiTraits,
   wrong: Violation[],
 ): ChatCompletionMessageParam[] {
   const { role } = message;
   switch (role) {
     case "system":
     case "developer": {
-      const wire: Instructions = { role, content: plain(texts(message, path, wrong)) ?? "" };
+      const wire: Instructions = {
+        role: traits.developerRole === false ? "system" : role,
+        content: plain(texts(message, path, wrong)) ?? "",
+      };
       return [named(wire, message)];
     }
     case "user":
       return [named(encodeUser(message, path, wrong), message)];
     case "assistant":
-      return [named(encodeAssistant(message, path, freeText, wrong), message)];
+      return [named(encodeAssistant(message, path, freeText, traits, wrong), message)];
     case "tool":
       return encodeToolResults(message, path, wrong);
     default:
@@ -59,18 +72,17 @@ function encodeUser(message: Message, path: string, wrong: Violation[]): ChatCom
   return { role: "user", content: userContent(message, path, wrong, encodeFile) };
 }
 
-/** OpenAI's chat completions take them not back, and DeepSeek refuses reasoning. */
+/** OpenAI's chat completions take them not back; of thoughts, see `thoughtsField`. */
 const LEFT_OUT: ReadonlySet<Part["part"]["case"]> = new Set(["reasoning", "citation", "providerPart"]);
 
-/**
- * Reasoning, citations and what only another provider understands are left out. A refusal stands where the provider's own reply has it.
- */
+/** Citations and what only another provider understands are left out. A refusal stands where the provider's own reply has it. */
 function encodeAssistant(
   message: Message,
   path: string,
   freeText: ReadonlySet<string>,
+  { thoughtsField }: OpenAiTraits,
   wrong: Violation[],
-): ChatCompletionAssistantMessageParam {
+): Assistant {
   const calls: ChatCompletionMessageToolCall[] = [];
   let refusal = "";
   const words = texts(message, path, wrong, (part, at) => {
@@ -84,10 +96,16 @@ function encodeAssistant(
     return true;
   });
   const content = plain(words) ?? (calls.length > 0 || refusal ? null : "");
-  const wire: ChatCompletionAssistantMessageParam = { role: "assistant", content };
+  const wire: Assistant = { role: "assistant", content };
   if (refusal) wire.refusal = refusal;
   if (calls.length > 0) wire.tool_calls = calls;
+  const thoughts = thoughtsField && thoughtsOf(message);
+  if (thoughts) wire[thoughtsField] = thoughts;
   return wire;
+}
+
+function thoughtsOf({ parts }: Message): string {
+  return parts.map(({ part }) => (part.case === "reasoning" ? part.value.text : "")).join("");
 }
 
 /** Without arguments a function is called with `{}`: some compatible servers parse them. */

@@ -3,9 +3,10 @@ import type { Provider as ProviderConfig } from "../../../gen/ts/llmgateway/conf
 import type { Dialect } from "../dialect.ts";
 import { keyCredentials } from "../keys.ts";
 import { type Kind, overHttp, type ProviderSettings, type Working, withoutKeys } from "../kind.ts";
+import { PRESETS } from "../presets.ts";
 import { checkAvailability } from "./availability.ts";
 import { openaiDialect } from "./dialect.ts";
-import type { OpenAiTraits } from "./encode.ts";
+import type { OpenAiTraits } from "./traits.ts";
 
 export const openai: Kind = { whyOff: withoutKeys, build };
 
@@ -36,9 +37,14 @@ function keyHeader(key: string, { dialect }: ProviderConfig): Record<string, str
   return dialect?.keyHeader ? { [dialect.keyHeader]: key } : { authorization: `Bearer ${key}` };
 }
 
-function traitsOf({ dialect }: ProviderConfig): OpenAiTraits {
+/** What the configuration can say, it says by now; the rest is the preset's. */
+function traitsOf({ dialect, preset, baseUrl }: ProviderConfig): OpenAiTraits {
+  const known = PRESETS[preset];
+  const below = known?.deploymentsBelow;
   return {
     maxTokensField: dialect?.maxTokensField === "max_tokens" ? "max_tokens" : "max_completion_tokens",
     streamUsage: dialect?.streamUsage ?? true,
+    ...known?.messages,
+    deployments: below !== undefined && baseUrl.replace(/\/+$/, "").endsWith(below),
   };
 }
