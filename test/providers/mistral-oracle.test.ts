@@ -4,7 +4,6 @@ import { Mistral } from "@mistralai/mistralai";
 import type { CompletionChunk, ContentChunk } from "@mistralai/mistralai/models/components";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { Failure } from "../../src/core/failure.ts";
 import { fold } from "../../src/core/reply.ts";
 import type { Wish } from "../../src/providers/dialect.ts";
 import { mistralDialect } from "../../src/providers/mistral/dialect.ts";
@@ -16,6 +15,7 @@ import { replyOf } from "../support/call.ts";
 import { answers, type ScriptedProvider, scriptedProvider } from "../support/provider.ts";
 import { CANONICAL, type CanonicalName } from "./canonical.ts";
 import { MISTRAL_GOLDEN, MODEL } from "./mistral-golden.ts";
+import { failureOf } from "./openai-chunks.ts";
 
 function encode(request: MessageInitShape<typeof ChatRequestSchema>, wish: Partial<Wish> = {}) {
   const canonical = create(ChatRequestSchema, request);
@@ -110,16 +110,6 @@ describe("a request equals the SDK's", () => {
     expect(`/v1${ours.path}`).toBe(url);
   });
 });
-
-function failureOf(act: () => unknown): Failure {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error("nothing failed");
-}
 
 const folder = recordingsFolder();
 const recordings =

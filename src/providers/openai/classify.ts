@@ -27,7 +27,7 @@ const BY_NAME: ReadonlyMap<string, FailureKind> = new Map([
   ["rate_limit_exceeded", "provider_rate_limited"],
   ["ratelimitreached", "provider_rate_limited"],
   ["overloaded_error", "provider_overloaded"],
-  // Mistral, as recorded; of the last, its own staff say that the backend is full, and not the caller's limit reached.
+  // Mistral. The last comes with 429 too, but says that its backend is full, and not that a limit is reached.
   ["invalid_model", "model_not_found"],
   ["rate_limited", "provider_rate_limited"],
   ["service_tier_capacity_exceeded", "provider_overloaded"],
@@ -48,7 +48,7 @@ const BY_STATUS: ReadonlyMap<number, FailureKind> = new Map([
 
 const REQUEST_IDS = ["x-request-id", "apim-request-id", "mistral-correlation-id"];
 
-/** Mistral had no name for it once. */
+/** Mistral's words for that, from before it had the name. */
 const OVERLOADED = /capacity exceeded/i;
 
 /** vLLM and others say it only in words. */
