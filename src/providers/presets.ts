@@ -73,6 +73,13 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     defaultModel: "openrouter/auto",
     messages: { developerRole: false, thoughtsField: "reasoning" },
   },
+  // https://docs.together.ai/docs/openai-api-compatibility
+  together: {
+    ...USUAL,
+    title: "Together AI",
+    baseUrl: "https://api.together.ai/v1",
+    apiKeyEnv: "TOGETHER_API_KEY",
+  },
   // https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html: the port is that of `vllm serve`. One that
   // was started with --api-key needs api_key_env in the configuration.
   vllm: { ...USUAL, title: "vLLM", baseUrl: "http://127.0.0.1:8000/v1" },
