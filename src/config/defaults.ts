@@ -19,6 +19,7 @@ import {
   TelemetrySchema,
   TimeoutsSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { PRESETS } from "../providers/presets.ts";
 import { bundled } from "../version.ts";
 
 /** What no default exists for. */
@@ -103,11 +104,16 @@ export const KINDS: Readonly<
     apiKeyEnv: "ANTHROPIC_API_KEY",
     defaultModel: "claude-sonnet-5",
   },
+  mistral: {
+    baseUrl: "https://api.mistral.ai/v1",
+    apiKeyEnv: "MISTRAL_API_KEY",
+    defaultModel: "mistral-small-latest",
+  },
   openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
   mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo" },
 };
 
-const ALWAYS_PRESENT = ["openai", "claude", "mock"];
+const ALWAYS_PRESENT = ["openai", "claude", "mistral", "mock"];
 
 function providersOf(draft: Config): CompleteConfig["providers"] {
   const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);
@@ -117,8 +123,9 @@ function providersOf(draft: Config): CompleteConfig["providers"] {
 }
 
 function complete(name: string, given: Provider): CompleteProvider {
-  const kind = given.kind || (Object.hasOwn(KINDS, name) ? name : "");
-  const known = KINDS[kind];
+  const kind = given.kind || kindOf(name, given);
+  const preset = kind === "openai_compatible" ? PRESETS[given.preset] : undefined;
+  const known = preset ?? KINDS[kind];
   const timeouts = given.timeouts ?? create(TimeoutsSchema);
   const dialect = given.dialect ?? create(DialectSchema);
   return {
@@ -139,8 +146,16 @@ function complete(name: string, given: Provider): CompleteProvider {
     maxConnections: given.maxConnections ?? 256,
     dialect: {
       ...dialect,
-      maxTokensField: dialect.maxTokensField || (kind === "openai" ? "max_completion_tokens" : "max_tokens"),
-      streamUsage: dialect.streamUsage ?? true,
+      maxTokensField:
+        dialect.maxTokensField ||
+        (preset?.maxTokensField ?? (kind === "openai" ? "max_completion_tokens" : "max_tokens")),
+      streamUsage: dialect.streamUsage ?? preset?.streamUsage ?? true,
+      keyHeader: dialect.keyHeader || (preset?.keyHeader ?? ""),
     },
   };
+}
+
+function kindOf(name: string, { preset }: Provider): string {
+  if (preset) return "openai_compatible";
+  return Object.hasOwn(KINDS, name) ? name : "";
 }
