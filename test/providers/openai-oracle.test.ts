@@ -1,18 +1,31 @@
 /** The official SDK is the judge: what it sends is what we send, and what it reads is what we read. */
 import { create } from "@bufbuild/protobuf";
 import OpenAI from "openai";
-import type { ChatCompletionChunk } from "openai/resources/chat/completions";
+import type { ChatCompletionChunk, ChatCompletionCreateParams } from "openai/resources/chat/completions";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChatRequestSchema, type StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { WireBody } from "../../src/providers/dialect.ts";
 import { openaiDialect } from "../../src/providers/openai/dialect.ts";
 import { decodeFinishReason } from "../../src/providers/openai/finish.ts";
 import { SseReader } from "../../src/wire/sse.ts";
 import { loadRecordings, type Recording, recordingsFolder } from "../recordings/recordings.ts";
 import { type RecordingServer, serveRecordings } from "../recordings/server.ts";
+import { CANONICAL, type CanonicalName } from "./canonical.ts";
 import { answering, type Loopback } from "./loopback.ts";
-import { REQUESTS } from "./openai-requests.ts";
+import { failureOf } from "./openai-chunks.ts";
+import { MODEL, OPENAI_GOLDEN } from "./openai-golden.ts";
+import { REQUESTS, type RequestPair } from "./openai-requests.ts";
 
 const TRAITS = { maxTokensField: "max_completion_tokens", streamUsage: true } as const;
+
+function encode({ request, wish, traits }: Pick<RequestPair, "request" | "wish" | "traits">): WireBody {
+  return openaiDialect({ ...TRAITS, ...traits }).encode(create(ChatRequestSchema, request), {
+    model: MODEL,
+    stream: false,
+    maxTokens: undefined,
+    ...wish,
+  });
+}
 
 describe("a request equals the SDK's", () => {
   let server: Loopback;
@@ -21,19 +34,25 @@ describe("a request equals the SDK's", () => {
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
-  test.each(REQUESTS)("$name", async ({ request, params, wish, traits }) => {
+  async function compare(params: ChatCompletionCreateParams, { path, body }: WireBody): Promise<void> {
     await sdk(server.origin).chat.completions.create(params);
-    const { path, body } = openaiDialect({ ...TRAITS, ...traits }).encode(
-      create(ChatRequestSchema, request),
-      {
-        model: "gpt-4o",
-        stream: false,
-        maxTokens: undefined,
-        ...wish,
-      },
-    );
     expect(JSON.parse(body)).toEqual(JSON.parse(server.bodies.at(-1) ?? ""));
     expect(path).toBe("/chat/completions");
+  }
+
+  test.each(REQUESTS)("$name", async (pair) => {
+    await compare(pair.params, encode(pair));
+  });
+
+  test.each(Object.keys(CANONICAL) as CanonicalName[])("canonical: %s", async (name) => {
+    const golden = OPENAI_GOLDEN[name];
+    if ("params" in golden) {
+      await compare(golden.params, encode({ request: CANONICAL[name] }));
+      return;
+    }
+    const refusal = failureOf(() => encode({ request: CANONICAL[name] }));
+    expect(refusal.kind).toBe("invalid_request");
+    expect(refusal.violations.map(({ field }) => field)).toEqual([golden.refused]);
   });
 });
 
