@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
-    reporters: ["default", "./test/support/tally.ts"],
+    reporters: ["default", "./test/recordings/table.ts", "./test/support/tally.ts"],
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],

@@ -8,7 +8,7 @@ function body(type: string, message = "No.", error_code?: string): string {
   return JSON.stringify({ type: "error", error: { ...details, type, message }, request_id: "req_1" });
 }
 
-describe("a failure is what Anthropic says that it is", () => {
+describe("a failure is what Anthropic's documentation says that it is", () => {
   const BLOCKED = "Output blocked by content filtering policy";
   test.each([
     [400, body("invalid_request_error"), "provider_bad_request"],

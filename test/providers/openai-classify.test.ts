@@ -136,7 +136,7 @@ const BY_STATUS: readonly (readonly [number, FailureKind])[] = [
 ];
 
 describe("classify", () => {
-  test.each(DOCUMENTED)("$says is $kind", ({ status, body, kind }) => {
+  test.each(DOCUMENTED)("documented: $says is $kind", ({ status, body, kind }) => {
     expect(classify(status, {}, body).kind).toBe(kind);
   });
 

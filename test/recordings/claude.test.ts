@@ -1,11 +1,12 @@
 /** Anthropic, and Claude on Vertex AI, as they were recorded. */
 import { claudeDialect } from "../../src/providers/claude/dialect.ts";
 import { ANTHROPIC, VERTEX } from "../../src/providers/claude/traits.ts";
+import { FOLDERS } from "./recordings.ts";
 import { replaySuite } from "./suite.ts";
 
 replaySuite({
   title: "Anthropic and Claude on Vertex AI",
-  providers: ["anthropic", "vertex-anthropic"],
+  providers: FOLDERS.claude,
   dialectFor: ({ provider }) => claudeDialect(provider === "anthropic" ? ANTHROPIC : VERTEX),
   failures: {
     "anthropic/error-400-prompt-too-long": { kind: "context_too_long" },

@@ -2,12 +2,12 @@
 import { expect } from "vitest";
 import { mistralDialect } from "../../src/providers/mistral/dialect.ts";
 import { decodeEmbedding } from "../../src/providers/openai/embeddings.ts";
-import type { Recording } from "./recordings.ts";
+import { FOLDERS, type Recording } from "./recordings.ts";
 import { type Post, replaySuite } from "./suite.ts";
 
 replaySuite({
   title: "Mistral",
-  providers: ["mistral"],
+  providers: FOLDERS.mistral,
   dialectFor: () => mistralDialect,
   failures: {
     "mistral/error-400-batch": { kind: "provider_bad_request" },

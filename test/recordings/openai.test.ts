@@ -2,12 +2,12 @@
 import { expect } from "vitest";
 import { openaiDialect } from "../../src/providers/openai/dialect.ts";
 import { decodeEmbedding } from "../../src/providers/openai/embeddings.ts";
-import type { Recording } from "./recordings.ts";
+import { FOLDERS, type Recording } from "./recordings.ts";
 import { type Post, replaySuite } from "./suite.ts";
 
 replaySuite({
   title: "OpenAI and Azure",
-  providers: ["openai", "azure-openai"],
+  providers: FOLDERS.openai,
   dialectFor: () => openaiDialect({ maxTokensField: "max_completion_tokens", streamUsage: true }),
   failures: {
     "openai/error-400-embeddings": { kind: "provider_bad_request" },

@@ -66,6 +66,13 @@ export interface ExpectedError {
   readonly retry_after_ms?: string;
 }
 
+/** The folders of recordings that each suite replays, by the name of its file. */
+export const FOLDERS = {
+  claude: ["anthropic", "vertex-anthropic"],
+  mistral: ["mistral"],
+  openai: ["openai", "azure-openai"],
+} as const;
+
 /** The folder named by `LLM_RECORDINGS_DIR`, or else the usual one beside the repository, if it is there. */
 export function recordingsFolder(): string | undefined {
   const named = process.env.LLM_RECORDINGS_DIR;

@@ -88,9 +88,11 @@ function replayAll(suite: Suite, recordings: readonly Recording[]): void {
     );
   });
 
-  test.each(recordings.map((recording) => [`${recording.provider}/${recording.name}`, recording] as const))(
-    "%s",
-    async (id, recording) => {
+  for (const recording of recordings) {
+    const { provider: folder, name } = recording;
+    const id = `${folder}/${name}`;
+    const corrected = suite.corrections?.[id] !== undefined;
+    test(id, { meta: { recording: { folder, corrected } } }, async () => {
       for (const way of waysToPlay(recording)) {
         const basePath = `/${id}/${way}`;
         if (await suite.checkOther?.(recording, (path) => post(transport, recording, basePath + path)))
@@ -102,8 +104,15 @@ function replayAll(suite: Suite, recordings: readonly Recording[]): void {
         else checkReply(suite, id, recording, result);
       }
       replayed.add(id);
-    },
-  );
+    });
+  }
+
+  test("none is skipped, and each correction has its recording", () => {
+    const ids = recordings.map(({ provider, name }) => `${provider}/${name}`);
+    expect([...replayed]).toEqual(ids);
+    for (const known of [suite.failures, suite.corrections ?? {}])
+      expect(ids).toEqual(expect.arrayContaining(Object.keys(known)));
+  });
 }
 
 async function post(transport: Transport, { meta }: Recording, path: string): Promise<string> {
