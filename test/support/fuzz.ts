@@ -2,8 +2,10 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { Failure } from "../../src/core/failure.ts";
 import type { StreamDecoder } from "../../src/providers/dialect.ts";
+import type { FrameReader } from "../../src/wire/frames.ts";
 import { SseReader } from "../../src/wire/sse.ts";
 
 const odd = fc.oneof(
@@ -38,34 +40,61 @@ export function onlyFailures(act: () => unknown): void {
   }
 }
 
+/** Asks `expect` only when something is wrong: there are millions of events. */
 export function checkEvents(events: readonly StreamResponse[]): void {
-  for (const { token, refusal, reasoning, toolCall, finishReason, index, citation, providerPart } of events) {
-    for (const text of [token, refusal, finishReason, reasoning?.text, toolCall?.id, toolCall?.name])
-      expect(["string", "undefined"]).toContain(typeof text);
-    for (const text of [toolCall?.arguments, toolCall?.input, citation?.url, providerPart?.json])
-      expect(["string", "undefined"]).toContain(typeof text);
-    for (const number of [index, toolCall?.index]) expect(number === undefined || number >= 0).toBe(true);
-  }
+  for (const event of events)
+    if (!isWellFormed(event)) expect.fail(`not well-formed: ${JSON.stringify(event)}`);
 }
 
-/** Reads on after a failure, as nothing that comes then may do harm either, and forgets no usage. */
-export function readStream(bytes: Uint8Array, stream: StreamDecoder): void {
-  const sse = new SseReader({ maxEventChars: 10_000 });
-  let reported = stream.usage;
-  const decode = (data: string) =>
-    onlyFailures(() => {
-      checkEvents(stream.push(data));
-    });
-  for (let i = 0; i < bytes.length; i += 97) {
-    onlyFailures(() => {
-      for (const data of sse.push(bytes.subarray(i, i + 97))) {
-        decode(data);
-        if (reported) expect(stream.usage).toBeDefined();
-        reported = stream.usage;
-      }
-    });
-  }
-  onlyFailures(() => sse.end().forEach(decode));
-  onlyFailures(() => checkEvents(stream.end("")));
-  if (reported) expect(stream.usage).toBeDefined();
+function isWellFormed(event: StreamResponse): boolean {
+  const { token, refusal, reasoning, toolCall, finishReason, index, citation, providerPart } = event;
+  const texts = [
+    ...[token, refusal, finishReason, reasoning?.text, citation?.url, providerPart?.json],
+    ...[toolCall?.id, toolCall?.name, toolCall?.arguments, toolCall?.input],
+  ];
+  const numbers = [index, toolCall?.index];
+  return (
+    texts.every((text) => text === undefined || typeof text === "string") &&
+    numbers.every((number) => number === undefined || number >= 0)
+  );
+}
+
+/** Reads on after a failure, as nothing that comes then may do harm either, and forgets no figure. */
+export function readStream(
+  bytes: Uint8Array,
+  stream: StreamDecoder,
+  frames: FrameReader = new SseReader({ maxEventChars: 10_000 }),
+  pieceBytes = 97,
+): void {
+  const push = (data: string) => pushFrame(stream, data);
+  for (let i = 0; i < bytes.length; i += pieceBytes)
+    onlyFailures(() => frames.push(bytes.subarray(i, i + pieceBytes)).forEach(push));
+  onlyFailures(() => frames.end().forEach(push));
+  const before = figuresOf(stream.usage);
+  onlyFailures(() => checkEvents(stream.end(frames.strayText)));
+  checkFigures(figuresOf(stream.usage), before);
+}
+
+/** A frame with figures of its own may replace those before, even if the rest of it is broken; but not by nothing. */
+export function pushFrame(stream: StreamDecoder, data: string): void {
+  const before = figuresOf(stream.usage);
+  onlyFailures(() => checkEvents(stream.push(data)));
+  if (before && /usage|token|metrics/i.test(data)) expect(stream.usage).toBeDefined();
+  else checkFigures(figuresOf(stream.usage), before);
+}
+
+/** Undefined when nothing was reported. */
+export function figuresOf(usage: Usage | undefined): readonly number[] | undefined {
+  if (!usage) return undefined;
+  const { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, reasoningTokens } = usage;
+  return [inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, reasoningTokens];
+}
+
+/** That none of them is below what it was. */
+export function checkFigures(
+  now: readonly number[] | undefined,
+  before: readonly number[] | undefined,
+): void {
+  if (before?.some((figure, i) => !(Number(now?.[i]) >= figure)))
+    expect.fail(`figures were ${before}, and are ${now}`);
 }
