@@ -27,3 +27,12 @@ export function rawSchema(field: string, json: string, wrong: Violation[]): stri
   if (json && !isJsonObject(json)) wrong.push({ field, description: "must be the text of a JSON object" });
   return json;
 }
+
+/** A JSON object; numbers that JavaScript would write in another way, or cannot hold, are written again as they came. */
+export function parseKeepingNumbers(text: string): object {
+  return JSON.parse(text, (_, value: unknown, { source }: { readonly source?: string }) =>
+    typeof value === "number" && source !== undefined && source !== String(value)
+      ? JSON.rawJSON(source)
+      : value,
+  );
+}

@@ -1,0 +1,43 @@
+/** Bedrock's whole replies, to Converse and to InvokeModel, as the events that a stream would have brought. */
+import type { IncomingHttpHeaders } from "node:http";
+import { event } from "../../core/reply.ts";
+import type { Decoded } from "../dialect.ts";
+import { malformed, parseObject } from "../malformed.ts";
+import { parseKeepingNumbers } from "../raw_json.ts";
+import { fieldsOf } from "./blocks.ts";
+import { type Piece, readPiece } from "./completion.ts";
+import { decodeConverse } from "./converse.ts";
+import { decodeFinishReason } from "./finish.ts";
+import { type Figures, headerFigures, usageOf } from "./usage.ts";
+
+/** @throws Failure `malformed_reply` */
+export function decodeReply(body: string, headers: IncomingHttpHeaders): Decoded {
+  const reply = fieldsOf(parse(body));
+  const counted = headerFigures(headers);
+  try {
+    if ("output" in reply) return decodeConverse(reply, counted);
+    const piece = readPiece(reply);
+    if (piece) return decodeCompletion(piece, counted);
+  } catch (error) {
+    if (error instanceof TypeError) throw malformed(error.message, body, error);
+    throw error;
+  }
+  throw malformed("a reply in no format that is known", body);
+}
+
+/** The arguments of tools are written again as text, in which no digit may be lost. */
+function parse(body: string): object {
+  const reply = parseObject(body);
+  return body.includes('"toolUse"') ? parseKeepingNumbers(body) : reply;
+}
+
+/** The body's figures go before those of the headers, which say the same where there are both. */
+function decodeCompletion({ text, stopReason, figures }: Piece, headers: Figures): Decoded {
+  if (!stopReason) throw new TypeError("a reply without a reason to stop");
+  const said = text ? [event({ token: text })] : [];
+  return {
+    events: [...said, event({ done: true, finishReason: decodeFinishReason(stopReason) })],
+    usage: usageOf({ ...headers, ...figures }),
+    servedModel: "",
+  };
+}
