@@ -101,11 +101,16 @@ export const KINDS: Readonly<
     apiKeyEnv: "ANTHROPIC_API_KEY",
     defaultModel: "claude-sonnet-5",
   },
+  bedrock: {
+    baseUrl: "https://bedrock-runtime.{region}.amazonaws.com",
+    apiKeyEnv: "AWS_BEARER_TOKEN_BEDROCK",
+    defaultModel: "amazon.nova-lite-v1:0",
+  },
   openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
   mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo" },
 };
 
-const ALWAYS_PRESENT = ["openai", "claude", "mock"];
+const ALWAYS_PRESENT = ["openai", "claude", "bedrock", "mock"];
 
 function providersOf(draft: Config): CompleteConfig["providers"] {
   const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);

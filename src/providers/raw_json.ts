@@ -33,11 +33,19 @@ export function rawSchema(field: string, json: string, wrong: Violation[]): stri
   return json;
 }
 
-/** A JSON object; numbers that JavaScript would write in another way, or cannot hold, are written again as they came. */
-export function parseKeepingNumbers(text: string): object {
-  return JSON.parse(text, (_, value: unknown, { source }: { readonly source?: string }) =>
-    typeof value === "number" && source !== undefined && source !== String(value)
-      ? JSON.rawJSON(source)
-      : value,
+/** Numbers that JavaScript would write in another way, or cannot hold, are written again as they came. */
+export function parseKeepingNumbers(text: string): unknown {
+  const { parse, rawJSON } = JSON as unknown as ExactJson;
+  return parse(text, (_, value, { source }) =>
+    typeof value === "number" && source !== undefined && source !== String(value) ? rawJSON(source) : value,
   );
+}
+
+/** What Node has of it and TypeScript does not know yet: https://github.com/tc39/proposal-json-parse-with-source */
+interface ExactJson {
+  parse(
+    text: string,
+    revive: (key: string, value: unknown, context: { source?: string }) => unknown,
+  ): unknown;
+  rawJSON(text: string): object;
 }

@@ -5,7 +5,6 @@
 import { crc32 } from "node:zlib";
 import { EventStreamCodec } from "@smithy/core/event-streams";
 import { Failure } from "../core/failure.ts";
-import type { FrameReader } from "./frames.ts";
 
 export interface EventStreamOptions {
   /** The most that one message may hold. */
@@ -19,8 +18,8 @@ const PRELUDE_BYTES = 12;
 /** The prelude and the checksum of the whole. */
 const LEAST_BYTES = 16;
 
-/** Each frame is `{"<event type>": <payload>}`; exceptions and errors stand where the event type does. */
-export class EventStreamReader implements FrameReader {
+/** Gives each message as `{"<event type>": <payload>}`; exceptions and errors stand where the event type does. */
+export class EventStreamReader {
   /** Every byte belongs to a message. */
   readonly strayText = "";
   private readonly decoder = new TextDecoder();
@@ -40,6 +39,11 @@ export class EventStreamReader implements FrameReader {
     this.maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
   }
 
+  /**
+   * The messages that these bytes completed.
+   *
+   * @throws Failure `malformed_reply`, once the messages before it were given
+   */
   push(bytes: Uint8Array): string[] {
     const frames: string[] = [];
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -52,6 +56,11 @@ export class EventStreamReader implements FrameReader {
     return frames;
   }
 
+  /**
+   * The stream is over.
+   *
+   * @throws Failure `cut` inside of a message, or as `push` does
+   */
   end(): string[] {
     if (this.failure) throw this.failure;
     if (this.filled > 0) {

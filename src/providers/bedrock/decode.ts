@@ -1,6 +1,7 @@
 /** Bedrock's whole replies, to Converse and to InvokeModel, as the events that a stream would have brought. */
 import type { IncomingHttpHeaders } from "node:http";
 import { event } from "../../core/reply.ts";
+import { decodeReply as decodeMessage } from "../claude/decode.ts";
 import type { Decoded } from "../dialect.ts";
 import { malformed, parseObject } from "../malformed.ts";
 import { parseKeepingNumbers } from "../raw_json.ts";
@@ -13,6 +14,7 @@ import { type Figures, headerFigures, usageOf } from "./usage.ts";
 /** @throws Failure `malformed_reply` */
 export function decodeReply(body: string, headers: IncomingHttpHeaders): Decoded {
   const reply = fieldsOf(parse(body));
+  if (reply.type === "message") return decodeMessage(body);
   const counted = headerFigures(headers);
   try {
     if ("output" in reply) return decodeConverse(reply, counted);
@@ -26,7 +28,7 @@ export function decodeReply(body: string, headers: IncomingHttpHeaders): Decoded
 }
 
 /** The arguments of tools are written again as text, in which no digit may be lost. */
-function parse(body: string): object {
+function parse(body: string): unknown {
   const reply = parseObject(body);
   return body.includes('"toolUse"') ? parseKeepingNumbers(body) : reply;
 }

@@ -2,17 +2,19 @@
 import type { ConverseRequest } from "@aws-sdk/client-bedrock-runtime";
 import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { invalidRequest, type Violation } from "../../core/failure.ts";
+import { encodeChat as encodeMessages } from "../claude/encode.ts";
+import { BEDROCK, CLAUDE } from "../claude/traits.ts";
 import type { WireBody, Wish } from "../dialect.ts";
 import { refuseTaken } from "../extra_body.ts";
 import { isObject } from "../malformed.ts";
 import { encodeCompletion, vendorFormat } from "./invoke.ts";
 import { encodeConversation } from "./messages.ts";
-import { modelName } from "./model.ts";
+import { type ModelName, modelName } from "./model.ts";
 import {
   type Additional,
-  encodeAdditional,
   encodeInference,
-  outputEffort,
+  encodeThinking,
+  encodeTopK,
   refuseUnknown,
   serviceTierOf,
 } from "./parameters.ts";
@@ -37,9 +39,14 @@ const RESERVED_ADDITIONAL: readonly string[] = [
 
 /** The caller's `metadata` is for the gateway's log and stays here. */
 export function encodeChat(request: ChatRequest, wish: Wish): WireBody {
+  const model = modelName(wish.model);
+  const format = vendorFormat(model);
+  if (!format && model.vendor === "anthropic" && beyondConverse(request))
+    return encodeMessages(request, wish, BEDROCK);
   const wrong: Violation[] = [];
-  const format = vendorFormat(wish.model);
-  const body = format ? encodeCompletion(format, request, wish, wrong) : encodeConverse(request, wish, wrong);
+  const body = format
+    ? encodeCompletion(format, request, wish, wrong)
+    : encodeConverse(request, model, wish, wrong);
   if (wrong.length > 0) throw invalidRequest(wrong);
   const [whole, stream] = format
     ? ["invoke", "invoke-with-response-stream"]
@@ -48,9 +55,16 @@ export function encodeChat(request: ChatRequest, wish: Wish): WireBody {
   return { path: `/model/${encodeURIComponent(wish.model)}/${wish.stream ? stream : whole}`, body };
 }
 
-function encodeConverse(request: ChatRequest, wish: Wish, wrong: Violation[]): string {
+/** What Claude can be told in its own format alone: no call, one call at a time, and pieces of answers in that format. */
+function beyondConverse({ toolChoice, parameters, messages }: ChatRequest): boolean {
+  if (toolChoice === "none" || parameters?.parallelToolCalls === false) return true;
+  return messages.some(({ parts }) =>
+    parts.some(({ part }) => part.case === "providerPart" && part.value.provider === CLAUDE),
+  );
+}
+
+function encodeConverse(request: ChatRequest, model: ModelName, wish: Wish, wrong: Violation[]): string {
   const { parameters, responseFormat } = request;
-  const model = modelName(wish.model);
   const body = new Body();
   const { system, messages, callsTools } = encodeConversation(request, model, wrong);
   body.set("messages", messages);
@@ -58,15 +72,17 @@ function encodeConverse(request: ChatRequest, wish: Wish, wrong: Violation[]): s
   body.set("inferenceConfig", jsonOf(encodeInference(request, wish)));
   body.set("toolConfig", encodeToolConfig(request, callsTools, wrong));
   const textFormat = responseFormat ? encodeOutputFormat(responseFormat, wrong) : "";
-  const effort = parameters ? outputEffort(parameters, model) : "";
-  body.set("outputConfig", objectOf({ textFormat, effort: effort && JSON.stringify(effort) }));
+  let effort = "";
   let additional: Additional = {};
   if (parameters) {
     refuseUnknown(parameters, wrong);
-    additional = encodeAdditional(parameters, model, wrong);
+    const thinking = encodeThinking(parameters, model, wish, wrong);
+    additional = { ...encodeTopK(parameters, model, wrong), ...thinking.additional };
+    effort = thinking.effort && JSON.stringify(thinking.effort);
     const tier = serviceTierOf(parameters);
     if (tier) body.set("serviceTier", JSON.stringify({ type: tier }));
   }
+  body.set("outputConfig", objectOf({ textFormat, effort }));
   const { additionalModelRequestFields: more, ...extra } = request.extraBody ?? {};
   body.set("additionalModelRequestFields", jsonOf(withMore(additional, more, wrong)));
   refuseTaken(extra, (field) => body.has(field) || RESERVED.includes(field), wrong);

@@ -6,7 +6,7 @@ import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Violation } from "../../core/failure.ts";
 import type { Wish } from "../dialect.ts";
 import { refuseTaken } from "../extra_body.ts";
-import { modelName } from "./model.ts";
+import type { ModelName } from "./model.ts";
 import { type Line, linesOf, refuseBeyondText } from "./prompt.ts";
 
 /** One vendor's way to be asked. */
@@ -95,8 +95,7 @@ const FORMATS: readonly (readonly [vendor: string, model: string, format: Vendor
 ];
 
 /** Undefined for models that speak Converse. */
-export function vendorFormat(id: string): VendorFormat | undefined {
-  const { vendor, name } = modelName(id);
+export function vendorFormat({ vendor, name }: ModelName): VendorFormat | undefined {
   return FORMATS.find(([of, prefix]) => of === vendor && name.startsWith(prefix))?.[2];
 }
 

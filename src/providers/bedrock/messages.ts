@@ -34,7 +34,7 @@ interface Turn {
 
 export function encodeConversation(request: ChatRequest, model: ModelName, wrong: Violation[]): Conversation {
   const encoder = new Encoder(model, wrong);
-  request.messages.forEach((message, i) => encoder.add(message, `messages[${i}]`));
+  for (const [i, message] of request.messages.entries()) encoder.add(message, `messages[${i}]`);
   return encoder.conversation();
 }
 

@@ -3,6 +3,9 @@ import type { InferenceConfiguration, ServiceTierType } from "@aws-sdk/client-be
 import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Parameters } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
+import { FALLBACK_MAX_TOKENS } from "../claude/encode.ts";
+import { traitsOf } from "../claude/model.ts";
+import { encodeThinking as encodeClaudeThinking } from "../claude/thinking.ts";
 import type { Wish } from "../dialect.ts";
 import type { ModelName } from "./model.ts";
 
@@ -30,37 +33,47 @@ const TOP_K: ReadonlyMap<string, (topK: number) => Additional> = new Map<
   ["amazon", (topK) => ({ inferenceConfig: { topK } })],
 ]);
 
-export function encodeAdditional(
-  parameters: Parameters,
-  { vendor }: ModelName,
-  wrong: Violation[],
-): Additional {
-  const { topK, reasoningBudgetTokens, reasoningEffort } = parameters;
-  const additional: Additional = {};
-  if (topK !== undefined) {
-    const encode = TOP_K.get(vendor);
-    if (encode) Object.assign(additional, encode(topK));
-    else unknown("top_k", wrong);
-  }
-  if (reasoningBudgetTokens !== undefined) {
-    if (vendor !== "anthropic") unknown("reasoning_budget_tokens", wrong, "use reasoning_effort");
-    additional.thinking =
-      reasoningBudgetTokens > 0
-        ? { type: "enabled", budget_tokens: reasoningBudgetTokens }
-        : { type: "disabled" };
-  }
-  if (reasoningEffort && vendor === "amazon")
-    additional.reasoningConfig =
-      reasoningEffort === "none"
-        ? { type: "disabled" }
-        : { type: "enabled", maxReasoningEffort: reasoningEffort };
-  if (reasoningEffort && vendor === "openai") additional.reasoning_effort = reasoningEffort;
-  return additional;
+/** For the model as it is, and the effort that Converse tells the others. */
+export interface Thinking {
+  readonly additional: Additional;
+  readonly effort: string;
 }
 
-/** For the vendors that Converse itself tells how hard to think. Any string: models learn new ones. */
-export function outputEffort({ reasoningEffort }: Parameters, { vendor }: ModelName): string {
-  return vendor === "amazon" || vendor === "openai" ? "" : reasoningEffort;
+export function encodeTopK({ topK }: Parameters, { vendor }: ModelName, wrong: Violation[]): Additional {
+  if (topK === undefined) return {};
+  const encode = TOP_K.get(vendor);
+  if (encode) return encode(topK);
+  unknown("top_k", wrong);
+  return {};
+}
+
+/** Any effort: models learn new ones. */
+export function encodeThinking(
+  parameters: Parameters,
+  model: ModelName,
+  wish: Wish,
+  wrong: Violation[],
+): Thinking {
+  const { reasoningBudgetTokens, reasoningEffort: effort } = parameters;
+  if (model.vendor === "anthropic") return claudeThinking(parameters, model, wish, wrong);
+  if (reasoningBudgetTokens !== undefined) unknown("reasoning_budget_tokens", wrong, "use reasoning_effort");
+  if (effort && model.vendor === "amazon") {
+    const type = effort === "none" ? { type: "disabled" } : { type: "enabled", maxReasoningEffort: effort };
+    return { additional: { reasoningConfig: type }, effort: "" };
+  }
+  if (effort && model.vendor === "openai") return { additional: { reasoning_effort: effort }, effort: "" };
+  return { additional: {}, effort };
+}
+
+function claudeThinking(
+  parameters: Parameters,
+  { name }: ModelName,
+  wish: Wish,
+  wrong: Violation[],
+): Thinking {
+  const limit = wish.maxTokens ?? parameters.maxTokens ?? wish.modelMaxTokens ?? FALLBACK_MAX_TOKENS;
+  const { thinking, effort = "" } = encodeClaudeThinking(parameters, limit, traitsOf(name), wrong);
+  return { additional: thinking ? { thinking } : {}, effort };
 }
 
 /** Empty for what Bedrock would choose. */

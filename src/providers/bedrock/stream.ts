@@ -3,12 +3,13 @@ import type { StreamResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { Failure } from "../../core/failure.ts";
 import { event } from "../../core/reply.ts";
+import { ClaudeStream } from "../claude/stream.ts";
 import type { StreamDecoder } from "../dialect.ts";
 import { malformed, parseObject } from "../malformed.ts";
 import { textOf } from "../values.ts";
 import { BlockDecoder, fieldsOf } from "./blocks.ts";
 import { classifyInStream } from "./classify.ts";
-import { readPiece } from "./completion.ts";
+import { type Piece, readPiece } from "./completion.ts";
 import { servedModel, serviceTier } from "./converse.ts";
 import { decodeFinishReason } from "./finish.ts";
 import { converseFigures, type Figures, metricFigures, usageOf } from "./usage.ts";
@@ -32,8 +33,16 @@ export class BedrockStream implements StreamDecoder {
   private counted: Figures = {};
   private metrics: Figures = {};
   private over = false;
+  /** Claude's own format is a stream within the stream. */
+  private claude: ClaudeStream | undefined;
 
   get usage(): Usage | undefined {
+    const claude = this.claude?.usage;
+    if (claude?.provenance === "measured") return claude;
+    return claude && usageOf(this.metrics) === undefined ? claude : this.counts();
+  }
+
+  private counts(): Usage | undefined {
     return usageOf({ ...this.metrics, ...this.counted }, this.tier);
   }
 
@@ -49,6 +58,7 @@ export class BedrockStream implements StreamDecoder {
   }
 
   end(): StreamResponse[] {
+    if (this.claude) return this.claude.end();
     const events: StreamResponse[] = [];
     this.finish(events);
     if (this.over) return events;
@@ -78,18 +88,28 @@ export class BedrockStream implements StreamDecoder {
   }
 
   private readChunk(base64: string, events: StreamResponse[]): void {
-    const chunk = fieldsOf(parseObject(Buffer.from(base64, "base64").toString()));
+    const text = Buffer.from(base64, "base64").toString();
+    const chunk = fieldsOf(parseObject(text));
     const metrics = chunk[METRICS];
     if (metrics !== undefined) this.metrics = metricFigures(fieldsOf(metrics));
     const piece = readPiece(chunk);
-    if (piece) {
-      if (piece.text) events.push(event({ token: piece.text }));
-      this.counted = { ...this.counted, ...piece.figures };
-      this.reason = piece.stopReason || this.reason;
-    } else {
+    if (piece) this.readPiece(piece, events);
+    else if (typeof chunk.type === "string") this.readMessage(text, events);
+    else
       for (const [type, payload] of Object.entries(chunk))
         if (CONVERSE_EVENTS.has(type)) this.read(type, payload, events);
-    }
+  }
+
+  private readPiece({ text, stopReason, figures }: Piece, events: StreamResponse[]): void {
+    if (text) events.push(event({ token: text }));
+    this.counted = { ...this.counted, ...figures };
+    this.reason = stopReason || this.reason;
+  }
+
+  private readMessage(text: string, events: StreamResponse[]): void {
+    this.claude ??= new ClaudeStream();
+    events.push(...this.claude.push(text));
+    this.servedModel = this.claude.servedModel || this.servedModel;
   }
 
   private finish(events: StreamResponse[]): void {

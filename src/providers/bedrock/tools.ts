@@ -4,6 +4,7 @@ import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { ResponseFormat, Tool } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
 import { rawSchema, stringifyWith } from "../raw_json.ts";
+import { chosenTool } from "../tool_choice.ts";
 import { cachePoint } from "./messages.ts";
 
 /**
@@ -60,17 +61,13 @@ function encodeTool(tool: Tool, path: string, wrong: Violation[]): string {
   return `{"toolSpec":${stringifyWith(spec, { inputSchema: `{"json":${schema}}` })}}`;
 }
 
-function encodeToolChoice({ tools, toolChoice }: ChatRequest, wrong: Violation[]): string {
-  const known =
-    toolChoice === "auto" || toolChoice === "required" || tools.some(({ name }) => name === toolChoice);
-  if (!known) {
-    const description = `must be auto, none, required or the name of one of the tools; "${toolChoice}" is none of them`;
-    wrong.push({ field: "tool_choice", description });
-  }
-  return JSON.stringify(choiceOf(toolChoice));
+function encodeToolChoice(request: ChatRequest, wrong: Violation[]): string {
+  return JSON.stringify(choiceOf(request, wrong));
 }
 
-function choiceOf(toolChoice: string): ToolChoice {
+function choiceOf(request: ChatRequest, wrong: Violation[]): ToolChoice {
+  const { toolChoice } = request;
   if (toolChoice === "auto") return { auto: {} };
-  return toolChoice === "required" ? { any: {} } : { tool: { name: toolChoice } };
+  if (toolChoice === "required") return { any: {} };
+  return { tool: { name: chosenTool(request, wrong)?.name } };
 }

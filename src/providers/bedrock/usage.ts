@@ -64,7 +64,7 @@ export function metricFigures(metrics: InvocationMetrics): Figures {
 }
 
 /** Without what is undefined, which would hide what it is laid over. */
-export function figures(of: { readonly [K in keyof Figures]: number | undefined }): Figures {
+export function figures(of: { readonly [K in keyof Figures]?: number | undefined }): Figures {
   const known: Figures = {};
   for (const [name, value] of Object.entries(of) as [keyof Figures, number | undefined][])
     if (value !== undefined) known[name] = value;
