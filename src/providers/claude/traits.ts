@@ -15,7 +15,11 @@ export interface ClaudeTraits {
   readonly streamField: boolean;
 }
 
-/** Anthropic's own API. Its version is a date that has not changed since the beginning. */
+/**
+ * Anthropic's own API. The version after this one differs in that no model takes
+ * sampling parameters any more, which callers of older models still send.
+ * https://platform.claude.com/docs/en/api/versioning
+ */
 export const ANTHROPIC: ClaudeTraits = {
   path: () => "/v1/messages",
   headers: { "anthropic-version": "2023-06-01" },
