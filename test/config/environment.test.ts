@@ -69,6 +69,16 @@ const ROWS: readonly Row[] = [
     bad: ["api.anthropic.com", "ftp://x"],
   },
   {
+    name: "AWS_REGION",
+    good: "us-east-1",
+    value: "us-east-1",
+    read: (c) => c.providers.bedrock?.region,
+    bad: ["US East", "us_east_1"],
+  },
+  ...["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"].map(
+    (name): Row => ({ name, good: "abc/+=", value: undefined, read: READ_ELSEWHERE, bad: ["a b", "a\n"] }),
+  ),
+  {
     name: "LLMGATEWAY_DEFAULT_MODEL",
     good: "mock/mock-echo",
     value: "mock/mock-echo",
