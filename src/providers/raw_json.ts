@@ -33,19 +33,24 @@ export function rawSchema(field: string, json: string, wrong: Violation[]): stri
   return json;
 }
 
-/** Numbers that JavaScript would write in another way, or cannot hold, are written again as they came. */
-export function parseKeepingNumbers(text: string): unknown {
-  const { parse, rawJSON } = JSON as unknown as ExactJson;
-  return parse(text, (_, value, { source }) =>
-    typeof value === "number" && source !== undefined && source !== String(value) ? rawJSON(source) : value,
-  );
-}
-
-/** What Node has of it and TypeScript does not know yet: https://github.com/tc39/proposal-json-parse-with-source */
-interface ExactJson {
+/** What Node's JSON can do, though TypeScript does not know it yet. */
+interface SourceTexts {
   parse(
     text: string,
-    revive: (key: string, value: unknown, context: { source?: string }) => unknown,
+    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
   ): unknown;
-  rawJSON(text: string): object;
+  /** A value that is written again as this text. */
+  rawJSON(text: string): unknown;
+}
+
+/** `JSON.parse`, but for numbers that a double cannot hold, which stay as they are written when they are written again. */
+export function parseExactly(text: string): unknown {
+  // Seldom, and it costs a call for every value.
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  const exact: SourceTexts = JSON as typeof JSON & SourceTexts;
+  return exact.parse(text, (_, value, { source }) =>
+    typeof value === "number" && source !== undefined && String(value) !== source
+      ? exact.rawJSON(source)
+      : value,
+  );
 }

@@ -4,7 +4,7 @@ import { event } from "../../core/reply.ts";
 import { decodeReply as decodeMessage } from "../claude/decode.ts";
 import type { Decoded } from "../dialect.ts";
 import { malformed, parseObject } from "../malformed.ts";
-import { parseKeepingNumbers } from "../raw_json.ts";
+import { parseExactly } from "../raw_json.ts";
 import { fieldsOf } from "./blocks.ts";
 import { type Piece, readPiece } from "./completion.ts";
 import { decodeConverse } from "./converse.ts";
@@ -13,7 +13,7 @@ import { type Figures, headerFigures, usageOf } from "./usage.ts";
 
 /** @throws Failure `malformed_reply` */
 export function decodeReply(body: string, headers: IncomingHttpHeaders): Decoded {
-  const reply = fieldsOf(parse(body));
+  const reply = fieldsOf(parseObject(body, parseExactly));
   if (reply.type === "message") return decodeMessage(body);
   const counted = headerFigures(headers);
   try {
@@ -25,12 +25,6 @@ export function decodeReply(body: string, headers: IncomingHttpHeaders): Decoded
     throw error;
   }
   throw malformed("a reply in no format that is known", body);
-}
-
-/** The arguments of tools are written again as text, in which no digit may be lost. */
-function parse(body: string): unknown {
-  const reply = parseObject(body);
-  return body.includes('"toolUse"') ? parseKeepingNumbers(body) : reply;
 }
 
 /** The body's figures go before those of the headers, which say the same where there are both. */
