@@ -17,6 +17,8 @@ export async function emulate(options: EmulateOptions): Promise<void> {
       `  OPENAI_BASE_URL=${emulator.url}/v1 OPENAI_API_KEY=emulated llmgateway serve`,
       `emulating Anthropic at ${emulator.url}/anthropic`,
       `  ANTHROPIC_BASE_URL=${emulator.url}/anthropic ANTHROPIC_API_KEY=emulated llmgateway serve`,
+      `emulating Bedrock at ${emulator.url}/bedrock`,
+      `  AWS_ENDPOINT_URL_BEDROCK_RUNTIME=${emulator.url}/bedrock AWS_REGION=us-east-1 AWS_BEARER_TOKEN_BEDROCK=emulated llmgateway serve`,
       `  faults by a directive in the last user message, such as [[emulate: status=429 retry_after=2]]`,
       `  what it metered: curl ${emulator.url}/emulator/meter`,
       "",

@@ -99,6 +99,13 @@ export const ENVIRONMENT: readonly Variable[] = [
     doc: "The region of Amazon Bedrock; when unset Bedrock is off.",
   },
   {
+    name: "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+    field: "providers.bedrock.base_url",
+    form: HTTP_URL,
+    standard: "https://bedrock-runtime.{region}.amazonaws.com",
+    doc: "Base URL of Bedrock's API; {region} stands for the region.",
+  },
+  {
     name: "AWS_ACCESS_KEY_ID",
     field: "",
     form: SECRET,

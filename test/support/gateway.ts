@@ -28,6 +28,7 @@ export async function startBoth(config: Configuration = {}): Promise<GatewayUnde
   const base_url = `${emulator.url}/v1`;
   const vertex = { kind: "openai_compatible", base_url, default_model: "gemini-2.0-flash" };
   const claude = { base_url: `${emulator.url}/anthropic` };
+  const bedrock = { base_url: `${emulator.url}/bedrock`, region: "us-east-1" };
   const log = new CollectedLog();
   writeFileSync(
     file,
@@ -36,10 +37,15 @@ export async function startBoth(config: Configuration = {}): Promise<GatewayUnde
       default_model: "openai/gpt-4o",
       ...config,
       server: { port: 0, ...config.server },
-      providers: { openai: { base_url }, claude, vertex_ai: vertex, ...config.providers },
+      providers: { openai: { base_url }, claude, bedrock, vertex_ai: vertex, ...config.providers },
     }),
   );
-  const env = { OPENAI_API_KEY: "emulated", ANTHROPIC_API_KEY: "emulated" };
+  const env = {
+    OPENAI_API_KEY: "emulated",
+    ANTHROPIC_API_KEY: "emulated",
+    AWS_ACCESS_KEY_ID: "AKIAEMULATED",
+    AWS_SECRET_ACCESS_KEY: "emulated",
+  };
   const gateway = await startGateway({ file, env, logTo: log });
   return {
     url: gateway.url,

@@ -46,6 +46,8 @@ export class BlockDecoder {
   private calls = 0;
 
   start(index: unknown, start: unknown, events: StreamResponse[]): void {
+    // A block that begins again is the same one.
+    if (this.open.has(integer(index))) return;
     for (const [name, value] of Object.entries(fieldsOf(start))) {
       const fields = fieldsOf(value);
       if (name === "toolUse" && isCallers(fields)) {
