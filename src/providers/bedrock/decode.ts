@@ -6,13 +6,15 @@ import type { Decoded } from "../dialect.ts";
 import { malformed, parseObject } from "../malformed.ts";
 import { parseExactly } from "../raw_json.ts";
 import { fieldsOf } from "./blocks.ts";
+import { classify } from "./classify.ts";
 import { type Piece, readPiece } from "./completion.ts";
 import { decodeConverse } from "./converse.ts";
 import { decodeFinishReason } from "./finish.ts";
 import { type Figures, headerFigures, usageOf } from "./usage.ts";
 
-/** @throws Failure `malformed_reply` */
+/** @throws Failure `malformed_reply`, or what an exception inside a reply with status 200 stands for */
 export function decodeReply(body: string, headers: IncomingHttpHeaders): Decoded {
+  if (headers["x-amzn-errortype"]) throw classify(200, headers, body);
   const reply = fieldsOf(parseObject(body, parseExactly));
   if (reply.type === "message") return decodeMessage(body);
   const counted = headerFigures(headers);
