@@ -59,13 +59,16 @@ class Encoder {
 
   add(message: Message, path: string): void {
     const blocks = this.blocksOf(message, path);
-    if (message.cache && blocks.length > 0) blocks.push(cachePoint(message.cache));
+    if (message.cache && blocks.length > 0 && !message.parts.at(-1)?.cache)
+      blocks.push(cachePoint(message.cache));
     if (message.role === "system" || message.role === "developer") this.system.push(...blocks);
     else if (blocks.length > 0)
       this.turn(message.role === "assistant" ? "assistant" : "user").push(...blocks);
   }
 
   conversation(): Conversation {
+    if (this.turns.length === 0)
+      this.wrong.push({ field: "messages", description: "there is nothing to answer" });
     const turns = this.turns.map(({ role, blocks }) => `{"role":"${role}","content":[${blocks.join(",")}]}`);
     return {
       system: this.system.length > 0 ? `[${this.system.join(",")}]` : "",
@@ -87,19 +90,16 @@ class Encoder {
     switch (message.role) {
       case "system":
       case "developer":
-      case "user":
-        return this.said(message, path, message.parts, 0);
+        return this.said(message, path, 0);
+      case "user": {
+        const blocks = this.said(message, path, 0);
+        if (blocks.length === 0)
+          this.wrong.push({ field: `${path}.content`, description: "must not be empty" });
+        return blocks;
+      }
       case "assistant": {
-        // A lone text that thoughts precede is the content.
         const first = message.parts.findIndex(({ part }) => part.case !== "reasoning");
-        const thoughts = message.parts.slice(0, first < 0 ? message.parts.length : first);
-        const before = thoughts.flatMap((part, j) =>
-          this.partBlocks(part, `${path}.parts[${j}]`, message.role),
-        );
-        return [
-          ...before,
-          ...this.said(message, path, message.parts.slice(thoughts.length), thoughts.length),
-        ];
+        return this.said(message, path, first < 0 ? message.parts.length : first);
       }
       case "tool":
         return this.results(message, path);
@@ -109,17 +109,15 @@ class Encoder {
     }
   }
 
-  private said(message: Message, path: string, parts: readonly Part[], from: number): string[] {
-    const blocks = textBlocks(message.content);
-    parts.forEach((part, j) => {
-      blocks.push(...this.partBlocks(part, `${path}.parts[${from + j}]`, message.role));
-    });
-    return blocks;
+  /** @param thoughts how many of the parts are thoughts that precede the content */
+  private said(message: Message, path: string, thoughts: number): string[] {
+    const blocks = message.parts.map((part, j) => this.partBlocks(part, `${path}.parts[${j}]`, message.role));
+    return [...blocks.slice(0, thoughts), textBlocks(message.content), ...blocks.slice(thoughts)].flat();
   }
 
   private partBlocks(part: Part, path: string, role: string): string[] {
     const blocks = this.placed(part, path, role);
-    if (part.cache) blocks.push(cachePoint(part.cache));
+    if (part.cache && blocks.length > 0) blocks.push(cachePoint(part.cache));
     return blocks;
   }
 

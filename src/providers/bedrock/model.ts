@@ -11,7 +11,7 @@ export interface ModelName {
  * `vendor.model`, which a region may stand before (`us.anthropic.claude-…`) and
  * an ARN around (`arn:aws:bedrock:…:inference-profile/us.anthropic.claude-…`).
  */
-const ID = /(?:^|[./])([a-z0-9]{3,})\.([a-z][^/]*)$/;
+const ID = /(?:^|\/)(?:(?:[a-z]{2}|us-gov|apac|global)\.)?([a-z0-9]+)\.([^/]+)$/;
 
 export function modelName(id: string): ModelName {
   const [, vendor = "", name = ""] = ID.exec(id) ?? [];
