@@ -23,8 +23,9 @@ export interface Question {
  *   answers, but does not have what was asked for, can be called.
  */
 export async function ask({ baseUrl, headers, credentials, path, body, classify }: Question): Promise<void> {
-  const proof = await credentials.prove({ path, body });
-  const reply = await post(baseUrl + path, { ...headers, ...proof.headers }, body);
+  const url = new URL(baseUrl + path);
+  const proof = await credentials.prove({ path: url.pathname + url.search, body });
+  const reply = await post(url.href, { ...headers, ...proof.headers }, body);
   if (reply.ok) return reply.body?.cancel();
   const wire: IncomingHttpHeaders = Object.fromEntries(reply.headers);
   const failure = classify(reply.status, wire, withoutKey(await reply.text(), proof.secret));
