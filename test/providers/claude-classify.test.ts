@@ -64,7 +64,6 @@ describe("a failure is what Anthropic says that it is", () => {
     [403, "provider_permission"],
     [404, "model_not_found"],
     [408, "provider_timeout"],
-    [409, "provider_error"],
     [418, "provider_bad_request"],
     [429, "provider_rate_limited"],
     [502, "provider_error"],

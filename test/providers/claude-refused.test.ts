@@ -80,6 +80,16 @@ describe("what Claude cannot be told is refused by its name", () => {
       at("parts[0].cache"),
     ],
     [
+      "a mark on nothing but thoughts",
+      {
+        messages: [
+          ...hello,
+          { role: "assistant", parts: [{ part: thought({ text: "Hm", signature: "s" }) }], cache: {} },
+        ],
+      },
+      at("cache"),
+    ],
+    [
       "a closer look",
       messages("user", image({ case: "url", value: "https://a" }, { detail: "high" })),
       at("parts[0].image.detail"),
@@ -136,6 +146,12 @@ describe("what Claude cannot be told is refused by its name", () => {
       { parameters: { temperature: 0.5, topK: 1, reasoningEffort: "low", maxTokens: 4000 } },
       ["parameters.temperature", "parameters.top_k"],
       OLD,
+    ],
+    [
+      "sampling when it thinks by itself",
+      { parameters: { temperature: 0.5, reasoningEffort: "low" } },
+      ["parameters.temperature"],
+      "claude-opus-4-6",
     ],
     [
       "a narrow nucleus when it thinks",

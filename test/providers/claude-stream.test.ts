@@ -68,8 +68,10 @@ describe("usage", () => {
   test("is an estimate until the end has come", () => {
     const { stream } = read(begin(), ...block(0, { type: "text", text: "" }, text("Hi")));
     expect(stream.usage).toMatchObject({ inputTokens: 17, outputTokens: 1, provenance: "estimated" });
-    said(stream, end("end_turn", null));
+    for (const usage of [null, {}, { input_tokens: 10 }]) said(stream, end("end_turn", usage).slice(0, 1));
     expect(stream.usage).toMatchObject({ provenance: "estimated" });
+    said(stream, end("end_turn", { output_tokens: 2 }));
+    expect(stream.usage).toMatchObject({ outputTokens: 2, provenance: "measured" });
   });
 
   test("is absent when there is none, and kept when something else is wrong", () => {
