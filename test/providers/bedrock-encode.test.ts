@@ -110,6 +110,12 @@ describe("what Converse cannot be told is refused by its name", () => {
       behind("assistant", piece("{", "bedrock")),
       at("parts[0].provider_part.json"),
     ],
+    ["a mark on nothing", { messages: [...hello, { role: "assistant", cache: {} }] }, at("cache")],
+    [
+      "a mark on an empty part",
+      { messages: [...hello, { role: "assistant", parts: [{ part: text(""), cache: {} }] }] },
+      at("parts[0].cache"),
+    ],
     ["a free-text tool", { tools: [{ name: "a", freeText: {} }] }, ["tools[0].free_text"]],
     [
       "a schema that is no JSON",
@@ -247,12 +253,11 @@ describe("a conversation", () => {
     expect(assistant(request, CLAUDE)).toEqual([{ text: "Yes." }]);
   });
 
-  test("marks what is to be kept, once at each place, and nothing where there is nothing", () => {
+  test("marks what is to be kept, once at each place", () => {
     const part = { part: text("Two"), cache: { ttl: "1h" as const } };
     const { messages } = encode({
       messages: [
         { role: "user", content: "One", parts: [part], cache: {} },
-        { role: "assistant", parts: [{ part: text(""), cache: {} }], cache: {} },
         { role: "tool", parts: [{ part: result({ toolCallId: "a", content: "b" }), cache: {} }] },
       ],
     });

@@ -1,6 +1,6 @@
 /** The formats of models that go on with a text, on InvokeModel: what they are asked, and what they answer. */
-import type { Fields } from "../claude/wire.ts";
-import { asObject } from "../claude/wire.ts";
+import type { Fields } from "../json.ts";
+import { asObject } from "../json.ts";
 import type { Frame } from "../play.ts";
 import type { Random } from "../random.ts";
 import type { Script } from "../script.ts";

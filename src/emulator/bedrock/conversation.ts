@@ -1,6 +1,6 @@
 /** Reads a conversation off Converse's wire, and holds it to the rules that Bedrock has for one. */
 import { sealOf } from "../claude/conversation.ts";
-import { asObject, type Fields, isObject } from "../claude/wire.ts";
+import { asObject, type Fields, isObject } from "../json.ts";
 import type { Turn } from "../script.ts";
 import { countTokens, TOKENS_PER_IMAGE } from "../tokens.ts";
 import { Refusal } from "./errors.ts";

@@ -1,7 +1,7 @@
 /** Reads a request off Converse's wire: refuses what Bedrock refuses, in its words, and says what is asked for. */
 import type { ConverseRequest } from "@aws-sdk/client-bedrock-runtime";
-import { asObject, type Fields, isObject } from "../claude/wire.ts";
 import { type Directed, DirectiveError, readDirectives } from "../fault.ts";
+import { asObject, type Fields, isObject, parseFields } from "../json.ts";
 import type { Prompt, Tool } from "../script.ts";
 import { countTokens } from "../tokens.ts";
 import { decodeConversation } from "./conversation.ts";
@@ -18,13 +18,9 @@ export interface BedrockRequest {
 
 /** The body as an object. Throws Refusal for anything else. */
 export function parseBody(body: string | undefined): Fields {
-  try {
-    const parsed: unknown = JSON.parse(body ?? "");
-    if (isObject(parsed)) return parsed;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  throw new Refusal("The request body is not valid JSON.", "SerializationException");
+  const fields = parseFields(body);
+  if (!fields) throw new Refusal("The request body is not valid JSON.", "SerializationException");
+  return fields;
 }
 
 /** An id has its vendor in front, or is an ARN. Throws Refusal for anything else, and for `no-such-…`. */

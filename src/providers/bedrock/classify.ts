@@ -4,8 +4,8 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Failure, FailureKind } from "../../core/failure.ts";
-import { providerFailure } from "../failure.ts";
-import { isObject } from "../malformed.ts";
+import { type Fields, fieldsIn, fieldsOf, wordsOf } from "../error_body.ts";
+import { BY_STATUS, providerFailure } from "../failure.ts";
 import { retryAfterMs } from "../retry_after.ts";
 
 /**
@@ -41,17 +41,6 @@ const BY_NAME: ReadonlyMap<string, FailureKind> = new Map([
   ["missingauthenticationtoken", "provider_auth"],
 ]);
 
-const BY_STATUS: ReadonlyMap<number, FailureKind> = new Map([
-  [401, "provider_auth"],
-  [403, "provider_permission"],
-  [404, "model_not_found"],
-  [408, "provider_timeout"],
-  [424, "provider_error"],
-  [429, "provider_rate_limited"],
-  [503, "provider_overloaded"],
-  [504, "provider_timeout"],
-]);
-
 /** What one name says of several things, it says in words. */
 const BY_WORDS: Readonly<Partial<Record<FailureKind, readonly (readonly [RegExp, FailureKind])[]>>> = {
   provider_bad_request: [
@@ -68,43 +57,31 @@ const BY_WORDS: Readonly<Partial<Record<FailureKind, readonly (readonly [RegExp,
 };
 
 export function classify(status: number, headers: IncomingHttpHeaders, body: string): Failure {
-  const fields = fieldsOf(body);
+  const fields = fieldsIn(body);
   const [named = ""] = String(headers["x-amzn-errortype"] ?? "").split(":");
   return failureOf(status, named || nameIn(fields), fields, body, headers);
 }
 
 /** For an exception that stands where an event would, in the middle of a stream. */
 export function classifyInStream(name: string, payload: unknown): Failure {
-  return failureOf(200, name, isObject(payload) ? payload : {}, JSON.stringify(payload), {});
-}
-
-interface Fields {
-  readonly message?: unknown;
-  readonly Message?: unknown;
-  readonly __type?: unknown;
-  readonly originalMessage?: unknown;
-  readonly originalStatusCode?: unknown;
+  return failureOf(200, name, fieldsOf(payload), JSON.stringify(payload), {});
 }
 
 function failureOf(
   status: number,
   name: string,
-  fields: Fields,
+  { message, Message, originalMessage, originalStatusCode }: Fields,
   raw: string,
   headers: IncomingHttpHeaders,
 ): Failure {
-  const message = [fields.message, fields.Message, fields.originalMessage].find(
-    (text) => typeof text === "string",
-  );
-  const words = typeof message === "string" ? message : "";
+  const words = wordsOf(message) || wordsOf(Message) || wordsOf(originalMessage);
   return providerFailure({
     kind: kindOf(status, name, words),
     status,
     message: words,
     facts: {
       exception: name,
-      "original status":
-        fields.originalStatusCode === undefined ? undefined : String(fields.originalStatusCode),
+      "original status": originalStatusCode === undefined ? undefined : String(originalStatusCode),
       "request id": headers["x-amzn-requestid"]?.toString(),
     },
     raw,
@@ -121,14 +98,5 @@ function kindOf(status: number, name: string, words: string): FailureKind {
 
 /** Older services of AWS name it in the body, behind the namespace. */
 function nameIn({ __type: type }: Fields): string {
-  return typeof type === "string" ? (type.split("#").at(-1) ?? "") : "";
-}
-
-function fieldsOf(body: string): Fields {
-  try {
-    const value: unknown = JSON.parse(body);
-    return isObject(value) ? value : {};
-  } catch {
-    return {};
-  }
+  return wordsOf(type).split("#").at(-1) ?? "";
 }

@@ -59,8 +59,7 @@ class Encoder {
 
   add(message: Message, path: string): void {
     const blocks = this.blocksOf(message, path);
-    if (message.cache && blocks.length > 0 && !message.parts.at(-1)?.cache)
-      blocks.push(cachePoint(message.cache));
+    if (message.cache && !message.parts.at(-1)?.cache) this.mark(message.cache, blocks, path);
     if (message.role === "system" || message.role === "developer") this.system.push(...blocks);
     else if (blocks.length > 0)
       this.turn(message.role === "assistant" ? "assistant" : "user").push(...blocks);
@@ -117,8 +116,14 @@ class Encoder {
 
   private partBlocks(part: Part, path: string, role: string): string[] {
     const blocks = this.placed(part, path, role);
-    if (part.cache && blocks.length > 0) blocks.push(cachePoint(part.cache));
+    if (part.cache) this.mark(part.cache, blocks, path);
     return blocks;
+  }
+
+  private mark(cache: CacheMark, blocks: string[], path: string): void {
+    if (blocks.length > 0) blocks.push(cachePoint(cache));
+    else
+      this.wrong.push({ field: `${path}.cache`, description: "there is nothing in it that can be marked" });
   }
 
   private placed(whole: Part, path: string, role: string): string[] {
