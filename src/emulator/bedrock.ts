@@ -10,8 +10,9 @@ import { encodeReply, writeReply } from "./bedrock/reply.ts";
 import { type BedrockRequest, decodeConverse, parseBody, requireModel } from "./bedrock/request.ts";
 import { requireSignature } from "./bedrock/signature.ts";
 import { encodeStream } from "./bedrock/stream.ts";
+import { markedInput } from "./claude/input.ts";
 import type { Answer, Arrival, Exchange } from "./exchange.ts";
-import { drawFault, type Fault, refuses } from "./fault.ts";
+import { drawFault, type Fault } from "./fault.ts";
 import type { Format, Stage } from "./format.ts";
 import type { Fields } from "./json.ts";
 import { type AcceptedInput, type Frame, playBefore, playStream, playUnary } from "./play.ts";
@@ -53,7 +54,7 @@ async function answer(
   const asked = spoken(operation, parseBody(text), model);
   const fault = asked.request.fault ?? drawFault(stage.seed, arrival.ordinal, stage.chaos);
   const script = writeScript(stage.seed, asked.request.prompt);
-  const input = acceptedInput(asked.request, model, script.inputTokens, stage, fault);
+  const input = markedInput({ ...asked.request, model }, script.inputTokens, stage, fault);
   const errorAnswer = (shown: Fault) => finish(faultAnswer(shown));
   if (!(await playBefore(exchange, fault, input, errorAnswer))) return;
 
@@ -112,21 +113,6 @@ function spoken(operation: string, body: Fields, model: string): Spoken {
     frames: ({ fault, script, input, arrival }) =>
       encodeMessageChunks({ ...request, fault }, script, input, arrival),
   };
-}
-
-/** Only prompts with a mark that will be answered reach the prompt cache. */
-function acceptedInput(
-  { prompt, cache }: Spoken["request"],
-  model: string,
-  inputTokens: number,
-  stage: Stage,
-  fault: Fault | undefined,
-): AcceptedInput {
-  if (cache === undefined || (fault !== undefined && refuses(fault)))
-    return { inputTokens, cachedInputTokens: 0, cacheWriteTokens: 0 };
-  const text = () => prompt.turns.map((turn) => `${turn.role}\n${turn.text}\n`).join("");
-  const { cachedTokens, writtenTokens } = stage.promptCache.observe(model, inputTokens, text);
-  return { inputTokens, cachedInputTokens: cachedTokens, cacheWriteTokens: writtenTokens };
 }
 
 const STREAM_HEADERS = { "content-type": "application/vnd.amazon.eventstream" };

@@ -1,6 +1,5 @@
 /** Bedrock's wire format, read by the official SDK and held against what was recorded. */
 import {
-  BedrockRuntimeClient,
   type ContentBlock,
   ConverseCommand,
   type ConverseCommandInput,
@@ -9,28 +8,18 @@ import {
   InvokeModelCommand,
   InvokeModelWithResponseStreamCommand,
 } from "@aws-sdk/client-bedrock-runtime";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { describe, expect, test } from "vitest";
 import { startEmulator } from "../../src/emulator/server.ts";
 import { EventStreamReader } from "../../src/wire/eventstream.ts";
 import { loadRecordings, type Recording, recordingsFolder } from "../recordings/recordings.ts";
+import { bedrockClient } from "../support/bedrock-client.ts";
 import { emulated } from "./emulated.ts";
 import { shapes } from "./shapes.ts";
 
 const NOVA = "us.amazon.nova-lite-v1:0";
 const CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
 const emulator = await emulated();
-const client = clientOf(emulator.url);
-
-function clientOf(url: string, secretAccessKey = "secret", sessionToken?: string): BedrockRuntimeClient {
-  return new BedrockRuntimeClient({
-    endpoint: `${url}/bedrock`,
-    region: "us-east-1",
-    credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey, ...(sessionToken ? { sessionToken } : {}) },
-    requestHandler: new NodeHttpHandler(),
-    maxAttempts: 1,
-  });
-}
+const client = bedrockClient(`${emulator.url}/bedrock`);
 
 function asking(text: string, fields: Partial<ConverseCommandInput> = {}): ConverseCommandInput {
   return { modelId: NOVA, messages: [{ role: "user", content: [{ text }] }], ...fields };
@@ -337,9 +326,9 @@ describe("a signature", () => {
     const arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0";
     for (const modelId of [NOVA, arn])
       for (const token of [undefined, "token"])
-        await clientOf(guarded.url, "right", token).send(new ConverseCommand(asking("Hi", { modelId })));
+        await bedrockClient(guarded.url, "right", token).send(new ConverseCommand(asking("Hi", { modelId })));
     await expect(
-      clientOf(guarded.url, "wrong").send(new ConverseCommand(asking("Hi"))),
+      bedrockClient(guarded.url, "wrong").send(new ConverseCommand(asking("Hi"))),
     ).rejects.toMatchObject({
       name: "InvalidSignatureException",
     });

@@ -1,7 +1,7 @@
 /** Bedrock through the whole gateway, in front of the emulator, which refuses what Bedrock refuses. */
 import { describe, expect, test } from "vitest";
 import type { ChatInit } from "../support/callers.ts";
-import { answered, endToEnd, kindOf, messageOf, tool } from "../support/end-to-end.ts";
+import { converseWithTools, endToEnd, kindOf, testChats, tool } from "../support/end-to-end.ts";
 
 const run = endToEnd();
 const { streamed, metered } = run;
@@ -42,36 +42,7 @@ describe("a chat", () => {
     expect(await run.rest.chat(ask("Hi"))).toMatchObject({ model: "amazon.nova-lite-v1:0" });
   });
 
-  test("is JSON of a schema", async () => {
-    const schemaJson = '{"type":"object","properties":{"age":{"type":"integer"}},"required":["age"]}';
-    const { response } = await run.rest.chat(
-      ask("Hi", { responseFormat: { type: "json_schema", schemaJson } }),
-    );
-    expect(JSON.parse(response)).toEqual({ age: expect.any(Number) });
-  });
-
-  test("ends where it is told", async () => {
-    const parameters = { maxTokens: 2, stop: ["answer"] };
-    expect(await run.rest.chat(ask("Hi", { parameters }))).toMatchObject({
-      finishReason: "length",
-      response: "This is",
-    });
-  });
-
-  test("reads and writes the prompt cache where it is marked", async () => {
-    const system = { role: "system", content: "Handbook. ".repeat(600), cache: { ttl: "1h" } };
-    const request = { ...ask(""), messages: [system, { role: "user", content: "Hi" }] };
-    const written = await run.rest.chat(request);
-    const first = await metered(1);
-    expect(first.cacheWriteTokens).toBeGreaterThan(1024);
-    expect(written.attempts[0]?.usage).toMatchObject({
-      ...first,
-      cacheWrite1hTokens: first.cacheWriteTokens,
-    });
-    const read = await run.rest.chat(request);
-    expect(read.attempts[0]?.usage).toMatchObject(await metered(2));
-    expect(read.cost?.cachedInputTokens).toBe(first.cacheWriteTokens);
-  });
+  testChats(run, ask);
 
   test("tells the tier that served", async () => {
     const { attempts } = await run.rest.chat(ask("Hi", { parameters: { serviceTier: "flex" } }));
@@ -87,25 +58,11 @@ describe("a conversation with tools and thoughts", () => {
     ["by budget", CLAUDE, { reasoningBudgetTokens: 1024, maxTokens: 4000 }],
   ])("goes on with the thoughts as they came, %s", async (_, modelVersion, parameters) => {
     const question = ask("Use get_weather and get_time", { modelVersion, parameters, tools });
-    const first = await run.rest.chat(question);
-    expect(first.finishReason).toBe("tool_calls");
-    expect(first.toolCalls.map(({ name }) => name)).toEqual(["get_weather", "get_time"]);
+    const first = await converseWithTools(run, question);
     const { reasoningTokens, ...used } = await metered(1);
     expect(reasoningTokens).toBeGreaterThan(0);
     // Bedrock counts thoughts with the rest, and not apart.
     expect(first.attempts[0]?.usage).toMatchObject({ ...used, reasoningTokens: 0 });
-    // The emulator checks the seals, as Bedrock does.
-    const messages = [...(question.messages ?? []), messageOf(first), answered(first)];
-    const second = await run.rest.chat({ ...question, messages });
-    expect(second.finishReason).toBe("stop");
-    const third = [...messages, messageOf(second), { role: "user", content: "And now?" }];
-    expect((await run.rest.chat({ ...question, messages: third })).finishReason).toBe("stop");
-    const changed = structuredClone(messageOf(first));
-    for (const { part } of changed.parts ?? [])
-      if (part?.case === "reasoning") part.value.text = "Something else.";
-    await expect(
-      run.rest.chat({ ...question, messages: [...(question.messages ?? []), changed, answered(first)] }),
-    ).rejects.toThrow("Invalid `signature` in `thinking` block");
   });
 
   test("streams calls in pieces behind the thoughts", async () => {
@@ -175,18 +132,6 @@ describe("a call that fails", () => {
   test("for a model that is none says so", async () => {
     const unknown = ask("Hi", { modelVersion: "us.amazon.no-such-v1:0" });
     expect(await kindOf(() => run.rest.chat(unknown))).toBe("model_not_found");
-  });
-
-  test("ends at the provider when the caller leaves", async () => {
-    const leaving = new AbortController();
-    const events = run.rest.stream(failing("interval_ms=50 tokens=500"), { signal: leaving.signal });
-    await expect(
-      (async () => {
-        for await (const _ of events) leaving.abort();
-      })(),
-    ).rejects.toThrow();
-    await run.both.emulator.meter.ended(1);
-    expect(run.both.emulator.meter.requests[0]).toMatchObject({ outcome: "aborted", stream: true });
   });
 });
 

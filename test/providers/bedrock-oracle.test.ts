@@ -1,6 +1,5 @@
 /** The official SDK is the judge: what it sends is what we send, and what it reads is what we read. */
 import {
-  BedrockRuntimeClient,
   type ContentBlock,
   ConverseCommand,
   type ConverseCommandInput,
@@ -11,7 +10,6 @@ import {
   type TokenUsage,
 } from "@aws-sdk/client-bedrock-runtime";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChatRequestSchema, type ChatResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { Failure } from "../../src/core/failure.ts";
@@ -22,6 +20,7 @@ import type { Wish } from "../../src/providers/dialect.ts";
 import { EventStreamReader } from "../../src/wire/eventstream.ts";
 import { loadRecordings, type Recording, recordingsFolder } from "../recordings/recordings.ts";
 import { type RecordingServer, serveRecordings } from "../recordings/server.ts";
+import { bedrockClient } from "../support/bedrock-client.ts";
 import { replyOf } from "../support/call.ts";
 import { answers, type ScriptedProvider, scriptedProvider } from "../support/provider.ts";
 import { BEDROCK_GOLDEN, type Golden, MODEL, NOVA, NOVA_GOLDEN } from "./bedrock-golden.ts";
@@ -33,19 +32,6 @@ type Init = MessageInitShape<typeof ChatRequestSchema>;
 function encode(request: Init, model: string, wish: Partial<Wish> = {}) {
   const whole = { model, stream: false, maxTokens: undefined, ...wish };
   return dialect.encode(create(ChatRequestSchema, request), whole);
-}
-
-function sdk(endpoint: string): BedrockRuntimeClient {
-  const credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" };
-  // By itself it speaks HTTP/2.
-  const requestHandler = new NodeHttpHandler();
-  return new BedrockRuntimeClient({
-    endpoint,
-    region: "us-east-1",
-    credentials,
-    requestHandler,
-    maxAttempts: 1,
-  });
 }
 
 describe("a request equals the SDK's", () => {
@@ -64,8 +50,8 @@ describe("a request equals the SDK's", () => {
     const { params } = golden;
     // What the SDK does not know it does not send.
     const { custom_field: unknown, ...known } = params as ConverseCommandInput & { custom_field?: object };
-    if ("body" in params) await sdk(server.origin).send(new InvokeModelCommand(params));
-    else await sdk(server.origin).send(new ConverseCommand(known));
+    if ("body" in params) await bedrockClient(server.origin).send(new InvokeModelCommand(params));
+    else await bedrockClient(server.origin).send(new ConverseCommand(known));
     const theirs = server.requests.at(-1);
     const { path, body, headers } = ours();
     const sent = JSON.parse(theirs?.body ?? "");
@@ -87,7 +73,7 @@ describe("a request equals the SDK's", () => {
   test("a stream, and an inference profile by its ARN", async () => {
     const modelId = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0";
     const messages: ConverseCommandInput["messages"] = [{ role: "user", content: [{ text: "Hi" }] }];
-    await sdk(server.origin)
+    await bedrockClient(server.origin)
       .send(new ConverseStreamCommand({ modelId, messages, inferenceConfig: { maxTokens: 7 } }))
       .catch(() => {});
     const theirs = server.requests.at(-1);
@@ -99,7 +85,7 @@ describe("a request equals the SDK's", () => {
 
   test("a stream in a vendor's own format", async () => {
     const modelId = "anthropic.claude-v2:1";
-    await sdk(server.origin)
+    await bedrockClient(server.origin)
       .send(new InvokeModelWithResponseStreamCommand({ modelId, body: Buffer.from("{}") }))
       .catch(() => {});
     const hi = { messages: [{ role: "user", content: "Hi" }] };
@@ -136,7 +122,7 @@ function readAll(): void {
   const cases = replies.map((reply) => [`${reply.provider}/${reply.name}`, reply] as const);
 
   async function asTheSdk(id: string, { meta }: Recording): Promise<Whole> {
-    const client = sdk(`${server.origin}/${id}/0`);
+    const client = bedrockClient(`${server.origin}/${id}/0`);
     const params = { modelId: "any", messages: [] };
     if (!meta.request.stream) {
       const { output, stopReason = "", usage } = await client.send(new ConverseCommand(params));

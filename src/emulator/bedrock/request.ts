@@ -1,5 +1,6 @@
 /** Reads a request off Converse's wire: refuses what Bedrock refuses, in its words, and says what is asked for. */
 import type { ConverseRequest } from "@aws-sdk/client-bedrock-runtime";
+import { EFFORTS } from "../claude/request.ts";
 import { type Directed, DirectiveError, readDirectives } from "../fault.ts";
 import { asObject, type Fields, isObject, parseFields } from "../json.ts";
 import type { Prompt, Tool } from "../script.ts";
@@ -124,14 +125,6 @@ function decodeOutput({ textFormat }: Fields): Prompt["output"] {
     throw new Refusal("The value at outputConfig.textFormat.structure.jsonSchema.schema is not valid JSON.");
   }
 }
-
-const EFFORTS: ReadonlyMap<unknown, number> = new Map([
-  ["low", 64],
-  ["medium", 128],
-  ["high", 256],
-  ["xhigh", 512],
-  ["max", 512],
-]);
 
 /** By Claude's budget, of which an eighth is used, or by an effort in any of the places that there are for one. */
 function thoughtTokens({ additionalModelRequestFields, outputConfig }: Fields): number {

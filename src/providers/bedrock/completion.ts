@@ -38,42 +38,35 @@ const SHAPES: readonly (readonly [string, (fields: Fields) => Piece])[] = [
 
 /** In a stream `prompt_token_count` stands in the first chunk alone, and the other one counts up. */
 function readLlama(fields: Fields): Piece {
-  return {
-    text: textOf(fields.generation),
-    stopReason: textOf(fields.stop_reason),
-    figures: figures({
-      input: count(fields.prompt_token_count),
-      output: count(fields.generation_token_count),
-    }),
-  };
+  const { generation, stop_reason, prompt_token_count, generation_token_count } = fields;
+  return pieceOf(generation, stop_reason, prompt_token_count, generation_token_count);
 }
 
-function readTitan(fields: Fields): Piece {
-  const result = fieldsOf(listOf(fields.results)[0]);
-  return {
-    text: textOf(result.outputText),
-    stopReason: textOf(result.completionReason),
-    figures: figures({ input: count(fields.inputTextTokenCount), output: count(result.tokenCount) }),
-  };
+function readTitan({ results, inputTextTokenCount }: Fields): Piece {
+  const { outputText, completionReason, tokenCount } = fieldsOf(listOf(results)[0]);
+  return pieceOf(outputText, completionReason, inputTextTokenCount, tokenCount);
 }
 
 function readTitanChunk(fields: Fields): Piece {
+  const { outputText, completionReason, inputTextTokenCount, totalOutputTextTokenCount } = fields;
+  return pieceOf(outputText, completionReason, inputTextTokenCount, totalOutputTextTokenCount);
+}
+
+/** It counts nothing in the body. */
+function readMistral({ outputs }: Fields): Piece {
+  const { text, stop_reason } = fieldsOf(listOf(outputs)[0]);
+  return pieceOf(text, stop_reason);
+}
+
+/** Claude before its third generation: it counts nothing in the body either. */
+function readClaude({ completion, stop_reason }: Fields): Piece {
+  return pieceOf(completion, stop_reason);
+}
+
+function pieceOf(text: unknown, stopReason: unknown, input?: unknown, output?: unknown): Piece {
   return {
-    text: textOf(fields.outputText),
-    stopReason: textOf(fields.completionReason),
-    figures: figures({
-      input: count(fields.inputTextTokenCount),
-      output: count(fields.totalOutputTextTokenCount),
-    }),
+    text: textOf(text),
+    stopReason: textOf(stopReason),
+    figures: figures({ input: count(input), output: count(output) }),
   };
-}
-
-function readMistral(fields: Fields): Piece {
-  const output = fieldsOf(listOf(fields.outputs)[0]);
-  return { text: textOf(output.text), stopReason: textOf(output.stop_reason), figures: {} };
-}
-
-/** Claude before its third generation: it counts nothing in the body. */
-function readClaude(fields: Fields): Piece {
-  return { text: textOf(fields.completion), stopReason: textOf(fields.stop_reason), figures: {} };
 }
