@@ -26,7 +26,7 @@ const APART: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Dialects that are another one with changes, and that one. */
-const BASES: Readonly<Record<string, string>> = { mistral: "openai" };
+const BASES: Readonly<Record<string, string>> = { bedrock: "claude", mistral: "openai" };
 
 interface Source {
   /** Below `src`, such as `rpc/door.ts`. */

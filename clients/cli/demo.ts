@@ -19,6 +19,8 @@ export async function demo(): Promise<number> {
     OPENAI_API_KEY: "emulated",
     ANTHROPIC_API_KEY: "emulated",
     MISTRAL_API_KEY: "emulated",
+    AWS_REGION: "us-east-1",
+    AWS_BEARER_TOKEN_BEDROCK: "emulated",
     VERTEX_AI_TOKEN: "emulated",
     // The call that is meant to fail would be told twice.
     LOG_LEVEL: process.env.LOG_LEVEL || "error",
@@ -44,7 +46,7 @@ export async function demo(): Promise<number> {
   }
 }
 
-/** OpenAI, Anthropic, Mistral, and Vertex AI by its OpenAI-compatible endpoint, all as the emulator speaks them. */
+/** OpenAI, Anthropic, Mistral, Bedrock, and Vertex AI by its OpenAI-compatible endpoint, all as the emulator speaks them. */
 function configFor(emulatorUrl: string): string {
   return `default_model: openai/gpt-4o-mini
 providers:
@@ -54,6 +56,8 @@ providers:
     base_url: ${emulatorUrl}/anthropic
   mistral:
     base_url: ${emulatorUrl}/mistral/v1
+  bedrock:
+    base_url: ${emulatorUrl}/bedrock
   vertex_ai:
     kind: openai_compatible
     base_url: ${emulatorUrl}/v1

@@ -19,6 +19,8 @@ export async function emulate(options: EmulateOptions): Promise<void> {
       `  ANTHROPIC_BASE_URL=${emulator.url}/anthropic ANTHROPIC_API_KEY=emulated llmgateway serve`,
       `emulating Mistral at ${emulator.url}/mistral/v1`,
       `  MISTRAL_BASE_URL=${emulator.url}/mistral/v1 MISTRAL_API_KEY=emulated llmgateway serve`,
+      `emulating Bedrock at ${emulator.url}/bedrock`,
+      `  AWS_ENDPOINT_URL_BEDROCK_RUNTIME=${emulator.url}/bedrock AWS_REGION=us-east-1 AWS_BEARER_TOKEN_BEDROCK=emulated llmgateway serve`,
       `  faults by a directive in the last user message, such as [[emulate: status=429 retry_after=2]]`,
       `  what it metered: curl ${emulator.url}/emulator/meter`,
       "",

@@ -109,11 +109,16 @@ export const KINDS: Readonly<
     apiKeyEnv: "MISTRAL_API_KEY",
     defaultModel: "mistral-small-latest",
   },
+  bedrock: {
+    baseUrl: "https://bedrock-runtime.{region}.amazonaws.com",
+    apiKeyEnv: "AWS_BEARER_TOKEN_BEDROCK",
+    defaultModel: "amazon.nova-lite-v1:0",
+  },
   openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
   mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo" },
 };
 
-const ALWAYS_PRESENT = ["openai", "claude", "mistral", "mock"];
+const ALWAYS_PRESENT = ["openai", "claude", "mistral", "bedrock", "mock"];
 
 function providersOf(draft: Config): CompleteConfig["providers"] {
   const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);

@@ -1,6 +1,7 @@
 /** The kinds of provider, as a table. */
 import type { AttemptCall, Service } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
+import { bedrock } from "./bedrock/provider.ts";
 import { claude } from "./claude/provider.ts";
 import type { Kind, ProviderSettings, Working } from "./kind.ts";
 import { mistral } from "./mistral/provider.ts";
@@ -12,6 +13,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   openai,
   claude,
   mistral,
+  bedrock,
   openai_compatible: openaiCompatible,
   mock: {
     whyOff: () => "",

@@ -77,6 +77,23 @@ const ROWS: readonly Row[] = [
     bad: ["api.mistral.ai"],
   },
   {
+    name: "AWS_REGION",
+    good: "us-east-1",
+    value: "us-east-1",
+    read: (c) => c.providers.bedrock?.region,
+    bad: ["US East", "us_east_1"],
+  },
+  {
+    name: "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+    good: "https://vpce-1.bedrock-runtime.{region}.vpce.amazonaws.com",
+    value: "https://vpce-1.bedrock-runtime.{region}.vpce.amazonaws.com",
+    read: (c) => c.providers.bedrock?.baseUrl,
+    bad: ["bedrock.amazonaws.com", "ftp://x"],
+  },
+  ...["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"].map(
+    (name): Row => ({ name, good: "abc/+=", value: undefined, read: READ_ELSEWHERE, bad: ["a b", "a\n"] }),
+  ),
+  {
     name: "LLMGATEWAY_DEFAULT_MODEL",
     good: "mock/mock-echo",
     value: "mock/mock-echo",

@@ -57,13 +57,20 @@ describe("defaults", () => {
 
   it("hold the providers that are always there", () => {
     const { providers } = loadConfig({ env: {} });
-    expect(Object.keys(providers)).toEqual(["openai", "claude", "mistral", "mock"]);
+    expect(Object.keys(providers)).toEqual(["openai", "claude", "mistral", "bedrock", "mock"]);
     expect(providers.claude).toMatchObject({
       kind: "claude",
       baseUrl: "https://api.anthropic.com",
       apiKeyEnv: "ANTHROPIC_API_KEY",
       defaultModel: "claude-sonnet-5",
       prices: "claude",
+    });
+    expect(providers.bedrock).toMatchObject({
+      kind: "bedrock",
+      baseUrl: "https://bedrock-runtime.{region}.amazonaws.com",
+      apiKeyEnv: "AWS_BEARER_TOKEN_BEDROCK",
+      defaultModel: "amazon.nova-lite-v1:0",
+      region: "",
     });
     expect(providers.openai).toMatchObject({
       kind: "openai",
@@ -202,7 +209,9 @@ describe("errors", () => {
       "a provider without kind",
       "providers: {acme: {}}",
       {},
-      ["FILE: providers.acme.kind: is missing; give one of openai, claude, mistral, openai_compatible, mock"],
+      [
+        "FILE: providers.acme.kind: is missing; give one of openai, claude, mistral, bedrock, openai_compatible, mock",
+      ],
     ],
     [
       "a compatible provider without address",
@@ -271,7 +280,7 @@ describe("errors", () => {
       "default_model: acme/x",
       {},
       [
-        'FILE: default_model: names no configured provider before "/"; there are openai, claude, mistral, mock',
+        'FILE: default_model: names no configured provider before "/"; there are openai, claude, mistral, bedrock, mock',
       ],
     ],
     [
