@@ -78,6 +78,20 @@ export const ENVIRONMENT: readonly Variable[] = [
     doc: "Base URL of OpenAI's API.",
   },
   {
+    name: "GEMINI_API_KEY",
+    field: "",
+    form: SECRET,
+    standard: "",
+    doc: "Key for the Gemini API; read where the provider is called, never kept in the configuration.",
+  },
+  {
+    name: "GEMINI_BASE_URL",
+    field: "providers.gemini.base_url",
+    form: HTTP_URL,
+    standard: "https://generativelanguage.googleapis.com/v1beta",
+    doc: "Base URL of the Gemini API.",
+  },
+  {
     name: "LLMGATEWAY_DEFAULT_MODEL",
     field: "default_model",
     form: text("a model without spaces, such as openai/gpt-4o-mini", /^\S+$/),

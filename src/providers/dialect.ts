@@ -41,6 +41,8 @@ export interface Decoded {
   readonly usage: Usage | undefined;
   /** The model that the provider says served; empty when it does not say. */
   readonly servedModel: string;
+  /** Stands in place of the events, in a reply that reports its usage all the same. */
+  readonly failure?: Failure;
 }
 
 /** Decodes one stream, frame by frame; keeps what was reported so far. */

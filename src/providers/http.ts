@@ -77,6 +77,7 @@ function requireIdentity(reply: WireReply): void {
 async function whole(call: AttemptCall, dialect: Dialect, reply: WireReply): Promise<Reply> {
   const decoded = dialect.decodeReply(await reply.text(MAX_REPLY_BYTES), reply.headers);
   report(call, decoded);
+  if (decoded.failure) throw decoded.failure;
   return { events: once(decoded.events) };
 }
 

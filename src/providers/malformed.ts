@@ -10,14 +10,18 @@ export function malformed(what: string, text: string, cause?: unknown): Failure 
   });
 }
 
-/** @throws Failure `malformed_reply` unless the text is a JSON object */
-export function parseObject(text: string): object {
-  let value: unknown;
+/** @throws Failure `malformed_reply` unless the text is JSON */
+export function parseJson(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     throw malformed("not JSON", text, cause);
   }
+}
+
+/** @throws Failure `malformed_reply` unless the text is a JSON object */
+export function parseObject(text: string): object {
+  const value = parseJson(text);
   if (!isObject(value)) throw malformed("not a JSON object", text);
   return value;
 }

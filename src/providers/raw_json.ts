@@ -27,3 +27,8 @@ export function rawSchema(field: string, json: string, wrong: Violation[]): stri
   if (json && !isJsonObject(json)) wrong.push({ field, description: "must be the text of a JSON object" });
   return json;
 }
+
+/** A JSON object of members whose values are JSON text already. */
+export function objectOf(members: Iterable<readonly [name: string, json: string]>): string {
+  return `{${Array.from(members, ([name, json]) => `${JSON.stringify(name)}:${json}`).join(",")}}`;
+}

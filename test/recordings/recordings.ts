@@ -33,6 +33,7 @@ export interface Expected extends ExpectedChoice {
   readonly cache_write_tokens?: number;
   readonly reasoning_tokens?: number;
   readonly embeddings?: number;
+  readonly dimensions?: number;
   readonly error?: ExpectedError;
 }
 

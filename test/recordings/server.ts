@@ -29,8 +29,9 @@ export async function serveRecordings(recordings: readonly Recording[]): Promise
 
 /** Every piece is an HTTP chunk of its own, which is what the reader sees; they share socket writes. */
 function play({ meta, body }: Recording, pieceBytes: number, response: ServerResponse): void {
-  const contentType = meta.content_type === null ? {} : { "content-type": meta.content_type };
-  response.writeHead(meta.status, { ...meta.headers, ...contentType });
+  // Some recorders dropped all headers, although no stream came without this one.
+  const known = meta.content_type ?? (meta.body.endsWith(".sse") ? "text/event-stream" : undefined);
+  response.writeHead(meta.status, { ...meta.headers, ...(known && { "content-type": known }) });
   response.cork();
   const step = pieceBytes || Math.max(1, body.length);
   for (let i = 0; i < body.length; i += step) response.write(body.subarray(i, i + step));
