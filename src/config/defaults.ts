@@ -1,6 +1,6 @@
 /**
  * What holds when nothing is said: fills in every default that the comments of `config.proto` promise, and
- * the two providers that are always there. It judges nothing.
+ * the providers that are always there. It judges nothing.
  */
 import { findPackageJSON } from "node:module";
 import { dirname, join } from "node:path";
@@ -96,6 +96,11 @@ export const KINDS: Readonly<
   Record<string, Readonly<Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel">>>
 > = {
   openai: { baseUrl: "https://api.openai.com/v1", apiKeyEnv: "OPENAI_API_KEY", defaultModel: "gpt-4o-mini" },
+  claude: {
+    baseUrl: "https://api.anthropic.com",
+    apiKeyEnv: "ANTHROPIC_API_KEY",
+    defaultModel: "claude-sonnet-5",
+  },
   gemini: {
     baseUrl: "https://generativelanguage.googleapis.com/v1beta",
     apiKeyEnv: "GEMINI_API_KEY",
@@ -105,7 +110,7 @@ export const KINDS: Readonly<
   mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo" },
 };
 
-const ALWAYS_PRESENT = ["openai", "gemini", "mock"];
+const ALWAYS_PRESENT = ["openai", "claude", "gemini", "mock"];
 
 function providersOf(draft: Config): CompleteConfig["providers"] {
   const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);

@@ -37,6 +37,7 @@ export function httpProvider(
       model: call.target.model,
       stream: call.streaming,
       maxTokens: call.maxTokens,
+      modelMaxTokens: call.modelMaxTokens,
     });
     const path = endpoint.basePath + withQuery(wire.path, endpoint.query);
     const proof = await endpoint.credentials.prove({ path, body: wire.body });

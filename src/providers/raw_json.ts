@@ -8,13 +8,18 @@ import { isObject } from "./malformed.ts";
 
 /** The JSON of a non-empty object, with more members whose values are JSON text already. */
 export function stringifyWith(object: object, members: Readonly<Record<string, string>>): string {
-  let json = JSON.stringify(object);
+  return withMembers(JSON.stringify(object), members);
+}
+
+/** The same for an object that is JSON text itself, without white space at its end. */
+export function withMembers(object: string, members: Readonly<Record<string, string>>): string {
+  let json = object;
   for (const [key, text] of Object.entries(members))
     json = `${json.slice(0, -1)},${JSON.stringify(key)}:${text}}`;
   return json;
 }
 
-function isJsonObject(text: string): boolean {
+export function isJsonObject(text: string): boolean {
   try {
     return isObject(JSON.parse(text));
   } catch {

@@ -1,6 +1,7 @@
 /** The kinds of provider, as a table. */
 import type { AttemptCall, Service } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
+import { claude } from "./claude/provider.ts";
 import { gemini } from "./gemini/provider.ts";
 import type { Kind, ProviderSettings, Working } from "./kind.ts";
 import { mockProvider } from "./mock.ts";
@@ -10,6 +11,7 @@ import type { Provider } from "./provider.ts";
 const KINDS: Readonly<Record<string, Kind>> = {
   openai,
   gemini,
+  claude,
   openai_compatible: openaiCompatible,
   mock: {
     whyOff: () => "",

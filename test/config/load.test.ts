@@ -55,9 +55,16 @@ describe("defaults", () => {
     expect(config.defaultModel).toBe("");
   });
 
-  it("hold the two providers that are always there", () => {
+  it("hold the providers that are always there", () => {
     const { providers } = loadConfig({ env: {} });
-    expect(Object.keys(providers)).toEqual(["openai", "mock"]);
+    expect(Object.keys(providers)).toEqual(["openai", "claude", "mock"]);
+    expect(providers.claude).toMatchObject({
+      kind: "claude",
+      baseUrl: "https://api.anthropic.com",
+      apiKeyEnv: "ANTHROPIC_API_KEY",
+      defaultModel: "claude-sonnet-5",
+      prices: "claude",
+    });
     expect(providers.openai).toMatchObject({
       kind: "openai",
       enabled: true,
@@ -235,7 +242,7 @@ describe("errors", () => {
       "a default model of nobody",
       "default_model: acme/x",
       {},
-      ['FILE: default_model: names no configured provider before "/"; there are openai, mock'],
+      ['FILE: default_model: names no configured provider before "/"; there are openai, claude, mock'],
     ],
     [
       "one key for two callers",

@@ -30,9 +30,7 @@ export function decodeEmbedding(body: string): Embeddings {
   const { embeddings, usageMetadata } = reply;
   return {
     vectors: decodeVectors(embeddings, body),
-    usage: isObject(usageMetadata)
-      ? decodeUsage(usageMetadata as UsageMetadata, undefined, false)
-      : undefined,
+    usage: isObject(usageMetadata) ? decodeUsage(usageMetadata as UsageMetadata, undefined) : undefined,
     servedModel: "",
   };
 }

@@ -23,6 +23,7 @@ export class ReplyDecoder {
   private responseId = "";
   private calls = 0;
   private spoke = false;
+  private complete = false;
 
   constructor(headers: IncomingHttpHeaders) {
     this.servedTier = headers["x-gemini-service-tier"]?.toString();
@@ -48,7 +49,7 @@ export class ReplyDecoder {
       throw error;
     } finally {
       this.spoke ||= events.some(isContent);
-      if (this.metadata) this.usage = decodeUsage(this.metadata, this.servedTier, this.spoke);
+      this.count();
     }
     return events;
   }
@@ -65,6 +66,8 @@ export class ReplyDecoder {
         operator: `no finishReason; ${this.candidates.length} candidates had begun`,
       });
     }
+    this.complete = true;
+    this.count();
     const events: StreamResponse[] = [];
     for (const candidate of this.candidates) {
       const { index, finishReason, stopped, finishMessage } = candidate;
@@ -86,11 +89,21 @@ export class ReplyDecoder {
     if (typeof responseId === "string") this.responseId = responseId;
   }
 
+  /** Until the answer is complete, its figures may lack what was written since. */
+  private count(): void {
+    if (!this.metadata) return;
+    this.usage = decodeUsage(this.metadata, this.servedTier);
+    if (!this.usage) return;
+    const uncounted = this.spoke && this.usage.outputTokens === 0;
+    if (!this.complete || uncounted) this.usage.provenance = "estimated";
+  }
+
   private refuse(reply: Reply): void {
     const failure = classifyInReply(reply);
     if (failure) throw failure;
     const { blockReason, blockReasonMessage } = reply.promptFeedback ?? {};
     if (!blockReason || reply.candidates?.length) return;
+    this.complete = true;
     throw providerFailure({
       kind: "content_filtered",
       status: 200,

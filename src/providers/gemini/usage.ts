@@ -19,14 +19,9 @@ export function mergeUsage(known: UsageMetadata | undefined, later: UsageMetadat
  * parts are believed, since they are what has a price; it only stands in for
  * `candidatesTokenCount`, which is left out of some replies.
  *
- * @param spoke whether the model is known to have written something
  * @returns undefined when there is no count in it
  */
-export function decodeUsage(
-  wire: UsageMetadata,
-  servedTier: string | undefined,
-  spoke: boolean,
-): Usage | undefined {
+export function decodeUsage(wire: UsageMetadata, servedTier: string | undefined): Usage | undefined {
   const prompt = count(wire.promptTokenCount);
   const total = count(wire.totalTokenCount);
   const toolUse = count(wire.toolUsePromptTokenCount);
@@ -36,9 +31,7 @@ export function decodeUsage(
   const inputTokens = (prompt ?? 0) + (toolUse ?? 0);
   const reasoningTokens = thoughts ?? 0;
   const said = candidates ?? Math.max(0, (total ?? 0) - inputTokens - reasoningTokens);
-  // An answer of no tokens is none that a provider counted.
-  const uncounted = spoke && said + reasoningTokens === 0;
-  return usage(uncounted ? "estimated" : "measured", {
+  return usage("measured", {
     inputTokens,
     outputTokens: said + reasoningTokens,
     cachedInputTokens: count(wire.cachedContentTokenCount) ?? 0,
