@@ -27,7 +27,7 @@ export function configurationPage(proto: string, example: string): string {
     "## Fields",
     "Durations are written in seconds, such as `30s` or `0.5s`. Names may be written in `snake_case` or `lowerCamelCase`.",
     ...sections(messages, "Config", ""),
-    "The providers `openai` (key in `OPENAI_API_KEY`, default model `gpt-4o-mini`) and `mock` (default model `mock-echo`) are always there; an entry of the same name is merged over them field by field, and `enabled: false` switches one off. A provider of kind `openai` has the same base URL and key variable by default; `openai_compatible` needs a `base_url`. Keys of providers are never in the file: `api_key_env` names the variable that holds one.",
+    "The providers `openai` (key in `OPENAI_API_KEY`, default model `gpt-4o-mini`), `claude` (`ANTHROPIC_API_KEY`, `claude-sonnet-5`), `gemini` (`GEMINI_API_KEY`, `gemini-2.5-flash`), `vertex_ai` (project in `VERTEX_AI_PROJECT_ID`, `gemini-2.0-flash`, region `us-central1`) and `mock` (`mock-echo`) are always there, and off while their key or project is missing; an entry of the same name is merged over them field by field, and `enabled: false` switches one off. A provider of another name and one of these kinds has the same defaults; `openai_compatible` needs a `base_url`. Keys of providers are never in the file: `api_key_env` names the variable that holds one.",
     "## Environment variables",
     "An empty variable counts as unset. `.env.example` lists them all; Node reads such a file with `--env-file`.",
     table(

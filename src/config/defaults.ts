@@ -93,7 +93,7 @@ export function withDefaults(draft: Config): CompleteConfig {
 
 /** The kinds that there are, and what is known of each before anything is configured. */
 export const KINDS: Readonly<
-  Record<string, Readonly<Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel">>>
+  Record<string, Readonly<Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel"> & { region?: string }>>
 > = {
   openai: { baseUrl: "https://api.openai.com/v1", apiKeyEnv: "OPENAI_API_KEY", defaultModel: "gpt-4o-mini" },
   claude: {
@@ -106,11 +106,13 @@ export const KINDS: Readonly<
     apiKeyEnv: "GEMINI_API_KEY",
     defaultModel: "gemini-2.5-flash",
   },
+  // Its host follows from the region, and its credentials are no key.
+  vertex_ai: { baseUrl: "", apiKeyEnv: "", defaultModel: "gemini-2.0-flash", region: "us-central1" },
   openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
   mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo" },
 };
 
-const ALWAYS_PRESENT = ["openai", "claude", "gemini", "mock"];
+const ALWAYS_PRESENT = ["openai", "claude", "gemini", "vertex_ai", "mock"];
 
 function providersOf(draft: Config): CompleteConfig["providers"] {
   const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);
@@ -132,6 +134,7 @@ function complete(name: string, given: Provider): CompleteProvider {
     apiKeyEnv: given.apiKeyEnv || (known?.apiKeyEnv ?? ""),
     defaultModel: given.defaultModel || (known?.defaultModel ?? ""),
     prices: given.prices || name,
+    region: given.region || (known?.region ?? ""),
     timeouts: {
       ...timeouts,
       connect: timeouts.connect ?? durationFromMs(10_000),

@@ -7,11 +7,13 @@ import type { Kind, ProviderSettings, Working } from "./kind.ts";
 import { mockProvider } from "./mock.ts";
 import { openai, openaiCompatible } from "./openai/provider.ts";
 import type { Provider } from "./provider.ts";
+import { vertexAi } from "./vertex_ai/provider.ts";
 
 const KINDS: Readonly<Record<string, Kind>> = {
   openai,
   gemini,
   claude,
+  vertex_ai: vertexAi,
   openai_compatible: openaiCompatible,
   mock: {
     whyOff: () => "",

@@ -57,7 +57,23 @@ describe("defaults", () => {
 
   it("hold the providers that are always there", () => {
     const { providers } = loadConfig({ env: {} });
-    expect(Object.keys(providers)).toEqual(["openai", "claude", "mock"]);
+    expect(Object.keys(providers)).toEqual(["openai", "claude", "gemini", "vertex_ai", "mock"]);
+    expect(providers.gemini).toMatchObject({
+      kind: "gemini",
+      baseUrl: "https://generativelanguage.googleapis.com/v1beta",
+      apiKeyEnv: "GEMINI_API_KEY",
+      defaultModel: "gemini-2.5-flash",
+      prices: "gemini",
+    });
+    expect(providers.vertex_ai).toMatchObject({
+      kind: "vertex_ai",
+      baseUrl: "",
+      apiKeyEnv: "",
+      defaultModel: "gemini-2.0-flash",
+      region: "us-central1",
+      project: "",
+      credentialsPath: "",
+    });
     expect(providers.claude).toMatchObject({
       kind: "claude",
       baseUrl: "https://api.anthropic.com",
@@ -242,7 +258,7 @@ describe("errors", () => {
       "a default model of nobody",
       "default_model: acme/x",
       {},
-      ['FILE: default_model: names no configured provider before "/"; there are openai, claude, mock'],
+      ['FILE: default_model: names no configured provider before "/"; there are openai, claude, gemini, vertex_ai, mock'],
     ],
     [
       "one key for two callers",
