@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Exchange } from "./exchange.ts";
 import type { Format, Operation, Stage } from "./format.ts";
+import { geminiFormat } from "./gemini.ts";
 import { type Meter, RequestMeter } from "./meter.ts";
 import { openAiFormat, openAiUnknownPath } from "./openai.ts";
 import { PromptCache } from "./prompt-cache.ts";
@@ -72,7 +73,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 const METER_PATH = "/emulator/meter";
 
 /** Asked in order; the first that claims a request answers it. */
-const FORMATS: readonly Format[] = [openAiFormat];
+const FORMATS: readonly Format[] = [geminiFormat, openAiFormat];
 
 function claim(method: string, path: string): Operation {
   for (const format of FORMATS) {
