@@ -3,6 +3,7 @@
  * It says nothing itself that a provider would say.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { claudeFormat } from "./claude.ts";
 import { Exchange } from "./exchange.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { geminiFormat } from "./gemini.ts";
@@ -73,7 +74,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 const METER_PATH = "/emulator/meter";
 
 /** Asked in order; the first that claims a request answers it. */
-const FORMATS: readonly Format[] = [geminiFormat, openAiFormat];
+const FORMATS: readonly Format[] = [claudeFormat, geminiFormat, openAiFormat];
 
 function claim(method: string, path: string): Operation {
   for (const format of FORMATS) {

@@ -20,13 +20,14 @@ export interface Configuration {
   readonly [section: string]: unknown;
 }
 
-/** @param config merged with what every test needs: a free port, and two providers at the emulator */
+/** @param config merged with what every test needs: a free port, and providers at the emulator */
 export async function startBoth(config: Configuration = {}): Promise<GatewayUnderTest> {
   const emulator = await startEmulator();
   const folder = mkdtempSync(join(tmpdir(), "llmgateway-test-"));
   const file = join(folder, "config.yaml");
   const base_url = `${emulator.url}/v1`;
   const vertex = { kind: "openai_compatible", base_url, default_model: "gemini-2.0-flash" };
+  const claude = { base_url: `${emulator.url}/anthropic` };
   const log = new CollectedLog();
   writeFileSync(
     file,
@@ -35,10 +36,11 @@ export async function startBoth(config: Configuration = {}): Promise<GatewayUnde
       default_model: "openai/gpt-4o",
       ...config,
       server: { port: 0, ...config.server },
-      providers: { openai: { base_url }, vertex_ai: vertex, ...config.providers },
+      providers: { openai: { base_url }, claude, vertex_ai: vertex, ...config.providers },
     }),
   );
-  const gateway = await startGateway({ file, env: { OPENAI_API_KEY: "emulated" }, logTo: log });
+  const env = { OPENAI_API_KEY: "emulated", ANTHROPIC_API_KEY: "emulated" };
+  const gateway = await startGateway({ file, env, logTo: log });
   return {
     url: gateway.url,
     gateway,

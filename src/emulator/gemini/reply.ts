@@ -196,7 +196,8 @@ function joined(parts: readonly Part[]): Part[] {
   for (const part of parts) {
     const last = whole.at(-1);
     const goesOn = last?.text !== undefined && !last.thoughtSignature && last.thought === part.thought;
-    if (goesOn && part.text !== undefined) whole.splice(-1, 1, { ...last, ...part, text: last.text + part.text });
+    if (goesOn && part.text !== undefined)
+      whole.splice(-1, 1, { ...last, ...part, text: last.text + part.text });
     else if (part.text !== "" || part.thoughtSignature) whole.push(part);
   }
   return whole;
