@@ -212,7 +212,7 @@ describe("errors", () => {
       "a provider without kind",
       "providers: {acme: {}}",
       {},
-      ["FILE: providers.acme.kind: is missing; give one of openai, claude, openai_compatible, mock"],
+      ["FILE: providers.acme.kind: is missing; give one of openai, claude, gemini, vertex_ai, openai_compatible, mock"],
     ],
     [
       "a compatible provider without address",

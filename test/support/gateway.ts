@@ -26,7 +26,8 @@ export async function startBoth(config: Configuration = {}): Promise<GatewayUnde
   const folder = mkdtempSync(join(tmpdir(), "llmgateway-test-"));
   const file = join(folder, "config.yaml");
   const base_url = `${emulator.url}/v1`;
-  const vertex = { kind: "openai_compatible", base_url, default_model: "gemini-2.0-flash" };
+  const gemini = { base_url: `${emulator.url}/v1beta` };
+  const vertex_ai = { base_url: emulator.url, project: "emulated", api_key_env: "VERTEX_AI_TOKEN" };
   const claude = { base_url: `${emulator.url}/anthropic` };
   const log = new CollectedLog();
   writeFileSync(
@@ -36,10 +37,15 @@ export async function startBoth(config: Configuration = {}): Promise<GatewayUnde
       default_model: "openai/gpt-4o",
       ...config,
       server: { port: 0, ...config.server },
-      providers: { openai: { base_url }, claude, vertex_ai: vertex, ...config.providers },
+      providers: { openai: { base_url }, claude, gemini, vertex_ai, ...config.providers },
     }),
   );
-  const env = { OPENAI_API_KEY: "emulated", ANTHROPIC_API_KEY: "emulated" };
+  const env = {
+    OPENAI_API_KEY: "emulated",
+    ANTHROPIC_API_KEY: "emulated",
+    GEMINI_API_KEY: "emulated",
+    VERTEX_AI_TOKEN: "emulated",
+  };
   const gateway = await startGateway({ file, env, logTo: log });
   return {
     url: gateway.url,
