@@ -212,7 +212,9 @@ describe("errors", () => {
       "a provider without kind",
       "providers: {acme: {}}",
       {},
-      ["FILE: providers.acme.kind: is missing; give one of openai, claude, gemini, vertex_ai, openai_compatible, mock"],
+      [
+        "FILE: providers.acme.kind: is missing; give one of openai, claude, gemini, vertex_ai, openai_compatible, mock",
+      ],
     ],
     [
       "a compatible provider without address",
@@ -258,7 +260,9 @@ describe("errors", () => {
       "a default model of nobody",
       "default_model: acme/x",
       {},
-      ['FILE: default_model: names no configured provider before "/"; there are openai, claude, gemini, vertex_ai, mock'],
+      [
+        'FILE: default_model: names no configured provider before "/"; there are openai, claude, gemini, vertex_ai, mock',
+      ],
     ],
     [
       "one key for two callers",
