@@ -3,6 +3,7 @@
  * reply or in the elements of a stream. It keeps what must be known across them.
  */
 import type { StreamResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { Citation } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import { event, reasoning, toolCallDelta } from "../../core/reply.ts";
 import { textOf } from "../values.ts";
 import type { Candidate, Part } from "./api.ts";
@@ -20,7 +21,9 @@ export class CandidateDecoder {
   private readonly nextCallId: () => string;
   private calls = 0;
   private text = "";
-  private grounding: Pick<Candidate, "groundingMetadata" | "urlContextMetadata"> = {};
+  /** What each element of a stream may tell anew, by its name. */
+  private readonly beside = new Map<string, object>();
+  private sources: Citation[] = [];
 
   constructor(index: number, nextCallId: () => string) {
     this.index = index;
@@ -40,19 +43,19 @@ export class CandidateDecoder {
         this.add(event({ citation }), events);
       }
     }
-    if (groundingMetadata) this.grounding = { ...this.grounding, groundingMetadata };
-    if (urlContextMetadata) this.grounding = { ...this.grounding, urlContextMetadata };
+    if (groundingMetadata) {
+      this.sources = groundingOf(groundingMetadata, this.text);
+      this.beside.set("groundingMetadata", groundingMetadata);
+    }
+    if (urlContextMetadata) this.beside.set("urlContextMetadata", urlContextMetadata);
     this.stopped = finishName(candidate.finishReason) || this.stopped;
     this.finishMessage = textOf(candidate.finishMessage) || this.finishMessage;
   }
 
-  /** Where the text comes from, which each element of a stream may say anew. */
+  /** Where the text comes from, behind all of it. */
   finish(events: StreamResponse[]): void {
-    const { groundingMetadata } = this.grounding;
-    if (groundingMetadata) {
-      for (const citation of groundingOf(groundingMetadata, this.text)) this.add(event({ citation }), events);
-    }
-    for (const [type, value] of Object.entries(this.grounding)) this.addPart(type, value, events);
+    for (const citation of this.sources) this.add(event({ citation }), events);
+    for (const [type, value] of this.beside) this.addPart(type, value, events);
   }
 
   private readPart(part: Part, events: StreamResponse[]): void {
