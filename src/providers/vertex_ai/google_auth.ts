@@ -5,6 +5,7 @@
  * first token is asked for.
  */
 import { Failure } from "../../core/failure.ts";
+import { isObject } from "../malformed.ts";
 import type { TokenSource } from "./access_token.ts";
 
 const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
@@ -17,28 +18,34 @@ export interface TokenRequests {
   readonly fetchImplementation?: typeof fetch;
 }
 
-/**
- * Reads the credentials anew for each token, so that a key file may be replaced
- * while the gateway runs.
- *
- * @param credentialsPath a key file; empty for Google's default credentials
- */
-export function googleTokens(credentialsPath: string, requests: TokenRequests = {}): TokenSource {
+export interface GoogleCredentials {
+  /** A key file; empty for Google's default credentials. */
+  readonly path: string;
+  /** Spares the library a call that asks for it. */
+  readonly project: string;
+}
+
+/** Reads the credentials anew for each token, so that a key file may be replaced while the gateway runs. */
+export function googleTokens(
+  { path, project }: GoogleCredentials,
+  requests: TokenRequests = {},
+): TokenSource {
   return async () => {
     const { GoogleAuth } = await import("google-auth-library");
     const auth = new GoogleAuth({
       scopes: [SCOPE],
-      ...(credentialsPath ? { keyFilename: credentialsPath } : {}),
+      projectId: project,
+      ...(path ? { keyFilename: path } : {}),
       clientOptions: { transporterOptions: { timeout: TIMEOUT_MS, ...requests } },
     });
-    const client = await auth.getClient().catch((cause: unknown) => {
-      throw new Failure("provider_auth", NOT_FOUND, { operator: `${NOT_FOUND}: ${wordsOf(cause)}`, cause });
-    });
-    const { token } = await client.getAccessToken().catch((cause: unknown) => {
-      throw new Failure("provider_auth", REFUSED, { operator: `${REFUSED}: ${wordsOf(cause)}`, cause });
-    });
-    if (!token) throw new Failure("provider_auth", REFUSED);
-    return { token, expiresAtMs: client.credentials.expiry_date ?? Date.now() + UNTOLD_LIFE_MS };
+    try {
+      const client = await auth.getClient();
+      const { token } = await client.getAccessToken();
+      if (!token) throw new Error("the reply has no access token");
+      return { token, expiresAtMs: client.credentials.expiry_date ?? Date.now() + UNTOLD_LIFE_MS };
+    } catch (cause) {
+      throw failureOf(cause);
+    }
   };
 }
 
@@ -48,7 +55,12 @@ const NOT_FOUND =
 const REFUSED =
   "Google gave no access token for the gateway's credentials; see that the service account exists, that its key is " +
   "not revoked, and that the clock is right";
+const UNREACHED = "Google's token endpoint cannot be reached";
 
-function wordsOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+/** Errors of the library's HTTP client bear the request's configuration, and the reply if there was one. */
+function failureOf(cause: unknown): Failure {
+  const { config, response }: { config?: unknown; response?: unknown } = isObject(cause) ? cause : {};
+  const message = response ? REFUSED : config ? UNREACHED : NOT_FOUND;
+  const words = cause instanceof Error ? cause.message : String(cause);
+  return new Failure("provider_auth", message, { operator: `${message}: ${words}`, cause });
 }

@@ -43,5 +43,8 @@ const SHORTEST: CountTokensRequest = { contents: [{ role: "user", parts: [{ text
 /** A token in a variable is for an emulator, or for whoever renews it from outside. */
 function credentialsOf({ config, keys, clock }: ProviderSettings): Credentials {
   if (config.apiKeyEnv) return keyCredentials(keys, (key) => ({ authorization: `Bearer ${key}` }), clock);
-  return accessTokenCredentials(googleTokens(config.credentialsPath), clock);
+  return accessTokenCredentials(
+    googleTokens({ path: config.credentialsPath, project: config.project }),
+    clock,
+  );
 }

@@ -1,15 +1,16 @@
 /** Where a model is at Google Cloud: hosts by location, paths by publisher. */
-import type { Provider as ProviderConfig } from "../../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import type { Provider } from "../../../gen/ts/llmgateway/config/v1/config_pb.ts";
+
+type Place = Pick<Provider, "baseUrl" | "project" | "region">;
 
 /** Locations that hold several regions, and have a host of another form. */
 const MULTI_REGIONS: ReadonlySet<string> = new Set(["us", "eu"]);
 
 /**
  * The URL of the project's location, below which its models are.
- *
- * @param config whose base URL, if there is one, stands for Google's host
+ * A base URL, if there is one, stands for Google's host.
  */
-export function locationUrl({ baseUrl, project, region }: ProviderConfig): string {
+export function locationUrl({ baseUrl, project, region }: Place): string {
   const host = baseUrl.replace(/\/+$/, "") || `https://${hostOf(region)}`;
   return `${host}/v1/projects/${encodeURIComponent(project)}/locations/${encodeURIComponent(region)}`;
 }
