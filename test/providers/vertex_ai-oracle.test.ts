@@ -105,7 +105,9 @@ describe.runIf(canMakeCertificates)("a request equals that of @google-cloud/vert
       let body = "";
       for await (const piece of request.setEncoding("utf8")) body += piece;
       received.push({ url: request.url ?? "", body, authorization: request.headers.authorization });
-      reply.writeHead(200, { "content-type": "application/json" }).end("{}");
+      const stream = request.url?.endsWith("alt=sse");
+      reply.writeHead(200, { "content-type": stream ? "text/event-stream" : "application/json" });
+      reply.end(stream ? "data: {}\r\n\r\n" : "{}");
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     agent = new Agent({ connect: { ca: readFileSync(cert) } });
@@ -144,7 +146,8 @@ describe.runIf(canMakeCertificates)("a request equals that of @google-cloud/vert
   });
 
   test("a stream, by its path", async () => {
-    await model().generateContentStream({ contents: [{ role: "user", parts: [{ text: "Hello" }] }] });
+    const contents = [{ role: "user", parts: [{ text: "Hello" }] }];
+    await (await model().generateContentStream({ contents })).response;
     expect(received.at(-1)?.url).toBe(pathOf(encode(CANONICAL["a greeting"], true).path));
   });
 

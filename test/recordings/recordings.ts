@@ -13,7 +13,7 @@ export interface Recording {
 
 export interface Meta {
   readonly operation: string;
-  readonly request: { readonly stream: boolean };
+  readonly request: { readonly stream: boolean; readonly url: string | null };
   readonly status: number;
   readonly content_type: string | null;
   readonly headers: Readonly<Record<string, string>>;

@@ -104,6 +104,7 @@ export function usageMetadata(reply: Reply, { said, thought }: Written, atEnd: b
       ...(cachedInputTokens > 0 ? { cachedContentTokenCount: cachedInputTokens } : {}),
       promptTokensDetails: text(inputTokens),
       ...(cachedInputTokens > 0 ? { cacheTokensDetails: text(cachedInputTokens) } : {}),
+      ...(counted && !isThinking(reply.request) ? { candidatesTokensDetails: text(said) } : {}),
       ...(counted && thought > 0 ? { thoughtsTokenCount: thought } : {}),
       ...(api === "vertex" ? { trafficType: "ON_DEMAND" } : { serviceTier }),
     },
