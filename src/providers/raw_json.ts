@@ -37,3 +37,25 @@ export function rawSchema(field: string, json: string, wrong: Violation[]): stri
 export function objectOf(members: Iterable<readonly [name: string, json: string]>): string {
   return `{${Array.from(members, ([name, json]) => `${JSON.stringify(name)}:${json}`).join(",")}}`;
 }
+
+/** What Node's JSON can do, though TypeScript does not know it yet. */
+interface SourceTexts {
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
+  ): unknown;
+  /** A value that is written again as this text. */
+  rawJSON(text: string): unknown;
+}
+
+/** `JSON.parse`, but for numbers that a double cannot hold, which stay as they are written when they are written again. */
+export function parseExactly(text: string): unknown {
+  // Seldom, and it costs a call for every value.
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  const exact: SourceTexts = JSON as typeof JSON & SourceTexts;
+  return exact.parse(text, (_, value, { source }) =>
+    typeof value === "number" && source !== undefined && String(value) !== source
+      ? exact.rawJSON(source)
+      : value,
+  );
+}

@@ -4,7 +4,7 @@ import type { MessageCreateParamsNonStreaming } from "@anthropic-ai/sdk/resource
 import { describe, expect, test } from "vitest";
 import { startEmulator } from "../../src/emulator/server.ts";
 import { loadRecordings, type Recording, recordingsFolder } from "../recordings/recordings.ts";
-import { emulated, post } from "./emulated.ts";
+import { emulated, isJson, post } from "./emulated.ts";
 import { shapes } from "./shapes.ts";
 
 const emulator = await emulated();
@@ -265,10 +265,16 @@ describe("what Anthropic refuses", () => {
       "`max_tokens` must be greater than `thinking.budget_tokens`.",
     ],
     [
+      "an effort of an old model",
+      { ...haiku, thinking: { type: "adaptive" } },
+      400,
+      "adaptive thinking is not supported on this model",
+    ],
+    [
       "thoughts at another temperature",
       { ...haiku, max_tokens: 2048, temperature: 0, thinking: { type: "enabled", budget_tokens: 1024 } },
       400,
-      "`temperature` may only be set to 1 when thinking is enabled.",
+      "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode.",
     ],
     ["an effort that is none", { output_config: { effort: "minimal" } }, 400, "output_config.effort: Input"],
     [
@@ -382,15 +388,6 @@ test("the same seed gives the same bytes", async () => {
   expect(second).toEqual(first);
   for (const [index, text] of other.entries()) expect(text).not.toBe(first[index]);
 });
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Recorded requests that the emulator is to answer in the recorded shape; with what is changed in them. */
 const CASES: Readonly<Record<string, object>> = {

@@ -134,6 +134,12 @@ describe("calls", () => {
     ]);
   });
 
+  test("keep numbers that no double holds", () => {
+    const body = JSON.stringify(reply([candidate([{ functionCall: { name: "a", args: { n: 0 } } }])]));
+    const { events } = decodeReply(body.replace('"n":0', '"n":12345678901234567890'), {});
+    expect(events[0]?.toolCall?.arguments).toBe('{"n":12345678901234567890}');
+  });
+
   test("in pieces were not asked for", () => {
     const part = { functionCall: { name: "a", partialArgs: [{ jsonPath: "$.x" }], willContinue: true } };
     expect(decode(reply([candidate([part])])).failure?.kind).toBe("malformed_reply");

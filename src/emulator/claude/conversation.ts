@@ -1,8 +1,9 @@
 /** Reads a conversation off Anthropic's wire, and holds it to the rules that Anthropic has for one. */
+
+import { asObject, type Fields, isObject } from "../json.ts";
 import { hashText, mulberry32, randomAlphanumeric } from "../random.ts";
 import type { Turn } from "../script.ts";
 import { countTokens, TOKENS_PER_IMAGE } from "../tokens.ts";
-import { asObject, type Fields, isObject } from "../wire.ts";
 import { Refusal } from "./errors.ts";
 
 export interface Conversation {

@@ -41,3 +41,8 @@ export function servedName(model: string): string {
 export function decidesItself(model: string): boolean {
   return /claude-(sonnet-5|opus-(5|4-[789])|fable|mythos)/.test(model);
 }
+
+/** Models from before adaptive thinking. */
+export function knowsBudgetsOnly(model: string): boolean {
+  return /claude-(3|(haiku|sonnet|opus)-4)/.test(model) && !/-4-[6-9]/.test(model);
+}

@@ -1,12 +1,12 @@
 /** Reads a request off Anthropic's wire: refuses what Anthropic refuses, in its words, and says what is asked for. */
 import type { MessageCreateParams } from "@anthropic-ai/sdk/resources/messages";
 import { type Directed, DirectiveError, readDirectives } from "../fault.ts";
+import { asObject, type Fields, isObject, parseFields } from "../json.ts";
 import type { Prompt, Tool } from "../script.ts";
 import { countTokens } from "../tokens.ts";
-import { asObject, type Fields, isObject } from "../wire.ts";
 import { decodeConversation } from "./conversation.ts";
 import { Refusal } from "./errors.ts";
-import { decidesItself, requireKnown } from "./models.ts";
+import { decidesItself, knowsBudgetsOnly, requireKnown } from "./models.ts";
 
 export interface MessageRequest {
   readonly model: string;
@@ -27,13 +27,9 @@ const REFUSED = "ANTHROPIC_MAGIC_STRING_TRIGGER_REFUSAL";
 
 /** The body as an object. Throws Refusal 400 for anything else. */
 export function parseBody(body: string | undefined): Fields {
-  try {
-    const parsed: unknown = JSON.parse(body ?? "");
-    if (isObject(parsed)) return parsed;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  throw new Refusal("The request body is not valid JSON.");
+  const fields = parseFields(body);
+  if (fields === undefined) throw new Refusal("The request body is not valid JSON.");
+  return fields;
 }
 
 /** Throws Refusal for what is missing, empty, of a wrong type or out of range. */
@@ -45,8 +41,8 @@ export function decodeRequest(body: Fields, model: string): MessageRequest {
   if (maxTokens === undefined) throw new Refusal("max_tokens: Field required");
   if (!Number.isInteger(maxTokens) || (maxTokens as number) < 1)
     throw new Refusal("max_tokens: Input should be greater than or equal to 1");
-  const thinking = decodeThinking(body, maxTokens as number);
-  requireSampling(body, model, thinking.manual);
+  const reasoningTokens = decodeThinking(body, model, maxTokens as number);
+  requireSampling(body, model, reasoningTokens > 0);
   const { turns, question } = decodeConversation(body);
   const { text, fault } = directed(question);
   const tools = decodeTools(field("tools"));
@@ -69,7 +65,7 @@ export function decodeRequest(body: Fields, model: string): MessageRequest {
       output: decodeOutput(body),
       choices: 1,
       stop: decodeStop(field("stop_sequences")),
-      reasoningTokens: thinking.tokens,
+      reasoningTokens,
       ...(flood ? {} : { maxTokens: maxTokens as number }),
       ...(tokens === undefined ? {} : { tokens }),
     },
@@ -103,15 +99,17 @@ const EFFORTS: ReadonlyMap<unknown, number> = new Map([
 const LEAST_BUDGET = 1024;
 
 /** How much is thought: an eighth of a budget, or what goes with the effort. */
-function decodeThinking(body: Fields, maxTokens: number): { tokens: number; manual: boolean } {
+function decodeThinking(body: Fields, model: string, maxTokens: number): number {
   const { type, budget_tokens: budget } = asObject(body.thinking);
-  const effort = asObject(body.output_config).effort ?? "high";
-  const tokens = EFFORTS.get(effort);
+  const tokens = EFFORTS.get(asObject(body.output_config).effort ?? "high");
   if (tokens === undefined)
     throw new Refusal("output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'");
-  if (type === "adaptive") return { tokens, manual: false };
-  if (type !== "enabled") return { tokens: 0, manual: false };
-  if (decidesItself(String(body.model))) {
+  if (type === "adaptive") {
+    if (knowsBudgetsOnly(model)) throw new Refusal("adaptive thinking is not supported on this model");
+    return tokens;
+  }
+  if (type !== "enabled") return 0;
+  if (decidesItself(model)) {
     throw new Refusal(
       '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.',
     );
@@ -122,16 +120,16 @@ function decodeThinking(body: Fields, maxTokens: number): { tokens: number; manu
     );
   }
   if (budget >= maxTokens) throw new Refusal("`max_tokens` must be greater than `thinking.budget_tokens`.");
-  return { tokens: Math.floor(budget / 8), manual: true };
+  return Math.floor(budget / 8);
 }
 
-function requireSampling(body: Fields, model: string, manual: boolean): void {
+function requireSampling(body: Fields, model: string, thinks: boolean): void {
   for (const name of ["temperature", "top_p", "top_k"]) {
     if (body[name] !== undefined && decidesItself(model))
       throw new Refusal(`\`${name}\` is deprecated for this model.`);
   }
-  if (manual && body.temperature !== undefined && body.temperature !== 1)
-    throw new Refusal("`temperature` may only be set to 1 when thinking is enabled.");
+  if (thinks && body.temperature !== undefined && body.temperature !== 1)
+    throw new Refusal("`temperature` may only be set to 1 when thinking is enabled or in adaptive mode.");
 }
 
 function decodeTools(tools: unknown): Tool[] {

@@ -1,7 +1,8 @@
 /** Reads a conversation off Google's wire, and holds it to the rules that Google has for one. */
+
+import { asObject, type Fields } from "../json.ts";
 import type { Turn } from "../script.ts";
 import { countTokens, TOKENS_PER_IMAGE } from "../tokens.ts";
-import { asObject, type Fields } from "../wire.ts";
 import { Refusal } from "./errors.ts";
 import { generationOf } from "./models.ts";
 

@@ -1,7 +1,8 @@
 /** Embeddings as Gemini has them in a batch, and as Vertex AI predicts them. */
+
+import { asObject, type Fields } from "../json.ts";
 import { countTokens } from "../tokens.ts";
 import { embed } from "../vectors.ts";
-import { asObject, type Fields } from "../wire.ts";
 import { pretty, Refusal } from "./errors.ts";
 
 export interface EmbeddingRequest {

@@ -1,9 +1,9 @@
 /** Reads a request off Google's wire: refuses what Google refuses, in its words, and says what is asked for. */
 import type { GenerationConfig } from "@google/genai";
 import { type Directed, DirectiveError, type Fault, readDirectives } from "../fault.ts";
+import { asObject, type Fields, isObject, parseFields } from "../json.ts";
 import type { Prompt, Tool } from "../script.ts";
 import { countTokens } from "../tokens.ts";
-import { asObject, type Fields, isObject } from "../wire.ts";
 import { decodeConversation } from "./conversation.ts";
 import { type Api, Refusal } from "./errors.ts";
 import { generationOf, requireKnown } from "./models.ts";
@@ -21,13 +21,9 @@ export interface ContentRequest {
 
 /** The body as an object. Throws Refusal 400 for anything else. */
 export function parseBody(body: string | undefined): Fields {
-  try {
-    const parsed: unknown = JSON.parse(body ?? "");
-    if (isObject(parsed)) return parsed;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  throw new Refusal("Invalid JSON payload received. Unexpected end of string.");
+  const fields = parseFields(body);
+  if (!fields) throw new Refusal("Invalid JSON payload received. Unexpected end of string.");
+  return fields;
 }
 
 /** Throws Refusal for what is missing, empty, unknown or out of range. */

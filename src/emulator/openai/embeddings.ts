@@ -1,9 +1,9 @@
 /** OpenAI's embeddings: what may be asked for, and the vectors in both of their encodings. */
 import type { CreateEmbeddingResponse } from "openai/resources/embeddings";
+import { isObject } from "../json.ts";
 import { countTokens } from "../tokens.ts";
 import { embed } from "../vectors.ts";
 import { Refusal } from "./errors.ts";
-import { isObject } from "./request.ts";
 
 export interface EmbeddingRequest {
   readonly model: string;

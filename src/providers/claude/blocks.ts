@@ -55,10 +55,11 @@ export function encodeCacheMark({ ttl }: CacheMark): CacheControlEphemeral {
   return ttl ? { type: "ephemeral", ttl: ttl as "5m" | "1h" } : { type: "ephemeral" };
 }
 
-/** Ends a cached part behind the last block that can bear the mark. */
-export function markLast(blocks: readonly Block[], cache: CacheMark): void {
+/** Ends a cached part behind the last block that can bear the mark; false when there is none. */
+export function markLast(blocks: readonly Block[], cache: CacheMark): boolean {
   const last = blocks.findLast((block) => isText(block) || block.markable);
   if (last) last.cache ??= cache;
+  return last !== undefined;
 }
 
 export function isText(block: Block): block is TextBlock {

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorType } from "@anthropic-ai/sdk/resources";
 import type { Failure, FailureKind } from "../../core/failure.ts";
-import { providerFailure } from "../failure.ts";
+import { BY_STATUS, providerFailure } from "../failure.ts";
 import { retryAfterMs } from "../retry_after.ts";
 import { readError, type WireError } from "./error.ts";
 import { untilLimitsReset } from "./limits.ts";
@@ -35,19 +35,6 @@ const BY_TYPE: ReadonlyMap<string, FailureKind> = new Map<ErrorType | "request_t
   ["api_error", "provider_error"],
   ["conflict_error", "provider_error"],
   ["invalid_request_error", "provider_bad_request"],
-]);
-
-const BY_STATUS: ReadonlyMap<number, FailureKind> = new Map([
-  [401, "provider_auth"],
-  [402, "quota_exhausted"],
-  [403, "provider_permission"],
-  [404, "model_not_found"],
-  [408, "provider_timeout"],
-  [409, "provider_error"],
-  [429, "provider_rate_limited"],
-  [503, "provider_overloaded"],
-  [504, "provider_timeout"],
-  [529, "provider_overloaded"],
 ]);
 
 /** Told by words alone, under a type that has many meanings. */

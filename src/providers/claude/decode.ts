@@ -4,6 +4,7 @@ import type { StreamResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { event } from "../../core/reply.ts";
 import type { Decoded } from "../dialect.ts";
 import { malformed, parseObject } from "../malformed.ts";
+import { parseExactly } from "../raw_json.ts";
 import { textOf } from "../values.ts";
 import { classifyInReply } from "./classify.ts";
 import { ContentDecoder } from "./content.ts";
@@ -14,7 +15,8 @@ type Reply = Partial<Pick<Message, "content" | "model" | "stop_reason" | "usage"
 
 /** @throws Failure `malformed_reply`, or what an error inside a reply with status 200 stands for */
 export function decodeReply(body: string): Decoded {
-  const reply: Reply = parseObject(body);
+  // The arguments of calls are written again as text.
+  const reply: Reply = parseObject(body, parseExactly);
   const failure = classifyInReply(reply);
   if (failure) throw failure;
   try {

@@ -71,7 +71,8 @@ function encodeParameters(parameters: Parameters, name: string, body: Body, wron
   const model = traitsOf(name);
   const thinking = encodeThinking(parameters, body.max_tokens, model, wrong);
   if (thinking.thinking) body.thinking = thinking.thinking;
-  encodeSampling(parameters, model, thinking.thinking?.type === "enabled", body, wrong);
+  const { type = "disabled" } = thinking.thinking ?? {};
+  encodeSampling(parameters, model, type !== "disabled", body, wrong);
   if (stop.length > 0) body.stop_sequences = stop;
   if (serviceTier === "auto" || serviceTier === "standard_only") body.service_tier = serviceTier;
   else if (serviceTier)

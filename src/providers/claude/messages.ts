@@ -33,7 +33,11 @@ export function encodeMessages(messages: readonly Message[], wrong: Violation[])
   messages.forEach((message, i) => {
     const path = `messages[${i}]`;
     const blocks = blocksOf(message, path, wrong);
-    if (message.cache) markLast(blocks, message.cache);
+    if (message.cache && !markLast(blocks, message.cache))
+      wrong.push({
+        field: `${path}.cache`,
+        description: "there is nothing in the message that can be marked",
+      });
     const { role } = message;
     if (role === "system" || role === "developer") system.push(...blocks);
     else if (blocks.length > 0) take(turns, role === "assistant" ? role : "user", blocks);

@@ -10,14 +10,12 @@ export const claude: Kind = { whyOff: withoutKeys, build };
 function build(settings: ProviderSettings): Working {
   const { config, keys, clock } = settings;
   const baseUrl = config.baseUrl.replace(/\/+$/, "");
-  const query = config.dialect?.query ?? "";
-  const header = config.dialect?.keyHeader || "x-api-key";
-  const credentials = keyCredentials(keys, (key) => ({ [header]: key }), clock);
+  const credentials = keyCredentials(keys, (key) => ({ "x-api-key": key }), clock);
   const headers = { ...config.headers, ...ANTHROPIC.headers };
   return overHttp(settings, {
     dialect: claudeDialect(ANTHROPIC),
     baseUrl,
-    query,
+    query: "",
     credentials,
     check: checkAvailability({ baseUrl, headers, credentials }),
   });

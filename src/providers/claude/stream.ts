@@ -6,7 +6,7 @@ import { Failure } from "../../core/failure.ts";
 import { event } from "../../core/reply.ts";
 import type { StreamDecoder } from "../dialect.ts";
 import { isObject, malformed, parseObject } from "../malformed.ts";
-import { textOf } from "../values.ts";
+import { count, textOf } from "../values.ts";
 import { classifyInReply } from "./classify.ts";
 import { ContentDecoder } from "./content.ts";
 import { decodeFinishReason } from "./finish.ts";
@@ -31,6 +31,8 @@ export class ClaudeStream implements StreamDecoder {
   servedModel = "";
   private readonly content = new ContentDecoder();
   private figures: WireUsage = {};
+  /** Whether the whole answer is in the figures. */
+  private counted = false;
   private finishReason: string | undefined;
   private over = false;
 
@@ -89,8 +91,10 @@ export class ClaudeStream implements StreamDecoder {
 
   private note(usage: unknown, final: boolean): void {
     if (!isObject(usage)) return;
-    this.figures = replaced(this.figures, usage);
-    this.usage = decodeUsage(this.figures, final ? "measured" : "estimated") ?? this.usage;
+    const figures: WireUsage = usage;
+    this.counted ||= final && count(figures.output_tokens) !== undefined;
+    this.figures = replaced(this.figures, figures);
+    this.usage = decodeUsage(this.figures, this.counted ? "measured" : "estimated") ?? this.usage;
   }
 
   private finish(events: StreamResponse[]): void {

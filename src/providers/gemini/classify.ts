@@ -4,7 +4,8 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Failure, FailureKind } from "../../core/failure.ts";
-import { providerFailure } from "../failure.ts";
+import { fieldsOf } from "../error_body.ts";
+import { BY_STATUS, providerFailure } from "../failure.ts";
 import { retryAfterMs } from "../retry_after.ts";
 import { errorOf, readError, type WireError } from "./error.ts";
 
@@ -45,16 +46,6 @@ const BY_CODE: ReadonlyMap<string, FailureKind> = new Map([
   ["UNKNOWN", "provider_error"],
 ]);
 
-const BY_STATUS: ReadonlyMap<number, FailureKind> = new Map([
-  [401, "provider_auth"],
-  [403, "provider_permission"],
-  [404, "model_not_found"],
-  [408, "provider_timeout"],
-  [429, "provider_rate_limited"],
-  [503, "provider_overloaded"],
-  [504, "provider_timeout"],
-]);
-
 /** The ways in which Gemini and Vertex AI say it; there is no reason for it. */
 const CONTEXT_TOO_LONG =
   /input token count.{0,60}(exceeds the maximum|only supports up to)|exceeds the maximum number of tokens/i;
@@ -70,7 +61,7 @@ export function classify(status: number, headers: IncomingHttpHeaders, body: str
 /** The failure that stands in a reply with status 200, in place of an answer or in the middle of one. */
 export function classifyInReply(reply: object): Failure | undefined {
   const { error }: { readonly error?: unknown } = reply;
-  return error ? failureOf(200, errorOf(reply, JSON.stringify(reply)), {}) : undefined;
+  return error ? failureOf(200, errorOf(fieldsOf(reply), JSON.stringify(reply)), {}) : undefined;
 }
 
 /** An error that Vertex AI writes into a running stream as bare JSON; undefined for what is none. */

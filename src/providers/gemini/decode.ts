@@ -5,12 +5,13 @@ import type { Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { Failure } from "../../core/failure.ts";
 import type { Decoded, StreamDecoder } from "../dialect.ts";
 import { parseJson } from "../malformed.ts";
+import { parseExactly } from "../raw_json.ts";
 import { classifyStray } from "./classify.ts";
 import { ReplyDecoder } from "./reply.ts";
 
 /** A list is the whole of a stream, as it comes without `alt=sse`. */
 export function decodeReply(body: string, headers: IncomingHttpHeaders): Decoded {
-  const value = parseJson(body);
+  const value = parseJson(body, parseExactly);
   const reply = new ReplyDecoder(headers);
   const decoded = (events: StreamResponse[]) => ({
     events,
@@ -43,7 +44,7 @@ export class GeminiStream implements StreamDecoder {
   }
 
   push(data: string): StreamResponse[] {
-    return this.reply.take(parseJson(data));
+    return this.reply.take(parseJson(data, parseExactly));
   }
 
   end(stray: string): StreamResponse[] {

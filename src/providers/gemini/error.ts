@@ -1,4 +1,5 @@
 /** Reads Google's `google.rpc.Status` out of a body, in any of the wrappings that it comes in. */
+import { type Fields, fieldsIn, fieldsOf, wordsOf } from "../error_body.ts";
 import { isObject } from "../malformed.ts";
 
 /** Fields are empty when the provider does not say. */
@@ -18,14 +19,6 @@ export interface WireError {
   readonly raw: string;
 }
 
-interface Fields {
-  readonly error?: unknown;
-  readonly message?: unknown;
-  readonly status?: unknown;
-  readonly code?: unknown;
-  readonly details?: unknown;
-}
-
 /** A member of `details`, whichever it is. */
 interface Detail {
   readonly reason?: unknown;
@@ -36,37 +29,32 @@ interface Detail {
 
 /** Never fails: what is not JSON, such as a proxy's HTML page, has no fields but is kept raw. */
 export function readError(body: string): WireError {
-  return errorOf(parse(body), body);
+  return errorOf(fieldsIn(body), body);
 }
 
-/** @param value a parsed body, or the element of a stream */
-export function errorOf(value: unknown, raw: string): WireError {
-  // Without alt=sse a stream is a list, and so is an error that answers the request for one.
-  const outer = fieldsOf(Array.isArray(value) ? value.find(hasError) : value);
+/** @param outer a parsed body, or the element of a stream */
+export function errorOf(outer: Fields, raw: string): WireError {
   const { message, status, code, details } = isObject(outer.error) ? fieldsOf(outer.error) : outer;
   const known: readonly Detail[] = Array.isArray(details) ? details.filter(isObject) : [];
+  const words = wordsOf(message) || wordsOf(outer.error);
   return {
-    message: string(message) || string(outer.error),
-    status: string(status),
+    message: words,
+    status: wordsOf(status),
     code: typeof code === "number" ? code : undefined,
-    reason: known.map(({ reason }) => string(reason)).find(Boolean) ?? "",
+    reason: known.map(({ reason }) => wordsOf(reason)).find(Boolean) ?? "",
     quotas: known.flatMap(quotasOf),
     retryAfterMs:
       known.map(({ retryDelay }) => durationMs(retryDelay)).find((delay) => delay !== undefined) ??
-      toldDelayMs(string(message)),
+      toldDelayMs(words),
     raw,
   };
-}
-
-function hasError(item: unknown): boolean {
-  return isObject(item) && "error" in item;
 }
 
 function quotasOf({ violations, metadata }: Detail): string[] {
   const violated: readonly { readonly quotaId?: unknown }[] = Array.isArray(violations)
     ? violations.filter(isObject)
     : [];
-  return [...violated.map(({ quotaId }) => quotaId), metadata?.quota_limit].map(string).filter(Boolean);
+  return [...violated.map(({ quotaId }) => quotaId), metadata?.quota_limit].map(wordsOf).filter(Boolean);
 }
 
 /** A `google.protobuf.Duration`: `48s` in JSON, an object where a proxy did not know that. */
@@ -85,20 +73,4 @@ function toldDelayMs(message: string): number | undefined {
 
 function secondsMs(seconds: string | undefined): number | undefined {
   return seconds === undefined ? undefined : Math.ceil(Number(seconds) * 1000);
-}
-
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-}
-
-function fieldsOf(value: unknown): Fields {
-  return isObject(value) ? value : {};
-}
-
-function string(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }
