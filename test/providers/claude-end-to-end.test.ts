@@ -1,92 +1,38 @@
 /** Claude through the whole gateway, in front of the emulator, which refuses what Anthropic refuses. */
-
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
-import type { ChatResponse, StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import type { MessageSchema } from "../../gen/ts/llmgateway/v1/message_pb.ts";
-import type { Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { CALLERS, type ChatInit, type Conversation } from "../support/callers.ts";
-import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
+import type { ChatInit } from "../support/callers.ts";
+import {
+  answered,
+  kindOf,
+  messageOf,
+  type ThroughGateway,
+  throughGateway,
+  tool,
+} from "../support/through-gateway.ts";
 
-let both: GatewayUnderTest;
-let claude: Conversation;
+let claude: ThroughGateway;
 beforeAll(async () => {
-  both = await startBoth();
-  const rest = CALLERS.find(({ protocol }) => protocol === "rest");
-  if (!rest) throw new Error("there is no REST");
-  claude = rest.at(both.url);
+  claude = await throughGateway();
 });
-afterAll(() => both[Symbol.asyncDispose]());
-beforeEach(() => both.emulator.meter.reset());
-
-type MessageInit = MessageInitShape<typeof MessageSchema>;
-
-const tool = (name: string) => ({
-  name,
-  parametersJson: '{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}',
-});
+afterAll(() => claude[Symbol.asyncDispose]());
+beforeEach(() => claude.both.emulator.meter.reset());
 
 function ask(content: string, more: ChatInit = {}): ChatInit {
   return { messages: [{ role: "user", content }], model: "claude", ...more };
-}
-
-async function streamed(request: ChatInit): Promise<StreamResponse[]> {
-  const events: StreamResponse[] = [];
-  for await (const event of claude.stream(request)) events.push(event);
-  return events;
-}
-
-/** What the last of so many requests used, by the emulator's meter. */
-async function metered(count: number): Promise<Partial<Usage>> {
-  await both.emulator.meter.ended(count);
-  const record = both.emulator.meter.requests.at(-1);
-  return {
-    inputTokens: record?.inputTokens ?? -1,
-    outputTokens: record?.outputTokens ?? -1,
-    cachedInputTokens: record?.cachedInputTokens ?? -1,
-    cacheWriteTokens: record?.cacheWriteTokens ?? -1,
-    reasoningTokens: record?.reasoningTokens ?? -1,
-  };
-}
-
-/** Of a call that was refused, or of a stream that told its failure as its last event. */
-async function kindOf(call: () => Promise<ChatResponse | StreamResponse[]>): Promise<string | undefined> {
-  try {
-    const said = await call();
-    return Array.isArray(said) ? said.at(-1)?.error?.kind : undefined;
-  } catch (error) {
-    return ConnectError.from(error).findDetails(ErrorInfoSchema)[0]?.reason;
-  }
-}
-
-function messageOf({ message }: ChatResponse): MessageInit {
-  if (!message) throw new Error("there is no message");
-  return message;
-}
-
-function answered({ toolCalls }: ChatResponse): MessageInit {
-  return {
-    role: "tool",
-    parts: toolCalls.map(({ id }) => ({
-      part: { case: "toolResult", value: { toolCallId: id, content: "sunny" } },
-    })),
-  };
 }
 
 describe("a chat", () => {
   test("and its stream say the same, and use what was metered", async () => {
     const whole = await claude.chat(ask("What is new?"));
     expect(whole).toMatchObject({ provider: "claude", model: "claude-sonnet-5", finishReason: "stop" });
-    expect(whole.attempts[0]?.usage).toMatchObject({ ...(await metered(1)), provenance: "measured" });
-    const events = await streamed(ask("What is new?"));
+    expect(whole.attempts[0]?.usage).toMatchObject({ ...(await claude.metered(1)), provenance: "measured" });
+    const events = await claude.streamed(ask("What is new?"));
     expect(events.map(({ token = "" }) => token).join("")).toBe(whole.response);
     const { receipt, done } = events.at(-1) ?? {};
     expect(done).toBe(true);
     expect(receipt?.attempts[0]).toMatchObject({
       servedModel: "claude-sonnet-5",
-      usage: { ...(await metered(2)), provenance: "measured", serviceTier: "standard" },
+      usage: { ...(await claude.metered(2)), provenance: "measured", serviceTier: "standard" },
     });
   });
 
@@ -115,14 +61,14 @@ describe("a chat", () => {
     const system = { role: "system", content: "Handbook. ".repeat(600), cache: { ttl: "1h" } };
     const request = { ...ask(""), messages: [system, { role: "user", content: "Hi" }] };
     const written = await claude.chat(request);
-    const first = await metered(1);
+    const first = await claude.metered(1);
     expect(first.cacheWriteTokens).toBeGreaterThan(1024);
     expect(written.attempts[0]?.usage).toMatchObject({
       ...first,
       cacheWrite1hTokens: first.cacheWriteTokens,
     });
     const read = await claude.chat(request);
-    expect(read.attempts[0]?.usage).toMatchObject(await metered(2));
+    expect(read.attempts[0]?.usage).toMatchObject(await claude.metered(2));
     expect(read.cost?.cachedInputTokens).toBe(first.cacheWriteTokens);
   });
 });
@@ -139,7 +85,7 @@ describe("a conversation with tools and thoughts", () => {
     const first = await claude.chat(question);
     expect(first.finishReason).toBe("tool_calls");
     expect(first.toolCalls.map(({ name }) => name)).toEqual(["get_weather", "get_time"]);
-    expect(first.attempts[0]?.usage).toMatchObject(await metered(1));
+    expect(first.attempts[0]?.usage).toMatchObject(await claude.metered(1));
     expect(first.attempts[0]?.usage?.reasoningTokens).toBeGreaterThan(0);
     // The emulator checks the seals, as Anthropic does.
     const messages = [...(question.messages ?? []), messageOf(first), answered(first)];
@@ -156,7 +102,7 @@ describe("a conversation with tools and thoughts", () => {
   });
 
   test("streams calls in pieces behind the thoughts", async () => {
-    const events = await streamed(
+    const events = await claude.streamed(
       ask("Use get_weather and get_time", { parameters: { reasoningEffort: "low" }, tools }),
     );
     const pieces = events.flatMap(({ toolCall }) => (toolCall ? [toolCall] : []));
@@ -198,15 +144,15 @@ describe("a call that fails", () => {
     ["reset=1", "cut"],
   ])("%s is %s, whole and streamed", async (directive, kind) => {
     expect(await kindOf(() => claude.chat(failing(directive)))).toBe(kind);
-    expect(await kindOf(() => streamed(failing(directive)))).toBe(kind);
+    expect(await kindOf(() => claude.streamed(failing(directive)))).toBe(kind);
   });
 
   test("in the middle of a stream keeps the prompt's figures, and estimates the answer from below", async () => {
     for (const directive of ["cut=20 tokens=60", "error_event=20 tokens=60", "no_done=1"]) {
-      both.emulator.meter.reset();
-      const events = await streamed(failing(directive));
+      claude.both.emulator.meter.reset();
+      const events = await claude.streamed(failing(directive));
       const usage = events.at(-1)?.error?.receipt?.attempts[0]?.usage;
-      const { inputTokens = -1, outputTokens = -1 } = await metered(1);
+      const { inputTokens = -1, outputTokens = -1 } = await claude.metered(1);
       expect(usage).toMatchObject({ inputTokens, provenance: "estimated" });
       expect(usage?.outputTokens).toBeGreaterThanOrEqual(outputTokens);
     }
@@ -225,13 +171,13 @@ describe("a call that fails", () => {
         for await (const _ of events) leaving.abort();
       })(),
     ).rejects.toThrow();
-    await both.emulator.meter.ended(1);
-    expect(both.emulator.meter.requests[0]).toMatchObject({ outcome: "aborted", stream: true });
+    await claude.both.emulator.meter.ended(1);
+    expect(claude.both.emulator.meter.requests[0]).toMatchObject({ outcome: "aborted", stream: true });
   });
 });
 
 test("the provider is there, by its list of models", async () => {
-  const status = await (await fetch(`${both.url}/v1/gateway/status`)).json();
+  const status = await (await fetch(`${claude.both.url}/v1/gateway/status`)).json();
   expect(status).toMatchObject({
     providers: expect.arrayContaining([
       expect.objectContaining({ name: "claude", kind: "claude", status: "available" }),
