@@ -7,6 +7,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY gen/ts gen/ts
 COPY src src
 COPY clients clients
+COPY ops/build-console.mts ops/
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 
 FROM node:26-slim
@@ -14,6 +15,7 @@ ENV NODE_ENV=production HOST=0.0.0.0
 WORKDIR /app
 COPY package.json LICENSE ./
 COPY docs/price-catalog.json docs/price-catalog.json
+COPY gen/openapi gen/openapi
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node

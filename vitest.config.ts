@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
+    reporters: ["default", "./test/support/tally.ts"],
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { createValidator } from "@bufbuild/protovalidate";
+import type { ConnectRouter } from "@connectrpc/connect";
 import type { DestinationStream } from "pino";
 import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
@@ -10,22 +11,28 @@ import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
+import { Readiness } from "./core/readiness.ts";
+import { createAssets } from "./rpc/assets.ts";
 import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
 import { createCors } from "./rpc/cors.ts";
-import { createDoor } from "./rpc/door.ts";
+import { createDoor, type Door } from "./rpc/door.ts";
+import { toConnectError } from "./rpc/errors.ts";
 import { createHandlers } from "./rpc/handlers.ts";
+import { serveHealth } from "./rpc/health.ts";
 import { createHttpHandler, notFound } from "./rpc/http.ts";
 import { createJsonFront } from "./rpc/json/front.ts";
 import { type Listener, listen } from "./rpc/listener.ts";
 import type { NodeHandler } from "./rpc/node.ts";
 import { createOperations } from "./rpc/operations.ts";
+import { serveReflection } from "./rpc/reflection.ts";
+import { unimplemented } from "./rpc/unimplemented.ts";
 import { createLog } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { startTracing } from "./telemetry/trace.ts";
-import { VERSION } from "./version.ts";
+import { bundled, VERSION } from "./version.ts";
 
-const SERVICES = [GatewayService];
+export const SERVICES = [GatewayService];
 /** For callers whose call was ended to hear why, before their connections are cut. */
 const LAST_WORDS_MS = 500;
 
@@ -42,7 +49,10 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly url: string;
   readonly config: CompleteConfig;
-  /** Stops accepting, fails readiness, lets calls finish within the drain time, and lets go of everything. */
+  /**
+   * Fails readiness, stops accepting after the drain delay, lets calls finish within the drain time, and lets
+   * go of everything. Asked again, it is the same end.
+   */
   close(): Promise<void>;
 }
 
@@ -59,7 +69,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   let current = createSnapshot(config, { env, signals, clock, admit });
-  let draining = false;
+  const readiness = new Readiness();
+  const closing = new AbortController();
 
   const replace = () => {
     const next = load();
@@ -85,14 +96,24 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   const door = createDoor({
-    handlers: createHandlers(() => ({ ...current, version: VERSION, draining })),
+    handlers: createHandlers(() => ({ ...current, version: VERSION, draining: readiness.has("draining") })),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),
     signals,
     clock,
   });
-  const handler = fronts(config, clock, door, () => (draining ? "shutting down" : ""), metrics.registry);
   const { server } = config;
+  const handler = createFronts(server, {
+    clock,
+    door,
+    readiness,
+    registry: metrics.registry,
+    ungated: (router) => {
+      serveHealth(router, { services: SERVICES, readiness, closing: closing.signal });
+      // The last, since it tells what is mounted.
+      if (server.reflection) serveReflection(router, closing.signal);
+    },
+  });
   const listener = await listen({
     host: server.host,
     port: server.port,
@@ -110,34 +131,49 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   log.logger.info({ host: listener.host, port: listener.port, version: VERSION }, "listening");
 
+  const stop = async () => {
+    readiness.fail("draining", "shutting down");
+    watching.close();
+    const { drainDelay, drainTimeout } = current.config.server;
+    await pass(durationMs(drainDelay), clock);
+    const late = () =>
+      new Failure("shutting_down", "the gateway is being stopped; try again at another replica");
+    closing.abort(toConnectError(late()));
+    const drainMs = durationMs(drainTimeout);
+    const overdue = clock.after(drainMs, () => door.abortAll(late));
+    await listener.close(drainMs + LAST_WORDS_MS);
+    overdue.cancel();
+    await current.close();
+    await stopTracing();
+    log.logger.info("stopped");
+    await log.close();
+  };
+  let stopped: Promise<void> | undefined;
   return {
     url: urlOf(listener, server.tls !== undefined),
     get config() {
       return current.config;
     },
-    async close() {
-      draining = true;
-      watching.close();
-      const drainMs = durationMs(current.config.server.drainTimeout);
-      const late = () =>
-        new Failure("shutting_down", "the gateway is being stopped; try again at another replica");
-      const overdue = clock.after(drainMs, () => door.abortAll(late));
-      await listener.close(drainMs + LAST_WORDS_MS);
-      overdue.cancel();
-      await current.close();
-      await stopTracing();
-      log.logger.info("stopped");
-      await log.close();
+    close() {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }
 
-function fronts(
-  { server }: CompleteConfig,
-  clock: Clock,
-  door: ReturnType<typeof createDoor>,
-  notReady: () => string,
-  registry: ReturnType<typeof createMetrics>["registry"],
+export interface Behind {
+  readonly clock: Clock;
+  readonly door: Door;
+  readonly readiness: Readiness;
+  readonly registry: ReturnType<typeof createMetrics>["registry"];
+  /** Mounts the RPCs that do not go through the door. */
+  readonly ungated: (router: ConnectRouter) => void;
+}
+
+/** Everything that is served at the port, as the configuration wants it. */
+export function createFronts(
+  server: CompleteConfig["server"],
+  { clock, door, readiness, registry, ungated }: Behind,
 ): NodeHandler {
   const send = createSend(server.compressMinBytes);
   const json = createJsonFront({
@@ -151,13 +187,17 @@ function fronts(
   const connect = createConnectFront({
     services: SERVICES,
     door,
+    ungated,
     maxBodyBytes: server.maxBodyBytes,
     maxJsonDepth: server.maxJsonDepth,
     compressMinBytes: server.compressMinBytes,
-    fallback: notFound(json),
+    fallback: unimplemented(door, notFound(json)),
   });
   return createHttpHandler({
-    operations: createOperations({ registry, notReady, send }),
+    operations: createOperations({ registry, notReady: () => readiness.notReady, send }),
+    assets: server.console
+      ? createAssets({ folder: bundled("dist", "console"), send, refuse: json.refuse })
+      : undefined,
     json,
     connect,
     cors: createCors({
@@ -165,6 +205,10 @@ function fronts(
       maxAgeMs: durationMs(server.cors.maxAge),
     }),
   });
+}
+
+function pass(ms: number, clock: Clock): Promise<void> {
+  return new Promise((resolve) => (ms > 0 ? clock.after(ms, resolve) : resolve()));
 }
 
 function sameLimits(a: CompleteConfig, b: CompleteConfig): boolean {

@@ -91,6 +91,11 @@ describe("chat says what is wrong", () => {
     ["an unknown provider", ["--model", "nope/x"], /there is no provider "nope"[\s\S]*kind unknown_model/],
     ["an unknown model", ["--model", "nope"], /"nope" is neither a provider[\s\S]*kind unknown_model/],
     ["a URL that is none", ["--url", "nonsense"], /'--url <url>' .* must be a URL/],
+    [
+      "a URL with a password",
+      ["--url", "http://me:mine@127.0.0.1:1"],
+      /must be a URL .*, without a password/,
+    ],
     ["a count that is none", ["--max-tokens", "many"], /'--max-tokens <count>' .* must be a whole number/],
     ["a cost that is none", ["--max-cost", "-1"], /'--max-cost <usd>' .* must be an amount of dollars/],
     ["an option that is none", ["--modle", "x"], /unknown option '--modle'/],
@@ -211,7 +216,7 @@ describe("demo", () => {
     const available = { status: "available" };
     expect(await (await fetch(`${url}/v1/gateway/status`)).json()).toMatchObject({
       status: "serving",
-      providers: Array(6).fill(available),
+      providers: Array(5).fill(available),
     });
     run.child.kill("SIGINT");
     expect((await run.end()).status).toBe(0);

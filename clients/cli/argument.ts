@@ -22,6 +22,9 @@ export function dollars(text: string): number {
 }
 
 export function httpUrl(text: string): string {
-  if (/^https?:$/.test(URL.parse(text)?.protocol ?? "")) return text;
-  throw new InvalidArgumentError("It must be a URL that begins with http:// or https://.");
+  const url = URL.parse(text);
+  if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password) return text;
+  throw new InvalidArgumentError(
+    "It must be a URL that begins with http:// or https://, without a password.",
+  );
 }

@@ -1,8 +1,6 @@
-/** `llmgateway chat`: one message, by the generated client, with its cost. */
+/** `llmgateway chat`: one message, by the TypeScript client, with its cost. */
 import { text } from "node:stream/consumers";
 import { create, toJsonString } from "@bufbuild/protobuf";
-import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
 import {
   type ChatRequest,
   ChatRequestSchema,
@@ -10,8 +8,7 @@ import {
   type StreamResponse,
   StreamResponseSchema,
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
-import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { createGateway, type Gateway, GatewayError } from "../typescript/src/node.ts";
 import { describeError, describeReceipt, dollars } from "./describe.ts";
 
 export interface ChatOptions {
@@ -27,8 +24,6 @@ export interface ChatOptions {
   readonly key?: string;
 }
 
-type Gateway = Client<typeof GatewayService>;
-
 const JSON_OPTIONS = { useProtoFieldName: true, alwaysEmitImplicit: true } as const;
 /** What shells expect of a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
@@ -40,17 +35,22 @@ export async function chat(message: string, options: ChatOptions): Promise<numbe
   process.once("SIGINT", interrupt);
   try {
     const request = requestOf(message === "-" ? await text(process.stdin) : message, options);
-    const gateway = connect(options);
-    return options.stream
-      ? await stream(gateway, request, abort.signal, options.json)
-      : await unary(gateway, request, abort.signal, options.json);
+    // Whoever types a command decides whether to type it again.
+    const gateway = createGateway({ baseUrl: options.url, apiKey: options.key, retry: false });
+    const answer = options.stream ? stream : unary;
+    await answer(gateway, request, abort.signal, options.json);
+    return 0;
   } catch (error) {
-    const failure = ConnectError.from(error);
-    if (abort.signal.aborted && failure.code === Code.Canceled) {
-      process.stderr.write("aborted; the gateway's log says what was spent\n");
+    if (!(error instanceof GatewayError)) throw error;
+    if (abort.signal.aborted && error.kind === "cancelled") {
+      process.stderr.write(
+        error.costUsd === undefined
+          ? "aborted; the gateway's log says what was spent\n"
+          : `\naborted; about ${dollars(error.costUsd)} spent by then\n`,
+      );
       return INTERRUPTED;
     }
-    process.stderr.write(`${describeError(failure, options.url)}\n`);
+    process.stderr.write(`${describeError(error)}\n`);
     return 1;
   } finally {
     process.off("SIGINT", interrupt);
@@ -69,39 +69,22 @@ function requestOf(content: string, options: ChatOptions): ChatRequest {
   });
 }
 
-function connect({ url, key }: ChatOptions): Gateway {
-  if (key && !/^[\x21-\x7e]+$/.test(key)) {
-    throw new ConnectError("the API key must be printable ASCII without spaces", Code.InvalidArgument);
-  }
-  const withKey: Interceptor = (next) => (request) => {
-    request.header.set("authorization", `Bearer ${key}`);
-    return next(request);
-  };
-  const transport = createConnectTransport({
-    baseUrl: url,
-    httpVersion: "1.1",
-    interceptors: key ? [withKey] : [],
-  });
-  return createClient(GatewayService, transport);
-}
-
 async function unary(
   gateway: Gateway,
   request: ChatRequest,
   signal: AbortSignal,
   json: boolean,
-): Promise<number> {
+): Promise<void> {
   const reply = await gateway.chat(request, { signal });
   if (json) {
     process.stdout.write(
       `${toJsonString(ChatResponseSchema, reply, { ...JSON_OPTIONS, prettySpaces: 2 })}\n`,
     );
-    return 0;
+    return;
   }
   process.stdout.write(`${reply.response}\n`);
   for (const call of reply.toolCalls) process.stdout.write(`${call.name}(${call.arguments || call.input})\n`);
   process.stderr.write(`${describeReceipt(reply)}\n`);
-  return 0;
 }
 
 async function stream(
@@ -109,25 +92,16 @@ async function stream(
   request: ChatRequest,
   signal: AbortSignal,
   json: boolean,
-): Promise<number> {
-  let spentUsd: number | undefined;
-  let receipt: Receipt | undefined;
-  try {
-    for await (const event of gateway.stream(request, { signal })) {
-      spentUsd = event.costUsd ?? spentUsd;
-      receipt = event.receipt ?? receipt;
-      if (json) process.stdout.write(`${toJsonString(StreamResponseSchema, event, JSON_OPTIONS)}\n`);
-      else process.stdout.write(textOf(event));
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    process.stderr.write(`\naborted; about ${dollars(spentUsd)} spent by then\n`);
-    return INTERRUPTED;
+): Promise<void> {
+  const events = gateway.stream(request, { signal });
+  for await (const event of events) {
+    if (json) process.stdout.write(`${toJsonString(StreamResponseSchema, event, JSON_OPTIONS)}\n`);
+    else process.stdout.write(textOf(event));
   }
-  if (json) return 0;
-  process.stdout.write("\n");
-  if (receipt) process.stderr.write(`${describeReceipt(receipt)}\n`);
-  return 0;
+  if (!json) {
+    process.stdout.write("\n");
+    process.stderr.write(`${describeReceipt(await events.receipt)}\n`);
+  }
 }
 
 /** What is shown of one event: text and refusals as they are, a tool call as its name and then its arguments. */

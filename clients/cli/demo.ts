@@ -79,10 +79,11 @@ function tryThese(url: string): string[] {
   const { host } = new URL(url);
   return [
     "",
+    `  open ${url}/ for the console, a page to chat by`,
     `  curl ${url}/v1/gateway/chat -H 'content-type: application/json' -d '${body}'`,
     `  curl -N ${url}/v1/gateway/stream -H 'content-type: application/json' -d '${body}'`,
     `  curl ${url}/llmgateway.v1.GatewayService/Chat -H 'content-type: application/json' -d '${body}'`,
-    `  grpcurl -plaintext -protoset gen/llmgateway.binpb -d '${body}' ${host} llmgateway.v1.GatewayService/Chat`,
+    `  grpcurl -plaintext -d '${body}' ${host} llmgateway.v1.GatewayService/Chat`,
     `  curl ${url}/v1/gateway/status`,
     `  curl ${url}/v1/gateway/metrics`,
   ];

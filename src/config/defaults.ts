@@ -2,8 +2,6 @@
  * What holds when nothing is said: fills in every default that the comments of `config.proto` promise, and
  * the providers that are always there. It judges nothing.
  */
-import { findPackageJSON } from "node:module";
-import { dirname, join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
@@ -21,6 +19,7 @@ import {
   TelemetrySchema,
   TimeoutsSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { bundled } from "../version.ts";
 
 /** What no default exists for. */
 type Optional = "tls" | "$unknown";
@@ -69,13 +68,16 @@ export function withDefaults(draft: Config): CompleteConfig {
         pingInterval: http2.pingInterval ?? durationFromMs(30_000),
         pingTimeout: http2.pingTimeout ?? durationFromMs(20_000),
       },
+      reflection: server.reflection ?? true,
+      drainDelay: server.drainDelay ?? durationFromMs(0),
+      console: server.console ?? true,
     },
     auth,
     rateLimit: draft.rateLimit ?? create(RateLimitSchema),
     providers: providersOf(draft),
     prices: {
       ...prices,
-      catalogPath: prices.catalogPath || bundledCatalogPath(),
+      catalogPath: prices.catalogPath || bundled("docs", "price-catalog.json"),
       trackingEnabled: prices.trackingEnabled ?? true,
     },
     stream: {
@@ -149,10 +151,4 @@ function complete(name: string, given: Provider): CompleteProvider {
       streamUsage: dialect.streamUsage ?? true,
     },
   };
-}
-
-/** Found from the package's root, which is not equally far away from the sources and from the build. */
-function bundledCatalogPath(): string {
-  const manifest = findPackageJSON("..", import.meta.url);
-  return join(manifest === undefined ? "." : dirname(manifest), "docs", "price-catalog.json");
 }

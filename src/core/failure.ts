@@ -96,6 +96,8 @@ export interface FailureDetails {
   readonly retryAfterMs?: number;
   /** The provider took the request up, with status 200, before it failed: it may charge for it. */
   readonly accepted?: boolean;
+  /** The provider never saw the request: it cannot charge for it, whatever ended the call. */
+  readonly unsent?: boolean;
   readonly cause?: unknown;
 }
 
@@ -128,7 +130,7 @@ export class Failure extends Error {
       description: redact(description),
     }));
     this.retryAfterMs = details.retryAfterMs;
-    this.maybePaid = FAILURES[kind].maybePaid || details.accepted === true;
+    this.maybePaid = !details.unsent && (FAILURES[kind].maybePaid || details.accepted === true);
   }
 
   get traits(): FailureTraits {

@@ -30,6 +30,8 @@ const PEER = createContextKey("");
 export interface ConnectOptions {
   readonly services: readonly DescService[];
   readonly door: Door;
+  /** Mounts what is not the gateway's to account for: no key is asked for, and nothing is told of its calls. */
+  readonly ungated: (router: ConnectRouter) => void;
   readonly maxBodyBytes: number;
   readonly maxJsonDepth: number;
   /** Compresses no smaller message; 0 compresses none. */
@@ -41,15 +43,14 @@ export interface ConnectOptions {
 export function createConnectFront(options: ConnectOptions): NodeHandler {
   const adapter = connectNodeAdapter({
     routes: (router) => {
-      for (const service of options.services) serve(router, service);
+      for (const service of options.services) serve(router, service, options.door);
+      options.ungated(router);
     },
     readMaxBytes: options.maxBodyBytes,
     acceptCompression: RPC_COMPRESSIONS,
     compressMinBytes: options.compressMinBytes || Number.MAX_SAFE_INTEGER,
     jsonOptions: jsonOptions(options.maxJsonDepth),
     contextValues: (req) => createContextValues().set(PEER, req.socket.remoteAddress ?? ""),
-    // Opens the request, so that a wrong key is refused before the body is read.
-    requestGate: (context) => open(options.door, context),
     fallback: options.fallback,
   });
   return (request, reply) => {
@@ -59,7 +60,7 @@ export function createConnectFront(options: ConnectOptions): NodeHandler {
   };
 }
 
-function jsonOptions(maxDepth: number) {
+export function jsonOptions(maxDepth: number) {
   return {
     ...JSON_OPTIONS,
     ignoreUnknownFields: true,
@@ -69,10 +70,12 @@ function jsonOptions(maxDepth: number) {
   };
 }
 
-function serve(router: ConnectRouter, service: DescService): void {
+function serve(router: ConnectRouter, service: DescService, door: Door): void {
+  // Opens the request, so that a wrong key is refused before the body is read.
+  const gated = { requestGate: (context: HandlerContext) => open(door, context) };
   for (const method of service.methods) {
-    if (method.methodKind === "unary") router.rpc(method as DescMethodUnary, unary);
-    else router.rpc(method as DescMethodServerStreaming, serverStreaming);
+    if (method.methodKind === "unary") router.rpc(method as DescMethodUnary, unary, gated);
+    else router.rpc(method as DescMethodServerStreaming, serverStreaming, gated);
   }
 }
 

@@ -12,6 +12,7 @@ import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { type Receipt, ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Failure } from "../core/failure.ts";
 import { event } from "../core/reply.ts";
+import { JSON_OPTIONS } from "./json/write.ts";
 
 type Detail = NonNullable<ConstructorParameters<typeof ConnectError>[3]>[number];
 
@@ -34,7 +35,7 @@ export function toConnectError(failure: Failure): ConnectError {
 
 /** Connect's own shape: `{"code", "message", "details"}`. */
 export function toErrorJson(failure: Failure): JsonValue {
-  return errorToJson(toConnectError(failure), { useProtoFieldName: true }) as JsonValue;
+  return errorToJson(toConnectError(failure), JSON_OPTIONS) as JsonValue;
 }
 
 /** The last event of a stream that broke off. */

@@ -1,5 +1,6 @@
-/** Leads each HTTP request to its front: operations, REST, or the RPC protocols. */
+/** Leads each HTTP request to its front: operations, the console, REST, or the RPC protocols. */
 import { Failure } from "../core/failure.ts";
+import type { Assets } from "./assets.ts";
 import type { Cors } from "./cors.ts";
 import type { JsonFront } from "./json/front.ts";
 import { type NodeHandler, type NodeReply, type NodeRequest, pathOf } from "./node.ts";
@@ -11,15 +12,17 @@ const PREFIX = "/v1/gateway";
 
 export interface Fronts {
   readonly operations: Operations;
+  /** Absent when the console is switched off. */
+  readonly assets: Assets | undefined;
   readonly json: JsonFront;
   readonly connect: NodeHandler;
   readonly cors: Cors;
 }
 
-export function createHttpHandler({ operations, json, connect, cors }: Fronts): NodeHandler {
+export function createHttpHandler({ operations, assets, json, connect, cors }: Fronts): NodeHandler {
   const lead = (request: NodeRequest, reply: NodeReply) => {
     const path = pathOf(request);
-    if (operations.handle(request, path, reply)) return;
+    if (operations.handle(request, path, reply) || assets?.handle(request, path, reply)) return;
     if (json.serves(path)) {
       // What escapes would end the process, and with it every other call.
       json.handle(request, reply).catch((error: unknown) => json.refuse(request, reply, error));

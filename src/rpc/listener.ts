@@ -45,6 +45,13 @@ const PREFACE_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 /** Longer than balancers keep a connection (60 s is usual), so that none sends a call into one that is closing. */
 const KEEP_ALIVE_MS = 75_000;
+/**
+ * How often a caller may give up all the calls that its connection bears: so many
+ * times at once, and once a second. Node's own bound is 1,000 at once and 33 a
+ * second, whatever a connection bears. Behind it the whole connection is cut, and
+ * everybody's calls on it; proxies, and clients with one channel, would meet it.
+ */
+const RESETS_AT_ONCE = 10;
 /** TCP's own probes, by which a peer that is gone is found where HTTP has no ping. */
 const PROBE_AFTER_MS = 30_000;
 
@@ -54,7 +61,14 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const undecided = new Set<Socket>();
   const { maxConcurrentStreams } = options.http2;
   const settings = { maxHeaderListSize: MAX_HEADER_BYTES, maxConcurrentStreams };
-  const http2 = createHttp2Server({ settings }, options.handler);
+  const http2 = createHttp2Server(
+    {
+      settings,
+      streamResetBurst: RESETS_AT_ONCE * maxConcurrentStreams,
+      streamResetRate: maxConcurrentStreams,
+    },
+    options.handler,
+  );
   http2.on("session", (session: Http2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
@@ -113,7 +127,7 @@ function cleartext({ handler }: ListenerOptions, http2: Http2Server, undecided: 
     socket.once("close", () => undecided.delete(socket));
     peek(socket, (isHttp2) => {
       undecided.delete(socket);
-      if (isHttp2) http2.emit("connection", socket);
+      if (isHttp2) acceptHttp2(http2, socket);
       else accept(socket);
     });
   });
@@ -135,7 +149,7 @@ function secure(
   const http1 = createHttpsServer(options, handler as RequestListener);
   const accept = takeOver(http1, "secureConnection");
   http1.on("secureConnection", (socket: TLSSocket) => {
-    if (socket.alpnProtocol === "h2") http2.emit("connection", socket);
+    if (socket.alpnProtocol === "h2") acceptHttp2(http2, socket);
     else accept(socket);
   });
   return http1;
@@ -146,6 +160,12 @@ function takeOver(server: Http1Server, event: "connection" | "secureConnection")
   const [accept] = server.listeners(event) as [(this: Http1Server, socket: Socket) => void];
   server.removeListener(event, accept);
   return (socket) => accept.call(server, socket);
+}
+
+/** An HTTP/1.1 server lets callers close their half; over HTTP/2 whoever does has left, and ends its calls. */
+function acceptHttp2(server: Http2Server, socket: Socket): void {
+  socket.allowHalfOpen = false;
+  server.emit("connection", socket);
 }
 
 /**

@@ -1,7 +1,11 @@
-/** What machines that run the gateway ask for: is it alive, is it ready, its metrics. Open to all, and no RPC. */
+/**
+ * What machines ask for: is the gateway alive, is it ready, its metrics, the description of its API. Open to all,
+ * and no RPC.
+ */
 import type { Registry } from "prom-client";
 import type { Send } from "./compression.ts";
 import type { NodeReply, NodeRequest } from "./node.ts";
+import { openapiPage } from "./openapi.ts";
 
 export interface Operations {
   /** False for a path that is none of these. */
@@ -17,12 +21,15 @@ export interface OperationsOptions {
 
 interface Page {
   readonly status: number;
-  readonly type: string;
-  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Absent where the status has none. */
+  readonly body?: string;
 }
 
+type Render = (request: NodeRequest) => Page | Promise<Page>;
+
 export function createOperations({ registry, notReady, send }: OperationsOptions): Operations {
-  const pages: Record<string, () => Page | Promise<Page>> = {
+  const pages: Record<string, Render> = {
     "/v1/gateway/health": () => json(200, { status: "alive" }),
     "/v1/gateway/health/ready": () => {
       const reason = notReady();
@@ -30,9 +37,10 @@ export function createOperations({ registry, notReady, send }: OperationsOptions
     },
     "/v1/gateway/metrics": async () => ({
       status: 200,
-      type: registry.contentType,
+      headers: { "content-type": registry.contentType },
       body: await registry.metrics(),
     }),
+    "/openapi.json": openapiPage(),
   };
   return {
     handle(request, path, reply) {
@@ -44,16 +52,12 @@ export function createOperations({ registry, notReady, send }: OperationsOptions
   };
 }
 
-async function answer(
-  request: NodeRequest,
-  reply: NodeReply,
-  page: () => Page | Promise<Page>,
-  send: Send,
-): Promise<void> {
-  const { status, type, body } = await page();
-  await send(request, reply, status, { "content-type": type }, body);
+async function answer(request: NodeRequest, reply: NodeReply, render: Render, send: Send): Promise<void> {
+  const { status, headers, body } = await render(request);
+  if (body === undefined) reply.writeHead(status, headers).end();
+  else await send(request, reply, status, headers, body);
 }
 
 function json(status: number, body: object): Page {
-  return { status, type: "application/json", body: JSON.stringify(body) };
+  return { status, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
 }

@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { type Dispatcher, Pool } from "undici";
 import { Failure } from "../core/failure.ts";
+import { createSlots } from "./slots.ts";
 
 export interface TransportOptions {
   /** Scheme, host and port, without a path. */
@@ -21,7 +22,8 @@ export interface Transport {
    *
    * An abort ends the exchange at once, whatever it waits for, and closes its
    * connection; the promise, or the read under way, rejects with the signal's
-   * reason.
+   * reason. While it waits for a connection, nothing of it is ever sent, and the
+   * Failure that it rejects with says so.
    *
    * @throws Failure `unreachable` when no connection was made, `cut` when one broke
    */
@@ -56,16 +58,38 @@ export function createTransport(options: TransportOptions): Transport {
     headersTimeout: 0,
     bodyTimeout: 0,
   });
+  // The pool has a queue too, but what is in it cannot be taken out: callers who
+  // give up waiting would fill it for as long as the provider hangs.
+  const slots = createSlots(options.maxConnections);
+  let closing = false;
   return {
     post(path, headers, body, signal) {
       return new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason);
-        const exchange = new Exchange(signal, options.bufferedReads, resolve, reject);
-        pool.dispatch({ method: "POST", path, headers, body }, exchange);
+        if (signal.aborted) return reject(unsent(signal.reason));
+        if (closing) return reject(failureOf(new Error("the connections are being closed"), false));
+        const start = () => void pool.dispatch({ method: "POST", path, headers, body }, exchange);
+        const exchange = new Exchange(signal, options.bufferedReads, {
+          onHead: resolve,
+          onNoHead: reject,
+          onEnd: () => slots.leave(start),
+        });
+        slots.enter(start);
       });
     },
-    close: () => pool.close(),
+    async close() {
+      closing = true;
+      // The pool would refuse those that wait.
+      await slots.empty();
+      await pool.close();
+    },
   };
+}
+
+interface Listeners {
+  onHead(reply: WireReply): void;
+  onNoHead(error: unknown): void;
+  /** Called once, whatever became of it. */
+  onEnd(): void;
 }
 
 class Exchange implements Dispatcher.DispatchHandler, WireReply {
@@ -73,25 +97,21 @@ class Exchange implements Dispatcher.DispatchHandler, WireReply {
   headers: IncomingHttpHeaders = {};
   private readonly signal: AbortSignal;
   private readonly bufferedReads: number;
-  private readonly onHead: (reply: WireReply) => void;
-  private readonly onNoHead: (error: unknown) => void;
-  private readonly onAbort = () => this.fail(this.signal.reason);
+  private readonly listeners: Listeners;
+  private readonly onAbort = () => {
+    const { reason } = this.signal;
+    this.fail(this.controller ? reason : unsent(reason));
+  };
   private controller: Dispatcher.DispatchController | undefined;
   private waiting: Buffer[] = [];
   private ended = false;
   private error: unknown;
   private wake: (() => void) | undefined;
 
-  constructor(
-    signal: AbortSignal,
-    bufferedReads: number,
-    onHead: (reply: WireReply) => void,
-    onNoHead: (error: unknown) => void,
-  ) {
+  constructor(signal: AbortSignal, bufferedReads: number, listeners: Listeners) {
     this.signal = signal;
     this.bufferedReads = bufferedReads;
-    this.onHead = onHead;
-    this.onNoHead = onNoHead;
+    this.listeners = listeners;
     signal.addEventListener("abort", this.onAbort, { once: true });
   }
 
@@ -104,7 +124,7 @@ class Exchange implements Dispatcher.DispatchHandler, WireReply {
     if (status < 200) return;
     this.status = status;
     this.headers = headers;
-    this.onHead(this);
+    this.listeners.onHead(this);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -166,13 +186,14 @@ class Exchange implements Dispatcher.DispatchHandler, WireReply {
     this.error = error;
     this.end();
     this.controller?.abort(error as Error);
-    if (this.status === 0) this.onNoHead(error);
+    if (this.status === 0) this.listeners.onNoHead(error);
   }
 
   private end(): void {
     this.ended = true;
     this.signal.removeEventListener("abort", this.onAbort);
     this.wakeReader();
+    this.listeners.onEnd();
   }
 
   private wakeReader(): void {
@@ -188,4 +209,11 @@ function failureOf(error: Error, sent: boolean): Failure {
   return sent
     ? new Failure("cut", "the connection to the provider broke", details)
     : new Failure("unreachable", "the provider cannot be reached", details);
+}
+
+/** What ended a call that the provider never saw, which is therefore free. */
+function unsent(reason: unknown): unknown {
+  if (!(reason instanceof Failure)) return reason;
+  const { kind, message, operator = "it was still waiting for a connection to the provider" } = reason;
+  return new Failure(kind, message, { operator, unsent: true, cause: reason });
 }

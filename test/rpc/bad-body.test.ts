@@ -215,11 +215,19 @@ describe("over gRPC", () => {
     expect(await rawGrpc(both.url, large)).toMatchObject({ http: 200, status: Code.ResourceExhausted });
   });
 
-  test("refuses a wrong content type and an unknown RPC by the status of HTTP", async () => {
+  test("refuses a wrong content type by the status of HTTP", async () => {
     const body = envelope(new Uint8Array());
-    const typed = await rawGrpc(both.url, body, { "content-type": "application/grpc+xml" });
-    const unknown = await rawGrpc(both.url, body, { ":path": "/llmgateway.v1.GatewayService/Shout" });
-    expect([typed.http, unknown.http]).toEqual([415, 404]);
+    const { http } = await rawGrpc(both.url, body, { "content-type": "application/grpc+xml" });
+    expect(http).toBe(415);
+  });
+
+  test("refuses an unknown RPC by its own status", async () => {
+    const path = "/llmgateway.v1.GatewayService/Shout";
+    expect(await rawGrpc(both.url, envelope(new Uint8Array()), { ":path": path })).toEqual({
+      http: 200,
+      status: Code.Unimplemented,
+      message: `there is no RPC at ${path}`,
+    });
   });
 });
 

@@ -1,10 +1,12 @@
 /** Requests that cannot be served: each has its code, a message that says what to mend, and no effect on the next. */
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ConformanceService } from "../../gen/conformance/connectrpc/conformance/v1/service_pb.ts";
 import { BadRequestSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { CALLERS, type ChatInit } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { http1 } from "../support/http.ts";
+import { TRANSPORTS } from "../support/transports.ts";
 
 const REST = "/v1/gateway/chat";
 
@@ -118,7 +120,7 @@ describe("over REST", () => {
     ["/v1/gateway/chat", "GET", 405, "unimplemented", "/v1/gateway/chat takes POST, not GET"],
     ["/v1/gateway/models", "DELETE", 405, "unimplemented", "/v1/gateway/models takes GET, not DELETE"],
     ["/v1/gateway/chats", "POST", 404, "not_found", "there is nothing at /v1/gateway/chats"],
-    ["/", "GET", 404, "not_found", "there is nothing at /"],
+    ["/", "POST", 404, "not_found", "there is nothing at /"],
     ["/v1/gateway/%zz", "GET", 404, "not_found", "there is nothing at /v1/gateway/%zz"],
     ["/llmgateway.v1.GatewayService/Shout", "POST", 404, "not_found", /^there is nothing at .*Shout$/],
   ])("%s by %s is %i", async (path, method, status, code, message) => {
@@ -127,5 +129,24 @@ describe("over REST", () => {
     const json = (await reply.json()) as { message: string };
     expect(json).toMatchObject({ code });
     expect(json.message).toMatch(message);
+  });
+});
+
+describe("an RPC that nobody serves is not implemented", () => {
+  const UNKNOWN = "/connectrpc.conformance.v1.ConformanceService/";
+  test.each(TRANSPORTS)("over %s", async (_, at) => {
+    const told = both.log.events.length;
+    const client = createClient(ConformanceService, at(both.url));
+    const unary = await client.unary({}).then(() => expect.fail(), ConnectError.from);
+    expect([unary.code, unary.rawMessage]).toEqual([
+      Code.Unimplemented,
+      `there is no RPC at ${UNKNOWN}Unary`,
+    ]);
+    const stream = client.serverStream({})[Symbol.asyncIterator]();
+    await expect(stream.next()).rejects.toMatchObject({ code: Code.Unimplemented });
+    expect(both.log.events.slice(told)).toMatchObject([
+      { failure_kind: "not_found", failure: `there is no RPC at ${UNKNOWN}Unary` },
+      { failure_kind: "not_found", failure: `there is no RPC at ${UNKNOWN}ServerStream` },
+    ]);
   });
 });

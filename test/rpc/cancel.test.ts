@@ -1,9 +1,14 @@
 /** Who leaves or runs out of time ends the provider's work, and what was done until then is accounted for. */
+import { connect as connectHttp2 } from "node:http2";
+import { connect } from "node:net";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { CALLERS, type Caller } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { gather } from "../support/gather.ts";
+import { envelope } from "../support/grpc.ts";
 import { startUpstream, type Upstream } from "../support/upstream.ts";
 
 const SOON_MS = 1_500;
@@ -146,4 +151,25 @@ describe.each(CALLERS)("$name", (caller) => {
     if (caller.protocol !== "rest") expect(error?.code).toBe(Code.DeadlineExceeded);
     await expectSoon(held.closed, performance.now());
   });
+});
+
+test("a caller who closes an HTTP/2 connection without a word takes the provider's work along", async () => {
+  const { requestId, headers } = identified();
+  const socket = connect(Number(new URL(both.url).port), "127.0.0.1");
+  const session = connectHttp2(both.url, { createConnection: () => socket });
+  const call = session.request({
+    ":method": "POST",
+    ":path": "/llmgateway.v1.GatewayService/Stream",
+    "content-type": "application/grpc+proto",
+    te: "trailers",
+    ...headers,
+  });
+  call.end(envelope(toBinary(ChatRequestSchema, create(ChatRequestSchema, ASK))));
+  const held = await upstream.next();
+  const leftAtMs = performance.now();
+  // As the system does for a program that ends.
+  socket.end();
+  await expectSoon(held.closed, leftAtMs);
+  expect(await both.log.about(requestId)).toMatchObject({ outcome: "abandoned", failure_kind: "cancelled" });
+  session.destroy();
 });

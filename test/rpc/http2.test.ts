@@ -1,6 +1,6 @@
 /** Connections of HTTP/2: those whose peer is gone, how many calls one may bear, and large messages on them. */
 import { once } from "node:events";
-import { connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -124,6 +124,69 @@ describe("a silent peer", () => {
     await peer.closed;
     await listener.close(0);
     await expect.poll(() => clock.pending).toBe(0);
+  });
+});
+
+describe("a connection whose callers give up", () => {
+  /** Calls that are given up are never answered. */
+  const RESET = "/reset";
+  const CANCEL = 8;
+
+  async function listenFor(maxConcurrentStreams: number): Promise<Listener> {
+    return listen({
+      host: "127.0.0.1",
+      port: 0,
+      tls: undefined,
+      http2: { maxConcurrentStreams, pingIntervalMs: 30_000, pingTimeoutMs: 20_000 },
+      handler: (request, reply) => request.url !== RESET && reply.end(),
+      clock: new VirtualClock(),
+    });
+  }
+
+  /** Opens so many calls and gives them up, as many at a time as the connection bears. Tells how many it took. */
+  async function giveUp(session: ClientHttp2Session, count: number): Promise<number> {
+    await once(session, "remoteSettings");
+    const { maxConcurrentStreams = 1 } = session.remoteSettings;
+    let given = 0;
+    while (given < count && !session.destroyed) {
+      const some = Array.from({ length: maxConcurrentStreams }, () => session.request({ ":path": RESET }));
+      for (const stream of some) stream.on("error", () => {});
+      const closed = some.map((stream) => new Promise((resolve) => stream.once("close", resolve)));
+      await turn(session);
+      for (const stream of some) stream.close(CANCEL);
+      await Promise.all(closed);
+      given += some.length;
+    }
+    await turn(session);
+    return given;
+  }
+
+  /** The other side has read what was sent, or there is no other side any more. */
+  function turn(session: ClientHttp2Session): Promise<void> {
+    return new Promise((resolve) => {
+      if (session.destroyed || !session.ping(() => resolve())) resolve();
+    });
+  }
+
+  test("goes on for the others, however many calls are given up", async () => {
+    const listener = await listenFor(200);
+    const session = connectHttp2(`http://127.0.0.1:${listener.port}`);
+    // Node by itself would have cut it at the thousandth.
+    expect(await giveUp(session, 1_600)).toBe(1_600);
+    const [head] = await once(session.request({ ":path": "/" }), "response");
+    expect(head[":status"]).toBe(200);
+    session.destroy();
+    await listener.close(0);
+  });
+
+  test("is cut when they do nothing else: it is an attack by then", async () => {
+    const listener = await listenFor(10);
+    const session = connectHttp2(`http://127.0.0.1:${listener.port}`);
+    session.on("error", () => {});
+    const given = await giveUp(session, 1_000);
+    expect(given).toBeGreaterThanOrEqual(100);
+    expect(given).toBeLessThan(1_000);
+    await listener.close(0);
   });
 });
 

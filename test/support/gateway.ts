@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { type Emulator, startEmulator } from "../../src/emulator/server.ts";
 import { type Gateway, startGateway } from "../../src/gateway.ts";
 
@@ -20,8 +21,14 @@ export interface Configuration {
   readonly [section: string]: unknown;
 }
 
-/** @param config merged with what every test needs: a free port, and providers at the emulator */
-export async function startBoth(config: Configuration = {}): Promise<GatewayUnderTest> {
+/**
+ * @param config merged with what every test needs: a free port, and providers at the emulator
+ * @param clock the gateway's; the emulator has its own
+ */
+export async function startBoth(
+  config: Configuration = {},
+  clock: Clock = systemClock,
+): Promise<GatewayUnderTest> {
   const emulator = await startEmulator();
   const folder = mkdtempSync(join(tmpdir(), "llmgateway-test-"));
   const file = join(folder, "config.yaml");
@@ -46,7 +53,7 @@ export async function startBoth(config: Configuration = {}): Promise<GatewayUnde
     GEMINI_API_KEY: "emulated",
     VERTEX_AI_TOKEN: "emulated",
   };
-  const gateway = await startGateway({ file, env, logTo: log });
+  const gateway = await startGateway({ file, env, clock, logTo: log });
   return {
     url: gateway.url,
     gateway,

@@ -1,6 +1,6 @@
 /** A gRPC call made by hand, for bodies that no client would send. */
 import { once } from "node:events";
-import { connect, type OutgoingHttpHeaders } from "node:http2";
+import { connect, constants, type OutgoingHttpHeaders } from "node:http2";
 
 /** A message in gRPC's envelope. */
 export function envelope(message: Uint8Array): Buffer {
@@ -9,7 +9,7 @@ export function envelope(message: Uint8Array): Buffer {
   return Buffer.concat([head, message]);
 }
 
-/** Status and message of the reply, from its trailers. */
+/** Status and message of the reply, from its trailers, or from headers that end it. */
 export async function rawGrpc(url: string, body: Uint8Array, headers: OutgoingHttpHeaders = {}) {
   const session = connect(url);
   const stream = session.request({
@@ -21,8 +21,9 @@ export async function rawGrpc(url: string, body: Uint8Array, headers: OutgoingHt
   });
   let trailers: Record<string, unknown> = {};
   let status = 0;
-  stream.on("response", (head) => {
+  stream.on("response", (head, flags) => {
     status = head[":status"] ?? 0;
+    if (flags & constants.NGHTTP2_FLAG_END_STREAM) trailers = head;
   });
   stream.on("trailers", (received) => {
     trailers = received;

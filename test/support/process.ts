@@ -4,24 +4,30 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const MAIN = join(import.meta.dirname, "..", "..", "src", "main.ts");
+const CHECKOUT = join(import.meta.dirname, "..", "..");
 
 export interface GatewayProcess extends AsyncDisposable {
   readonly url: string;
   /** Standard output so far, by lines. */
   readonly lines: readonly string[];
+  /** Asks what was preloaded into it, such as the probe, and gives the answer. */
+  ask(): Promise<unknown>;
   /** Drains it as an operator would. Resolves with its exit code, once all that it wrote is in `lines`. */
   stop(): Promise<number | null>;
 }
 
-/** @param nodeOptions for the process, before the script */
+/**
+ * @param nodeOptions for the process, before the script
+ * @param checkout where its sources are; this one by default
+ */
 export async function startProcess(
   env: Readonly<Record<string, string>>,
   nodeOptions: readonly string[] = [],
+  checkout = CHECKOUT,
 ): Promise<GatewayProcess> {
-  const child = spawn(process.execPath, [...nodeOptions, MAIN], {
+  const child = spawn(process.execPath, [...nodeOptions, join(checkout, "src", "main.ts")], {
     env: { PORT: "0", ...env },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   const lines: string[] = [];
   const closed = once(child, "close");
@@ -29,6 +35,11 @@ export async function startProcess(
   return {
     url: `http://127.0.0.1:${port}`,
     lines,
+    async ask() {
+      const answer = once(child, "message");
+      child.send("figures");
+      return (await answer)[0];
+    },
     async stop() {
       child.kill("SIGTERM");
       await closed;

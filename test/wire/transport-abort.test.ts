@@ -1,5 +1,7 @@
 import { getEventListeners, once } from "node:events";
+import { queryObjects } from "node:v8";
 import { describe, expect, it, vi } from "vitest";
+import { Failure } from "../../src/core/failure.ts";
 import { settled } from "../support/clock.ts";
 import { loopback } from "./loopback.ts";
 
@@ -38,6 +40,51 @@ describe("an abort", () => {
     await (await first).text(100);
     await (await post(undefined, "third")).text(100);
     expect(bodies).toEqual(["first", "third"]);
+  });
+
+  it("while the call waits for a connection says that it is free, and takes no connection from others", async () => {
+    const release = Promise.withResolvers<void>();
+    await serve(
+      async (_, reply) => {
+        await release.promise;
+        reply.end();
+      },
+      { maxConnections: 1 },
+    );
+    const first = post();
+    const leaving = new AbortController();
+    const second = post(leaving.signal);
+    const third = post();
+    const departure = new Failure("cancelled", "the caller left");
+    leaving.abort(departure);
+    await expect(second).rejects.toMatchObject({
+      kind: "cancelled",
+      message: "the caller left",
+      operator: "it was still waiting for a connection to the provider",
+      maybePaid: false,
+      cause: departure,
+    });
+    expect(departure.maybePaid).toBe(true);
+    release.resolve();
+    await (await first).text(100);
+    await (await third).text(100);
+    expect(loop.connections).toBe(1);
+  });
+
+  it("while the call waits for a connection lets go of it, though no connection becomes free", async () => {
+    class Body extends String {}
+    await serve(() => {}, { maxConnections: 1 });
+    const staying = new AbortController();
+    const first = post(staying.signal);
+    const leaving = new AbortController();
+    const waiting = Array.from({ length: 100 }, () => post(leaving.signal, new Body("{}") as string));
+    expect(queryObjects(Body, { format: "count" })).toBeGreaterThanOrEqual(100);
+    leaving.abort(reason);
+    await Promise.allSettled(waiting);
+    await settled();
+    expect(queryObjects(Body, { format: "count" })).toBeLessThan(2);
+    staying.abort(reason);
+    await expect(first).rejects.toBe(reason);
   });
 
   it("while the head is awaited closes the connection", async () => {

@@ -206,4 +206,20 @@ describe("close", () => {
     expect(await reply.text(100)).toBe("two");
     await closing;
   });
+
+  it("waits for the calls that wait for a connection too", async () => {
+    const release = Promise.withResolvers<void>();
+    await serve(
+      async (_, reply) => {
+        await release.promise;
+        reply.end("done");
+      },
+      { maxConnections: 1 },
+    );
+    const both = [post(), post()];
+    const closing = loop.close();
+    release.resolve();
+    for (const reply of both) expect(await (await reply).text(100)).toBe("done");
+    await closing;
+  });
 });

@@ -161,7 +161,17 @@ type Server struct {
 	// nothing. Default 1024.
 	CompressMinBytes *int32 `protobuf:"varint,11,opt,name=compress_min_bytes,json=compressMinBytes,proto3,oneof" json:"compress_min_bytes,omitempty"`
 	// Limits of HTTP/2 connections.
-	Http2         *Http2 `protobuf:"bytes,12,opt,name=http2,proto3" json:"http2,omitempty"`
+	Http2 *Http2 `protobuf:"bytes,12,opt,name=http2,proto3" json:"http2,omitempty"`
+	// Whether gRPC server reflection tells clients the contract. Needs no API
+	// key. Default true.
+	Reflection *bool `protobuf:"varint,20,opt,name=reflection,proto3,oneof" json:"reflection,omitempty"`
+	// How long the port stays open after SIGTERM while readiness fails already,
+	// so that a balancer can notice and send no more calls. Comes before
+	// `drain_timeout`. Default 0s.
+	DrainDelay *durationpb.Duration `protobuf:"bytes,21,opt,name=drain_delay,json=drainDelay,proto3" json:"drain_delay,omitempty"`
+	// Serves the console, a page to chat by, at `/`. The page is open to all; its
+	// calls need a key like any other. Default true.
+	Console       *bool `protobuf:"varint,22,opt,name=console,proto3,oneof" json:"console,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,6 +274,27 @@ func (x *Server) GetHttp2() *Http2 {
 		return x.Http2
 	}
 	return nil
+}
+
+func (x *Server) GetReflection() bool {
+	if x != nil && x.Reflection != nil {
+		return *x.Reflection
+	}
+	return false
+}
+
+func (x *Server) GetDrainDelay() *durationpb.Duration {
+	if x != nil {
+		return x.DrainDelay
+	}
+	return nil
+}
+
+func (x *Server) GetConsole() bool {
+	if x != nil && x.Console != nil {
+		return *x.Console
+	}
+	return false
 }
 
 // Which web pages may call from a browser, besides those that the gateway
@@ -624,7 +655,8 @@ type Provider struct {
 	Prices string `protobuf:"bytes,8,opt,name=prices,proto3" json:"prices,omitempty"`
 	// How long to wait, in steps.
 	Timeouts *Timeouts `protobuf:"bytes,9,opt,name=timeouts,proto3" json:"timeouts,omitempty"`
-	// Most connections at a time. Default 256.
+	// Most connections at a time; a stream takes one as long as it runs. Calls
+	// above that wait, and their timeouts run. Default 256.
 	MaxConnections *int32 `protobuf:"varint,10,opt,name=max_connections,json=maxConnections,proto3,oneof" json:"max_connections,omitempty"`
 	// How this provider departs from OpenAI's wire format.
 	Dialect *Dialect `protobuf:"bytes,11,opt,name=dialect,proto3" json:"dialect,omitempty"`
@@ -1129,7 +1161,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\rdefault_model\x18\b \x01(\tR\fdefaultModel\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\xd4\x04\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\xf9\x05\n" +
 	"\x06Server\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12$\n" +
 	"\x04port\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xff\xff\x03(\x00H\x00R\x04port\x88\x01\x01\x12+\n" +
@@ -1142,11 +1174,20 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x04cors\x18\n" +
 	" \x01(\v2\x1a.llmgateway.config.v1.CorsR\x04cors\x12:\n" +
 	"\x12compress_min_bytes\x18\v \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x03R\x10compressMinBytes\x88\x01\x01\x121\n" +
-	"\x05http2\x18\f \x01(\v2\x1b.llmgateway.config.v1.Http2R\x05http2B\a\n" +
+	"\x05http2\x18\f \x01(\v2\x1b.llmgateway.config.v1.Http2R\x05http2\x12#\n" +
+	"\n" +
+	"reflection\x18\x14 \x01(\bH\x04R\n" +
+	"reflection\x88\x01\x01\x12D\n" +
+	"\vdrain_delay\x18\x15 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\n" +
+	"drainDelay\x12\x1d\n" +
+	"\aconsole\x18\x16 \x01(\bH\x05R\aconsole\x88\x01\x01B\a\n" +
 	"\x05_portB\x11\n" +
 	"\x0f_max_body_bytesB\x11\n" +
 	"\x0f_max_json_depthB\x15\n" +
-	"\x13_compress_min_bytes\"\xb7\x02\n" +
+	"\x13_compress_min_bytesB\r\n" +
+	"\v_reflectionB\n" +
+	"\n" +
+	"\b_console\"\xb7\x02\n" +
 	"\x04Cors\x12\xf0\x01\n" +
 	"\x0fallowed_origins\x18\x01 \x03(\tB\xc6\x01\xbaH\xc2\x01\x92\x01\xbe\x01\"\xbb\x01\xba\x01\xb7\x01\n" +
 	"\vcors.origin\x12`must be an origin without a path, such as https://app.example.com or https://*.example.com, or *\x1aFthis.matches('^([*]|https?://([*][.])?[A-Za-z0-9.-]+(:[0-9]{1,5})?)$')R\x0eallowedOrigins\x12<\n" +
@@ -1265,24 +1306,25 @@ var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
 	16, // 9: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
 	2,  // 10: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
 	3,  // 11: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	16, // 12: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	16, // 13: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	16, // 14: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	6,  // 15: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	15, // 16: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	10, // 17: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	9,  // 18: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	16, // 19: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	16, // 20: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	16, // 21: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	16, // 22: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	16, // 23: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	8,  // 24: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	16, // 12: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	16, // 13: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	16, // 14: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	16, // 15: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	6,  // 16: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	15, // 17: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	10, // 18: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	9,  // 19: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	16, // 20: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	16, // 21: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	16, // 22: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	16, // 23: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	16, // 24: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	8,  // 25: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }

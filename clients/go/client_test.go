@@ -1,0 +1,160 @@
+package llmgateway_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+	llmgateway "github.com/llmgateway/llmgateway/clients/go"
+	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
+)
+
+const weatherParameters = `{"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}`
+
+func TestChatAnswersAndSaysWhatItCost(t *testing.T) {
+	atGateway(t, func(t *testing.T, client *llmgateway.Client) {
+		id := rand.Text()
+		reply, err := client.Chat(llmgateway.WithRequestID(patient(t), id), ask("Hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(reply.GetResponse(), `This is the answer to "Hello".`) {
+			t.Errorf("answered %q", reply.GetResponse())
+		}
+		if cost := reply.GetCost(); cost.GetActualPicoUsd() != 320_000_000 || cost.GetProvenance() != "measured" {
+			t.Errorf("cost %v", cost)
+		}
+		if reply.GetRequestId() != id {
+			t.Errorf("request id %q, not %q", reply.GetRequestId(), id)
+		}
+	})
+}
+
+func TestChatGivesToolCalls(t *testing.T) {
+	atGateway(t, func(t *testing.T, client *llmgateway.Client) {
+		request := ask("How is the weather in Paris?")
+		request.Tools = []*v1.Tool{{Name: "get_weather", ParametersJson: weatherParameters}}
+		request.ToolChoice = "required"
+		reply, err := client.Chat(patient(t), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls := reply.GetToolCalls()
+		if len(calls) != 1 || calls[0].GetName() != "get_weather" || !strings.Contains(calls[0].GetArguments(), `"city"`) {
+			t.Errorf("calls %v", calls)
+		}
+	})
+}
+
+func TestListModelsAndGetStatus(t *testing.T) {
+	atGateway(t, func(t *testing.T, client *llmgateway.Client) {
+		models, err := client.ListModels(patient(t), &v1.ListModelsRequest{Provider: "openai"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(models.GetModels()) == 0 || models.GetModels()[0].GetProvider() != "openai" {
+			t.Errorf("models %v", models.GetModels())
+		}
+		status, err := client.GetStatus(patient(t), &v1.GetStatusRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status.GetStatus() != "serving" {
+			t.Errorf("status %q", status.GetStatus())
+		}
+	})
+}
+
+func TestAWrongKeyIsRefused(t *testing.T) {
+	wrong := llmgateway.WithAPIKey("wrong")
+	atGateway(t, func(t *testing.T, client *llmgateway.Client) {
+		_, err := client.Chat(patient(t), ask("Hello"))
+		failure, ok := errors.AsType[*llmgateway.Error](err)
+		if !ok || failure.Kind != "unauthenticated" || failure.Code != connect.CodeUnauthenticated {
+			t.Errorf("failed with %v", err)
+		}
+	}, wrong)
+}
+
+func TestTheKeySourceIsAskedForEachCall(t *testing.T) {
+	server := serveScript(t, answerOf("Hello"))
+	var asked int
+	client := newClient(t, server.url, llmgateway.WithKeySource(func(context.Context) (string, error) {
+		asked++
+		return strings.Repeat("k", asked), nil
+	}))
+	for _, want := range []string{"Bearer k", "Bearer kk"} {
+		if _, err := client.Chat(patient(t), ask("Hello")); err != nil {
+			t.Fatal(err)
+		}
+		if got := server.lastHeader().Get("Authorization"); got != want {
+			t.Errorf("authorized with %q, not %q", got, want)
+		}
+	}
+}
+
+func TestAKeySourceThatFailsEndsTheCall(t *testing.T) {
+	vault := errors.New("the vault is sealed")
+	server := serveScript(t, answerOf("Hello"))
+	client := newClient(t, server.url, llmgateway.WithKeySource(func(context.Context) (string, error) { return "", vault }))
+	_, err := client.Chat(patient(t), ask("Hello"))
+	failure, ok := errors.AsType[*llmgateway.Error](err)
+	if !ok || failure.Code != connect.CodeUnauthenticated || failure.Kind != "not_sent" || !errors.Is(err, vault) {
+		t.Errorf("failed with %v", err)
+	}
+	if _, err := client.Stream(patient(t), ask("Hello")); !errors.Is(err, vault) {
+		t.Errorf("the stream failed with %v", err)
+	}
+	if server.lastHeader() != nil {
+		t.Error("the gateway was called without a key")
+	}
+}
+
+func TestEachCallHasAnIDOfItsOwn(t *testing.T) {
+	server := serveScript(t, answerOf("Hello"))
+	client := newClient(t, server.url)
+	seen := map[string]bool{}
+	for range 2 {
+		if _, err := client.Chat(patient(t), ask("Hello")); err != nil {
+			t.Fatal(err)
+		}
+		seen[server.lastHeader().Get("x-request-id")] = true
+	}
+	if len(seen) != 2 || seen[""] {
+		t.Errorf("ids %v", seen)
+	}
+}
+
+func TestInterceptorsSeeEachCall(t *testing.T) {
+	server := serveScript(t, answerOf("Hello"))
+	var seen string
+	watch := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+			seen = request.Spec().Procedure
+			return next(ctx, request)
+		}
+	})
+	if _, err := newClient(t, server.url, llmgateway.WithInterceptors(watch)).Chat(patient(t), ask("Hello")); err != nil {
+		t.Fatal(err)
+	}
+	if seen != "/llmgateway.v1.GatewayService/Chat" {
+		t.Errorf("saw %q", seen)
+	}
+}
+
+func TestNewRefusesWhatIsNoAddress(t *testing.T) {
+	for _, url := range []string{"", "localhost:8080", "ftp://host", "http://", "http://user:secret@host", "http://host/?key=secret", ":"} {
+		_, err := llmgateway.New(url)
+		if err == nil {
+			t.Errorf("%q was taken", url)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("told a secret: %v", err)
+		}
+	}
+	if _, err := llmgateway.New("http://host", llmgateway.WithProtocol(7)); err == nil {
+		t.Error("a protocol that there is not was taken")
+	}
+}

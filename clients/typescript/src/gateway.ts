@@ -1,0 +1,165 @@
+/** The client over any transport: what it offers, and how an RPC becomes a call. It imports no transport itself. */
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import {
+  createClient,
+  type Interceptor,
+  type CallOptions as RpcOptions,
+  type Transport,
+} from "@connectrpc/connect";
+import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
+import {
+  GatewayService,
+  GetStatusRequestSchema,
+  type GetStatusResponse,
+  ListModelsRequestSchema,
+  type ListModelsResponse,
+} from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { Call, type CallOptions, type CallSettings, markSent } from "./call.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { type ApiKey, withKey } from "./key.ts";
+import { type RetryOptions, withRetry } from "./retry.ts";
+import { GatewayStream } from "./stream.ts";
+
+export { Code, type Interceptor } from "@connectrpc/connect";
+export type { BadRequest_FieldViolation } from "../../../gen/ts/google/rpc/error_details_pb.ts";
+export type {
+  ChatRequest,
+  ChatResponse,
+  Choice,
+  StreamResponse,
+  ToolCallDelta,
+} from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
+export type {
+  GetStatusResponse,
+  ListModelsResponse,
+  Model,
+  ProviderStatus,
+} from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
+export type {
+  Media,
+  Message,
+  Parameters,
+  Part,
+  Reasoning,
+  ResponseFormat,
+  Tool,
+  ToolCall,
+  ToolResult,
+} from "../../../gen/ts/llmgateway/v1/message_pb.ts";
+export type { Attempt, Cost, Receipt, Route, Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
+export type { CallOptions } from "./call.ts";
+export type { Clock } from "./clock.ts";
+export { GatewayError } from "./error.ts";
+export type { ApiKey } from "./key.ts";
+export type { Retry, RetryOptions } from "./retry.ts";
+export type { GatewayStream } from "./stream.ts";
+
+/** The protocol of the calls. All three have the same messages, costs and errors; gRPC needs Node. */
+export type TransportName = "connect" | "grpc" | "grpc-web";
+
+/** How a client is made. */
+export interface GatewayOptions {
+  /** Where the gateway is, such as `https://gateway.example`. */
+  readonly baseUrl: string;
+  /** Sent as `Authorization: Bearer KEY`. A function is asked before each attempt, so that keys may change. */
+  readonly apiKey?: ApiKey | undefined;
+  /** The protocol; `connect` by default. */
+  readonly transport?: TransportName | undefined;
+  /** Connect's interceptors, the first one outermost. They see each attempt, and not the key. */
+  readonly interceptors?: readonly Interceptor[] | undefined;
+  /** When a call that failed is made again; `false` for never. */
+  readonly retry?: RetryOptions | false | undefined;
+  /** The most time that a call may take, its retries included. Without it, the gateway's own limits hold. */
+  readonly timeoutMs?: number | undefined;
+  /** For tests of what waits. */
+  readonly clock?: Clock | undefined;
+}
+
+/** What can be asked of the gateway. Everything that fails does so with a GatewayError. */
+export interface Gateway {
+  /** Continues a conversation, and answers when the answer is complete: with its `cost` and its `attempts`. */
+  chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
+  /** Continues a conversation, and answers as the words come. */
+  stream(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): GatewayStream;
+  /** Lists the models that can be asked for, with their prices. */
+  listModels(
+    request?: MessageInitShape<typeof ListModelsRequestSchema>,
+    options?: CallOptions,
+  ): Promise<ListModelsResponse>;
+  /** Tells which providers can be called, and why the others cannot. */
+  getStatus(
+    request?: MessageInitShape<typeof GetStatusRequestSchema>,
+    options?: CallOptions,
+  ): Promise<GetStatusResponse>;
+}
+
+/** What a transport is made of. */
+export interface TransportOptions {
+  readonly baseUrl: string;
+  readonly interceptors: Interceptor[];
+  readonly useBinaryFormat: true;
+}
+
+/** Makes a transport; throws where this platform cannot have it. */
+export type Transports = Readonly<Record<TransportName, (options: TransportOptions) => Transport>>;
+
+export function gatewayOver(transports: Transports, options: GatewayOptions): Gateway {
+  const { transport: name = "connect", interceptors = [], apiKey = "", retry = {} } = options;
+  if (!Object.hasOwn(transports, name)) {
+    throw new TypeError(`transport: there is no "${name}"; choose "connect", "grpc-web" or "grpc"`);
+  }
+  const settings: CallSettings = {
+    baseUrl: checkedUrl(options.baseUrl),
+    timeoutMs: options.timeoutMs,
+    timeoutHeader: name === "connect" ? "connect-timeout-ms" : "grpc-timeout",
+    clock: options.clock ?? systemClock,
+  };
+  const transport = transports[name]({
+    baseUrl: settings.baseUrl,
+    interceptors: [...interceptors, withKey(apiKey), markSent],
+    useBinaryFormat: true,
+  });
+  const rpc = createClient(GatewayService, transport);
+
+  async function unary<Schema extends DescMessage, Reply>(
+    schema: Schema,
+    send: (message: MessageShape<Schema>, options: RpcOptions) => Promise<Reply>,
+    request: MessageInitShape<Schema>,
+    callOptions: CallOptions,
+  ): Promise<Reply> {
+    const call = new Call(schema, request, callOptions, settings);
+    try {
+      return await withRetry(call, retry, () => send(call.message, call.attempt()));
+    } finally {
+      call.close();
+    }
+  }
+
+  return {
+    chat: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.chat, request, callOptions),
+    stream: (request, callOptions = {}) =>
+      new GatewayStream((leaving) => {
+        const signals = callOptions.signal ? [callOptions.signal, leaving] : [leaving];
+        const signal = AbortSignal.any(signals);
+        const call = new Call(ChatRequestSchema, request, { ...callOptions, signal }, settings);
+        const first = withRetry(call, retry, async () => {
+          const rest = rpc.stream(call.message, call.attempt())[Symbol.asyncIterator]();
+          return { first: await rest.next(), rest };
+        });
+        return { call, first };
+      }),
+    listModels: (request = {}, callOptions = {}) =>
+      unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
+    getStatus: (request = {}, callOptions = {}) =>
+      unary(GetStatusRequestSchema, rpc.getStatus, request, callOptions),
+  };
+}
+
+function checkedUrl(text: string): string {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError('baseUrl: must be an absolute URL such as "https://gateway.example"');
+  }
+  if (url.username || url.password) throw new TypeError("baseUrl: must hold no password; use apiKey");
+  return text.replace(/\/+$/, "");
+}

@@ -1,0 +1,235 @@
+/** What a running gateway answers, well or ill, held against what the OpenAPI document promises. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Registry } from "prom-client";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { FAILURES } from "../../src/core/failure.ts";
+import { createSend } from "../../src/rpc/compression.ts";
+import { createOperations } from "../../src/rpc/operations.ts";
+import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
+import { DOCUMENT, describedReply, objections } from "../support/openapi.ts";
+import { readEvents } from "../support/sse.ts";
+
+const CHAT = "/v1/gateway/chat";
+const STREAM = "/v1/gateway/stream";
+const CONNECT = "/llmgateway.v1.GatewayService";
+const JSON_TYPE = { "content-type": "application/json" };
+/** How often an address may call a model, once that is limited. */
+const LIMIT = { rpm: 1 };
+
+let open: GatewayUnderTest;
+let locked: GatewayUnderTest;
+let limited: GatewayUnderTest;
+beforeAll(async () => {
+  const closed = { kind: "mock", enabled: false };
+  open = await startBoth({ server: { max_body_bytes: 4096 }, providers: { closed } });
+  const keys = [{ name: "team", sha256: "0".repeat(64) }];
+  locked = await startBoth({ auth: { keys }, server: { host: "127.0.0.1" } });
+  limited = await startBoth({ rate_limit: LIMIT });
+});
+afterAll(() => Promise.all([open, locked, limited].map((one) => one[Symbol.asyncDispose]())));
+
+interface Exchange {
+  readonly verb?: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Asks, and holds the answer against the document: its status, its headers, its body. */
+async function exchange(url: string, path: string, { verb = "POST", body, headers }: Exchange) {
+  const reply = await fetch(url + path, {
+    method: verb,
+    headers: { ...(body === undefined ? {} : JSON_TYPE), ...headers },
+    body: body === undefined ? null : JSON.stringify(body),
+  });
+  return check(reply, verb, path.split("?")[0] ?? "");
+}
+
+async function check(reply: Response, verb: string, path: string) {
+  const described = describedReply(verb, path, reply.status);
+  expect.assert(described, `${verb} ${path} has no ${reply.status}`);
+  for (const name of Object.keys(DOCUMENT.components.headers)) {
+    // Streams say more of how they may be kept.
+    if (!reply.headers.has(name) || name === "cache-control") continue;
+    expect(described.response.headers, `${name} in ${verb} ${path} ${reply.status}`).toHaveProperty(name);
+    const value = reply.headers.get(name) ?? "";
+    const typed = /^\d+$/.test(value) ? Number(value) : value;
+    expect(objections(["components", "headers", name, "schema"], typed), name).toEqual([]);
+  }
+  const type = reply.headers.get("content-type")?.split(";")[0] ?? "";
+  expect(Object.keys(described.response.content ?? {})).toContain(type);
+  if (type === "text/event-stream") return { status: reply.status, events: await eventsOf(reply) };
+  const text = await reply.text();
+  const json = type === "application/json" ? JSON.parse(text) : text;
+  expect(objections(described.schemaOf(type), json), `${verb} ${path} ${text}`).toEqual([]);
+  return { status: reply.status, json, description: described.response.description };
+}
+
+async function eventsOf(reply: Response) {
+  const events: Record<string, unknown>[] = [];
+  const pieces = (reply.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream());
+  for await (const { event, data } of readEvents(pieces)) {
+    if (data === undefined) continue;
+    const json = JSON.parse(data);
+    expect(objections(["components", "schemas", "StreamResponse"], json), data).toEqual([]);
+    expect(event).toBe(json.error ? "error" : "message");
+    events.push(json);
+  }
+  return events;
+}
+
+function ask(content: string, more: object = {}): object {
+  return { messages: [{ role: "user", content }], model: "openai/gpt-4o", ...more };
+}
+
+const TOOLS = { tools: [{ name: "get_weather", parameters: { type: "object" } }] };
+
+describe("an answer is what it promises", () => {
+  test.each([
+    ["a text", ask("Hello")],
+    ["a tool call", ask("Please call get_weather", TOOLS)],
+    ["several answers", ask("Hello", { parameters: { choices: 2 } })],
+    ["thoughts", ask("Hello", { model: "openai/o3", parameters: { reasoning_effort: "high" } })],
+    ["no price", ask("Hello", { model: "openai/no-price-is-known" })],
+    ["the mock", ask("Hello", { model: "mock" })],
+  ])("with %s: whole, streamed, and over Connect", async (_, body) => {
+    const whole = await exchange(open.url, CHAT, { body });
+    expect(whole.json).toMatchObject({ cost: { total_tokens: expect.any(Number) } });
+    const { events } = await exchange(open.url, STREAM, { body });
+    expect(events?.length).toBeGreaterThan(1);
+    expect(events?.at(-1)).toMatchObject({ done: true });
+    expect((await exchange(open.url, CHAT, { body: { ...body, stream: true } })).events).toHaveLength(
+      events?.length ?? 0,
+    );
+    const connect = await exchange(open.url, `${CONNECT}/Chat`, { body });
+    expect(Object.keys(connect.json).sort()).toEqual(Object.keys(whole.json).sort());
+  });
+
+  test("with the state of the limit", async () => {
+    await using fresh = await startBoth({ rate_limit: { rpm: 10 } });
+    expect((await exchange(fresh.url, CHAT, { body: ask("Hello") })).status).toBe(200);
+    expect((await exchange(fresh.url, STREAM, { body: ask("Hello") })).status).toBe(200);
+  });
+
+  test.each([
+    ["/v1/gateway/models"],
+    ["/v1/gateway/models?provider=mock"],
+    ["/v1/gateway/status"],
+    ["/v1/gateway/health"],
+    ["/v1/gateway/health/ready"],
+    ["/v1/gateway/metrics"],
+    ["/openapi.json"],
+    [`${CONNECT}/ListModels?connect=v1&encoding=json&message=%7B%22provider%22%3A%22mock%22%7D`],
+    [`${CONNECT}/ListModels?encoding=json&base64=1&message=e30`],
+    [`${CONNECT}/GetStatus?encoding=json&message=%7B%7D`],
+  ])("GET %s", async (path) => {
+    expect((await exchange(open.url, path, { verb: "GET" })).status).toBe(200);
+  });
+
+  test.each([[`${CONNECT}/ListModels`], [`${CONNECT}/GetStatus`]])("POST %s", async (path) => {
+    expect((await exchange(open.url, path, { body: {} })).status).toBe(200);
+  });
+});
+
+describe("a failure is what it promises", () => {
+  const text = { "content-type": "text/plain" };
+  const hurry = { "connect-timeout-ms": "30" };
+  const slow = ask("[[emulate: delay_ms=10000]] Hello");
+  const limitedProvider = ask("[[emulate: status=429 retry_after=2]] Hello");
+  test.each<[string, string, Exchange]>([
+    ["invalid_request", CHAT, { body: { messages: [], modle: "x" } }],
+    ["invalid_request", STREAM, { body: ask("Hello", { parameters: { temperature: 3 } }) }],
+    ["invalid_request", "/v1/gateway/models?vendor=x", { verb: "GET" }],
+    ["invalid_request", "/v1/gateway/status", { verb: "GET", headers: { "connect-timeout-ms": "soon" } }],
+    ["invalid_request", `${CONNECT}/Chat`, { body: ask("Hello", { stream: true }) }],
+    ["invalid_request", `${CONNECT}/GetStatus?encoding=json`, { verb: "GET" }],
+    ["unknown_model", CHAT, { body: ask("Hello", { model: "nobody/knows" }) }],
+    ["unknown_model", `${CONNECT}/Chat`, { body: ask("Hello", { model: "nobody/knows" }) }],
+    ["unsupported_media_type", CHAT, { body: ask("Hello"), headers: text }],
+    ["unsupported_media_type", STREAM, { body: ask("Hello"), headers: text }],
+    ["payload_too_large", CHAT, { body: ask("x".repeat(5000)) }],
+    ["payload_too_large", STREAM, { body: ask("x".repeat(5000)) }],
+    ["payload_too_large", `${CONNECT}/Chat`, { body: ask("x".repeat(5000)) }],
+    ["budget_exceeded", CHAT, { body: ask("Hello", { max_cost_usd: 1e-9 }) }],
+    ["deadline_exceeded", CHAT, { body: slow, headers: hurry }],
+    ["deadline_exceeded", STREAM, { body: slow, headers: hurry }],
+    ["deadline_exceeded", CHAT, { body: { ...slow, timeout_ms: 30 } }],
+    ["deadline_exceeded", `${CONNECT}/Chat`, { body: slow, headers: hurry }],
+    ["provider_bad_request", CHAT, { body: ask("[[emulate: status=400]] Hello") }],
+    ["provider_auth", CHAT, { body: ask("[[emulate: status=401]] Hello") }],
+    ["provider_auth", `${CONNECT}/Chat`, { body: ask("[[emulate: status=401]] Hello") }],
+    ["model_not_found", CHAT, { body: ask("[[emulate: status=404]] Hello") }],
+    ["provider_rate_limited", CHAT, { body: limitedProvider }],
+    ["provider_rate_limited", STREAM, { body: limitedProvider }],
+    ["provider_rate_limited", `${CONNECT}/Chat`, { body: limitedProvider }],
+    ["provider_error", CHAT, { body: ask("[[emulate: status=500]] Hello") }],
+    ["provider_overloaded", STREAM, { body: ask("[[emulate: status=503]] Hello") }],
+    ["provider_overloaded", `${CONNECT}/Chat`, { body: ask("[[emulate: status=503]] Hello") }],
+    ["provider_unavailable", CHAT, { body: ask("Hello", { model: "closed" }) }],
+    ["cut", CHAT, { body: ask("[[emulate: reset=1]] Hello") }],
+    ["malformed_reply", CHAT, { body: ask("[[emulate: malformed=1]] Hello") }],
+  ])("%s at %s", async (kind, path, request) => {
+    await expectFailure(open.url, kind, path, request);
+  });
+
+  test.each(
+    [CHAT, STREAM, `${CONNECT}/Chat`, `${CONNECT}/ListModels`, `${CONNECT}/GetStatus`].map((path) => [path]),
+  )("unauthenticated at POST %s", async (path) => {
+    await expectFailure(locked.url, "unauthenticated", path, { body: ask("Hello") });
+  });
+
+  test.each([["/v1/gateway/models"], ["/v1/gateway/status"]])("unauthenticated at GET %s", async (path) => {
+    await expectFailure(locked.url, "unauthenticated", path, { verb: "GET" });
+  });
+
+  test("rate_limited at every way to a model", async () => {
+    await exchange(limited.url, CHAT, { body: ask("Hello") });
+    for (const path of [CHAT, STREAM, `${CONNECT}/Chat`]) {
+      await expectFailure(limited.url, "rate_limited", path, { body: ask("Hello") });
+    }
+  });
+
+  test("method_not_allowed at every REST path", async () => {
+    for (const [path, verbs] of Object.entries(DOCUMENT.paths)) {
+      const [verb = ""] = Object.keys(verbs);
+      if (!path.startsWith("/v1/gateway/") || verbs[verb]?.tags[0] === "Operations") continue;
+      const reply = await fetch(open.url + path, { method: "PUT" });
+      expect(reply.status).toBe(405);
+      expect(reply.headers.get("allow")).toBe(verb.toUpperCase());
+      await check(reply, verb, path);
+    }
+  });
+
+  test("within a stream, with what it cost and when to try again", async () => {
+    const { status, events } = await exchange(open.url, STREAM, { body: ask("[[emulate: cut=2]] Hello") });
+    expect(status).toBe(200);
+    expect(events).toHaveLength(3);
+    expect(events?.at(-1)).toMatchObject({ error: { kind: "cut", receipt: { cost: { output_tokens: 2 } } } });
+  });
+
+  test("not ready, while it shuts down", async () => {
+    const operations = createOperations({
+      registry: new Registry(),
+      notReady: () => "shutting down",
+      send: createSend(0),
+    });
+    const server = createServer(
+      (request, reply) => void operations.handle(request, request.url ?? "", reply),
+    ).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const { status, json } = await exchange(`http://127.0.0.1:${port}`, "/v1/gateway/health/ready", {
+      verb: "GET",
+    });
+    expect({ status, json }).toEqual({ status: 503, json: { status: "not ready", reason: "shutting down" } });
+    server.close();
+  });
+});
+
+async function expectFailure(url: string, kind: string, path: string, request: Exchange): Promise<void> {
+  const { status, json, description } = await exchange(url, path, request);
+  expect(json.details[0]).toMatchObject({ type: "google.rpc.ErrorInfo", debug: { reason: kind } });
+  expect(description).toContain(`- \`${kind}\``);
+  if (path.startsWith("/v1/")) expect(status).toBe(FAILURES[kind as keyof typeof FAILURES].http);
+}
