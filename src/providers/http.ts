@@ -10,7 +10,7 @@ import { withoutKey } from "../core/redact.ts";
 import { type Batch, isContent, type Reply } from "../core/reply.ts";
 import { type FrameReader, frameReader } from "../wire/frames.ts";
 import type { Transport, WireReply } from "../wire/transport.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials, Proof } from "./credentials.ts";
 import type { Decoded, Dialect, StreamDecoder } from "./dialect.ts";
 
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
@@ -40,7 +40,7 @@ export function httpProvider(
       modelMaxTokens: call.modelMaxTokens,
     });
     const path = endpoint.basePath + withQuery(wire.path, endpoint.query);
-    const proof = await endpoint.credentials.prove({ path, body: wire.body });
+    const proof = await unlessAborted(endpoint.credentials.prove({ path, body: wire.body }), call.signal);
     const headers = { ...endpoint.headers, ...wire.headers, ...proof.headers, ...JSON_BODY };
     const reply = await transport.post(path, headers, wire.body, call.signal);
     requireIdentity(reply);
@@ -55,6 +55,17 @@ export function httpProvider(
       ? commit(call, dialect.decodeStream(reply.headers), frames, reply)
       : whole(call, dialect, reply);
   };
+}
+
+/** Others may wait for the same proof, so that it is left to come. */
+function unlessAborted(proof: Proof | Promise<Proof>, signal: AbortSignal): Proof | Promise<Proof> {
+  if (!(proof instanceof Promise)) return proof;
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    if (signal.aborted) leave();
+    signal.addEventListener("abort", leave, { once: true });
+    proof.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
 }
 
 const JSON_BODY = { "content-type": "application/json" };
@@ -151,9 +162,9 @@ function* decoded(
   }
 }
 
-function report(call: AttemptCall, from: Pick<Decoded, "usage" | "servedModel">): void {
-  if (from.usage) call.attempt.usage = from.usage;
-  if (from.servedModel) call.attempt.servedModel = from.servedModel;
+function report(call: AttemptCall, { usage, servedModel }: Pick<Decoded, "usage" | "servedModel">): void {
+  if (usage) call.attempt.usage = usage;
+  if (servedModel) call.attempt.servedModel = servedModel;
 }
 
 /** Splits a base URL into what the pool and what each request needs. */

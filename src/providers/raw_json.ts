@@ -35,7 +35,9 @@ export function rawSchema(field: string, json: string, wrong: Violation[]): stri
 
 /** A JSON object of members whose values are JSON text already. */
 export function objectOf(members: Iterable<readonly [name: string, json: string]>): string {
-  return `{${Array.from(members, ([name, json]) => `${JSON.stringify(name)}:${json}`).join(",")}}`;
+  let json = "";
+  for (const [name, value] of members) json += `${json ? "," : "{"}${JSON.stringify(name)}:${value}`;
+  return json ? `${json}}` : "{}";
 }
 
 /** What Node's JSON can do, though TypeScript does not know it yet. */

@@ -106,6 +106,19 @@ describe("defaults", () => {
     });
   });
 
+  it("of Vertex AI are not mixed into an entry of another kind", () => {
+    const yaml =
+      "providers: {vertex_ai: {kind: openai_compatible, base_url: 'http://a/v1', default_model: m}}";
+    const config = load(yaml, { VERTEX_AI_PROJECT_ID: "p" });
+    expect(config.providers.vertex_ai).toMatchObject({
+      kind: "openai_compatible",
+      baseUrl: "http://a/v1",
+      defaultModel: "m",
+      apiKeyEnv: "",
+      region: "",
+    });
+  });
+
   it("are those of an empty file", () => {
     expect(load("")).toEqual(loadConfig({ env: {} }));
     expect(load("# nothing\n")).toEqual(loadConfig({ env: {} }));

@@ -1,14 +1,11 @@
 /** Gemini as a provider: its key's header, its list of models, and the faults of both. */
-import { create } from "@bufbuild/protobuf";
 import { afterEach, expect, test } from "vitest";
-import { ProviderSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { fold } from "../../src/core/reply.ts";
 import { startEmulator } from "../../src/emulator/server.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import { createProvider } from "../../src/providers/registry.ts";
 import { attemptCallOf } from "../support/call.ts";
-import { VirtualClock } from "../support/clock.ts";
-import { answers, scriptedProvider } from "../support/provider.ts";
+import { answers, scriptedProvider, settingsOf } from "../support/provider.ts";
 
 const open: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -16,16 +13,8 @@ afterEach(async () => {
 });
 
 function gemini(baseUrl: string, key = "right-key"): Provider {
-  const provider = createProvider({
-    name: "gemini",
-    config: create(ProviderSchema, { kind: "gemini", baseUrl, apiKeyEnv: "KEY", headers: { "x-team": "a" } }),
-    keys: key ? [key] : [],
-    env: {},
-    connectTimeoutMs: 1_000,
-    maxConnections: 2,
-    bufferedReads: 4,
-    clock: new VirtualClock(),
-  });
+  const config = { kind: "gemini", baseUrl, apiKeyEnv: "KEY", headers: { "x-team": "a" } };
+  const provider = createProvider(settingsOf("gemini", config, key ? [key] : []));
   open.push(provider.close);
   return provider;
 }

@@ -2,17 +2,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
-import { ProviderSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import type {
+  Provider as ProviderConfig,
+  ProviderSchema,
+} from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { fold } from "../../src/core/reply.ts";
 import { startEmulator } from "../../src/emulator/server.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import { createProvider } from "../../src/providers/registry.ts";
 import { isClaude, locationUrl, vertexResource } from "../../src/providers/vertex_ai/resource.ts";
 import { attemptCallOf } from "../support/call.ts";
-import { VirtualClock } from "../support/clock.ts";
-import { answers, scriptedProvider } from "../support/provider.ts";
+import { answers, scriptedProvider, settingsOf } from "../support/provider.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llmgateway-vertex-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -24,17 +26,11 @@ afterEach(async () => {
 
 const PLACE = { project: "p", region: "europe-west4", defaultModel: "gemini-2.0-flash" };
 
-function vertex(config: MessageInitShape<typeof ProviderSchema>, keys = ["right-token"]): Provider {
-  const provider = createProvider({
-    name: "vertex_ai",
-    config: create(ProviderSchema, { kind: "vertex_ai", ...config } as never),
-    keys,
-    env: {},
-    connectTimeoutMs: 1_000,
-    maxConnections: 2,
-    bufferedReads: 4,
-    clock: new VirtualClock(),
-  });
+function vertex(
+  config: Exclude<MessageInitShape<typeof ProviderSchema>, ProviderConfig>,
+  keys = ["right-token"],
+): Provider {
+  const provider = createProvider(settingsOf("vertex_ai", { kind: "vertex_ai", ...config }, keys));
   open.push(provider.close);
   return provider;
 }

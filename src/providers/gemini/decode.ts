@@ -19,8 +19,9 @@ export function decodeReply(body: string, headers: IncomingHttpHeaders): Decoded
     servedModel: reply.servedModel,
   });
   try {
-    const events = (Array.isArray(value) ? value : [value]).flatMap((element) => reply.take(element));
-    return decoded([...events, ...reply.finish()]);
+    const events = Array.isArray(value) ? value.flatMap((element) => reply.take(element)) : reply.take(value);
+    events.push(...reply.finish());
+    return decoded(events);
   } catch (failure) {
     if (failure instanceof Failure) return { ...decoded([]), failure };
     throw failure;

@@ -63,6 +63,7 @@ function splitExtra(extra: object): Extra {
 }
 
 function merge(body: Map<string, string>, extra: readonly Field[], path: string, wrong: Violation[]): void {
+  if (extra.length === 0) return;
   const taken = new Set(body.keys());
   for (const [name, value] of extra) {
     const known = canonical(name);

@@ -15,7 +15,6 @@ import { isBroken } from "./finish.ts";
 import { decodeUsage, mergeUsage } from "./usage.ts";
 
 export class ReplyDecoder {
-  usage: Usage | undefined;
   servedModel = "";
   private readonly servedTier: string | undefined;
   private readonly candidates: CandidateDecoder[] = [];
@@ -27,6 +26,14 @@ export class ReplyDecoder {
 
   constructor(headers: IncomingHttpHeaders) {
     this.servedTier = headers["x-gemini-service-tier"]?.toString();
+  }
+
+  /** Until the answer is complete, its figures may lack what was written since. */
+  get usage(): Usage | undefined {
+    const usage = this.metadata && decodeUsage(this.metadata, this.servedTier);
+    const uncounted = this.spoke && usage?.outputTokens === 0;
+    if (usage && (!this.complete || uncounted)) usage.provenance = "estimated";
+    return usage;
   }
 
   /**
@@ -49,7 +56,6 @@ export class ReplyDecoder {
       throw error;
     } finally {
       this.spoke ||= events.some(isContent);
-      this.count();
     }
     return events;
   }
@@ -67,7 +73,6 @@ export class ReplyDecoder {
       });
     }
     this.complete = true;
-    this.count();
     const events: StreamResponse[] = [];
     for (const candidate of this.candidates) {
       const { index, finishReason, stopped, finishMessage } = candidate;
@@ -87,15 +92,6 @@ export class ReplyDecoder {
     if (isObject(usageMetadata)) this.metadata = mergeUsage(this.metadata, usageMetadata);
     if (typeof modelVersion === "string") this.servedModel = modelVersion;
     if (typeof responseId === "string") this.responseId = responseId;
-  }
-
-  /** Until the answer is complete, its figures may lack what was written since. */
-  private count(): void {
-    if (!this.metadata) return;
-    this.usage = decodeUsage(this.metadata, this.servedTier);
-    if (!this.usage) return;
-    const uncounted = this.spoke && this.usage.outputTokens === 0;
-    if (!this.complete || uncounted) this.usage.provenance = "estimated";
   }
 
   private refuse(reply: Reply): void {
