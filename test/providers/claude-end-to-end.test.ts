@@ -3,6 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { ChatInit } from "../support/callers.ts";
 import {
   answered,
+  checkBroken,
+  checkLeaving,
   kindOf,
   messageOf,
   type ThroughGateway,
@@ -148,14 +150,7 @@ describe("a call that fails", () => {
   });
 
   test("in the middle of a stream keeps the prompt's figures, and estimates the answer from below", async () => {
-    for (const directive of ["cut=20 tokens=60", "error_event=20 tokens=60", "no_done=1"]) {
-      claude.both.emulator.meter.reset();
-      const events = await claude.streamed(failing(directive));
-      const usage = events.at(-1)?.error?.receipt?.attempts[0]?.usage;
-      const { inputTokens = -1, outputTokens = -1 } = await claude.metered(1);
-      expect(usage).toMatchObject({ inputTokens, provenance: "estimated" });
-      expect(usage?.outputTokens).toBeGreaterThanOrEqual(outputTokens);
-    }
+    await checkBroken(claude, "claude");
   });
 
   test("without figures is estimated", async () => {
@@ -164,15 +159,7 @@ describe("a call that fails", () => {
   });
 
   test("ends at the provider when the caller leaves", async () => {
-    const leaving = new AbortController();
-    const events = claude.stream(failing("interval_ms=50 tokens=500"), { signal: leaving.signal });
-    await expect(
-      (async () => {
-        for await (const _ of events) leaving.abort();
-      })(),
-    ).rejects.toThrow();
-    await claude.both.emulator.meter.ended(1);
-    expect(claude.both.emulator.meter.requests[0]).toMatchObject({ outcome: "aborted", stream: true });
+    await checkLeaving(claude, "claude");
   });
 });
 

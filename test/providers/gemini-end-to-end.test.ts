@@ -3,6 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { ChatInit } from "../support/callers.ts";
 import {
   answered,
+  checkBroken,
+  checkLeaving,
   kindOf,
   messageOf,
   type ThroughGateway,
@@ -158,16 +160,7 @@ describe("a call that fails", () => {
   });
 
   test("in the middle of a stream keeps the prompt's figures, and estimates the answer from below", async () => {
-    for (const model of ["gemini", "vertex_ai"]) {
-      for (const directive of ["cut=20 tokens=60", "error_event=20 tokens=60", "no_done=1"]) {
-        google.both.emulator.meter.reset();
-        const events = await google.streamed(failing(directive, { model }));
-        const usage = events.at(-1)?.error?.receipt?.attempts[0]?.usage;
-        const { inputTokens = -1, outputTokens = -1 } = await google.metered(1);
-        expect(usage).toMatchObject({ inputTokens, provenance: "estimated" });
-        expect(usage?.outputTokens).toBeGreaterThanOrEqual(outputTokens);
-      }
-    }
+    for (const model of ["gemini", "vertex_ai"]) await checkBroken(google, model);
   });
 
   test("without figures is estimated", async () => {
@@ -176,16 +169,7 @@ describe("a call that fails", () => {
   });
 
   test("ends at the provider when the caller leaves", async () => {
-    const leaving = new AbortController();
-    const events = google.stream(failing("interval_ms=50 tokens=500"), { signal: leaving.signal });
-    await expect(
-      (async () => {
-        for await (const _ of events) leaving.abort();
-      })(),
-    ).rejects.toThrow();
-    const { meter } = google.both.emulator;
-    await meter.ended(1);
-    expect(meter.requests[0]).toMatchObject({ outcome: "aborted", stream: true });
+    await checkLeaving(google, "gemini");
   });
 });
 

@@ -58,6 +58,12 @@ function external(origin: string) {
   };
 }
 
+/** What the assertion in a request for a token says. */
+function claimsIn(form: string) {
+  const [, claims = ""] = (new URLSearchParams(form).get("assertion") ?? "").split(".");
+  return JSON.parse(Buffer.from(claims, "base64url").toString());
+}
+
 test("a service account signs its request for a token", async () => {
   await using server = await scriptedProvider(answers(200, { access_token: "ya29.token", expires_in: 3600 }));
   const path = fileOf("account.json", SERVICE_ACCOUNT);
@@ -67,50 +73,38 @@ test("a service account signs its request for a token", async () => {
   expect(expiresAtMs - Date.now()).toBeGreaterThan(3_500_000);
   const form = new URLSearchParams(server.requests[0]?.body);
   expect(form.get("grant_type")).toBe("urn:ietf:params:oauth:grant-type:jwt-bearer");
-  const [, claims = ""] = (form.get("assertion") ?? "").split(".");
-  expect(JSON.parse(Buffer.from(claims, "base64url").toString())).toMatchObject({
+  expect(claimsIn(server.requests[0]?.body ?? "")).toMatchObject({
     iss: SERVICE_ACCOUNT.client_email,
     scope: "https://www.googleapis.com/auth/cloud-platform",
   });
 });
 
-test("a federated identity trades its own token for one", async () => {
-  await using server = await scriptedProvider(
-    answers(200, {
-      access_token: "federated",
-      expires_in: 3600,
-      token_type: "Bearer",
-      issued_token_type: "x",
-    }),
-  );
-  const { token } = await tokensOf(fileOf("external.json", external(server.origin)))();
+test("a federated identity, found by Google's own variable, trades its own token for one", async () => {
+  await using server = await scriptedProvider(answers(200, { access_token: "federated", expires_in: 3600 }));
+  vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", fileOf("external.json", external(server.origin)));
+  const { token } = await tokensOf("")();
   expect(token).toBe("federated");
   expect(server.requests[0]?.url).toBe("/v1/token");
   expect(new URLSearchParams(server.requests[0]?.body).get("subject_token")).toBe("who-I-am");
 });
 
-test("without a path Google's default credentials are found by their variable", async () => {
-  await using server = await scriptedProvider(answers(200, { access_token: "default", expires_in: 60 }));
-  vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", fileOf("default.json", external(server.origin)));
-  expect((await tokensOf("")()).token).toBe("default");
-});
-
-test("a key file that was replaced is read anew", async () => {
+test("a key file that was replaced is read anew, and nothing is written to the console", async () => {
+  const warned = vi.spyOn(console, "warn");
   await using server = await scriptedProvider(answers(200, { access_token: "t", expires_in: 60 }));
-  const path = fileOf("rotated.json", external(server.origin));
-  const tokens = tokensOf(path);
+  const path = fileOf("rotated.json", SERVICE_ACCOUNT);
+  const tokens = tokensOf(path, { fetchImplementation: redirected(server.origin) });
   await tokens();
-  writeFileSync(fileOf("subject", ""), "who-I-am-now");
+  writeFileSync(path, JSON.stringify({ ...SERVICE_ACCOUNT, client_email: "new@example.com" }));
   await tokens();
-  expect(server.requests.map(({ body }) => new URLSearchParams(body).get("subject_token"))).toEqual([
-    "who-I-am",
-    "who-I-am-now",
-  ]);
+  const issuers = server.requests.map(({ body }) => claimsIn(body).iss);
+  expect(issuers).toEqual([SERVICE_ACCOUNT.client_email, "new@example.com"]);
+  expect(warned).not.toHaveBeenCalled();
 });
 
 test.each([
   ["a file that is not there", () => join(folder, "missing.json")],
   ["a file that is no JSON", () => fileOf("broken.json", "{")],
+  ["a file of another kind", () => fileOf("user.json", { type: "authorized_user" })],
   ["no credentials at all", () => ""],
 ])("%s: says what to do, and not to the caller where it lies", async (_, path) => {
   const failure = await tokensOf(path())().catch((error: unknown) => error);
@@ -123,9 +117,8 @@ test.each([
 });
 
 test("an endpoint that is not there", async () => {
-  const failure = await tokensOf(fileOf("nowhere.json", external("http://127.0.0.1:9")))().catch(
-    (error: unknown) => error,
-  );
+  vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", fileOf("nowhere.json", external("http://127.0.0.1:9")));
+  const failure = await tokensOf("")().catch((error: unknown) => error);
   expect(failure).toMatchObject({
     kind: "provider_auth",
     message: "Google's token endpoint cannot be reached",

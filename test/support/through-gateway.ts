@@ -1,6 +1,7 @@
 /** One provider, asked through the whole gateway over REST, with the emulator behind it that meters what it served. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type CallOptions, ConnectError } from "@connectrpc/connect";
+import { expect } from "vitest";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import type { ChatResponse, StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { MessageSchema } from "../../gen/ts/llmgateway/v1/message_pb.ts";
@@ -44,6 +45,34 @@ export async function throughGateway(): Promise<ThroughGateway> {
     },
     [Symbol.asyncDispose]: () => both[Symbol.asyncDispose](),
   };
+}
+
+/** Streams that break in the middle keep the prompt's figures, and estimate the answer from below. */
+export async function checkBroken(provider: ThroughGateway, model: string): Promise<void> {
+  for (const directive of ["cut=20 tokens=60", "error_event=20 tokens=60", "no_done=1"]) {
+    provider.both.emulator.meter.reset();
+    const messages = [{ role: "user", content: `[[emulate: ${directive}]] Hi` }];
+    const events = await provider.streamed({ model, messages });
+    const usage = events.at(-1)?.error?.receipt?.attempts[0]?.usage;
+    const { inputTokens = -1, outputTokens = -1 } = await provider.metered(1);
+    expect(usage).toMatchObject({ inputTokens, provenance: "estimated" });
+    expect(usage?.outputTokens).toBeGreaterThanOrEqual(outputTokens);
+  }
+}
+
+/** A caller who leaves ends the provider's work. */
+export async function checkLeaving(provider: ThroughGateway, model: string): Promise<void> {
+  const leaving = new AbortController();
+  const messages = [{ role: "user", content: "[[emulate: interval_ms=50 tokens=500]] Hi" }];
+  const events = provider.stream({ model, messages }, { signal: leaving.signal });
+  await expect(
+    (async () => {
+      for await (const _ of events) leaving.abort();
+    })(),
+  ).rejects.toThrow();
+  const { meter } = provider.both.emulator;
+  await meter.ended(1);
+  expect(meter.requests[0]).toMatchObject({ outcome: "aborted", stream: true });
 }
 
 /** Of a call that was refused, or of a stream that told its failure as its last event. */

@@ -4,6 +4,8 @@
  * gateway runs. The one place that names that library, which is loaded when the
  * first token is asked for.
  */
+import { readFile } from "node:fs/promises";
+import type { AuthClient, JWTInput } from "google-auth-library";
 import { Failure } from "../../core/failure.ts";
 import { isObject } from "../malformed.ts";
 import type { TokenSource } from "./access_token.ts";
@@ -19,27 +21,17 @@ export interface TokenRequests {
 }
 
 export interface GoogleCredentials {
-  /** A key file; empty for Google's default credentials. */
+  /** A service account's key file; empty for Google's default credentials, of whatever type. */
   readonly path: string;
   /** Spares the library a call that asks for it. */
   readonly project: string;
 }
 
 /** Reads the credentials anew for each token, so that a key file may be replaced while the gateway runs. */
-export function googleTokens(
-  { path, project }: GoogleCredentials,
-  requests: TokenRequests = {},
-): TokenSource {
+export function googleTokens(credentials: GoogleCredentials, requests: TokenRequests = {}): TokenSource {
   return async () => {
-    const { GoogleAuth } = await import("google-auth-library");
-    const auth = new GoogleAuth({
-      scopes: [SCOPE],
-      projectId: project,
-      ...(path ? { keyFilename: path } : {}),
-      clientOptions: { transporterOptions: { timeout: TIMEOUT_MS, ...requests } },
-    });
     try {
-      const client = await auth.getClient();
+      const client = await clientOf(credentials, requests);
       const { token } = await client.getAccessToken();
       if (!token) throw new Error("the reply has no access token");
       return { token, expiresAtMs: client.credentials.expiry_date ?? Date.now() + UNTOLD_LIFE_MS };
@@ -47,6 +39,32 @@ export function googleTokens(
       throw failureOf(cause);
     }
   };
+}
+
+/** The library's own ways to read a key file are deprecated, and say so on the console. */
+async function clientOf({ path, project }: GoogleCredentials, requests: TokenRequests): Promise<AuthClient> {
+  const { GoogleAuth, JWT } = await import("google-auth-library");
+  const transporterOptions = { timeout: TIMEOUT_MS, ...requests };
+  const scopes = [SCOPE];
+  if (!path)
+    return new GoogleAuth({ scopes, projectId: project, clientOptions: { transporterOptions } }).getClient();
+  const file = parse(await readFile(path, "utf8"), path);
+  const { type, client_email: email, private_key: key, private_key_id: keyId } = file;
+  if (type !== "service_account" || !email || !key) {
+    throw new Error(
+      `${path} is of type ${type}, not service_account; name it in GOOGLE_APPLICATION_CREDENTIALS`,
+    );
+  }
+  return new JWT({ email, key, ...(keyId && { keyId }), scopes, transporterOptions });
+}
+
+/** The parser's own words would quote the file. */
+function parse(text: string, path: string): JWTInput {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`${path} is no JSON`);
+  }
 }
 
 const NOT_FOUND =
