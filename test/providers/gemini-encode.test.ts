@@ -255,6 +255,21 @@ describe("calls", () => {
     expect(body).toContain('{"name":"look","response":{"output":"Rain"}}');
   });
 
+  test("get their results in their own order, whichever came first", () => {
+    const { contents } = bodyOf({
+      messages: [
+        ...hello,
+        message("assistant", call("gemini-r-0"), call("gemini-r-1")),
+        message("tool", result("gemini-r-1", "second")),
+        message("tool", result("gemini-r-0", "first")),
+      ],
+    });
+    const responses = contents[2].parts.map(
+      ({ functionResponse }: { functionResponse: { response: object } }) => functionResponse.response,
+    );
+    expect(responses).toEqual([{ output: "first" }, { output: "second" }]);
+  });
+
   test("of which the first must be signed for a newer model", () => {
     const messages = [...hello, message("assistant", call("a"), call("b"))];
     const [, turn] = bodyOf({ messages }, NEWER).contents;

@@ -95,6 +95,16 @@ describe("why it stopped", () => {
   });
 });
 
+test("the first answer's reason is the reply's, whichever came first", () => {
+  const stream = new GeminiStream({});
+  for (const [index, finishReason] of [
+    [1, "MAX_TOKENS"],
+    [0, "STOP"],
+  ] as const)
+    stream.push(JSON.stringify(reply([candidate([{ text: "x" }], { index, finishReason })])));
+  expect(stream.end("").at(-1)).toMatchObject({ done: true, finishReason: "stop" });
+});
+
 describe("a prompt that was blocked", () => {
   const blocked = {
     promptFeedback: { blockReason: "SAFETY" },

@@ -31,17 +31,34 @@ export function encodeConversation(request: ChatRequest, model: string, wrong: V
 
 /** Messages of one role that follow each other are one turn; all results of a turn's calls must be. */
 interface Turn {
-  readonly speaker: "user" | "model" | "tool";
+  readonly speaker: "user" | "model";
   readonly parts: string[];
+}
+
+/** A turn of the user that answers calls. */
+interface Results {
+  readonly speaker: "tool";
+  readonly parts: Result[];
+}
+
+interface Result {
+  readonly json: string;
+  /** The place of its call among all calls. */
+  readonly call: number;
+}
+
+interface Called {
+  readonly name: string;
+  readonly call: number;
 }
 
 class Turns {
   private readonly model: string;
   private readonly wrong: Violation[];
-  private readonly turns: Turn[] = [];
+  private readonly turns: (Turn | Results)[] = [];
   private readonly instructions: string[] = [];
-  /** Names by the ids of the calls so far. */
-  private readonly called = new Map<string, string>();
+  /** The calls so far, by their ids. */
+  private readonly called = new Map<string, Called>();
 
   constructor(model: string, wrong: Violation[]) {
     this.model = model;
@@ -61,7 +78,7 @@ class Turns {
         this.addTurn("model", new Answer(this.model, this.called, this.wrong).encode(message, path));
         break;
       case "tool":
-        this.addTurn("tool", this.encodeResults(message, path));
+        this.addResults(this.encodeResults(message, path));
         break;
       default:
         this.wrong.push({ field: `${path}.role`, description: `"${message.role}" is no role` });
@@ -73,8 +90,9 @@ class Turns {
       const description = "need one of role user: the provider answers no instructions alone";
       this.wrong.push({ field: "messages", description });
     }
-    const contents = this.turns.map(({ speaker, parts }) => {
-      const role = speaker === "model" ? "model" : "user";
+    const contents = this.turns.map((turn) => {
+      const role = turn.speaker === "model" ? "model" : "user";
+      const parts = turn.speaker === "tool" ? inOrder(turn.parts) : turn.parts;
       return `{"role":"${role}","parts":[${parts.join(",")}]}`;
     });
     return {
@@ -87,6 +105,12 @@ class Turns {
     const last = this.turns.at(-1);
     if (last?.speaker === speaker) last.parts.push(...parts);
     else if (parts.length > 0) this.turns.push({ speaker, parts });
+  }
+
+  private addResults(parts: Result[]): void {
+    const last = this.turns.at(-1);
+    if (last?.speaker === "tool") last.parts.push(...parts);
+    else this.turns.push({ speaker: "tool", parts });
   }
 
   private encodeUser(message: Message, path: string): string[] {
@@ -113,25 +137,30 @@ class Turns {
     return parts;
   }
 
-  private encodeResults(message: Message, path: string): string[] {
+  private encodeResults(message: Message, path: string): Result[] {
     return toolResultsOf(message, path, this.wrong).map(({ result }, j) => {
       const { toolCallId: id, content, isError } = result;
-      const name = this.called.get(id);
-      if (name === undefined) {
+      const called = this.called.get(id);
+      if (!called) {
         const field = `${path}.parts[${j}].tool_result.tool_call_id`;
         const description =
           "is no call's id: the assistant's message with the call must stand before its result";
         this.wrong.push({ field, description });
       }
       const functionResponse: FunctionResponse = {
-        name: name ?? "",
+        name: called?.name ?? "",
         // Both names are documented: what else is in the object would be taken as the output.
         response: isError ? { error: content } : { output: content },
       };
       if (!isMadeUp(id)) functionResponse.id = id;
-      return JSON.stringify({ functionResponse });
+      return { json: JSON.stringify({ functionResponse }), call: called?.call ?? 0 };
     });
   }
+}
+
+/** Without ids only the order tells which call of a tool a result is for. */
+function inOrder(results: readonly Result[]): string[] {
+  return results.toSorted((a, b) => a.call - b.call).map(({ json }) => json);
 }
 
 /** https://ai.google.dev/gemini-api/docs/thought-signatures: for calls that another model made. */
@@ -140,13 +169,13 @@ const NOT_SIGNED = "skip_thought_signature_validator";
 /** One message of the assistant. */
 class Answer {
   private readonly model: string;
-  private readonly called: Map<string, string>;
+  private readonly called: Map<string, Called>;
   private readonly wrong: Violation[];
   /** A text stays an object until it is known who signs it. */
   private readonly parts: (WirePart | string)[] = [];
   private hasCalls = false;
 
-  constructor(model: string, called: Map<string, string>, wrong: Violation[]) {
+  constructor(model: string, called: Map<string, Called>, wrong: Violation[]) {
     this.model = model;
     this.called = called;
     this.wrong = wrong;
@@ -215,7 +244,7 @@ class Answer {
     if (input && !args) {
       this.wrong.push({ field: `${path}.input`, description: "this provider has no free-text tools" });
     }
-    this.called.set(id, name);
+    this.called.set(id, { name, call: this.called.size });
     const functionCall = new Map([["name", JSON.stringify(name)]]);
     if (!isMadeUp(id)) functionCall.set("id", JSON.stringify(id));
     functionCall.set("args", rawSchema(`${path}.arguments`, args, this.wrong) || "{}");

@@ -66,7 +66,7 @@ export class ReplyDecoder {
    * @throws Failure `cut` when the model had not finished, `malformed_reply` when it wrote nothing of use
    */
   finish(): StreamResponse[] {
-    const [first] = this.candidates;
+    const first = this.candidates.find(({ index }) => index === 0) ?? this.candidates[0];
     if (!first || this.candidates.some(({ stopped }) => !stopped)) {
       throw new Failure("cut", "the provider ended the reply before the model had finished", {
         operator: `no finishReason; ${this.candidates.length} candidates had begun`,
