@@ -37,7 +37,9 @@ describe("docs/configuration.md", () => {
     expect(Object.keys(config.providers)).toEqual([
       "openai",
       "claude",
+      "gemini",
       "mistral",
+      "vertex_ai",
       "bedrock",
       "mock",
       "azure",

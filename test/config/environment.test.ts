@@ -93,6 +93,35 @@ const ROWS: readonly Row[] = [
   ...["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"].map(
     (name): Row => ({ name, good: "abc/+=", value: undefined, read: READ_ELSEWHERE, bad: ["a b", "a\n"] }),
   ),
+  { name: "GEMINI_API_KEY", good: "AIza1", value: undefined, read: READ_ELSEWHERE, bad: ["AIza 1"] },
+  {
+    name: "GEMINI_BASE_URL",
+    good: "http://127.0.0.1:1/v1beta",
+    value: "http://127.0.0.1:1/v1beta",
+    read: (c) => c.providers.gemini?.baseUrl,
+    bad: ["generativelanguage.googleapis.com"],
+  },
+  {
+    name: "VERTEX_AI_PROJECT_ID",
+    good: "my-project-1",
+    value: "my-project-1",
+    read: (c) => c.providers.vertex_ai?.project,
+    bad: ["My Project", "a/b"],
+  },
+  {
+    name: "VERTEX_AI_LOCATION",
+    good: "europe-west4",
+    value: "europe-west4",
+    read: (c) => c.providers.vertex_ai?.region,
+    bad: ["Belgium!", "a.example.com"],
+  },
+  {
+    name: "VERTEX_AI_CREDENTIALS_PATH",
+    good: "/etc/google/key.json",
+    value: "/etc/google/key.json",
+    read: (c) => c.providers.vertex_ai?.credentialsPath,
+    bad: [" "],
+  },
   {
     name: "LLMGATEWAY_DEFAULT_MODEL",
     good: "mock/mock-echo",

@@ -57,7 +57,31 @@ describe("defaults", () => {
 
   it("hold the providers that are always there", () => {
     const { providers } = loadConfig({ env: {} });
-    expect(Object.keys(providers)).toEqual(["openai", "claude", "mistral", "bedrock", "mock"]);
+    expect(Object.keys(providers)).toEqual([
+      "openai",
+      "claude",
+      "gemini",
+      "mistral",
+      "vertex_ai",
+      "bedrock",
+      "mock",
+    ]);
+    expect(providers.gemini).toMatchObject({
+      kind: "gemini",
+      baseUrl: "https://generativelanguage.googleapis.com/v1beta",
+      apiKeyEnv: "GEMINI_API_KEY",
+      defaultModel: "gemini-2.5-flash",
+      prices: "gemini",
+    });
+    expect(providers.vertex_ai).toMatchObject({
+      kind: "vertex_ai",
+      baseUrl: "",
+      apiKeyEnv: "",
+      defaultModel: "gemini-2.0-flash",
+      region: "us-central1",
+      project: "",
+      credentialsPath: "",
+    });
     expect(providers.claude).toMatchObject({
       kind: "claude",
       baseUrl: "https://api.anthropic.com",
@@ -100,6 +124,19 @@ describe("defaults", () => {
       defaultModel: "mock-echo",
       apiKeyEnv: "",
       baseUrl: "",
+    });
+  });
+
+  it("of Vertex AI are not mixed into an entry of another kind", () => {
+    const yaml =
+      "providers: {vertex_ai: {kind: openai_compatible, base_url: 'http://a/v1', default_model: m}}";
+    const config = load(yaml, { VERTEX_AI_PROJECT_ID: "p" });
+    expect(config.providers.vertex_ai).toMatchObject({
+      kind: "openai_compatible",
+      baseUrl: "http://a/v1",
+      defaultModel: "m",
+      apiKeyEnv: "",
+      region: "",
     });
   });
 
@@ -210,7 +247,7 @@ describe("errors", () => {
       "providers: {acme: {}}",
       {},
       [
-        "FILE: providers.acme.kind: is missing; give one of openai, claude, mistral, bedrock, openai_compatible, mock",
+        "FILE: providers.acme.kind: is missing; give one of openai, claude, gemini, mistral, vertex_ai, bedrock, openai_compatible, mock",
       ],
     ],
     [
@@ -280,7 +317,7 @@ describe("errors", () => {
       "default_model: acme/x",
       {},
       [
-        'FILE: default_model: names no configured provider before "/"; there are openai, claude, mistral, bedrock, mock',
+        'FILE: default_model: names no configured provider before "/"; there are openai, claude, gemini, mistral, vertex_ai, bedrock, mock',
       ],
     ],
     [
