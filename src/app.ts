@@ -155,7 +155,8 @@ function priceOf(
   target: { provider: string; model: string },
 ): ModelPrice | undefined {
   if (!config.prices.trackingEnabled) return undefined;
-  return catalog.find(config.providers[target.provider]?.prices ?? target.provider, target.model);
+  const { prices = target.provider, region = "" } = config.providers[target.provider] ?? {};
+  return catalog.find(prices, target.model, region);
 }
 
 function directoryOf(
@@ -185,25 +186,30 @@ function modelsOf(
   const models: Model[] = [];
   for (const name of [...providers.keys()].sort()) {
     if (providers.get(name)?.off) continue;
-    const { models: allowed = [], prices = name } = config.providers[name] ?? {};
+    const { models: allowed = [], prices = name, region = "" } = config.providers[name] ?? {};
     const priced = catalog.models().filter((price) => price.provider === prices);
     const known = allowed.length > 0 ? allowed : priced.map((price) => price.model);
-    for (const model of [...known].sort()) models.push(modelOf(name, model, catalog.find(prices, model)));
+    for (const model of [...known].sort())
+      models.push(modelOf(name, model, catalog.find(prices, model), region));
   }
   return models;
 }
 
-function modelOf(provider: string, model: string, price: ModelPrice | undefined): Model {
+function modelOf(provider: string, model: string, price: ModelPrice | undefined, region: string): Model {
+  const { rates, capabilities, contextWindowTokens, maxOutputTokens } = price ?? {};
+  const prices = rates?.regions[region] ?? rates;
   return {
     $typeName: "llmgateway.v1.Model",
     id: `${provider}/${model}`,
     provider,
     model,
-    inputPer1kTokens: price?.rates.inputPer1kTokens,
-    outputPer1kTokens: price?.rates.outputPer1kTokens,
-    cachedInputPer1kTokens: price?.rates.cachedInputPer1kTokens,
-    contextWindowTokens: price?.contextWindowTokens,
-    maxOutputTokens: price?.maxOutputTokens,
+    inputPer1kTokens: prices?.inputPer1kTokens,
+    // A model that makes embeddings writes nothing.
+    outputPer1kTokens: capabilities?.chat === false ? undefined : prices?.outputPer1kTokens,
+    cachedInputPer1kTokens: prices?.cachedInputPer1kTokens,
+    contextWindowTokens,
+    maxOutputTokens,
+    capabilities,
   };
 }
 
