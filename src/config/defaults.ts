@@ -1,6 +1,6 @@
 /**
  * What holds when nothing is said: fills in every default that the comments of `config.proto` promise, and
- * the two providers that are always there. It judges nothing.
+ * the providers that are always there. It judges nothing.
  */
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
@@ -19,6 +19,7 @@ import {
   TelemetrySchema,
   TimeoutsSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { PRESETS } from "../providers/presets.ts";
 import { bundled } from "../version.ts";
 
 /** What no default exists for. */
@@ -98,11 +99,21 @@ export const KINDS: Readonly<
   Record<string, Readonly<Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel">>>
 > = {
   openai: { baseUrl: "https://api.openai.com/v1", apiKeyEnv: "OPENAI_API_KEY", defaultModel: "gpt-4o-mini" },
+  claude: {
+    baseUrl: "https://api.anthropic.com",
+    apiKeyEnv: "ANTHROPIC_API_KEY",
+    defaultModel: "claude-sonnet-5",
+  },
+  mistral: {
+    baseUrl: "https://api.mistral.ai/v1",
+    apiKeyEnv: "MISTRAL_API_KEY",
+    defaultModel: "mistral-small-latest",
+  },
   openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
   mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo" },
 };
 
-const ALWAYS_PRESENT = ["openai", "mock"];
+const ALWAYS_PRESENT = ["openai", "claude", "mistral", "mock"];
 
 function providersOf(draft: Config): CompleteConfig["providers"] {
   const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);
@@ -112,8 +123,9 @@ function providersOf(draft: Config): CompleteConfig["providers"] {
 }
 
 function complete(name: string, given: Provider): CompleteProvider {
-  const kind = given.kind || (Object.hasOwn(KINDS, name) ? name : "");
-  const known = KINDS[kind];
+  const kind = given.kind || kindOf(name, given);
+  const preset = kind === "openai_compatible" ? PRESETS[given.preset] : undefined;
+  const known = preset ?? KINDS[kind];
   const timeouts = given.timeouts ?? create(TimeoutsSchema);
   const dialect = given.dialect ?? create(DialectSchema);
   return {
@@ -134,8 +146,16 @@ function complete(name: string, given: Provider): CompleteProvider {
     maxConnections: given.maxConnections ?? 256,
     dialect: {
       ...dialect,
-      maxTokensField: dialect.maxTokensField || (kind === "openai" ? "max_completion_tokens" : "max_tokens"),
-      streamUsage: dialect.streamUsage ?? true,
+      maxTokensField:
+        dialect.maxTokensField ||
+        (preset?.maxTokensField ?? (kind === "openai" ? "max_completion_tokens" : "max_tokens")),
+      streamUsage: dialect.streamUsage ?? preset?.streamUsage ?? true,
+      keyHeader: dialect.keyHeader || (preset?.keyHeader ?? ""),
     },
   };
+}
+
+function kindOf(name: string, { preset }: Provider): string {
+  if (preset) return "openai_compatible";
+  return Object.hasOwn(KINDS, name) ? name : "";
 }

@@ -23,6 +23,8 @@ export interface Wish {
   readonly stream: boolean;
   /** Lowered `max_tokens`; undefined leaves the caller's. */
   readonly maxTokens: number | undefined;
+  /** The most that the model can write, where the gateway knows it; for providers that must be told a limit. */
+  readonly modelMaxTokens?: number | undefined;
 }
 
 export interface WireBody {
@@ -41,6 +43,8 @@ export interface Decoded {
   readonly usage: Usage | undefined;
   /** The model that the provider says served; empty when it does not say. */
   readonly servedModel: string;
+  /** The model broke off: what it used counts, what it said does not. */
+  readonly failure?: Failure | undefined;
 }
 
 /** Decodes one stream, frame by frame; keeps what was reported so far. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { loadRecordings, type Recording, recordingsFolder } from "../recordings/recordings.ts";
 import { emulated, post } from "./emulated.ts";
+import { shapes } from "./shapes.ts";
 
 /** Recorded requests that the emulator is to answer in the recorded shape; with what is changed in them. */
 const CASES: Readonly<Record<string, object>> = {
@@ -17,6 +18,16 @@ const CASES: Readonly<Record<string, object>> = {
   "openai/error-400-embeddings": { encoding_format: "float" },
   "openai/error-400-unsupported-parameter": {},
   "azure-openai/stream-text": {},
+  "mistral/chat-json-object": {},
+  "mistral/chat-json-schema": {},
+  "mistral/chat-parallel-tool-calls": { messages: [{ role: "user", content: "Use dice_roll" }] },
+  "mistral/chat-thinking": {},
+  "mistral/stream-thinking-small": {},
+  "mistral/stream-two-choices": {},
+  "mistral/stream-tool-call-cached": { messages: [{ role: "user", content: "Use weather" }] },
+  "mistral/embeddings": {},
+  "mistral/error-400-batch": {},
+  "mistral/error-400-model": { model: "no-such-model" },
 };
 
 const folder = recordingsFolder();
@@ -26,7 +37,7 @@ if (folder === undefined) {
     expect(process.env.CI, "CI must compare with the recordings").not.toBe("true");
   });
 } else {
-  const recordings = loadRecordings(folder, ["openai", "azure-openai"]);
+  const recordings = loadRecordings(folder, ["openai", "azure-openai", "mistral"]);
   const emulator = await emulated();
   describe("the emulator answers in the shape that was recorded", () => {
     test.each(Object.entries(CASES))("%s", async (name, changes) => {
@@ -41,23 +52,11 @@ if (folder === undefined) {
   });
 }
 
+const BASES: Readonly<Record<string, string>> = {
+  "azure-openai": "/openai/deployments/chat/",
+  mistral: "/mistral/v1/",
+};
+
 function pathOf({ provider, meta }: Recording): string {
-  return (provider === "azure-openai" ? "/openai/deployments/chat/" : "/v1/") + meta.operation;
-}
-
-/** The different shapes of a stream's events, or the one of a JSON body. */
-function shapes(body: string): string[] {
-  const events = body.startsWith("data: ") ? body.split("\n\n").map((event) => event.slice(6)) : [body];
-  const values = events
-    .filter((event) => event !== "" && event !== "[DONE]")
-    .map((event) => JSON.parse(event));
-  return [...new Set(values.map((value) => JSON.stringify(shape(value))))].sort();
-}
-
-/** A value with its keys sorted and its leaves replaced by their types; an array by its first element. */
-function shape(value: unknown): unknown {
-  if (Array.isArray(value)) return value.slice(0, 1).map(shape);
-  if (typeof value !== "object" || value === null) return value === null ? null : typeof value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, inner]) => [key, shape(inner)]));
+  return (BASES[provider] ?? "/v1/") + meta.operation;
 }

@@ -1,4 +1,5 @@
 /** Reads an error out of a body, in any of the shapes that OpenAI-like providers and their proxies send. */
+import { fieldsIn, fieldsOf, wordsOf } from "../error_body.ts";
 import { isObject } from "../malformed.ts";
 
 /** Fields are empty when the provider does not say. */
@@ -8,51 +9,40 @@ export interface WireError {
   readonly code: string;
   /** Azure's reason behind the code. */
   readonly innerCode: string;
-  /** The HTTP status that stands in the body, as OpenRouter's and vLLM's `code`. */
+  /** The HTTP status that stands in the body, as OpenRouter's and vLLM's `code`, and Mistral's `raw_status_code`. */
   readonly status: number | undefined;
   /** The body. */
   readonly raw: string;
 }
 
-interface Fields {
-  readonly error?: unknown;
-  readonly message?: unknown;
-  /** FastAPI's message. */
-  readonly detail?: unknown;
-  readonly type?: unknown;
-  readonly code?: unknown;
-  readonly innererror?: unknown;
-}
-
 /** Never fails: what is not JSON, such as a proxy's HTML page, has no fields but is kept raw. */
 export function readError(body: string): WireError {
-  const outer = fieldsOf(parse(body));
+  const outer = fieldsIn(body);
   const fields = isObject(outer.error) ? fieldsOf(outer.error) : outer;
-  const code = typeof fields.code === "number" ? String(fields.code) : string(fields.code);
+  const code = number(fields.code) || wordsOf(fields.code);
   return {
-    message: string(fields.message) || string(fields.detail) || string(outer.error),
-    type: string(fields.type),
+    message: said(fields.message) || said(fields.detail) || wordsOf(outer.error),
+    type: wordsOf(fields.type),
     code,
-    innerCode: string(fieldsOf(fields.innererror).code),
-    status: /^[45]\d\d$/.test(code) ? Number(code) : undefined,
+    innerCode: wordsOf(fieldsOf(fields.innererror).code),
+    status: [code, number(fields.raw_status_code)].filter((text) => /^[45]\d\d$/.test(text)).map(Number)[0],
     raw: body,
   };
 }
 
-function parse(body: string): unknown {
-  try {
-    const value: unknown = JSON.parse(body);
-    // Gemini's compatible endpoint puts the error into a list.
-    return Array.isArray(value) ? value[0] : value;
-  } catch {
-    return undefined;
-  }
+/** A text, or FastAPI's list of what is wrong, which Mistral wraps once more: `{"message": {"detail": [...]}}`. */
+function said(value: unknown): string {
+  const words = isObject(value) ? fieldsOf(value).detail : value;
+  return Array.isArray(words) ? words.map(complaint).filter(Boolean).join("; ") : wordsOf(words);
 }
 
-function fieldsOf(value: unknown): Fields {
-  return isObject(value) ? value : {};
+/** One of FastAPI's: where, and what. */
+function complaint(value: unknown): string {
+  const { loc, msg } = fieldsOf(value);
+  const path = Array.isArray(loc) ? loc.filter((step) => typeof step !== "object") : [];
+  return [path.join("."), wordsOf(msg)].filter(Boolean).join(": ");
 }
 
-function string(value: unknown): string {
-  return typeof value === "string" ? value : "";
+function number(value: unknown): string {
+  return typeof value === "number" ? String(value) : "";
 }
