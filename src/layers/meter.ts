@@ -10,7 +10,7 @@ import { Failure, toFailure } from "../core/failure.ts";
 import { type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
 import { type Batch, isContent } from "../core/reply.ts";
 import { usage } from "../core/usage.ts";
-import type { ModelPrice } from "../cost/catalog.ts";
+import { type ModelPrice, ratesAt } from "../cost/catalog.ts";
 import { affordableOutputTokens } from "../cost/ceiling.ts";
 import { price } from "../cost/price.ts";
 import { estimateInputTokens, estimateTextTokens } from "../cost/tokens.ts";
@@ -148,11 +148,10 @@ class Metered {
   }
 
   private running(): bigint {
-    const { model } = this;
+    const { model, inputTokens } = this;
     if (!model) return ZERO;
-    return (
-      times(model.inputPicoPerToken, this.inputTokens) + times(model.outputPicoPerToken, this.outputTokens)
-    );
+    const { inputPicoPerToken, outputPicoPerToken } = ratesAt(model, inputTokens);
+    return times(inputPicoPerToken, inputTokens) + times(outputPicoPerToken, this.outputTokens);
   }
 
   private expected(): PicoUsd | undefined {
@@ -194,8 +193,9 @@ class Metered {
     const money = (maxCost - (this.before ?? ZERO)) as PicoUsd;
     const affordable = affordableOutputTokens(model, money, inputTokens, choices);
     if (affordable < 1) {
+      const rates = ratesAt(model, inputTokens);
       const least = toUsd(
-        sum(times(model.inputPicoPerToken, inputTokens), times(model.outputPicoPerToken, choices)),
+        sum(times(rates.inputPicoPerToken, inputTokens), times(rates.outputPicoPerToken, choices)),
       );
       throw tooDear(`max_cost_usd affords no answer from ${this.target}: the least is about $${least}`);
     }

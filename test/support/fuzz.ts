@@ -75,11 +75,14 @@ export function readStream(
   checkFigures(figuresOf(stream.usage), before);
 }
 
+/** Words beside figures, and what Bedrock wraps other formats in. */
+const FIGURES = /usage|token|metrics|"bytes"/i;
+
 /** A frame with figures of its own may replace those before, even if the rest of it is broken; but not by nothing. */
 export function pushFrame(stream: StreamDecoder, data: string): void {
   const before = figuresOf(stream.usage);
   onlyFailures(() => checkEvents(stream.push(data)));
-  if (before && /usage|token|metrics/i.test(data)) expect(stream.usage).toBeDefined();
+  if (before && FIGURES.test(data)) expect(stream.usage).toBeDefined();
   else checkFigures(figuresOf(stream.usage), before);
 }
 
