@@ -5,9 +5,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
+import type { AdapterCost, AdapterCosts } from "./adapters.ts";
 import { load, type Scenario, scenarios } from "./load.ts";
 
 const TARGETS: Readonly<Record<string, number>> = { "REST JSON chat": 2.0, "SSE stream": 2.5 };
+/** Of each adapter by itself: in bare for a call, in raw chunks for a chunk. */
+const ADAPTER_TARGETS = { call: 0.25, chunk: 1.5 };
 
 const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
 const rounds = options.quick ? 3 : 8;
@@ -16,16 +19,23 @@ const callsOf = ({ unit }: Scenario) => (unit === "call" ? 3_000 : 100) / (optio
 const upstream = await spawn("upstream");
 const bare = await spawn("bare", upstream.url);
 const gateway = await spawn("gateway", upstream.url);
+const adapters = fork(new URL("adapters.ts", import.meta.url), {
+  stdio: ["ignore", "ignore", "inherit", "ipc"],
+});
+await once(adapters, "message");
 const all = scenarios(bare.url, gateway.url);
 const samples = new Map<Scenario, number[]>(all.map((scenario) => [scenario, []]));
+const adapterSamples: AdapterCosts[] = [];
 
 // What is compiled late would be charged to whoever comes first.
 for (const scenario of all) await load(scenario, Math.ceil(callsOf(scenario)));
 for (let round = 0; round < rounds; round++) {
   for (const scenario of all) samples.get(scenario)?.push(await measure(scenario));
+  adapterSamples.push(await measureAdapters());
 }
-print();
-for (const { child } of [gateway, bare, upstream]) child.kill();
+const bases = print();
+printAdapters(bases);
+for (const child of [gateway.child, bare.child, upstream.child, adapters]) child.kill();
 
 async function measure(scenario: Scenario): Promise<number> {
   const { child } = scenario.server === "bare" ? bare : gateway;
@@ -33,6 +43,12 @@ async function measure(scenario: Scenario): Promise<number> {
   const before = await cpuMicros(child);
   await load(scenario, count);
   return ((await cpuMicros(child)) - before) / (count * scenario.unitsPerCall);
+}
+
+async function measureAdapters(): Promise<AdapterCosts> {
+  adapters.send("round");
+  const [costs] = await once(adapters, "message");
+  return costs;
 }
 
 async function cpuMicros(child: ChildProcess): Promise<number> {
@@ -49,7 +65,8 @@ async function spawn(role: string, upstreamUrl = ""): Promise<{ child: ChildProc
   return { child, url };
 }
 
-function print(): void {
+/** Gives what each unit costs the bare proxy. */
+function print(): ReadonlyMap<string, number> {
   const base = new Map<string, number>();
   process.stdout.write("| scenario | CPU | ratio | target |\n|---|---|---|---|\n");
   for (const [scenario, values] of samples) {
@@ -57,12 +74,38 @@ function print(): void {
     if (scenario.server === "bare") base.set(scenario.unit, micros);
     const ratio = micros / (base.get(scenario.unit) ?? Number.NaN);
     const target = TARGETS[scenario.name];
-    const verdict =
-      target === undefined ? "" : `at most ${target.toFixed(1)}: ${ratio <= target ? "met" : "missed"}`;
+    const verdict = target === undefined ? "" : verdictOf(ratio, target);
     process.stdout.write(
       `| ${scenario.name} | ${micros.toFixed(1)} µs a ${scenario.unit} | ${ratio.toFixed(2)} ${scenario.unit === "call" ? "bare" : "raw chunk"} | ${verdict} |\n`,
     );
   }
+  return base;
+}
+
+function printAdapters(bases: ReadonlyMap<string, number>): void {
+  const columns = ["encode", "decode", "classify", "credentials"] as const;
+  process.stdout.write(
+    `\n| adapter | ${columns.join(" | ")} | sum a call | target | a chunk | target |\n|---|---|---|---|---|---|---|---|---|\n`,
+  );
+  for (const name of Object.keys(adapterSamples[0] ?? {})) {
+    const cost = (part: keyof AdapterCost) =>
+      median(adapterSamples.map((costs) => costs[name]?.[part] ?? Number.NaN));
+    const micros = columns.map(cost);
+    const call = micros.reduce((sum, one) => sum + one, 0) / (bases.get("call") ?? Number.NaN);
+    const chunk = cost("chunk") / (bases.get("chunk") ?? Number.NaN);
+    const cells = [
+      ...micros.map((one) => `${one.toFixed(1)} µs`),
+      `${call.toFixed(2)} bare`,
+      verdictOf(call, ADAPTER_TARGETS.call),
+      `${chunk.toFixed(2)} raw chunk`,
+      verdictOf(chunk, ADAPTER_TARGETS.chunk),
+    ];
+    process.stdout.write(`| ${name} | ${cells.join(" | ")} |\n`);
+  }
+}
+
+function verdictOf(ratio: number, target: number): string {
+  return `at most ${target < 1 ? target : target.toFixed(1)}: ${ratio <= target ? "met" : "missed"}`;
 }
 
 function median(values: readonly number[]): number {
