@@ -8,7 +8,11 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
-      thresholds: { lines: 90 },
+      thresholds: {
+        lines: 90,
+        "src/providers/**": { lines: 95 },
+        "src/wire/**": { lines: 95 },
+      },
       reporter: ["text-summary", "json-summary"],
     },
   },
