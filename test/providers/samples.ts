@@ -18,9 +18,14 @@ export function recordedSamples({ recordings }: Spoken): Sample[] {
   return loadRecordings(folder, recordings).map(({ provider, name, meta, body }) => ({
     name: `${provider}/${name}`,
     status: meta.status,
-    headers: { ...meta.headers, "content-type": meta.content_type ?? "text/event-stream" },
+    headers: { ...meta.headers, "content-type": meta.content_type ?? typeOf(meta.body) },
     bytes: body,
   }));
+}
+
+/** Some recorders kept no headers. */
+function typeOf(file: string): string {
+  return file.endsWith(".sse") ? "text/event-stream" : "application/json";
 }
 
 const ASKED: readonly CanonicalName[] = [
@@ -47,11 +52,8 @@ export async function emulatedSamples(spoken: Spoken, emulatorUrl: string): Prom
   for (const stream of [true, false]) {
     for (const name of ASKED) {
       const request = create(ChatRequestSchema, CANONICAL[name]);
-      const wire = dialect.encode(request, {
-        model,
-        stream,
-        maxTokens: 60 + 2000 * Number(name === ASKED[2]),
-      });
+      // Room for the least that Claude thinks.
+      const wire = dialect.encode(request, { model, stream, maxTokens: 2000 });
       samples.push(
         await post(`${name}, ${stream ? "streamed" : "whole"}`, wire.path, wire.body, wire.headers),
       );
