@@ -164,8 +164,14 @@ function directoryOf(
   providers: ReadonlyMap<string, Provider>,
 ): Directory {
   const names = [...providers.keys()];
+  const named = new Map(
+    Object.entries(config.providers).map(([name, { defaultModel, defaultEmbeddingModel, models }]) => [
+      name,
+      { defaultModels: { chat: defaultModel, embeddings: defaultEmbeddingModel }, models },
+    ]),
+  );
   return {
-    provider: (name) => (Object.hasOwn(config.providers, name) ? config.providers[name] : undefined),
+    provider: (name) => named.get(name),
     providers: names,
     providersOf: (model) =>
       names.filter((name) => {
@@ -173,7 +179,7 @@ function directoryOf(
         const { models = [], prices = name } = config.providers[name] ?? {};
         return models.length > 0 ? models.includes(model) : catalog.find(prices, model) !== undefined;
       }),
-    defaultModel: config.defaultModel,
+    defaultModels: { chat: config.defaultModel, embeddings: config.defaultEmbeddingModel },
   };
 }
 

@@ -35,7 +35,7 @@ type Complete<T> = T extends string | number | bigint | boolean
 /**
  * The generated message with every optional field set, so that nobody who reads it needs a default of
  * their own. Absent can only be `server.tls`; empty text still means what `config.proto` says of it where
- * that is "none": `default_model`, `base_url` and `api_key_env` of some kinds, `key_header`, `query`,
+ * that is "none": the default models, `base_url` and `api_key_env` of some kinds, `key_header`, `query`,
  * `otlp_endpoint`.
  */
 export type CompleteConfig = Complete<Config>;
@@ -94,13 +94,20 @@ export function withDefaults(draft: Config): CompleteConfig {
 }
 
 /** The kinds that there are, and what is known of each before anything is configured. */
-export const KINDS: Readonly<
-  Record<string, Readonly<Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel">>>
-> = {
-  openai: { baseUrl: "https://api.openai.com/v1", apiKeyEnv: "OPENAI_API_KEY", defaultModel: "gpt-4o-mini" },
+export const KINDS: Readonly<Record<string, Known>> = {
+  openai: {
+    baseUrl: "https://api.openai.com/v1",
+    apiKeyEnv: "OPENAI_API_KEY",
+    defaultModel: "gpt-4o-mini",
+    defaultEmbeddingModel: "text-embedding-3-small",
+  },
   openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
-  mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo" },
+  mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo", defaultEmbeddingModel: "mock-embed" },
 };
+
+type Known = Readonly<
+  Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel"> & Partial<Pick<Provider, "defaultEmbeddingModel">>
+>;
 
 const ALWAYS_PRESENT = ["openai", "mock"];
 
@@ -123,6 +130,7 @@ function complete(name: string, given: Provider): CompleteProvider {
     baseUrl: given.baseUrl || (known?.baseUrl ?? ""),
     apiKeyEnv: given.apiKeyEnv || (known?.apiKeyEnv ?? ""),
     defaultModel: given.defaultModel || (known?.defaultModel ?? ""),
+    defaultEmbeddingModel: given.defaultEmbeddingModel || (known?.defaultEmbeddingModel ?? ""),
     prices: given.prices || name,
     timeouts: {
       ...timeouts,

@@ -61,6 +61,13 @@ const ROWS: readonly Row[] = [
     bad: ["api.openai.com", "ftp://x", "http://"],
   },
   {
+    name: "LLMGATEWAY_DEFAULT_EMBEDDING_MODEL",
+    good: "mock/mock-embed",
+    value: "mock/mock-embed",
+    read: (c) => c.defaultEmbeddingModel,
+    bad: ["two words", "nobody/text-embedding-3-small"],
+  },
+  {
     name: "LLMGATEWAY_DEFAULT_MODEL",
     good: "mock/mock-echo",
     value: "mock/mock-echo",

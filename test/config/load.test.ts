@@ -53,6 +53,7 @@ describe("defaults", () => {
     expect(config.prices.trackingEnabled).toBe(true);
     expect(existsSync(config.prices.catalogPath)).toBe(true);
     expect(config.defaultModel).toBe("");
+    expect(config.defaultEmbeddingModel).toBe("");
   });
 
   it("hold the two providers that are always there", () => {
@@ -64,6 +65,7 @@ describe("defaults", () => {
       baseUrl: "https://api.openai.com/v1",
       apiKeyEnv: "OPENAI_API_KEY",
       defaultModel: "gpt-4o-mini",
+      defaultEmbeddingModel: "text-embedding-3-small",
       models: [],
       prices: "openai",
       timeouts: {
@@ -78,6 +80,7 @@ describe("defaults", () => {
     expect(providers.mock).toMatchObject({
       kind: "mock",
       defaultModel: "mock-echo",
+      defaultEmbeddingModel: "mock-embed",
       apiKeyEnv: "",
       baseUrl: "",
     });
@@ -236,6 +239,12 @@ describe("errors", () => {
       "default_model: acme/x",
       {},
       ['FILE: default_model: names no configured provider before "/"; there are openai, mock'],
+    ],
+    [
+      "a default embedding model of nobody",
+      "default_embedding_model: acme/x",
+      {},
+      ['FILE: default_embedding_model: names no configured provider before "/"; there are openai, mock'],
     ],
     [
       "one key for two callers",

@@ -2,6 +2,7 @@
 import type { Dialect } from "../dialect.ts";
 import { classify } from "./classify.ts";
 import { decodeReply } from "./decode.ts";
+import { openaiEmbeddings } from "./embeddings.ts";
 import { encodeChat, type OpenAiTraits } from "./encode.ts";
 import { OpenAiStream } from "./stream.ts";
 
@@ -11,5 +12,6 @@ export function openaiDialect(traits: OpenAiTraits): Dialect {
     decodeReply,
     decodeStream: () => new OpenAiStream(),
     classify,
+    embeddings: () => openaiEmbeddings,
   };
 }
