@@ -194,7 +194,12 @@ export function createFronts(
     fallback: unimplemented(door, notFound(json)),
   });
   return createHttpHandler({
-    operations: createOperations({ registry, notReady: () => readiness.notReady, send }),
+    operations: createOperations({
+      registry,
+      notReady: () => readiness.notReady,
+      send,
+      refuse: json.refuse,
+    }),
     assets: server.console
       ? createAssets({ folder: bundled("dist", "console"), send, refuse: json.refuse })
       : undefined,

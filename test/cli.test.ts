@@ -216,7 +216,7 @@ describe("demo", () => {
     const available = { status: "available" };
     expect(await (await fetch(`${url}/v1/gateway/status`)).json()).toMatchObject({
       status: "serving",
-      providers: [available, available, available],
+      providers: [available, available, available, available],
     });
     run.child.kill("SIGINT");
     expect((await run.end()).status).toBe(0);

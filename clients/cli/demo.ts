@@ -17,6 +17,7 @@ export async function demo(): Promise<number> {
   const env = {
     PORT: process.env.PORT || DEFAULT_PORT,
     OPENAI_API_KEY: "emulated",
+    ANTHROPIC_API_KEY: "emulated",
     VERTEX_AI_TOKEN: "emulated",
     // The call that is meant to fail would be told twice.
     LOG_LEVEL: process.env.LOG_LEVEL || "error",
@@ -42,12 +43,14 @@ export async function demo(): Promise<number> {
   }
 }
 
-/** OpenAI, and Vertex AI by its OpenAI-compatible endpoint, both as the emulator speaks them. */
+/** OpenAI, Anthropic, and Vertex AI by its OpenAI-compatible endpoint, all as the emulator speaks them. */
 function configFor(emulatorUrl: string): string {
   return `default_model: openai/gpt-4o-mini
 providers:
   openai:
     base_url: ${emulatorUrl}/v1
+  claude:
+    base_url: ${emulatorUrl}/anthropic
   vertex_ai:
     kind: openai_compatible
     base_url: ${emulatorUrl}/v1

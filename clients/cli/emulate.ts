@@ -15,6 +15,8 @@ export async function emulate(options: EmulateOptions): Promise<void> {
     [
       `emulating OpenAI at ${emulator.url}/v1`,
       `  OPENAI_BASE_URL=${emulator.url}/v1 OPENAI_API_KEY=emulated llmgateway serve`,
+      `emulating Anthropic at ${emulator.url}/anthropic`,
+      `  ANTHROPIC_BASE_URL=${emulator.url}/anthropic ANTHROPIC_API_KEY=emulated llmgateway serve`,
       `  faults by a directive in the last user message, such as [[emulate: status=429 retry_after=2]]`,
       `  what it metered: curl ${emulator.url}/emulator/meter`,
       "",

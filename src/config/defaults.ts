@@ -1,6 +1,6 @@
 /**
  * What holds when nothing is said: fills in every default that the comments of `config.proto` promise, and
- * the two providers that are always there. It judges nothing.
+ * the providers that are always there. It judges nothing.
  */
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
@@ -101,6 +101,11 @@ export const KINDS: Readonly<Record<string, Known>> = {
     defaultModel: "gpt-4o-mini",
     defaultEmbeddingModel: "text-embedding-3-small",
   },
+  claude: {
+    baseUrl: "https://api.anthropic.com",
+    apiKeyEnv: "ANTHROPIC_API_KEY",
+    defaultModel: "claude-sonnet-5",
+  },
   openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
   mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo", defaultEmbeddingModel: "mock-embed" },
 };
@@ -109,7 +114,7 @@ type Known = Readonly<
   Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel"> & Partial<Pick<Provider, "defaultEmbeddingModel">>
 >;
 
-const ALWAYS_PRESENT = ["openai", "mock"];
+const ALWAYS_PRESENT = ["openai", "claude", "mock"];
 
 function providersOf(draft: Config): CompleteConfig["providers"] {
   const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);

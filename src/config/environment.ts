@@ -78,6 +78,20 @@ export const ENVIRONMENT: readonly Variable[] = [
     doc: "Base URL of OpenAI's API.",
   },
   {
+    name: "ANTHROPIC_API_KEY",
+    field: "",
+    form: SECRET,
+    standard: "",
+    doc: "Key for Anthropic's API; read where the provider is called, never kept in the configuration.",
+  },
+  {
+    name: "ANTHROPIC_BASE_URL",
+    field: "providers.claude.base_url",
+    form: HTTP_URL,
+    standard: "https://api.anthropic.com",
+    doc: "Base URL of Anthropic's API, without /v1.",
+  },
+  {
     name: "LLMGATEWAY_DEFAULT_MODEL",
     field: "default_model",
     form: text("a model without spaces, such as openai/gpt-4o-mini", /^\S+$/),

@@ -86,6 +86,8 @@ export interface AttemptCall extends RoutedCall {
   readonly attempt: Attempt;
   /** The most tokens that the provider may write, when a budget lowers them. */
   readonly maxTokens: number | undefined;
+  /** The most tokens that the model can write, where that is known. */
+  readonly modelMaxTokens?: number | undefined;
 }
 
 /**

@@ -161,11 +161,12 @@ class Draft {
     return this.parts.reduce((text, part) => (part.case === "text" ? text + part.value : text), "");
   }
 
-  /** A lone text that only thoughts precede is the content; with others between its pieces it keeps its place. */
+  /** A lone text that thoughts precede, and none follow, is the content; else it keeps its place among the others. */
   private said(): Pick<Message, "content" | "parts"> {
     const texts = this.parts.filter((part) => part.case === "text");
-    const first = this.parts.find((part) => part.case !== "reasoning");
-    const isContent = texts.length === 1 && first === texts[0];
+    const first = this.parts.findIndex((part) => part.case !== "reasoning");
+    const thoughtLast = this.parts.findLastIndex((part) => part.case === "reasoning");
+    const isContent = texts.length === 1 && this.parts[first] === texts[0] && thoughtLast < first;
     return {
       content: isContent ? this.text : "",
       parts: this.parts

@@ -3,6 +3,7 @@
  * It says nothing itself that a provider would say.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { claudeFormat } from "./claude.ts";
 import { Exchange } from "./exchange.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { type Meter, RequestMeter } from "./meter.ts";
@@ -72,7 +73,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 const METER_PATH = "/emulator/meter";
 
 /** Asked in order; the first that claims a request answers it. */
-const FORMATS: readonly Format[] = [openAiFormat];
+const FORMATS: readonly Format[] = [claudeFormat, openAiFormat];
 
 function claim(method: string, path: string): Operation {
   for (const format of FORMATS) {

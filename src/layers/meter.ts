@@ -3,7 +3,7 @@
  * prices it as it goes and settles it, whatever became of it.
  */
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Attempt, Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { AttemptCall, Layer, RoutedCall, Target } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
@@ -31,7 +31,8 @@ export function meter(pricing: Pricing, clock: Clock): Layer<RoutedCall, Attempt
   return (next) => async (call) => {
     const metered = new Metered(call, pricing, clock);
     try {
-      const reply = await next({ ...call, attempt: metered.attempt, maxTokens: metered.maxTokens });
+      const { attempt, maxTokens, modelMaxTokens } = metered;
+      const reply = await next({ ...call, attempt, maxTokens, modelMaxTokens });
       return { ...reply, events: metered.watch(reply.events) };
     } catch (error) {
       metered.settle(toFailure(error));
@@ -104,11 +105,15 @@ class Metered {
     // What was said is paid for, whatever ended it.
     const silent = attempt.firstEventMs === undefined;
     const free = !attempt.usage && silent && failure && !failure.maybePaid;
-    attempt.usage ??= free ? usage("measured") : this.estimate(failure);
+    attempt.usage = free ? usage("measured") : this.completed(attempt.usage, failure);
     const cost = free ? ZERO : this.model && price(this.model, attempt.usage);
     if (cost === undefined) return;
     attempt.actualPicoUsd = cost;
     attempt.actualUsd = toUsd(cost);
+  }
+
+  get modelMaxTokens(): number | undefined {
+    return this.model?.maxOutputTokens;
   }
 
   private get open(): boolean {
@@ -163,8 +168,19 @@ class Metered {
     return Math.min(each * answers, MAX_INT32);
   }
 
+  /** What the provider counted before an answer was complete counts the answer's beginning at most. */
+  private completed(reported: Usage | undefined, failure: Failure | undefined): Usage {
+    if (reported?.provenance === "measured") return reported;
+    const estimate = this.estimate(failure);
+    if (!reported) return estimate;
+    return usage("estimated", {
+      ...reported,
+      outputTokens: Math.max(reported.outputTokens, estimate.outputTokens),
+    });
+  }
+
   /** A stream shows what was written; a whole answer that got lost may have been written all the same. */
-  private estimate(failure: Failure | undefined) {
+  private estimate(failure: Failure | undefined): Usage {
     const lost = failure !== undefined && !this.call.streaming;
     const outputTokens = lost ? this.expectedOutputTokens() : this.outputTokens;
     return usage("estimated", { inputTokens: this.demand.inputTokens, outputTokens });

@@ -26,6 +26,8 @@ export interface Wish {
   readonly stream: boolean;
   /** Lowered `max_tokens`; undefined leaves the caller's. */
   readonly maxTokens: number | undefined;
+  /** The most that the model can write, where the gateway knows it; for providers that must be told a limit. */
+  readonly modelMaxTokens?: number | undefined;
 }
 
 export interface WireBody {

@@ -25,6 +25,20 @@ const CALLERS: ReadonlySet<FailureKind> = new Set([
 
 const MAX_MESSAGE_CHARS = 2000;
 
+/** What a status says by itself, where a provider's own words say nothing. */
+export const BY_STATUS: ReadonlyMap<number, FailureKind> = new Map([
+  [401, "provider_auth"],
+  // No money left.
+  [402, "quota_exhausted"],
+  [403, "provider_permission"],
+  [404, "model_not_found"],
+  [408, "provider_timeout"],
+  [429, "provider_rate_limited"],
+  [503, "provider_overloaded"],
+  [504, "provider_timeout"],
+  [529, "provider_overloaded"],
+]);
+
 export interface Told {
   readonly kind: FailureKind;
   /** The reply's own; under 400 the failure came inside of a reply that the provider had accepted. */

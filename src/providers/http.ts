@@ -67,6 +67,7 @@ async function chat(call: AttemptCall, request: ChatRequest, dialect: Dialect, p
     model: call.target.model,
     stream: call.streaming,
     maxTokens: call.maxTokens,
+    modelMaxTokens: call.modelMaxTokens,
   });
   const reply = await post(wire, call.signal);
   const frames = frameReader(reply.headers["content-type"]?.toString() ?? "");

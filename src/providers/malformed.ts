@@ -11,10 +11,10 @@ export function malformed(what: string, text: string, cause?: unknown): Failure 
 }
 
 /** @throws Failure `malformed_reply` unless the text is a JSON object */
-export function parseObject(text: string): object {
+export function parseObject(text: string, parse: (text: string) => unknown = JSON.parse): object {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parse(text);
   } catch (cause) {
     throw malformed("not JSON", text, cause);
   }

@@ -1,6 +1,7 @@
 /** The kinds of provider, as a table. */
 import type { AttemptCall, Service } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
+import { claude } from "./claude/provider.ts";
 import type { Kind, ProviderSettings, Working } from "./kind.ts";
 import { mockProvider } from "./mock.ts";
 import { openai, openaiCompatible } from "./openai/provider.ts";
@@ -8,6 +9,7 @@ import type { Provider } from "./provider.ts";
 
 const KINDS: Readonly<Record<string, Kind>> = {
   openai,
+  claude,
   openai_compatible: openaiCompatible,
   mock: {
     whyOff: () => "",

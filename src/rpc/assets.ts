@@ -1,9 +1,9 @@
 /** The files of the console, as they were at the start. What is in them it does not know, nor what calls they make. */
-import { hash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { Failure } from "../core/failure.ts";
 import type { Send } from "./compression.ts";
+import { etagOf, hasAlready } from "./etag.ts";
 import type { NodeReply, NodeRequest } from "./node.ts";
 
 export interface Assets {
@@ -57,8 +57,10 @@ export function createAssets({ folder, send, refuse }: AssetsOptions): Assets {
     handle(request, path, reply) {
       if (request.method !== "GET" && request.method !== "HEAD") return false;
       const asset = assets.get(path);
-      if (asset) void answer(request, reply, asset, send);
-      else if (path === "/") refuse(request, reply, notBuilt());
+      if (asset) {
+        // What escapes would end the process, and with it every call.
+        answer(request, reply, asset, send).catch((error: unknown) => refuse(request, reply, error));
+      } else if (path === "/") refuse(request, reply, notBuilt());
       else return false;
       return true;
     },
@@ -72,12 +74,8 @@ function readAssets(folder: string): ReadonlyMap<string, Asset> {
     const type = MEDIA_TYPES[extname(name)];
     if (!type) continue;
     const body = readFileSync(join(folder, name), "utf8");
-    // Weak, since the bytes sent are compressed in one way or another.
-    const etag = `W/"${hash("sha256", body, "base64url")}"`;
-    assets.set(name === INDEX ? "/" : `/${name}`, {
-      body,
-      headers: { ...HEADERS, "content-type": type, etag },
-    });
+    const headers = { ...HEADERS, "content-type": type, etag: etagOf(body) };
+    assets.set(name === INDEX ? "/" : `/${name}`, { body, headers });
   }
   return assets;
 }
@@ -97,17 +95,12 @@ async function answer(
   { body, headers }: Asset,
   send: Send,
 ): Promise<void> {
-  if (isKnown(request.headers["if-none-match"], headers.etag)) {
+  if (hasAlready(request, headers.etag)) {
     reply.writeHead(304, headers);
     reply.end();
     return;
   }
   await send(request, reply, 200, headers, body);
-}
-
-function isKnown(noneMatch: string | undefined, etag: string): boolean {
-  const known = noneMatch?.split(",").map((one) => one.trim()) ?? [];
-  return known.includes(etag) || known.includes("*");
 }
 
 function notBuilt(): Failure {

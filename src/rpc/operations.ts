@@ -17,6 +17,7 @@ export interface OperationsOptions {
   /** Why no new call should come here; empty when they should. */
   readonly notReady: () => string;
   readonly send: Send;
+  readonly refuse: (request: NodeRequest, reply: NodeReply, error: unknown) => void;
 }
 
 interface Page {
@@ -28,7 +29,7 @@ interface Page {
 
 type Render = (request: NodeRequest) => Page | Promise<Page>;
 
-export function createOperations({ registry, notReady, send }: OperationsOptions): Operations {
+export function createOperations({ registry, notReady, send, refuse }: OperationsOptions): Operations {
   const pages: Record<string, Render> = {
     "/v1/gateway/health": () => json(200, { status: "alive" }),
     "/v1/gateway/health/ready": () => {
@@ -46,7 +47,8 @@ export function createOperations({ registry, notReady, send }: OperationsOptions
     handle(request, path, reply) {
       const page = pages[path];
       if (!page || (request.method !== "GET" && request.method !== "HEAD")) return false;
-      void answer(request, reply, page, send);
+      // What escapes would end the process, and with it every call.
+      answer(request, reply, page, send).catch((error: unknown) => refuse(request, reply, error));
       return true;
     },
   };

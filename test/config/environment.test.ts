@@ -60,6 +60,14 @@ const ROWS: readonly Row[] = [
     read: (c) => c.providers.openai?.baseUrl,
     bad: ["api.openai.com", "ftp://x", "http://"],
   },
+  { name: "ANTHROPIC_API_KEY", good: "sk-ant-1", value: undefined, read: READ_ELSEWHERE, bad: ["sk 1"] },
+  {
+    name: "ANTHROPIC_BASE_URL",
+    good: "http://127.0.0.1:1",
+    value: "http://127.0.0.1:1",
+    read: (c) => c.providers.claude?.baseUrl,
+    bad: ["api.anthropic.com", "ftp://x"],
+  },
   {
     name: "LLMGATEWAY_DEFAULT_EMBEDDING_MODEL",
     good: "mock/mock-embed",

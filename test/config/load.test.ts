@@ -56,9 +56,16 @@ describe("defaults", () => {
     expect(config.defaultEmbeddingModel).toBe("");
   });
 
-  it("hold the two providers that are always there", () => {
+  it("hold the providers that are always there", () => {
     const { providers } = loadConfig({ env: {} });
-    expect(Object.keys(providers)).toEqual(["openai", "mock"]);
+    expect(Object.keys(providers)).toEqual(["openai", "claude", "mock"]);
+    expect(providers.claude).toMatchObject({
+      kind: "claude",
+      baseUrl: "https://api.anthropic.com",
+      apiKeyEnv: "ANTHROPIC_API_KEY",
+      defaultModel: "claude-sonnet-5",
+      prices: "claude",
+    });
     expect(providers.openai).toMatchObject({
       kind: "openai",
       enabled: true,
@@ -192,7 +199,7 @@ describe("errors", () => {
       "a provider without kind",
       "providers: {acme: {}}",
       {},
-      ["FILE: providers.acme.kind: is missing; give one of openai, openai_compatible, mock"],
+      ["FILE: providers.acme.kind: is missing; give one of openai, claude, openai_compatible, mock"],
     ],
     [
       "a compatible provider without address",
@@ -238,7 +245,7 @@ describe("errors", () => {
       "a default model of nobody",
       "default_model: acme/x",
       {},
-      ['FILE: default_model: names no configured provider before "/"; there are openai, mock'],
+      ['FILE: default_model: names no configured provider before "/"; there are openai, claude, mock'],
     ],
     [
       "a default embedding model of nobody",

@@ -111,6 +111,23 @@ describe("fold", () => {
     ]);
   });
 
+  it("keeps a text before thoughts that came after it", async () => {
+    const reply = await folded(
+      event({ reasoning: reasoning({ text: "Hm.", signature: "one" }) }),
+      event({ token: "Let me look." }),
+      event({ reasoning: reasoning({ text: "Ah.", signature: "two" }) }),
+      call(0, { id: "a", name: "f" }),
+      done(),
+    );
+    expect(reply.message?.content).toBe("");
+    expect(reply.message?.parts.map(({ part }) => part.case)).toEqual([
+      "reasoning",
+      "text",
+      "reasoning",
+      "toolCall",
+    ]);
+  });
+
   it("keeps a text that comes behind a tool call there", async () => {
     const reply = await folded(
       call(0, { id: "a", name: "f", signature: "s" }),

@@ -55,3 +55,12 @@ export async function readJson<Shape>(response: Response): Promise<Shape> {
 export async function readError(response: Response): Promise<ErrorObject> {
   return (await readJson<{ error: ErrorObject }>(response)).error;
 }
+
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,6 +1,6 @@
 import type { ChatCompletion } from "openai/resources/chat/completions";
 import { describe, expect, test } from "vitest";
-import { contents, emulated, eventData, post, postChat, readError, readJson } from "./emulated.ts";
+import { contents, emulated, eventData, isJson, post, postChat, readError, readJson } from "./emulated.ts";
 
 const emulator = await emulated();
 const { meter } = emulator;
@@ -202,12 +202,3 @@ describe("broken answers", () => {
     expect(record?.outputTokens).toBe(2);
   });
 });
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { loadRecordings, type Recording, recordingsFolder } from "../recordings/recordings.ts";
 import { emulated, post } from "./emulated.ts";
+import { shapes } from "./shapes.ts";
 
 /** Recorded requests that the emulator is to answer in the recorded shape; with what is changed in them. */
 const CASES: Readonly<Record<string, object>> = {
@@ -43,21 +44,4 @@ if (folder === undefined) {
 
 function pathOf({ provider, meta }: Recording): string {
   return (provider === "azure-openai" ? "/openai/deployments/chat/" : "/v1/") + meta.operation;
-}
-
-/** The different shapes of a stream's events, or the one of a JSON body. */
-function shapes(body: string): string[] {
-  const events = body.startsWith("data: ") ? body.split("\n\n").map((event) => event.slice(6)) : [body];
-  const values = events
-    .filter((event) => event !== "" && event !== "[DONE]")
-    .map((event) => JSON.parse(event));
-  return [...new Set(values.map((value) => JSON.stringify(shape(value))))].sort();
-}
-
-/** A value with its keys sorted and its leaves replaced by their types; an array by its first element. */
-function shape(value: unknown): unknown {
-  if (Array.isArray(value)) return value.slice(0, 1).map(shape);
-  if (typeof value !== "object" || value === null) return value === null ? null : typeof value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, inner]) => [key, shape(inner)]));
 }

@@ -47,6 +47,18 @@ describe("a call that ended well", () => {
     expect(attempt.actualPicoUsd).toBe(GUESSED + 4n * OUTPUT);
   });
 
+  it("tells the provider what the model can write at most", async () => {
+    const told: unknown[] = [];
+    for (const model of ["gpt-4o", "boundless"]) {
+      const serve: Serve = async ({ modelMaxTokens }) => {
+        told.push(modelMaxTokens);
+        return replyOf(spoken(["Hello"]));
+      };
+      await metered(serve, { target: { provider: "openai", model } });
+    }
+    expect(told).toEqual([1000, undefined]);
+  });
+
   it("has the times of its first event and of its end", async () => {
     const { attempt } = await metered(
       async ({ attempt }) => {
@@ -64,6 +76,30 @@ describe("a call that ended well", () => {
       { clock },
     );
     expect(attempt).toMatchObject({ firstEventMs: 40, latencyMs: 45 });
+  });
+});
+
+describe("figures that the provider gave before the answer was complete", () => {
+  const fields = { inputTokens: 100, cachedInputTokens: 30, outputTokens: 3, serviceTier: "standard" };
+  const begun =
+    (said: string[], failure?: Failure): Serve =>
+    async ({ attempt }) => {
+      attempt.usage = usage("estimated", fields);
+      return replyOf([said.map((token) => event({ token }))], failure);
+    };
+
+  it.each([
+    ["are the least that it had", ["Hi"], 3],
+    ["give way to what was seen of it", ["Hello", " wonderful", " world"], 7],
+  ])("%s", async (_, said, outputTokens) => {
+    const { attempt } = await metered(begun(said, new Failure("cut", "gone")));
+    expect(attempt.usage).toMatchObject({
+      ...fields,
+      outputTokens,
+      totalTokens: 100 + outputTokens,
+      provenance: "estimated",
+    });
+    expect(attempt.actualPicoUsd).toBe(70n * INPUT + 30n * CACHED + BigInt(outputTokens) * OUTPUT);
   });
 });
 

@@ -213,6 +213,9 @@ describe("a failure is what it promises", () => {
       registry: new Registry(),
       notReady: () => "shutting down",
       send: createSend(0),
+      refuse: (_request, _reply, error) => {
+        throw error;
+      },
     });
     const server = createServer(
       (request, reply) => void operations.handle(request, request.url ?? "", reply),

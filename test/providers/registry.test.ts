@@ -112,6 +112,20 @@ describe("a provider that is on", () => {
     expect(JSON.parse(server.requests[0]?.body ?? "")).toMatchObject({ max_tokens: 7 });
   });
 
+  it("bears its key as Anthropic wants it, beside its version", async () => {
+    await using server = await scriptedProvider(answers(200, {}));
+    const headers = { "anthropic-beta": "context-1m-2025-08-07" };
+    const config = { kind: "claude", baseUrl: `${server.origin}/base/`, apiKeyEnv: "SOME_KEY", headers };
+    const provider = providerOf(config, "right-key");
+    await expect(provider.serve(attemptCallOf(ONCE))).rejects.toMatchObject({ kind: "malformed_reply" });
+    await provider.availability();
+    const sent = { "x-api-key": "right-key", "anthropic-version": "2023-06-01", ...headers };
+    expect(server.requests).toMatchObject([
+      { url: "/base/v1/messages", headers: sent },
+      { url: "/base/v1/models?limit=1", headers: sent },
+    ]);
+  });
+
   it("needs no key when it speaks to models in the house", async () => {
     await using server = await scriptedProvider(answers(200, {}));
     const provider = providerOf({ kind: "openai_compatible", baseUrl: server.origin });
@@ -155,17 +169,33 @@ describe("availability", () => {
     });
   });
 
-  it("is there for a provider that answers, but has no list of models", async () => {
-    await using server = await scriptedProvider(answers(404, {}));
-    const provider = providerOf({ kind: "openai_compatible", baseUrl: server.origin });
-    expect(await provider.availability()).toEqual({ status: "available", reason: "" });
-  });
+  it.each(["openai_compatible", "claude"])(
+    "is there for a provider that answers, but has no list of models: %s",
+    async (kind) => {
+      await using server = await scriptedProvider(answers(404, {}));
+      const provider = providerOf({ kind, baseUrl: server.origin, apiKeyEnv: "SOME_KEY" }, "some-key");
+      expect(await provider.availability()).toEqual({ status: "available", reason: "" });
+    },
+  );
 
-  it("is not there for a provider that cannot be reached", async () => {
-    const provider = providerOf({ kind: "openai_compatible", baseUrl: "http://127.0.0.1:9" });
-    expect(await provider.availability()).toMatchObject({
+  it.each(["openai_compatible", "claude"])(
+    "is not there for one that cannot be reached: %s",
+    async (kind) => {
+      const provider = providerOf({ kind, baseUrl: "http://127.0.0.1:9", apiKeyEnv: "SOME_KEY" }, "some-key");
+      expect(await provider.availability()).toMatchObject({
+        status: "unavailable",
+        reason: expect.stringMatching(/./),
+      });
+    },
+  );
+
+  it("says why Anthropic would not serve, and no key", async () => {
+    const error = { type: "authentication_error", message: "no such key plain0123456789" };
+    await using server = await scriptedProvider(answers(401, { type: "error", error }));
+    const config = { kind: "claude", baseUrl: server.origin, apiKeyEnv: "SOME_KEY" };
+    expect(await providerOf(config, "plain0123456789").availability()).toEqual({
       status: "unavailable",
-      reason: expect.stringMatching(/./),
+      reason: "401 no such key [redacted]",
     });
   });
 });

@@ -22,7 +22,7 @@ export interface Configuration {
 }
 
 /**
- * @param config merged with what every test needs: a free port, and two providers at the emulator
+ * @param config merged with what every test needs: a free port, and providers at the emulator
  * @param clock the gateway's; the emulator has its own
  */
 export async function startBoth(
@@ -34,6 +34,7 @@ export async function startBoth(
   const file = join(folder, "config.yaml");
   const base_url = `${emulator.url}/v1`;
   const vertex = { kind: "openai_compatible", base_url, default_model: "gemini-2.0-flash" };
+  const claude = { base_url: `${emulator.url}/anthropic` };
   const log = new CollectedLog();
   writeFileSync(
     file,
@@ -42,10 +43,11 @@ export async function startBoth(
       default_model: "openai/gpt-4o",
       ...config,
       server: { port: 0, ...config.server },
-      providers: { openai: { base_url }, vertex_ai: vertex, ...config.providers },
+      providers: { openai: { base_url }, claude, vertex_ai: vertex, ...config.providers },
     }),
   );
-  const gateway = await startGateway({ file, env: { OPENAI_API_KEY: "emulated" }, clock, logTo: log });
+  const env = { OPENAI_API_KEY: "emulated", ANTHROPIC_API_KEY: "emulated" };
+  const gateway = await startGateway({ file, env, clock, logTo: log });
   return {
     url: gateway.url,
     gateway,

@@ -3,10 +3,10 @@
  * equal texts are equal. The same text gives the same vector under every seed.
  */
 import type { CreateEmbeddingResponse } from "openai/resources/embeddings";
+import { isObject } from "../json.ts";
 import { hashText, mixSeeds } from "../random.ts";
 import { countTokens } from "../tokens.ts";
 import { Refusal } from "./errors.ts";
-import { isObject } from "./request.ts";
 
 export interface EmbeddingRequest {
   readonly model: string;

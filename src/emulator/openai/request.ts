@@ -1,6 +1,7 @@
 /** Reads a chat request off OpenAI's wire: refuses what OpenAI refuses, in its words, and says what is asked for. */
 import type { ChatCompletionCreateParams } from "openai/resources/chat/completions";
 import { type Directed, DirectiveError, readDirectives } from "../fault.ts";
+import { asObject, type Fields, isObject, parseFields } from "../json.ts";
 import type { Prompt, Tool, Turn } from "../script.ts";
 import { countTokens, TOKENS_PER_IMAGE } from "../tokens.ts";
 import { Refusal, unreadableBody } from "./errors.ts";
@@ -17,17 +18,11 @@ export interface ChatRequest {
   readonly forced: boolean;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** The body as an object. Throws Refusal 400 for anything else. */
 export function parseBody(body: string | undefined): Fields {
-  try {
-    const parsed: unknown = JSON.parse(body ?? "");
-    if (isObject(parsed)) return parsed;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  throw unreadableBody();
+  const fields = parseFields(body);
+  if (fields === undefined) throw unreadableBody();
+  return fields;
 }
 
 /** The model's name; on Azure the deployment stands in for it. Throws Refusal. */
@@ -94,14 +89,6 @@ export function directed(text: string): Directed {
     if (error instanceof DirectiveError) throw new Refusal(400, error.message, "invalid_emulator_directive");
     throw error;
   }
-}
-
-export function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function asObject(value: unknown): Fields {
-  return isObject(value) ? value : {};
 }
 
 /** About 45 MB of a stream: more than any buffer that a test has to fill. */

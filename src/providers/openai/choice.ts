@@ -5,6 +5,7 @@
 import type { ChatCompletionChunk } from "openai/resources/chat/completions";
 import type { StreamResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { event, reasoning, toolCallDelta } from "../../core/reply.ts";
+import { integer, textOf } from "../values.ts";
 import { decodeFinishReason } from "./finish.ts";
 
 /** A delta may lack any field, and compatible providers add their own. */
@@ -82,18 +83,6 @@ export class ChoiceDecoder {
     if (this.index > 0) said.index = this.index;
     events.push(said);
   }
-}
-
-export function integer(value: unknown): number {
-  if (!Number.isInteger(value) || (value as number) < 0) throw new TypeError("an index is not a number");
-  return value as number;
-}
-
-/** What the contract's types promise is text; what is absent is empty. */
-function textOf(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (value === null || value === undefined) return "";
-  throw new TypeError(`text is expected where ${typeof value} is`);
 }
 
 /** No part of OpenAI's format, so whatever else it may hold is nothing to fail for. */

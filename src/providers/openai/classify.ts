@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Failure, FailureKind } from "../../core/failure.ts";
-import { providerFailure } from "../failure.ts";
+import { BY_STATUS, providerFailure } from "../failure.ts";
 import { retryAfterMs } from "../retry_after.ts";
 import { readError, type WireError } from "./error.ts";
 
@@ -27,19 +27,6 @@ const BY_NAME: ReadonlyMap<string, FailureKind> = new Map([
   ["rate_limit_exceeded", "provider_rate_limited"],
   ["ratelimitreached", "provider_rate_limited"],
   ["overloaded_error", "provider_overloaded"],
-]);
-
-const BY_STATUS: ReadonlyMap<number, FailureKind> = new Map([
-  [401, "provider_auth"],
-  // DeepSeek and OpenRouter: no money left.
-  [402, "quota_exhausted"],
-  [403, "provider_permission"],
-  [404, "model_not_found"],
-  [408, "provider_timeout"],
-  [429, "provider_rate_limited"],
-  [503, "provider_overloaded"],
-  [504, "provider_timeout"],
-  [529, "provider_overloaded"],
 ]);
 
 /** vLLM and others say it only in words. */

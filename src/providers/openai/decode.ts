@@ -4,7 +4,8 @@ import type { StreamResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { event } from "../../core/reply.ts";
 import type { Decoded } from "../dialect.ts";
 import { malformed, parseObject } from "../malformed.ts";
-import { ChoiceDecoder, type Delta, integer, type ToolCallPiece } from "./choice.ts";
+import { integer } from "../values.ts";
+import { ChoiceDecoder, type Delta, type ToolCallPiece } from "./choice.ts";
 import { classifyInReply } from "./classify.ts";
 import { decodeUsage } from "./usage.ts";
 

@@ -4,6 +4,7 @@ import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Parameters } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import { invalidRequest, type Violation } from "../../core/failure.ts";
 import type { WireBody, Wish } from "../dialect.ts";
+import { refuseTaken } from "../extra_body.ts";
 import { stringifyWith } from "../raw_json.ts";
 import { encodeMessages } from "./messages.ts";
 import { encodeResponseFormat, encodeToolChoice, encodeTools } from "./tools.ts";
@@ -45,11 +46,9 @@ export function encodeChat(request: ChatRequest, wish: Wish, traits: OpenAiTrait
   if (request.tools.length > 0) texts.tools = encodeTools(request.tools, wrong);
   if (request.responseFormat) texts.response_format = encodeResponseFormat(request.responseFormat, wrong);
   const extra = request.extraBody ?? {};
-  for (const field of Object.keys(extra)) {
-    if (Object.hasOwn(body, field) || Object.hasOwn(texts, field) || RESERVED.includes(field)) {
-      wrong.push({ field: `extra_body.${field}`, description: "is set by the gateway" });
-    }
-  }
+  const taken = (field: string) =>
+    Object.hasOwn(body, field) || Object.hasOwn(texts, field) || RESERVED.includes(field);
+  refuseTaken(extra, taken, wrong);
   if (wrong.length > 0) throw invalidRequest(wrong);
   return { path: "/chat/completions", body: stringifyWith({ ...body, ...extra }, texts) };
 }

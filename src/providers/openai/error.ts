@@ -1,4 +1,5 @@
 /** Reads an error out of a body, in any of the shapes that OpenAI-like providers and their proxies send. */
+import { fieldsIn, fieldsOf, wordsOf } from "../error_body.ts";
 import { isObject } from "../malformed.ts";
 
 /** Fields are empty when the provider does not say. */
@@ -14,45 +15,18 @@ export interface WireError {
   readonly raw: string;
 }
 
-interface Fields {
-  readonly error?: unknown;
-  readonly message?: unknown;
-  /** FastAPI's message. */
-  readonly detail?: unknown;
-  readonly type?: unknown;
-  readonly code?: unknown;
-  readonly innererror?: unknown;
-}
-
 /** Never fails: what is not JSON, such as a proxy's HTML page, has no fields but is kept raw. */
 export function readError(body: string): WireError {
-  const outer = fieldsOf(parse(body));
+  const outer = fieldsIn(body);
   const fields = isObject(outer.error) ? fieldsOf(outer.error) : outer;
-  const code = typeof fields.code === "number" ? String(fields.code) : string(fields.code);
+  const code = typeof fields.code === "number" ? String(fields.code) : wordsOf(fields.code);
   return {
-    message: string(fields.message) || string(fields.detail) || string(outer.error),
-    type: string(fields.type),
+    // FastAPI has its message in `detail`.
+    message: wordsOf(fields.message) || wordsOf(fields.detail) || wordsOf(outer.error),
+    type: wordsOf(fields.type),
     code,
-    innerCode: string(fieldsOf(fields.innererror).code),
+    innerCode: wordsOf(fieldsOf(fields.innererror).code),
     status: /^[45]\d\d$/.test(code) ? Number(code) : undefined,
     raw: body,
   };
-}
-
-function parse(body: string): unknown {
-  try {
-    const value: unknown = JSON.parse(body);
-    // Gemini's compatible endpoint puts the error into a list.
-    return Array.isArray(value) ? value[0] : value;
-  } catch {
-    return undefined;
-  }
-}
-
-function fieldsOf(value: unknown): Fields {
-  return isObject(value) ? value : {};
-}
-
-function string(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

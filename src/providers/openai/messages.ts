@@ -15,6 +15,7 @@ import type {
 import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Message, Part, ToolCall } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
+import { misplaced, toolResultsOf } from "../parts.ts";
 import { encodeFile, encodeImage } from "./media.ts";
 
 type Instructions = ChatCompletionSystemMessageParam | ChatCompletionDeveloperMessageParam;
@@ -121,24 +122,11 @@ function encodeToolResults(
   path: string,
   wrong: Violation[],
 ): ChatCompletionToolMessageParam[] {
-  const wire: ChatCompletionToolMessageParam[] = [];
-  message.parts.forEach((part, j) => {
-    if (part.part.case === "toolResult") {
-      const { toolCallId, content } = part.part.value;
-      wire.push({ role: "tool", tool_call_id: toolCallId, content });
-    } else {
-      misplaced(part, `${path}.parts[${j}]`, message.role, wrong);
-    }
-  });
-  if (!message.parts.some(({ part }) => part.case === "toolResult")) {
-    wrong.push({ field: `${path}.parts`, description: "a tool message needs a tool_result part" });
-  } else if (message.content) {
-    wrong.push({
-      field: `${path}.content`,
-      description: "what a tool answered goes in its tool_result part",
-    });
-  }
-  return wire;
+  return toolResultsOf(message, path, wrong).map(({ result }) => ({
+    role: "tool",
+    tool_call_id: result.toolCallId,
+    content: result.content,
+  }));
 }
 
 /** The text of a message, `content` first; what else there is, `other` takes or leaves. */
@@ -164,27 +152,4 @@ function plain(words: ChatCompletionContentPartText[]): string | ChatCompletionC
 
 function text(value: string): ChatCompletionContentPartText {
   return { type: "text", text: value };
-}
-
-const PART_NAMES = {
-  text: "text",
-  image: "image",
-  file: "file",
-  toolCall: "tool_call",
-  toolResult: "tool_result",
-  reasoning: "reasoning",
-  refusal: "refusal",
-  citation: "citation",
-  providerPart: "provider_part",
-} as const;
-
-function misplaced({ part }: Part, path: string, role: string, wrong: Violation[]): void {
-  if (!part.case) wrong.push({ field: path, description: "is empty" });
-  else {
-    const name = PART_NAMES[part.case];
-    wrong.push({
-      field: `${path}.${name}`,
-      description: `a message of role ${role} has no ${name} for this provider`,
-    });
-  }
 }

@@ -6,7 +6,8 @@ import { Failure } from "../../core/failure.ts";
 import { event } from "../../core/reply.ts";
 import type { StreamDecoder } from "../dialect.ts";
 import { malformed, parseObject } from "../malformed.ts";
-import { ChoiceDecoder, integer } from "./choice.ts";
+import { integer } from "../values.ts";
+import { ChoiceDecoder } from "./choice.ts";
 import { classifyInReply } from "./classify.ts";
 import { decodeUsage } from "./usage.ts";
 

@@ -2,11 +2,10 @@
 import type { CompletionUsage } from "openai/resources/completions";
 import type { Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { usage } from "../../core/usage.ts";
+import { count } from "../values.ts";
 
 /** DeepSeek names its cached tokens apart: https://api-docs.deepseek.com/guides/kv_cache */
 type WireUsage = Partial<CompletionUsage> & { readonly prompt_cache_hit_tokens?: number };
-
-const MAX_INT32 = 0x7fff_ffff;
 
 /**
  * `prompt_tokens` includes what was cached and `completion_tokens` what was
@@ -36,10 +35,4 @@ export function decodeUsage(wire: WireUsage, serviceTier: unknown): Usage | unde
     audioOutputTokens: count(written.audio_tokens),
     serviceTier: typeof serviceTier === "string" ? serviceTier : "",
   });
-}
-
-function count(value: unknown): number | undefined {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_INT32
-    ? (value as number)
-    : undefined;
 }

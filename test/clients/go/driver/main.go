@@ -41,12 +41,14 @@ type line struct {
 	Receipt      bool   `json:"receipt,omitempty"`
 	ToolName     string `json:"tool_name,omitempty"`
 	ToolArgs     string `json:"tool_arguments,omitempty"`
+	Turns        []turn `json:"turns,omitempty"`
 }
 
 func main() {
 	url := flag.String("url", "", "the gateway's address")
 	client := flag.String("client", "connect", "connect, grpc, grpc-web or grpc-go")
-	only := flag.String("scenario", "all", "the name of one, or all")
+	only := flag.String("scenario", "all", "the name of one, or all of those that every client does")
+	flag.StringVar(&model, "model", model, "who answers")
 	flag.Parse()
 	if err := run(*url, *client, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "driver:", err)
@@ -62,7 +64,7 @@ func run(url, client, only string) error {
 	out := json.NewEncoder(os.Stdout)
 	known := false
 	for _, scenario := range scenarios {
-		if only != "all" && only != scenario.name {
+		if only != scenario.name && (only != "all" || scenario.extra) {
 			continue
 		}
 		known = true

@@ -19,14 +19,21 @@ const (
 var scenarios = []struct {
 	name string
 	run  func(ctx context.Context, call caller, result *line)
+	// extra ones run only when they are asked for by name.
+	extra bool
 }{
-	{"chat", chat},
-	{"tool", tool},
-	{"stream", stream},
-	{"error", refused},
-	{"deadline", late},
-	{"abort", abort},
+	{"chat", chat, false},
+	{"tool", tool, false},
+	{"stream", stream, false},
+	{"error", refused, false},
+	{"deadline", late, false},
+	{"abort", abort, false},
+	{"conversation", converse(askWhole), true},
+	{"conversation-stream", converse(askStream), true},
 }
+
+// model answers; the provider behind it is emulated.
+var model = "openai/gpt-4o"
 
 func chat(ctx context.Context, call caller, result *line) {
 	reply, err := call.chat(withRequestID(ctx, result.RequestID), ask("Hello"))
@@ -112,7 +119,7 @@ func abort(ctx context.Context, call caller, result *line) {
 }
 
 func ask(content string) *v1.ChatRequest {
-	return &v1.ChatRequest{Model: "openai/gpt-4o", Messages: []*v1.Message{{Role: "user", Content: content}}}
+	return &v1.ChatRequest{Model: model, Messages: []*v1.Message{{Role: "user", Content: content}}}
 }
 
 func (l *line) charge(cost *v1.Cost) {
