@@ -251,7 +251,9 @@ describe("errors", () => {
       "a default embedding model of nobody",
       "default_embedding_model: acme/x",
       {},
-      ['FILE: default_embedding_model: names no configured provider before "/"; there are openai, mock'],
+      [
+        'FILE: default_embedding_model: names no configured provider before "/"; there are openai, claude, mock',
+      ],
     ],
     [
       "one key for two callers",
