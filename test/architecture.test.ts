@@ -26,7 +26,7 @@ const APART: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Dialects that are another one with changes, and that one. */
-const BASES: Readonly<Record<string, string>> = {};
+const BASES: Readonly<Record<string, string>> = { mistral: "openai" };
 
 interface Source {
   /** Below `src`, such as `rpc/door.ts`. */

@@ -238,14 +238,17 @@ describe("serve", () => {
 });
 
 describe("emulate", () => {
-  it("serves OpenAI's format at the host and port it says", async () => {
+  it("serves every format at the base URL that it says", async () => {
     const run = start("emulate", "--host", "127.0.0.1", "--port", "0", "--seed", "7");
     await run.until(({ stdout }) => stdout.includes("/emulator/meter"));
-    const [url] = /http:\/\/127\.0\.0\.1:\d+\/v1/.exec(run.output.stdout) ?? [];
+    const urls = [...run.output.stdout.matchAll(/emulating (\w+) at (http:\/\/127\.0\.0\.1:\d+[\w/]+)/g)];
+    expect(urls.map(([, who]) => who)).toEqual(["OpenAI", "Anthropic", "Mistral"]);
     const body = JSON.stringify({ model: "gpt-4o", messages: [{ role: "user", content: "Hello" }] });
     const headers = { "content-type": "application/json", authorization: "Bearer emulated" };
-    const reply = await fetch(`${url}/chat/completions`, { method: "POST", headers, body });
-    expect(await reply.json()).toMatchObject({ object: "chat.completion" });
+    for (const [, , url] of urls) {
+      const reply = await fetch(`${url}/chat/completions`, { method: "POST", headers, body });
+      expect(await reply.json()).toMatchObject({ object: "chat.completion" });
+    }
     run.child.kill("SIGTERM");
     expect((await run.end()).status).toBe(0);
   });
@@ -272,7 +275,7 @@ describe("demo", () => {
     const available = { status: "available" };
     expect(await (await fetch(`${url}/v1/gateway/status`)).json()).toMatchObject({
       status: "serving",
-      providers: [available, available, available, available],
+      providers: Array(5).fill(available),
     });
     run.child.kill("SIGINT");
     expect((await run.end()).status).toBe(0);

@@ -18,6 +18,7 @@ export async function demo(): Promise<number> {
     PORT: process.env.PORT || DEFAULT_PORT,
     OPENAI_API_KEY: "emulated",
     ANTHROPIC_API_KEY: "emulated",
+    MISTRAL_API_KEY: "emulated",
     VERTEX_AI_TOKEN: "emulated",
     // The call that is meant to fail would be told twice.
     LOG_LEVEL: process.env.LOG_LEVEL || "error",
@@ -43,7 +44,7 @@ export async function demo(): Promise<number> {
   }
 }
 
-/** OpenAI, Anthropic, and Vertex AI by its OpenAI-compatible endpoint, all as the emulator speaks them. */
+/** OpenAI, Anthropic, Mistral, and Vertex AI by its OpenAI-compatible endpoint, all as the emulator speaks them. */
 function configFor(emulatorUrl: string): string {
   return `default_model: openai/gpt-4o-mini
 providers:
@@ -51,6 +52,8 @@ providers:
     base_url: ${emulatorUrl}/v1
   claude:
     base_url: ${emulatorUrl}/anthropic
+  mistral:
+    base_url: ${emulatorUrl}/mistral/v1
   vertex_ai:
     kind: openai_compatible
     base_url: ${emulatorUrl}/v1

@@ -13,10 +13,12 @@ export async function emulate(options: EmulateOptions): Promise<void> {
   const emulator = await startEmulator(options);
   process.stdout.write(
     [
-      `emulating OpenAI at ${emulator.url}/v1`,
+      `emulating OpenAI at ${emulator.url}/v1, and whoever speaks like it below any path`,
       `  OPENAI_BASE_URL=${emulator.url}/v1 OPENAI_API_KEY=emulated llmgateway serve`,
       `emulating Anthropic at ${emulator.url}/anthropic`,
       `  ANTHROPIC_BASE_URL=${emulator.url}/anthropic ANTHROPIC_API_KEY=emulated llmgateway serve`,
+      `emulating Mistral at ${emulator.url}/mistral/v1`,
+      `  MISTRAL_BASE_URL=${emulator.url}/mistral/v1 MISTRAL_API_KEY=emulated llmgateway serve`,
       `  faults by a directive in the last user message, such as [[emulate: status=429 retry_after=2]]`,
       `  what it metered: curl ${emulator.url}/emulator/meter`,
       "",

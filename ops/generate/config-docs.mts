@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { ENVIRONMENT } from "../../src/config/environment.ts";
+import { PRESETS } from "../../src/providers/presets.ts";
 
 interface Field {
   readonly name: string;
@@ -27,7 +28,21 @@ export function configurationPage(proto: string, example: string): string {
     "## Fields",
     "Durations are written in seconds, such as `30s` or `0.5s`. Names may be written in `snake_case` or `lowerCamelCase`.",
     ...sections(messages, "Config", ""),
-    "The providers `openai` (key in `OPENAI_API_KEY`, default model `gpt-4o-mini`) and `mock` (default model `mock-echo`) are always there; an entry of the same name is merged over them field by field, and `enabled: false` switches one off. A provider of kind `openai` has the same base URL and key variable by default; `openai_compatible` needs a `base_url`. Keys of providers are never in the file: `api_key_env` names the variable that holds one.",
+    "The providers `openai` (key in `OPENAI_API_KEY`, default model `gpt-4o-mini`), `mistral` (key in `MISTRAL_API_KEY`, default model `mistral-small-latest`) and `mock` (default model `mock-echo`) are always there; an entry of the same name is merged over them field by field, and `enabled: false` switches one off. A provider of kind `openai` has the same base URL and key variable by default; `openai_compatible` needs a `base_url` or a `preset`. Keys of providers are never in the file: `api_key_env` names the variable that holds one.",
+    "### Presets",
+    "For the kind `openai_compatible`, which need not be said beside a preset. What the entry itself says wins. Where no key variable stands, none is needed; one that is given in `api_key_env` is sent. Azure's base URL is `https://NAME.openai.azure.com/openai/v1`, with the deployment's name as the model; where it ends in `/openai` instead, the deployment goes into the path, and `dialect.query` must name an `api-version`.",
+    table(
+      ["preset", "who", "base URL", "key variable", "key header", "default model", "`max_tokens` is called"],
+      Object.entries(PRESETS).map(([name, it]) => [
+        code(name),
+        it.title,
+        code(it.baseUrl),
+        code(it.apiKeyEnv),
+        code(it.keyHeader || (it.apiKeyEnv && "Authorization")),
+        code(it.defaultModel),
+        code(it.maxTokensField),
+      ]),
+    ),
     "## Environment variables",
     "An empty variable counts as unset. `.env.example` lists them all; Node reads such a file with `--env-file`.",
     table(

@@ -58,6 +58,12 @@ function providerViolations(name: string, provider: CompleteProvider): Violation
   if (provider.kind === "openai_compatible" && provider.baseUrl === "") {
     report("base_url", "is missing; an openai_compatible provider needs the base URL of its API");
   }
+  if (provider.preset !== "" && provider.kind !== "openai_compatible") {
+    report(
+      "preset",
+      `is for the kind openai_compatible, and this is ${provider.kind}; leave one of them out`,
+    );
+  }
   violations.push(...urlViolation(`${path}.base_url`, provider.baseUrl));
   for (const [header, value] of Object.entries(provider.headers)) {
     if (!isHeader(header, value)) violations.push(notHeader(keyPath(`${path}.headers`, header)));

@@ -19,6 +19,7 @@ import {
   TelemetrySchema,
   TimeoutsSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { PRESETS } from "../providers/presets.ts";
 import { bundled } from "../version.ts";
 
 /** What no default exists for. */
@@ -106,6 +107,12 @@ export const KINDS: Readonly<Record<string, Known>> = {
     apiKeyEnv: "ANTHROPIC_API_KEY",
     defaultModel: "claude-sonnet-5",
   },
+  mistral: {
+    baseUrl: "https://api.mistral.ai/v1",
+    apiKeyEnv: "MISTRAL_API_KEY",
+    defaultModel: "mistral-small-latest",
+    defaultEmbeddingModel: "mistral-embed",
+  },
   openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
   mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo", defaultEmbeddingModel: "mock-embed" },
 };
@@ -114,7 +121,7 @@ type Known = Readonly<
   Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel"> & Partial<Pick<Provider, "defaultEmbeddingModel">>
 >;
 
-const ALWAYS_PRESENT = ["openai", "claude", "mock"];
+const ALWAYS_PRESENT = ["openai", "claude", "mistral", "mock"];
 
 function providersOf(draft: Config): CompleteConfig["providers"] {
   const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);
@@ -124,8 +131,9 @@ function providersOf(draft: Config): CompleteConfig["providers"] {
 }
 
 function complete(name: string, given: Provider): CompleteProvider {
-  const kind = given.kind || (Object.hasOwn(KINDS, name) ? name : "");
-  const known = KINDS[kind];
+  const kind = given.kind || kindOf(name, given);
+  const preset = kind === "openai_compatible" ? PRESETS[given.preset] : undefined;
+  const known: Known | undefined = preset ?? KINDS[kind];
   const timeouts = given.timeouts ?? create(TimeoutsSchema);
   const dialect = given.dialect ?? create(DialectSchema);
   return {
@@ -147,8 +155,16 @@ function complete(name: string, given: Provider): CompleteProvider {
     maxConnections: given.maxConnections ?? 256,
     dialect: {
       ...dialect,
-      maxTokensField: dialect.maxTokensField || (kind === "openai" ? "max_completion_tokens" : "max_tokens"),
-      streamUsage: dialect.streamUsage ?? true,
+      maxTokensField:
+        dialect.maxTokensField ||
+        (preset?.maxTokensField ?? (kind === "openai" ? "max_completion_tokens" : "max_tokens")),
+      streamUsage: dialect.streamUsage ?? preset?.streamUsage ?? true,
+      keyHeader: dialect.keyHeader || (preset?.keyHeader ?? ""),
     },
   };
+}
+
+function kindOf(name: string, { preset }: Provider): string {
+  if (preset) return "openai_compatible";
+  return Object.hasOwn(KINDS, name) ? name : "";
 }

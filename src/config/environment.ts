@@ -92,6 +92,20 @@ export const ENVIRONMENT: readonly Variable[] = [
     doc: "Base URL of Anthropic's API, without /v1.",
   },
   {
+    name: "MISTRAL_API_KEY",
+    field: "",
+    form: SECRET,
+    standard: "",
+    doc: "Key for Mistral's API; read where the provider is called, never kept in the configuration.",
+  },
+  {
+    name: "MISTRAL_BASE_URL",
+    field: "providers.mistral.base_url",
+    form: HTTP_URL,
+    standard: "https://api.mistral.ai/v1",
+    doc: "Base URL of Mistral's API.",
+  },
+  {
     name: "LLMGATEWAY_DEFAULT_MODEL",
     field: "default_model",
     form: text("a model without spaces, such as openai/gpt-4o-mini", /^\S+$/),

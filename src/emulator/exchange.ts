@@ -15,7 +15,7 @@ export interface Answer {
 
 /** What the server knows of a request before it is read. */
 export interface Arrival {
-  /** Unique in this emulator; sent as `x-request-id`. */
+  /** Unique in this emulator; sent in the header by which the format names a request. */
   readonly id: string;
   /** The how-manieth request of this emulator it is, from 0. */
   readonly ordinal: number;

@@ -11,7 +11,7 @@ export type Outcome = "served" | "cut" | "aborted" | "error" | "open";
 
 /** One request. While its outcome is `open`, the figures are those so far. */
 export interface MeterRecord {
-  /** Equal to the reply's `x-request-id` header. */
+  /** Equal to the reply's header that bears its id: `x-request-id`, or what the format calls it. */
   readonly id: string;
   readonly path: string;
   /** As the client asked for it; empty where the request named none or could not be read. */

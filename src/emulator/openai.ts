@@ -3,16 +3,18 @@
  * Chat and embeddings are matched by the end of the path, so that any base path will do.
  */
 import type { Answer, Exchange } from "./exchange.ts";
-import { drawFault, type Fault, refuses } from "./fault.ts";
+import { drawFault, type Fault } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { azureDeployment, decodeSegment } from "./openai/azure.ts";
 import { decodeEmbedding, encodeEmbedding } from "./openai/embeddings.ts";
-import { faultAnswer, faultError, Refusal, refusalAnswer, unknownPath, wrongKey } from "./openai/errors.ts";
+import { faultAnswer, faultError, Refusal, refusalAnswer, unknownPath } from "./openai/errors.ts";
+import { acceptedInput } from "./openai/input.ts";
+import { requireKey } from "./openai/key.ts";
 import { describeModel, listModels } from "./openai/models.ts";
 import { encodeReply, encodeUsage, replyHead } from "./openai/reply.ts";
-import { type ChatRequest, decodeChat, decodeModel, directed, parseBody } from "./openai/request.ts";
+import { decodeChat, decodeModel, directed, parseBody } from "./openai/request.ts";
 import { encodeStream, sse } from "./openai/stream.ts";
-import { type AcceptedInput, playBefore, playStream, playUnary } from "./play.ts";
+import { playBefore, playStream, playUnary } from "./play.ts";
 import { writeScript } from "./script.ts";
 
 /** Claims chat and embeddings below any path, and the models below `/v1`. */
@@ -82,20 +84,6 @@ async function answerChat(exchange: Exchange, stage: Stage, deployment: string |
   await playStream(exchange, fault, headers, frames, (shown) => sse({ error: faultError(shown) }));
 }
 
-/** Only prompts that will be answered reach the prompt cache. */
-function acceptedInput(
-  { model, prompt }: ChatRequest,
-  inputTokens: number,
-  stage: Stage,
-  fault: Fault | undefined,
-): AcceptedInput {
-  if (fault !== undefined && refuses(fault))
-    return { inputTokens, cachedInputTokens: 0, cacheWriteTokens: 0 };
-  const text = () => prompt.turns.map((turn) => `${turn.role}\n${turn.text}\n`).join("");
-  const { cachedTokens, writtenTokens } = stage.promptCache.observe(model, inputTokens, text);
-  return { inputTokens, cachedInputTokens: cachedTokens, cacheWriteTokens: writtenTokens };
-}
-
 async function answerEmbedding(
   exchange: Exchange,
   stage: Stage,
@@ -113,15 +101,6 @@ async function answerEmbedding(
   const texts = inputs.map((one) => one.text);
   const answer = ok(exchange, encodeEmbedding(request, texts, fault?.noUsage !== true));
   await playUnary(exchange, fault, answer, { outputTokens: 0, reasoningTokens: 0 }, errorAnswer);
-}
-
-/** OpenAI takes a bearer token, Azure an `api-key`; each is accepted on every path. */
-function requireKey(exchange: Exchange, key: string | undefined): void {
-  if (key === undefined) return;
-  const { authorization, "api-key": azureKey } = exchange.headers;
-  const presented =
-    authorization?.replace(/^Bearer\s+/i, "") ?? (Array.isArray(azureKey) ? azureKey[0] : azureKey);
-  if (presented !== key) throw wrongKey(presented);
 }
 
 const STREAM_HEADERS = { "content-type": "text/event-stream; charset=utf-8" };

@@ -7,6 +7,7 @@ import { claudeFormat } from "./claude.ts";
 import { Exchange } from "./exchange.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { type Meter, RequestMeter } from "./meter.ts";
+import { mistralFormat } from "./mistral.ts";
 import { openAiFormat, openAiUnknownPath } from "./openai.ts";
 import { PromptCache } from "./prompt-cache.ts";
 import { mixSeeds, mulberry32, randomHex } from "./random.ts";
@@ -72,8 +73,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 
 const METER_PATH = "/emulator/meter";
 
-/** Asked in order; the first that claims a request answers it. */
-const FORMATS: readonly Format[] = [claudeFormat, openAiFormat];
+/** Asked in order; the first that claims a request answers it. OpenAI's claims chats below any path, and so comes last. */
+const FORMATS: readonly Format[] = [claudeFormat, mistralFormat, openAiFormat];
 
 function claim(method: string, path: string): Operation {
   for (const format of FORMATS) {

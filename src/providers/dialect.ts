@@ -46,6 +46,8 @@ export interface Decoded {
   readonly usage: Usage | undefined;
   /** The model that the provider says served; empty when it does not say. */
   readonly servedModel: string;
+  /** The model broke off: what it used counts, what it said does not. */
+  readonly failure?: Failure | undefined;
 }
 
 /** Decodes one stream, frame by frame; keeps what was reported so far. */

@@ -8,6 +8,7 @@ import type { AttemptCall, Service, Target } from "../core/call.ts";
 import { Failure, invalidRequest } from "../core/failure.ts";
 import { withoutKey } from "../core/redact.ts";
 import { type Batch, isContent, type Reply } from "../core/reply.ts";
+import { decompressed } from "../wire/decompress.ts";
 import { type FrameReader, frameReader } from "../wire/frames.ts";
 import type { Transport, WireReply } from "../wire/transport.ts";
 import type { Credentials } from "./credentials.ts";
@@ -50,8 +51,7 @@ function postTo(endpoint: Endpoint, classify: Dialect["classify"], transport: Tr
     const path = endpoint.basePath + withQuery(wire.path, endpoint.query);
     const proof = await endpoint.credentials.prove({ path, body: wire.body });
     const headers = { ...endpoint.headers, ...wire.headers, ...proof.headers, ...JSON_BODY };
-    const reply = await transport.post(path, headers, wire.body, signal);
-    requireIdentity(reply);
+    const reply = decompressed(await transport.post(path, headers, wire.body, signal));
     if (reply.status >= 300) {
       const text = await reply.text(MAX_ERROR_BYTES);
       const failure = classify(reply.status, reply.headers, withoutKey(text, proof.secret));
@@ -95,20 +95,11 @@ function withQuery(path: string, query: string): string {
   return `${path}${path.includes("?") ? "&" : "?"}${query}`;
 }
 
-/** No encoding was asked for; one that comes all the same would be taken for a broken body. */
-function requireIdentity(reply: WireReply): void {
-  const encoding = reply.headers["content-encoding"]?.toString() ?? "identity";
-  if (encoding === "identity") return;
-  reply.cancel();
-  throw new Failure("malformed_reply", "the provider's reply cannot be read", {
-    operator: `content-encoding ${encoding}, which was not asked for`,
-  });
-}
-
 /** A reply that is not a stream, though perhaps one was asked for. */
 async function whole(call: AttemptCall, dialect: Dialect, reply: WireReply): Promise<Reply> {
   const decoded = dialect.decodeReply(await reply.text(MAX_REPLY_BYTES), reply.headers);
   report(call, decoded);
+  if (decoded.failure) throw decoded.failure;
   return { events: once(decoded.events) };
 }
 

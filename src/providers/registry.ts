@@ -3,6 +3,7 @@ import type { AttemptCall, Service } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
 import { claude } from "./claude/provider.ts";
 import type { Kind, ProviderSettings, Working } from "./kind.ts";
+import { mistral } from "./mistral/provider.ts";
 import { mockProvider } from "./mock.ts";
 import { openai, openaiCompatible } from "./openai/provider.ts";
 import type { Provider } from "./provider.ts";
@@ -10,6 +11,7 @@ import type { Provider } from "./provider.ts";
 const KINDS: Readonly<Record<string, Kind>> = {
   openai,
   claude,
+  mistral,
   openai_compatible: openaiCompatible,
   mock: {
     whyOff: () => "",

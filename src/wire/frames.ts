@@ -1,4 +1,5 @@
 /** What a streamed body is made of: frames of text, by its content type. It knows no provider. */
+import { EventStreamReader } from "./eventstream.ts";
 import { SseReader } from "./sse.ts";
 
 /** Reads one stream; where the bytes are cut makes no difference to the frames. */
@@ -14,7 +15,7 @@ export interface FrameReader {
   /**
    * The stream is over.
    *
-   * @throws Failure as `push` does
+   * @throws Failure as `push` does, or `cut` inside of a frame that cannot count as whole
    */
   end(): string[];
 }
@@ -24,6 +25,7 @@ export function frameReader(contentType: string): FrameReader | undefined {
   return READERS.get(contentType.split(";", 1)[0]?.trim().toLowerCase() ?? "")?.();
 }
 
-const READERS: ReadonlyMap<string, () => FrameReader> = new Map([
+const READERS: ReadonlyMap<string, () => FrameReader> = new Map<string, () => FrameReader>([
   ["text/event-stream", () => new SseReader()],
+  ["application/vnd.amazon.eventstream", () => new EventStreamReader()],
 ]);

@@ -152,22 +152,8 @@ class Exchange implements Dispatcher.DispatchHandler, WireReply {
     return undefined;
   }
 
-  async text(maxBytes: number): Promise<string> {
-    const all: Buffer[] = [];
-    let bytes = 0;
-    for (let some = await this.read(); some; some = await this.read()) {
-      for (const chunk of some) {
-        bytes += chunk.length;
-        all.push(chunk);
-      }
-      if (bytes > maxBytes) {
-        this.cancel();
-        throw new Failure("malformed_reply", "the provider's reply is too large", {
-          operator: `reply of more than ${maxBytes} bytes`,
-        });
-      }
-    }
-    return all.length === 1 ? String(all[0]) : Buffer.concat(all).toString();
+  text(maxBytes: number): Promise<string> {
+    return readText(this, maxBytes);
   }
 
   cancel(): void {
@@ -201,6 +187,25 @@ class Exchange implements Dispatcher.DispatchHandler, WireReply {
     this.wake = undefined;
     wake?.();
   }
+}
+
+/** @throws Failure `malformed_reply` past the limit; the reply is then given up */
+export async function readText(reply: WireReply, maxBytes: number): Promise<string> {
+  const all: Buffer[] = [];
+  let bytes = 0;
+  for (let some = await reply.read(); some; some = await reply.read()) {
+    for (const chunk of some) {
+      bytes += chunk.length;
+      all.push(chunk);
+    }
+    if (bytes > maxBytes) {
+      reply.cancel();
+      throw new Failure("malformed_reply", "the provider's reply is too large", {
+        operator: `reply of more than ${maxBytes} bytes`,
+      });
+    }
+  }
+  return all.length === 1 ? String(all[0]) : Buffer.concat(all).toString();
 }
 
 /** Before the request left, nothing can have been charged; afterwards nobody knows. */

@@ -34,7 +34,7 @@ describe("docs/configuration.md", () => {
 
   it("shows an example that loads", () => {
     const config = loadConfig({ file: at("docs/configuration.example.yaml"), env: {} });
-    expect(Object.keys(config.providers)).toEqual(["openai", "claude", "mock", "azure", "local"]);
+    expect(Object.keys(config.providers)).toEqual(["openai", "claude", "mistral", "mock", "azure", "local"]);
   });
 });
 

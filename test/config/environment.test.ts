@@ -68,6 +68,14 @@ const ROWS: readonly Row[] = [
     read: (c) => c.providers.claude?.baseUrl,
     bad: ["api.anthropic.com", "ftp://x"],
   },
+  { name: "MISTRAL_API_KEY", good: "key-1", value: undefined, read: READ_ELSEWHERE, bad: ["key 1"] },
+  {
+    name: "MISTRAL_BASE_URL",
+    good: "http://127.0.0.1:1/v1",
+    value: "http://127.0.0.1:1/v1",
+    read: (c) => c.providers.mistral?.baseUrl,
+    bad: ["api.mistral.ai"],
+  },
   {
     name: "LLMGATEWAY_DEFAULT_EMBEDDING_MODEL",
     good: "mock/mock-embed",

@@ -58,7 +58,7 @@ describe("defaults", () => {
 
   it("hold the providers that are always there", () => {
     const { providers } = loadConfig({ env: {} });
-    expect(Object.keys(providers)).toEqual(["openai", "claude", "mock"]);
+    expect(Object.keys(providers)).toEqual(["openai", "claude", "mistral", "mock"]);
     expect(providers.claude).toMatchObject({
       kind: "claude",
       baseUrl: "https://api.anthropic.com",
@@ -83,6 +83,12 @@ describe("defaults", () => {
       },
       maxConnections: 256,
       dialect: { maxTokensField: "max_completion_tokens", streamUsage: true, keyHeader: "", query: "" },
+    });
+    expect(providers.mistral).toMatchObject({
+      kind: "mistral",
+      baseUrl: "https://api.mistral.ai/v1",
+      apiKeyEnv: "MISTRAL_API_KEY",
+      defaultModel: "mistral-small-latest",
     });
     expect(providers.mock).toMatchObject({
       kind: "mock",
@@ -199,11 +205,33 @@ describe("errors", () => {
       "a provider without kind",
       "providers: {acme: {}}",
       {},
-      ["FILE: providers.acme.kind: is missing; give one of openai, claude, openai_compatible, mock"],
+      ["FILE: providers.acme.kind: is missing; give one of openai, claude, mistral, openai_compatible, mock"],
     ],
     [
       "a compatible provider without address",
       "providers: {acme: {kind: openai_compatible}}",
+      {},
+      [
+        "FILE: providers.acme.base_url: is missing; an openai_compatible provider needs the base URL of its API",
+      ],
+    ],
+    [
+      "a preset of another kind",
+      "providers: {acme: {kind: openai, preset: groq}}",
+      {},
+      [
+        "FILE: providers.acme.preset: is for the kind openai_compatible, and this is openai; leave one of them out",
+      ],
+    ],
+    [
+      "a preset that nobody knows",
+      "providers: {acme: {preset: acme, base_url: 'http://a'}}",
+      {},
+      [expect.stringMatching(/^FILE: providers\.acme\.preset: .*groq/) as unknown as string],
+    ],
+    [
+      "a preset without an address of its own",
+      "providers: {acme: {preset: azure}}",
       {},
       [
         "FILE: providers.acme.base_url: is missing; an openai_compatible provider needs the base URL of its API",
@@ -245,14 +273,16 @@ describe("errors", () => {
       "a default model of nobody",
       "default_model: acme/x",
       {},
-      ['FILE: default_model: names no configured provider before "/"; there are openai, claude, mock'],
+      [
+        'FILE: default_model: names no configured provider before "/"; there are openai, claude, mistral, mock',
+      ],
     ],
     [
       "a default embedding model of nobody",
       "default_embedding_model: acme/x",
       {},
       [
-        'FILE: default_embedding_model: names no configured provider before "/"; there are openai, claude, mock',
+        'FILE: default_embedding_model: names no configured provider before "/"; there are openai, claude, mistral, mock',
       ],
     ],
     [

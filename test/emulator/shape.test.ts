@@ -18,6 +18,16 @@ const CASES: Readonly<Record<string, object>> = {
   "openai/error-400-embeddings": { encoding_format: "float" },
   "openai/error-400-unsupported-parameter": {},
   "azure-openai/stream-text": {},
+  "mistral/chat-json-object": {},
+  "mistral/chat-json-schema": {},
+  "mistral/chat-parallel-tool-calls": { messages: [{ role: "user", content: "Use dice_roll" }] },
+  "mistral/chat-thinking": {},
+  "mistral/stream-thinking-small": {},
+  "mistral/stream-two-choices": {},
+  "mistral/stream-tool-call-cached": { messages: [{ role: "user", content: "Use weather" }] },
+  "mistral/embeddings": {},
+  "mistral/error-400-batch": {},
+  "mistral/error-400-model": { model: "no-such-model" },
 };
 
 const folder = recordingsFolder();
@@ -27,7 +37,7 @@ if (folder === undefined) {
     expect(process.env.CI, "CI must compare with the recordings").not.toBe("true");
   });
 } else {
-  const recordings = loadRecordings(folder, ["openai", "azure-openai"]);
+  const recordings = loadRecordings(folder, ["openai", "azure-openai", "mistral"]);
   const emulator = await emulated();
   describe("the emulator answers in the shape that was recorded", () => {
     test.each(Object.entries(CASES))("%s", async (name, changes) => {
@@ -42,6 +52,11 @@ if (folder === undefined) {
   });
 }
 
+const BASES: Readonly<Record<string, string>> = {
+  "azure-openai": "/openai/deployments/chat/",
+  mistral: "/mistral/v1/",
+};
+
 function pathOf({ provider, meta }: Recording): string {
-  return (provider === "azure-openai" ? "/openai/deployments/chat/" : "/v1/") + meta.operation;
+  return (BASES[provider] ?? "/v1/") + meta.operation;
 }

@@ -7,7 +7,7 @@ import type {
 } from "openai/resources/chat/completions";
 import type { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Wish } from "../../src/providers/dialect.ts";
-import type { OpenAiTraits } from "../../src/providers/openai/encode.ts";
+import type { OpenAiTraits } from "../../src/providers/openai/traits.ts";
 import { CONVERSATIONS } from "./openai-conversations.ts";
 
 export interface RequestPair {

@@ -18,6 +18,8 @@ export interface Meta {
   readonly content_type: string | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Of the bytes that came; those that are kept here are decoded. */
+  readonly content_encoding_on_the_wire: string | null;
   readonly expected: Expected;
 }
 

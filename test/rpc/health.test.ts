@@ -124,7 +124,7 @@ describe("who watches", () => {
 
 test("for drain_delay everyone may still come in, and hears that it is not ready", async () => {
   const clock = new VirtualClock();
-  await using both = await startBoth({ server: { drain_delay: "5s" } }, clock);
+  await using both = await startBoth({ server: { drain_delay: "5s" } }, { clock });
   // Each transport opens a connection of its own.
   const client = <S extends typeof Health | typeof GatewayService>(service: S) =>
     createClient(service, createGrpcTransport({ baseUrl: both.url }));

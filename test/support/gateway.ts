@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
-import { type Emulator, startEmulator } from "../../src/emulator/server.ts";
+import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/server.ts";
 import { type Gateway, startGateway } from "../../src/gateway.ts";
 
 export interface GatewayUnderTest extends AsyncDisposable {
@@ -21,20 +21,28 @@ export interface Configuration {
   readonly [section: string]: unknown;
 }
 
+export interface Surroundings {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly emulator?: EmulatorOptions;
+  /** The gateway's; the emulator has its own. */
+  readonly clock?: Clock;
+}
+
 /**
- * @param config merged with what every test needs: a free port, and providers at the emulator
- * @param clock the gateway's; the emulator has its own
+ * @param given merged with what every test needs: a free port, and providers at the emulator; a function is told its URL
  */
 export async function startBoth(
-  config: Configuration = {},
-  clock: Clock = systemClock,
+  given: Configuration | ((emulatorUrl: string) => Configuration) = {},
+  { env = {}, emulator: options = {}, clock = systemClock }: Surroundings = {},
 ): Promise<GatewayUnderTest> {
-  const emulator = await startEmulator();
+  const emulator = await startEmulator(options);
+  const config = typeof given === "function" ? given(emulator.url) : given;
   const folder = mkdtempSync(join(tmpdir(), "llmgateway-test-"));
   const file = join(folder, "config.yaml");
   const base_url = `${emulator.url}/v1`;
   const vertex = { kind: "openai_compatible", base_url, default_model: "gemini-2.0-flash" };
   const claude = { base_url: `${emulator.url}/anthropic` };
+  const mistral = { base_url: `${emulator.url}/mistral/v1` };
   const log = new CollectedLog();
   writeFileSync(
     file,
@@ -43,11 +51,11 @@ export async function startBoth(
       default_model: "openai/gpt-4o",
       ...config,
       server: { port: 0, ...config.server },
-      providers: { openai: { base_url }, claude, vertex_ai: vertex, ...config.providers },
+      providers: { openai: { base_url }, claude, mistral, vertex_ai: vertex, ...config.providers },
     }),
   );
-  const env = { OPENAI_API_KEY: "emulated", ANTHROPIC_API_KEY: "emulated" };
-  const gateway = await startGateway({ file, env, clock, logTo: log });
+  const keys = { OPENAI_API_KEY: "emulated", ANTHROPIC_API_KEY: "emulated", MISTRAL_API_KEY: "emulated" };
+  const gateway = await startGateway({ file, env: { ...keys, ...env }, clock, logTo: log });
   return {
     url: gateway.url,
     gateway,

@@ -64,7 +64,10 @@ export function encodeEmbedding(
 }
 
 const DEFAULT_DIMENSIONS = 1_536;
-const DIMENSIONS: ReadonlyMap<string, number> = new Map([["text-embedding-3-large", 3_072]]);
+const DIMENSIONS: ReadonlyMap<string, number> = new Map([
+  ["text-embedding-3-large", 3_072],
+  ["mistral-embed", 1_024],
+]);
 
 interface Input {
   readonly words: string;

@@ -116,7 +116,14 @@ function encodeChoice(
   };
 }
 
-function fold(choice: Choice, head: ReplyHead): { content: string; calls: ChatCompletionMessageToolCall[] } {
+/** All pieces of a choice joined. */
+export function fold(
+  choice: Choice,
+  head: Pick<ReplyHead, "callId">,
+): {
+  content: string;
+  calls: ChatCompletionMessageToolCall[];
+} {
   let content = "";
   const calls: { name: string; custom: boolean; text: string }[] = [];
   for (const piece of choice.pieces) {

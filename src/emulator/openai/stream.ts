@@ -146,6 +146,6 @@ function padding(random: Random): string {
   return PADDING.slice(start, start + Math.floor(random() * 16));
 }
 
-function frame(kind: Frame["kind"], text: string, outputTokens = 0, reasoningTokens = 0): Frame {
+export function frame(kind: Frame["kind"], text: string, outputTokens = 0, reasoningTokens = 0): Frame {
   return { kind, text, outputTokens, reasoningTokens };
 }

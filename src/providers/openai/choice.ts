@@ -9,7 +9,8 @@ import { integer, textOf } from "../values.ts";
 import { decodeFinishReason } from "./finish.ts";
 
 /** A delta may lack any field, and compatible providers add their own. */
-export type Delta = Omit<ChatCompletionChunk.Choice.Delta, "tool_calls" | "role"> & {
+export type Delta = Omit<ChatCompletionChunk.Choice.Delta, "tool_calls" | "role" | "content"> & {
+  readonly content?: unknown;
   readonly tool_calls?: readonly ToolCallPiece[] | null;
   /** The thoughts of DeepSeek and vLLM. */
   readonly reasoning_content?: string | null;
@@ -25,6 +26,9 @@ interface KnownCall {
   identified: boolean;
   named: boolean;
 }
+
+/** A dialect that says more than OpenAI reads its choices by a class of its own. */
+export type ChoiceClass = new (index: number) => ChoiceDecoder;
 
 export class ChoiceDecoder {
   readonly index: number;
@@ -44,8 +48,7 @@ export class ChoiceDecoder {
   read(delta: Delta, finishReason: unknown, events: StreamResponse[]): void {
     const thought = textOf(delta.reasoning_content) || thoughtOf(delta.reasoning);
     if (thought) this.add(event({ reasoning: reasoning({ text: thought }) }), events);
-    const token = textOf(delta.content);
-    if (token) this.add(event({ token }), events);
+    this.readContent(delta.content, events);
     const refusal = textOf(delta.refusal);
     if (refusal) this.add(event({ refusal }), events);
     if (delta.tool_calls) for (const piece of delta.tool_calls) this.readToolCall(piece, events);
@@ -53,6 +56,12 @@ export class ChoiceDecoder {
     if (delta.function_call) this.readToolCall({ index: 0, id: "", function: delta.function_call }, events);
     const reason = textOf(finishReason);
     if (reason) this.finishReason = decodeFinishReason(reason, this.calls.size > 0);
+  }
+
+  /** Text, in OpenAI's own format. */
+  protected readContent(content: unknown, events: StreamResponse[]): void {
+    const token = textOf(content);
+    if (token) this.add(event({ token }), events);
   }
 
   private readToolCall(piece: ToolCallPiece, events: StreamResponse[]): void {
@@ -79,7 +88,7 @@ export class ChoiceDecoder {
     return piece.id ? this.calls.size : Math.max(0, this.calls.size - 1);
   }
 
-  private add(said: StreamResponse, events: StreamResponse[]): void {
+  protected add(said: StreamResponse, events: StreamResponse[]): void {
     if (this.index > 0) said.index = this.index;
     events.push(said);
   }

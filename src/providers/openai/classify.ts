@@ -27,23 +27,48 @@ const BY_NAME: ReadonlyMap<string, FailureKind> = new Map([
   ["rate_limit_exceeded", "provider_rate_limited"],
   ["ratelimitreached", "provider_rate_limited"],
   ["overloaded_error", "provider_overloaded"],
+  // Mistral. The last comes with 429 too, but says that its backend is full, and not that a limit is reached.
+  ["invalid_model", "model_not_found"],
+  ["rate_limited", "provider_rate_limited"],
+  ["service_tier_capacity_exceeded", "provider_overloaded"],
 ]);
+
+const REQUEST_IDS = ["x-request-id", "apim-request-id", "mistral-correlation-id"];
+
+/** Mistral's words for that, from before it had the name. */
+const OVERLOADED = /capacity exceeded/i;
 
 /** vLLM and others say it only in words. */
 const CONTEXT_TOO_LONG = /maximum context length|context length exceeded|exceeds the (available )?context/i;
 
-export function classify(status: number, headers: IncomingHttpHeaders, body: string): Failure {
-  return failureOf(status, readError(body), headers);
+/** @param retryMs when to try again, where a provider says it in a way of its own */
+export function classify(
+  status: number,
+  headers: IncomingHttpHeaders,
+  body: string,
+  retryMs = retryAfterMs(headers),
+): Failure {
+  return failureOf(status, readError(body), headers, retryMs);
+}
+
+/** The failure that `finish_reason: "error"` stands for, which Mistral and OpenRouter say where a model broke off. */
+export function brokenOff(): Failure {
+  return failureOf(200, readError("finish_reason error"), {}, undefined);
 }
 
 /** The failure that a reply with status 200 holds instead of an answer, or in the middle of it. */
 export function classifyInReply(reply: object): Failure | undefined {
   const { error, object }: { readonly error?: unknown; readonly object?: unknown } = reply;
   if (!error && object !== "error") return undefined;
-  return failureOf(200, readError(JSON.stringify(reply)), {});
+  return failureOf(200, readError(JSON.stringify(reply)), {}, undefined);
 }
 
-function failureOf(status: number, error: WireError, headers: IncomingHttpHeaders): Failure {
+function failureOf(
+  status: number,
+  error: WireError,
+  headers: IncomingHttpHeaders,
+  retryMs: number | undefined,
+): Failure {
   return providerFailure({
     kind: kindOf(status >= 400 ? status : (error.status ?? status), error),
     status,
@@ -51,10 +76,12 @@ function failureOf(status: number, error: WireError, headers: IncomingHttpHeader
     facts: {
       type: error.type,
       code: error.code,
-      "request id": (headers["x-request-id"] ?? headers["apim-request-id"])?.toString(),
+      "request id": REQUEST_IDS.map((name) => headers[name])
+        .find(Boolean)
+        ?.toString(),
     },
     raw: error.raw,
-    retryAfterMs: retryAfterMs(headers),
+    retryAfterMs: retryMs,
   });
 }
 
@@ -65,6 +92,7 @@ function kindOf(status: number, error: WireError): FailureKind {
   }
   const kind =
     BY_STATUS.get(status) ?? (isBadRequest(status, error) ? "provider_bad_request" : "provider_error");
+  if (kind === "provider_rate_limited" && OVERLOADED.test(error.message)) return "provider_overloaded";
   return kind === "provider_bad_request" && CONTEXT_TOO_LONG.test(error.message) ? "context_too_long" : kind;
 }
 

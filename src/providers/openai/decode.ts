@@ -5,8 +5,8 @@ import { event } from "../../core/reply.ts";
 import type { Decoded } from "../dialect.ts";
 import { malformed, parseObject } from "../malformed.ts";
 import { integer } from "../values.ts";
-import { ChoiceDecoder, type Delta, type ToolCallPiece } from "./choice.ts";
-import { classifyInReply } from "./classify.ts";
+import { type ChoiceClass, ChoiceDecoder, type Delta, type ToolCallPiece } from "./choice.ts";
+import { brokenOff, classifyInReply } from "./classify.ts";
 import { decodeUsage } from "./usage.ts";
 
 type Reply = Partial<Pick<ChatCompletion, "model" | "usage" | "service_tier">> & {
@@ -20,13 +20,15 @@ interface WholeChoice {
 }
 
 /** @throws Failure `malformed_reply`, or what an `error` inside a reply with status 200 stands for */
-export function decodeReply(body: string): Decoded {
+export function decodeReply(body: string, choiceClass: ChoiceClass = ChoiceDecoder): Decoded {
   const reply: Reply = parseObject(body);
   const failure = classifyInReply(reply);
   if (failure) throw failure;
   try {
+    const choices = reply.choices ?? [];
     return {
-      events: eventsOf(reply.choices ?? []),
+      events: eventsOf(choices, choiceClass),
+      failure: choices.some(({ finish_reason }) => finish_reason === "error") ? brokenOff() : undefined,
       usage: reply.usage ? decodeUsage(reply.usage, reply.service_tier) : undefined,
       servedModel: typeof reply.model === "string" ? reply.model : "",
     };
@@ -36,11 +38,11 @@ export function decodeReply(body: string): Decoded {
   }
 }
 
-function eventsOf(choices: readonly WholeChoice[]): StreamResponse[] {
+function eventsOf(choices: readonly WholeChoice[], choiceClass: ChoiceClass): StreamResponse[] {
   const events: StreamResponse[] = [];
   let first: ChoiceDecoder | undefined;
   for (const { index = 0, message, finish_reason } of choices) {
-    const choice = new ChoiceDecoder(integer(index));
+    const choice = new choiceClass(integer(index));
     choice.read(indexed(message), finish_reason, events);
     if (choices.length > 1) events.push(event({ index, finishReason: choice.finishReason }));
     first ??= choice;

@@ -3,13 +3,14 @@ import type { Dialect } from "../dialect.ts";
 import { classify } from "./classify.ts";
 import { decodeReply } from "./decode.ts";
 import { openaiEmbeddings } from "./embeddings.ts";
-import { encodeChat, type OpenAiTraits } from "./encode.ts";
+import { encodeChat } from "./encode.ts";
 import { OpenAiStream } from "./stream.ts";
+import type { OpenAiTraits } from "./traits.ts";
 
 export function openaiDialect(traits: OpenAiTraits): Dialect {
   return {
     encode: (request, wish) => encodeChat(request, wish, traits),
-    decodeReply,
+    decodeReply: (body) => decodeReply(body),
     decodeStream: () => new OpenAiStream(),
     classify,
     embeddings: () => openaiEmbeddings,

@@ -2,8 +2,9 @@
 import type { CompletionUsage } from "openai/resources/completions";
 import type { EmbeddingCreateParams } from "openai/resources/embeddings";
 import type { EmbedRequest } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
-import { invalidRequest } from "../../core/failure.ts";
+import { invalidRequest, type Violation } from "../../core/failure.ts";
 import type { EmbeddingFormat, Embeddings, EmbedWish, WireBody } from "../dialect.ts";
+import { refuseTaken } from "../extra_body.ts";
 import { isObject, malformed, parseObject } from "../malformed.ts";
 import { vectorOf } from "../vector.ts";
 import { classifyInReply } from "./classify.ts";
@@ -32,9 +33,8 @@ const RESERVED: readonly string[] = ["model", "input", "dimensions"];
  */
 export function encodeEmbedding(request: EmbedRequest, { model, texts }: EmbedWish): WireBody {
   const { dimensions, extraBody = {} } = request;
-  const wrong = Object.keys(extraBody)
-    .filter((field) => RESERVED.includes(field))
-    .map((field) => ({ field: `extra_body.${field}`, description: "is set by the gateway" }));
+  const wrong: Violation[] = [];
+  refuseTaken(extraBody, (field) => RESERVED.includes(field), wrong);
   if (wrong.length > 0) throw invalidRequest(wrong);
   const body: EmbeddingCreateParams = { model, input: [...texts], encoding_format: "base64" };
   if (dimensions !== undefined) body.dimensions = dimensions;

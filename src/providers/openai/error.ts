@@ -9,7 +9,7 @@ export interface WireError {
   readonly code: string;
   /** Azure's reason behind the code. */
   readonly innerCode: string;
-  /** The HTTP status that stands in the body, as OpenRouter's and vLLM's `code`. */
+  /** The HTTP status that stands in the body, as OpenRouter's and vLLM's `code`, and Mistral's `raw_status_code`. */
   readonly status: number | undefined;
   /** The body. */
   readonly raw: string;
@@ -19,14 +19,30 @@ export interface WireError {
 export function readError(body: string): WireError {
   const outer = fieldsIn(body);
   const fields = isObject(outer.error) ? fieldsOf(outer.error) : outer;
-  const code = typeof fields.code === "number" ? String(fields.code) : wordsOf(fields.code);
+  const code = number(fields.code) || wordsOf(fields.code);
   return {
-    // FastAPI has its message in `detail`.
-    message: wordsOf(fields.message) || wordsOf(fields.detail) || wordsOf(outer.error),
+    message: said(fields.message) || said(fields.detail) || wordsOf(outer.error),
     type: wordsOf(fields.type),
     code,
     innerCode: wordsOf(fieldsOf(fields.innererror).code),
-    status: /^[45]\d\d$/.test(code) ? Number(code) : undefined,
+    status: [code, number(fields.raw_status_code)].filter((text) => /^[45]\d\d$/.test(text)).map(Number)[0],
     raw: body,
   };
+}
+
+/** A text, or FastAPI's list of what is wrong, which Mistral wraps once more: `{"message": {"detail": [...]}}`. */
+function said(value: unknown): string {
+  const words = isObject(value) ? fieldsOf(value).detail : value;
+  return Array.isArray(words) ? words.map(complaint).filter(Boolean).join("; ") : wordsOf(words);
+}
+
+/** One of FastAPI's: where, and what. */
+function complaint(value: unknown): string {
+  const { loc, msg } = fieldsOf(value);
+  const path = Array.isArray(loc) ? loc.filter((step) => typeof step !== "object") : [];
+  return [path.join("."), wordsOf(msg)].filter(Boolean).join(": ");
+}
+
+function number(value: unknown): string {
+  return typeof value === "number" ? String(value) : "";
 }

@@ -31,7 +31,7 @@ export function encodeFile(media: Media, path: string, wrong: Violation[]): Chat
   return { type: "file", file };
 }
 
-function dataUrl(media: Media, bytes: Uint8Array, path: string, wrong: Violation[]): string {
+export function dataUrl(media: Media, bytes: Uint8Array, path: string, wrong: Violation[]): string {
   if (!media.mediaType) refuse(`${path}.media_type`, "is required beside data", wrong);
   const base64 = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
   return `data:${media.mediaType};base64,${base64}`;

@@ -4,7 +4,6 @@
  */
 import type {
   ChatCompletionAssistantMessageParam,
-  ChatCompletionContentPartText,
   ChatCompletionDeveloperMessageParam,
   ChatCompletionMessageParam,
   ChatCompletionMessageToolCall,
@@ -15,33 +14,47 @@ import type {
 import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Message, Part, ToolCall } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
-import { misplaced, toolResultsOf } from "../parts.ts";
-import { encodeFile, encodeImage } from "./media.ts";
+import { toolResultsOf } from "../parts.ts";
+import { plain, texts, userContent } from "./content.ts";
+import { encodeFile } from "./media.ts";
+import type { OpenAiTraits } from "./traits.ts";
 
 type Instructions = ChatCompletionSystemMessageParam | ChatCompletionDeveloperMessageParam;
+/** With its thoughts, as DeepSeek and OpenRouter want them back. */
+type Assistant = ChatCompletionAssistantMessageParam & { reasoning_content?: string; reasoning?: string };
 
-export function encodeMessages(request: ChatRequest, wrong: Violation[]): ChatCompletionMessageParam[] {
+export function encodeMessages(
+  request: ChatRequest,
+  traits: OpenAiTraits,
+  wrong: Violation[],
+): ChatCompletionMessageParam[] {
   const freeText = new Set(request.tools.filter((tool) => tool.freeText).map((tool) => tool.name));
-  return request.messages.flatMap((message, i) => encodeMessage(message, `messages[${i}]`, freeText, wrong));
+  return request.messages.flatMap((message, i) =>
+    encodeMessage(message, `messages[${i}]`, freeText, traits, wrong),
+  );
 }
 
 function encodeMessage(
   message: Message,
   path: string,
   freeText: ReadonlySet<string>,
+  traits: OpenAiTraits,
   wrong: Violation[],
 ): ChatCompletionMessageParam[] {
   const { role } = message;
   switch (role) {
     case "system":
     case "developer": {
-      const wire: Instructions = { role, content: plain(texts(message, path, wrong)) ?? "" };
+      const wire: Instructions = {
+        role: traits.developerRole === false ? "system" : role,
+        content: plain(texts(message, path, wrong)) ?? "",
+      };
       return [named(wire, message)];
     }
     case "user":
       return [named(encodeUser(message, path, wrong), message)];
     case "assistant":
-      return [named(encodeAssistant(message, path, freeText, wrong), message)];
+      return [named(encodeAssistant(message, path, freeText, traits, wrong), message)];
     case "tool":
       return encodeToolResults(message, path, wrong);
     default:
@@ -56,31 +69,20 @@ function named<M extends { name?: string }>(wire: M, message: Message): M {
 }
 
 function encodeUser(message: Message, path: string, wrong: Violation[]): ChatCompletionUserMessageParam {
-  const content: Exclude<ChatCompletionUserMessageParam["content"], string> = [];
-  if (message.content) content.push(text(message.content));
-  message.parts.forEach((part, j) => {
-    const at = `${path}.parts[${j}]`;
-    if (part.part.case === "text") content.push(text(part.part.value));
-    else if (part.part.case === "image") content.push(encodeImage(part.part.value, `${at}.image`, wrong));
-    else if (part.part.case === "file") content.push(encodeFile(part.part.value, `${at}.file`, wrong));
-    else misplaced(part, at, message.role, wrong);
-  });
-  const words = content.filter((part) => part.type === "text");
-  return { role: "user", content: words.length === content.length ? (plain(words) ?? "") : content };
+  return { role: "user", content: userContent(message, path, wrong, encodeFile) };
 }
 
-/** OpenAI's chat completions take them not back, and DeepSeek refuses reasoning. */
+/** OpenAI's chat completions take them not back; of thoughts, see `thoughtsField`. */
 const LEFT_OUT: ReadonlySet<Part["part"]["case"]> = new Set(["reasoning", "citation", "providerPart"]);
 
-/**
- * Reasoning, citations and what only another provider understands are left out. A refusal stands where the provider's own reply has it.
- */
+/** Citations and what only another provider understands are left out. A refusal stands where the provider's own reply has it. */
 function encodeAssistant(
   message: Message,
   path: string,
   freeText: ReadonlySet<string>,
+  { thoughtsField }: OpenAiTraits,
   wrong: Violation[],
-): ChatCompletionAssistantMessageParam {
+): Assistant {
   const calls: ChatCompletionMessageToolCall[] = [];
   let refusal = "";
   const words = texts(message, path, wrong, (part, at) => {
@@ -94,10 +96,16 @@ function encodeAssistant(
     return true;
   });
   const content = plain(words) ?? (calls.length > 0 || refusal ? null : "");
-  const wire: ChatCompletionAssistantMessageParam = { role: "assistant", content };
+  const wire: Assistant = { role: "assistant", content };
   if (refusal) wire.refusal = refusal;
   if (calls.length > 0) wire.tool_calls = calls;
+  const thoughts = thoughtsField && thoughtsOf(message);
+  if (thoughts) wire[thoughtsField] = thoughts;
   return wire;
+}
+
+function thoughtsOf({ parts }: Message): string {
+  return parts.map(({ part }) => (part.case === "reasoning" ? part.value.text : "")).join("");
 }
 
 /** Without arguments a function is called with `{}`: some compatible servers parse them. */
@@ -127,29 +135,4 @@ function encodeToolResults(
     tool_call_id: result.toolCallId,
     content: result.content,
   }));
-}
-
-/** The text of a message, `content` first; what else there is, `other` takes or leaves. */
-function texts(
-  message: Message,
-  path: string,
-  wrong: Violation[],
-  other: (part: Part, path: string) => boolean = () => false,
-): ChatCompletionContentPartText[] {
-  const words = message.content ? [text(message.content)] : [];
-  message.parts.forEach((part, j) => {
-    const at = `${path}.parts[${j}]`;
-    if (part.part.case === "text") words.push(text(part.part.value));
-    else if (!other(part, at)) misplaced(part, at, message.role, wrong);
-  });
-  return words;
-}
-
-/** A single text as a plain string, which every compatible server understands. */
-function plain(words: ChatCompletionContentPartText[]): string | ChatCompletionContentPartText[] | undefined {
-  return words.length > 1 ? words : words[0]?.text;
-}
-
-function text(value: string): ChatCompletionContentPartText {
-  return { type: "text", text: value };
 }

@@ -1,10 +1,12 @@
-/** OpenAI as a kind of provider, and whoever speaks like it. */
+/** OpenAI as a kind of provider, and whoever speaks like it, with a key and over the same paths. */
 import type { Provider as ProviderConfig } from "../../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import type { Dialect } from "../dialect.ts";
 import { keyCredentials } from "../keys.ts";
 import { type Kind, overHttp, type ProviderSettings, type Working, withoutKeys } from "../kind.ts";
+import { PRESETS } from "../presets.ts";
 import { checkAvailability } from "./availability.ts";
 import { openaiDialect } from "./dialect.ts";
-import type { OpenAiTraits } from "./encode.ts";
+import type { OpenAiTraits } from "./traits.ts";
 
 export const openai: Kind = { whyOff: withoutKeys, build };
 
@@ -15,11 +17,15 @@ export const openaiCompatible: Kind = {
 };
 
 function build(settings: ProviderSettings): Working {
+  return likeOpenAi(settings, openaiDialect(traitsOf(settings.config)));
+}
+
+export function likeOpenAi(settings: ProviderSettings, dialect: Dialect): Working {
   const { config, keys, clock } = settings;
   const { query = "" } = config.dialect ?? {};
   const credentials = keyCredentials(keys, (key) => keyHeader(key, config), clock);
   return overHttp(settings, {
-    dialect: openaiDialect(traitsOf(config)),
+    dialect,
     baseUrl: config.baseUrl,
     query,
     credentials,
@@ -31,9 +37,14 @@ function keyHeader(key: string, { dialect }: ProviderConfig): Record<string, str
   return dialect?.keyHeader ? { [dialect.keyHeader]: key } : { authorization: `Bearer ${key}` };
 }
 
-function traitsOf({ dialect }: ProviderConfig): OpenAiTraits {
+/** What the configuration can say, it says by now; the rest is the preset's. */
+function traitsOf({ dialect, preset, baseUrl }: ProviderConfig): OpenAiTraits {
+  const known = PRESETS[preset];
+  const below = known?.deploymentsBelow;
   return {
     maxTokensField: dialect?.maxTokensField === "max_tokens" ? "max_tokens" : "max_completion_tokens",
     streamUsage: dialect?.streamUsage ?? true,
+    ...known?.messages,
+    deployments: below !== undefined && baseUrl.replace(/\/+$/, "").endsWith(below),
   };
 }

@@ -7,8 +7,8 @@ import { event } from "../../core/reply.ts";
 import type { StreamDecoder } from "../dialect.ts";
 import { malformed, parseObject } from "../malformed.ts";
 import { integer } from "../values.ts";
-import { ChoiceDecoder } from "./choice.ts";
-import { classifyInReply } from "./classify.ts";
+import { type ChoiceClass, ChoiceDecoder } from "./choice.ts";
+import { brokenOff, classifyInReply } from "./classify.ts";
 import { decodeUsage } from "./usage.ts";
 
 type Chunk = Partial<ChatCompletionChunk>;
@@ -21,7 +21,12 @@ export class OpenAiStream implements StreamDecoder {
   usage: Usage | undefined;
   servedModel = "";
   private readonly choices: ChoiceDecoder[] = [];
+  private readonly choiceClass: ChoiceClass;
   private over = false;
+
+  constructor(choiceClass: ChoiceClass = ChoiceDecoder) {
+    this.choiceClass = choiceClass;
+  }
 
   push(data: string): StreamResponse[] {
     if (this.over) return [];
@@ -60,6 +65,7 @@ export class OpenAiStream implements StreamDecoder {
     const choice = this.choiceOf(wire.index ?? 0);
     const { finishReason } = choice;
     choice.read(wire.delta ?? {}, wire.finish_reason, events);
+    if (choice.finishReason === "error") throw brokenOff();
     // A lone choice ends with `done`, which has its reason.
     if (choice.finishReason !== finishReason && (choice.index > 0 || this.choices.length > 1)) {
       events.push(event({ index: choice.index, finishReason: choice.finishReason }));
@@ -68,7 +74,7 @@ export class OpenAiStream implements StreamDecoder {
 
   private choiceOf(index: number): ChoiceDecoder {
     for (const choice of this.choices) if (choice.index === index) return choice;
-    const choice = new ChoiceDecoder(integer(index));
+    const choice = new this.choiceClass(integer(index));
     this.choices.push(choice);
     return choice;
   }

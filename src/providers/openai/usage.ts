@@ -4,8 +4,15 @@ import type { Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { usage } from "../../core/usage.ts";
 import { count } from "../values.ts";
 
-/** DeepSeek names its cached tokens apart: https://api-docs.deepseek.com/guides/kv_cache */
-type WireUsage = Partial<CompletionUsage> & { readonly prompt_cache_hit_tokens?: number };
+type WireUsage = Partial<CompletionUsage> & {
+  /** DeepSeek's cached tokens: https://api-docs.deepseek.com/guides/kv_cache */
+  readonly prompt_cache_hit_tokens?: number;
+  /** Mistral's, by two names more; its SDK's `UsageInfo` knows all three. */
+  readonly num_cached_tokens?: number;
+  readonly prompt_token_details?: { readonly cached_tokens?: number } | null;
+  /** Mistral's tier stands beside its figures. */
+  readonly service_tier?: unknown;
+};
 
 /**
  * `prompt_tokens` includes what was cached and `completion_tokens` what was
@@ -28,11 +35,21 @@ export function decodeUsage(wire: WireUsage, serviceTier: unknown): Usage | unde
   return usage("measured", {
     inputTokens,
     outputTokens: thoughtsApart ? said + reasoningTokens : said,
-    cachedInputTokens: count(read.cached_tokens) ?? count(wire.prompt_cache_hit_tokens) ?? 0,
+    cachedInputTokens: cachedIn(wire) ?? 0,
     cacheWriteTokens: count(read.cache_write_tokens) ?? 0,
     reasoningTokens,
     audioInputTokens: count(read.audio_tokens),
     audioOutputTokens: count(written.audio_tokens),
-    serviceTier: typeof serviceTier === "string" ? serviceTier : "",
+    serviceTier: [serviceTier, wire.service_tier].find((tier) => typeof tier === "string") ?? "",
   });
+}
+
+/** Null counts as absent. */
+function cachedIn(wire: WireUsage): number | undefined {
+  return (
+    count(wire.prompt_tokens_details?.cached_tokens) ??
+    count(wire.prompt_token_details?.cached_tokens) ??
+    count(wire.num_cached_tokens) ??
+    count(wire.prompt_cache_hit_tokens)
+  );
 }

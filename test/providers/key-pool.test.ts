@@ -1,0 +1,60 @@
+/** Several keys of one provider, from the variable that holds them to the provider that refuses one. */
+
+import { create } from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { expect, test } from "vitest";
+import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
+
+const GOOD = "good-key-0123456789";
+const BAD = "bad-key-9876543210";
+
+function clientOf({ url }: GatewayUnderTest) {
+  return createClient(GatewayService, createConnectTransport({ baseUrl: url, httpVersion: "1.1" }));
+}
+
+const ask = (content: string) => ({ model: "openai/gpt-4o", messages: [{ role: "user", content }] });
+
+/** The HTTP status that the emulator gave to each call. */
+function statuses({ emulator }: GatewayUnderTest): number[] {
+  return emulator.meter.requests.map(({ status }) => status);
+}
+
+test("a key that is refused rests, and the next calls use the other", async () => {
+  await using both = await startBoth(
+    {},
+    {
+      env: { OPENAI_API_KEY: `${BAD},${GOOD}` },
+      emulator: { apiKey: GOOD },
+    },
+  );
+  const client = clientOf(both);
+  const failure = await client.chat(ask("Hello")).catch((error: unknown) => error);
+  expect(String(failure)).toContain("refused the gateway's credentials");
+  for (let i = 0; i < 4; i++) expect((await client.chat(ask("Hello"))).finishReason).toBe("stop");
+  expect(statuses(both)).toEqual([401, 200, 200, 200, 200]);
+  const { providers } = await client.getStatus(create(GatewayService.method.getStatus.input));
+  expect(providers.find(({ name }) => name === "openai")?.status).toBe("available");
+  for (const key of [BAD, GOOD]) {
+    expect(JSON.stringify([String(failure), both.log.events, providers])).not.toContain(key);
+  }
+});
+
+test("a key that is limited rests for as long as the provider says", async () => {
+  await using both = await startBoth(
+    {},
+    {
+      env: { OPENAI_API_KEY: `${GOOD},${BAD}` },
+      emulator: { apiKey: GOOD },
+    },
+  );
+  const client = clientOf(both);
+  const limited = ask("[[emulate: status=429 retry_after=60]] Hello");
+  await expect(client.chat(limited)).rejects.toThrow("limits the rate");
+  // The good one rests, so that the other is tried, and refused for five minutes.
+  await expect(client.chat(ask("Hello"))).rejects.toThrow("credentials");
+  // Now both rest, and the one that is free again first is used.
+  expect((await client.chat(ask("Hello"))).finishReason).toBe("stop");
+  expect(statuses(both)).toEqual([429, 401, 200]);
+});
