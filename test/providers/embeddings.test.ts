@@ -9,7 +9,7 @@ import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 const USD_PER_1K_TOKENS = 0.000_03;
 const PICO_PER_TOKEN = 30_000n;
 const DIMENSIONS = 256;
-const TEXTS = Array.from({ length: 300 }, (_, index) => `the text of number ${index}`);
+const TEXTS = Array.from({ length: 300 }, (_, index) => `text ${index} of ${index * 7919} and ${index * 104_729}`);
 
 interface Case {
   readonly model: string;
