@@ -11,9 +11,11 @@ import type { Clock } from "./core/clock.ts";
 import { type Catalog, loadCatalog, type ModelPrice } from "./cost/catalog.ts";
 import { admit } from "./layers/admit.ts";
 import { client } from "./layers/client.ts";
+import { drop } from "./layers/drop.ts";
 import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
 import { type Directory, route } from "./layers/route.ts";
+import { type Models, suit } from "./layers/suit.ts";
 import { type Timeouts, timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
 import type { Provider } from "./providers/provider.ts";
@@ -89,18 +91,24 @@ function stack(
     admit(
       // Names the target; below, a call is one to a provider.
       route(directoryOf(config, catalog, providers))(
-        // Bounds an attempt, and so stands above what it aborts.
-        timeout(
-          (target) => timeouts.get(target.provider) ?? FALLBACK,
-          clock,
-        )(
-          // Above the meter, whose settled row it describes.
-          trace()(
-            // Each pass through here is an attempt with a row of its own, whatever becomes of it.
-            meter(
-              { version: catalog.version, find: (target) => priceOf(config, catalog, target) },
-              clock,
-            )(client(services)),
+        // Directly below, where the model is known, and above all that would count a refused call as an attempt.
+        suit(knownModels(config, catalog))(
+          // Bounds an attempt, and so stands above what it aborts.
+          timeout(
+            (target) => timeouts.get(target.provider) ?? FALLBACK,
+            clock,
+          )(
+            // Above the meter, whose settled row it describes.
+            trace()(
+              // Each pass through here is an attempt with a row of its own, whatever becomes of it.
+              meter(
+                { version: catalog.version, find: (target) => priceOf(config, catalog, target) },
+                clock,
+              )(
+                // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
+                drop(dropsOf(config))(client(services)),
+              ),
+            ),
           ),
         ),
       ),
@@ -155,7 +163,38 @@ function priceOf(
   target: { provider: string; model: string },
 ): ModelPrice | undefined {
   if (!config.prices.trackingEnabled) return undefined;
-  return catalog.find(config.providers[target.provider]?.prices ?? target.provider, target.model);
+  const { prices = target.provider, region = "" } = config.providers[target.provider] ?? {};
+  return catalog.find(prices, target.model, region);
+}
+
+function dropsOf(config: CompleteConfig): (provider: string) => boolean {
+  return (provider) => config.providers[provider]?.unsupported === "drop";
+}
+
+/** What models can do holds whether calls are priced or not. */
+function knownModels(config: CompleteConfig, catalog: Catalog): Models {
+  const pricesOf = (provider: string) => config.providers[provider]?.prices ?? provider;
+  return {
+    find: ({ provider, model }) => catalog.find(pricesOf(provider), model),
+    drops: dropsOf(config),
+    offered: (provider) => {
+      const {
+        models: allowed = [],
+        defaultModel = "",
+        defaultEmbeddingModel = "",
+      } = config.providers[provider] ?? {};
+      const prices = pricesOf(provider);
+      const priced = catalog.models().filter((model) => model.provider === prices);
+      const names =
+        allowed.length > 0
+          ? allowed
+          : [defaultModel, defaultEmbeddingModel, ...priced.map(({ model }) => model)];
+      return names.flatMap((name) => {
+        const known = catalog.find(prices, name);
+        return known ? [[name, known] as const] : [];
+      });
+    },
+  };
 }
 
 function directoryOf(
@@ -191,25 +230,30 @@ function modelsOf(
   const models: Model[] = [];
   for (const name of [...providers.keys()].sort()) {
     if (providers.get(name)?.off) continue;
-    const { models: allowed = [], prices = name } = config.providers[name] ?? {};
+    const { models: allowed = [], prices = name, region = "" } = config.providers[name] ?? {};
     const priced = catalog.models().filter((price) => price.provider === prices);
     const known = allowed.length > 0 ? allowed : priced.map((price) => price.model);
-    for (const model of [...known].sort()) models.push(modelOf(name, model, catalog.find(prices, model)));
+    for (const model of [...known].sort())
+      models.push(modelOf(name, model, catalog.find(prices, model), region));
   }
   return models;
 }
 
-function modelOf(provider: string, model: string, price: ModelPrice | undefined): Model {
+function modelOf(provider: string, model: string, price: ModelPrice | undefined, region: string): Model {
+  const { rates, capabilities, contextWindowTokens, maxOutputTokens } = price ?? {};
+  const prices = rates?.regions[region] ?? rates;
   return {
     $typeName: "llmgateway.v1.Model",
     id: `${provider}/${model}`,
     provider,
     model,
-    inputPer1kTokens: price?.rates.inputPer1kTokens,
-    outputPer1kTokens: price?.rates.outputPer1kTokens,
-    cachedInputPer1kTokens: price?.rates.cachedInputPer1kTokens,
-    contextWindowTokens: price?.contextWindowTokens,
-    maxOutputTokens: price?.maxOutputTokens,
+    inputPer1kTokens: prices?.inputPer1kTokens,
+    // A model that makes embeddings writes nothing.
+    outputPer1kTokens: capabilities?.chat === false ? undefined : prices?.outputPer1kTokens,
+    cachedInputPer1kTokens: prices?.cachedInputPer1kTokens,
+    contextWindowTokens,
+    maxOutputTokens,
+    capabilities,
   };
 }
 

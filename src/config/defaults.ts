@@ -107,21 +107,42 @@ export const KINDS: Readonly<Record<string, Known>> = {
     apiKeyEnv: "ANTHROPIC_API_KEY",
     defaultModel: "claude-sonnet-5",
   },
+  gemini: {
+    baseUrl: "https://generativelanguage.googleapis.com/v1beta",
+    apiKeyEnv: "GEMINI_API_KEY",
+    defaultModel: "gemini-2.5-flash",
+    defaultEmbeddingModel: "gemini-embedding-001",
+  },
   mistral: {
     baseUrl: "https://api.mistral.ai/v1",
     apiKeyEnv: "MISTRAL_API_KEY",
     defaultModel: "mistral-small-latest",
     defaultEmbeddingModel: "mistral-embed",
   },
+  // Its host follows from the region, and its credentials are no key.
+  vertex_ai: {
+    baseUrl: "",
+    apiKeyEnv: "",
+    defaultModel: "gemini-2.0-flash",
+    defaultEmbeddingModel: "gemini-embedding-001",
+    region: "us-central1",
+  },
+  bedrock: {
+    baseUrl: "https://bedrock-runtime.{region}.amazonaws.com",
+    apiKeyEnv: "AWS_BEARER_TOKEN_BEDROCK",
+    defaultModel: "amazon.nova-lite-v1:0",
+    defaultEmbeddingModel: "amazon.titan-embed-text-v2:0",
+  },
   openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
   mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo", defaultEmbeddingModel: "mock-embed" },
 };
 
 type Known = Readonly<
-  Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel"> & Partial<Pick<Provider, "defaultEmbeddingModel">>
+  Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel"> &
+    Partial<Pick<Provider, "defaultEmbeddingModel" | "region">>
 >;
 
-const ALWAYS_PRESENT = ["openai", "claude", "mistral", "mock"];
+const ALWAYS_PRESENT = ["openai", "claude", "gemini", "mistral", "vertex_ai", "bedrock", "mock"];
 
 function providersOf(draft: Config): CompleteConfig["providers"] {
   const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);
@@ -145,6 +166,7 @@ function complete(name: string, given: Provider): CompleteProvider {
     defaultModel: given.defaultModel || (known?.defaultModel ?? ""),
     defaultEmbeddingModel: given.defaultEmbeddingModel || (known?.defaultEmbeddingModel ?? ""),
     prices: given.prices || name,
+    region: given.region || (KINDS[kind]?.region ?? ""),
     timeouts: {
       ...timeouts,
       connect: timeouts.connect ?? durationFromMs(10_000),

@@ -24,13 +24,22 @@ export function fromUsd(usd: number): PicoUsd {
  *   would be charged wrongly from the first token on.
  */
 export function picoPerToken(usdPer1k: number): PicoUsd {
-  const exact = usdPer1k * 1e9;
-  const whole = Math.round(exact);
-  if (!Number.isSafeInteger(whole) || Math.abs(exact - whole) > Math.abs(exact) * 1e-9) {
+  // A double is written as the shortest decimal that means it, which is what the file says: no float is multiplied.
+  const [, whole = "", fraction = "", exponent = "0"] = DECIMAL.exec(String(usdPer1k)) ?? [];
+  const shift = Number(exponent) + PICO_PER_1K_DIGITS - fraction.length;
+  const unit = 10n ** BigInt(Math.abs(shift));
+  const digits = BigInt(whole + fraction);
+  const exact = whole !== "" && (shift >= 0 || digits % unit === 0n);
+  const pico = shift >= 0 ? digits * unit : digits / unit;
+  if (!exact || pico > Number.MAX_SAFE_INTEGER) {
     throw new RangeError(`${usdPer1k} USD for 1,000 tokens is not a whole number of pico-USD for one`);
   }
-  return BigInt(whole) as PicoUsd;
+  return pico as PicoUsd;
 }
+
+const DECIMAL = /^(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/;
+/** A dollar for a thousand tokens is 10^9 pico-USD for one. */
+const PICO_PER_1K_DIGITS = 9;
 
 /** What `count` tokens cost at a price for one. */
 export function times(price: PicoUsd, count: number): PicoUsd {

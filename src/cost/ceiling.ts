@@ -1,6 +1,6 @@
 /** What an answer may have when its money is limited. Knows prices alone, and estimates nothing. */
 import { type PicoUsd, times } from "../core/money.ts";
-import type { ModelPrice } from "./catalog.ts";
+import { type ModelPrice, ratesAt } from "./catalog.ts";
 
 /**
  * The most tokens that each of several answers may have, after the input is
@@ -13,8 +13,9 @@ export function affordableOutputTokens(
   inputTokens: number,
   choices: number,
 ): number {
-  const left = money - times(model.inputPicoPerToken, inputTokens);
+  const { inputPicoPerToken, outputPicoPerToken } = ratesAt(model, inputTokens);
+  const left = money - times(inputPicoPerToken, inputTokens);
   if (left < 0n) return 0;
-  const forEach = model.outputPicoPerToken * BigInt(choices);
+  const forEach = outputPicoPerToken * BigInt(choices);
   return forEach === 0n ? Number.POSITIVE_INFINITY : Number(left / forEach);
 }

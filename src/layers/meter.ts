@@ -11,7 +11,7 @@ import { type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
 import { type Batch, isContent } from "../core/reply.ts";
 import { estimateTextTokens } from "../core/tokens.ts";
 import { usage } from "../core/usage.ts";
-import type { ModelPrice } from "../cost/catalog.ts";
+import { type ModelPrice, ratesAt } from "../cost/catalog.ts";
 import { affordableOutputTokens } from "../cost/ceiling.ts";
 import { type Demand, demandOf } from "../cost/demand.ts";
 import { price } from "../cost/price.ts";
@@ -150,11 +150,10 @@ class Metered {
 
   private running(): bigint {
     const { model } = this;
+    const { inputTokens } = this.demand;
     if (!model) return ZERO;
-    return (
-      times(model.inputPicoPerToken, this.demand.inputTokens) +
-      times(model.outputPicoPerToken, this.outputTokens)
-    );
+    const { inputPicoPerToken, outputPicoPerToken } = ratesAt(model, inputTokens);
+    return times(inputPicoPerToken, inputTokens) + times(outputPicoPerToken, this.outputTokens);
   }
 
   private expected(): PicoUsd | undefined {
@@ -196,8 +195,9 @@ class Metered {
     const money = (maxCost - (this.before ?? ZERO)) as PicoUsd;
     const affordable = affordableOutputTokens(model, money, inputTokens, answers);
     if (affordable < 1) {
+      const rates = ratesAt(model, inputTokens);
       const least = toUsd(
-        sum(times(model.inputPicoPerToken, inputTokens), times(model.outputPicoPerToken, answers)),
+        sum(times(rates.inputPicoPerToken, inputTokens), times(rates.outputPicoPerToken, answers)),
       );
       throw tooDear(`max_cost_usd affords no reply from ${this.target}: the least is about $${least}`);
     }

@@ -6,6 +6,7 @@
 import type { Embedding, EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import type { Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { AttemptCall } from "../core/call.ts";
+import { tellDropped } from "../core/droppable.ts";
 import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
 import { embedded, type Reply } from "../core/reply.ts";
 import { estimateTextTokens } from "../core/tokens.ts";
@@ -43,7 +44,7 @@ function inputTypeOf(
 ): string | undefined {
   if (!inputType) return undefined;
   if (!inputTypes) {
-    call.tally.dropped.push("input_type");
+    tellDropped("input_type", call.tally);
     return undefined;
   }
   if (Object.hasOwn(inputTypes, inputType)) return inputTypes[inputType];

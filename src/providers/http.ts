@@ -11,7 +11,7 @@ import { type Batch, isContent, type Reply } from "../core/reply.ts";
 import { decompressed } from "../wire/decompress.ts";
 import { type FrameReader, frameReader } from "../wire/frames.ts";
 import type { Transport, WireReply } from "../wire/transport.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials, Proof } from "./credentials.ts";
 import type { Decoded, Dialect, EmbeddingFormat, StreamDecoder, WireBody } from "./dialect.ts";
 import { type Ask, embed } from "./embedder.ts";
 
@@ -49,7 +49,7 @@ type Post = (wire: WireBody, signal: AbortSignal) => Promise<WireReply>;
 function postTo(endpoint: Endpoint, classify: Dialect["classify"], transport: Transport): Post {
   return async (wire, signal) => {
     const path = endpoint.basePath + withQuery(wire.path, endpoint.query);
-    const proof = await endpoint.credentials.prove({ path, body: wire.body });
+    const proof = await unlessAborted(endpoint.credentials.prove({ path, body: wire.body }), signal);
     const headers = { ...endpoint.headers, ...wire.headers, ...proof.headers, ...JSON_BODY };
     const reply = decompressed(await transport.post(path, headers, wire.body, signal));
     if (reply.status >= 300) {
@@ -86,6 +86,17 @@ function asking(format: EmbeddingFormat, post: Post): Ask {
 function refuseEmbeddings({ provider, model }: Target): never {
   const description = `${provider}/${model} makes no embeddings; name a model that does, such as openai/text-embedding-3-small`;
   throw invalidRequest([{ field: "model", description }]);
+}
+
+/** Others may wait for the same proof, so that it is left to come. */
+function unlessAborted(proof: Proof | Promise<Proof>, signal: AbortSignal): Proof | Promise<Proof> {
+  if (!(proof instanceof Promise)) return proof;
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    if (signal.aborted) leave();
+    signal.addEventListener("abort", leave, { once: true });
+    proof.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
 }
 
 const JSON_BODY = { "content-type": "application/json" };
@@ -172,9 +183,9 @@ function* decoded(
   }
 }
 
-function report(call: AttemptCall, from: Pick<Decoded, "usage" | "servedModel">): void {
-  if (from.usage) call.attempt.usage = from.usage;
-  if (from.servedModel) call.attempt.servedModel = from.servedModel;
+function report(call: AttemptCall, { usage, servedModel }: Pick<Decoded, "usage" | "servedModel">): void {
+  if (usage) call.attempt.usage = usage;
+  if (servedModel) call.attempt.servedModel = servedModel;
 }
 
 /** Splits a base URL into what the pool and what each request needs. */

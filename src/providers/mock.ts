@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import type { ChatRequest, StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import type { AttemptCall, Service } from "../core/call.ts";
+import { tellDropped } from "../core/droppable.ts";
 import { type Batch, embedded, event, type Reply } from "../core/reply.ts";
 import { usage } from "../core/usage.ts";
 
@@ -31,7 +32,7 @@ function chat(call: AttemptCall, request: ChatRequest): Reply {
 const DIMENSIONS = 256;
 
 function embed(call: AttemptCall, { input, inputType, dimensions = DIMENSIONS }: EmbedRequest): Reply {
-  if (inputType) call.tally.dropped.push("input_type");
+  if (inputType) tellDropped("input_type", call.tally);
   call.attempt.usage = usage("measured", {
     inputTokens: input.reduce((sum, text) => sum + wordsOf(text).length, 0),
   });

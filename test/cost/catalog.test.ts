@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { type Catalog, CatalogError, loadCatalog } from "../../src/cost/catalog.ts";
+import { type Catalog, loadCatalog, ratesAt } from "../../src/cost/catalog.ts";
+import { CatalogError } from "../../src/cost/catalog-file.ts";
+import type { Rates, WrittenPrices } from "../../src/cost/rates.ts";
 
 const PRICE = { input_per_1k_tokens: 0.005, output_per_1k_tokens: 0.015 };
 
@@ -75,6 +77,63 @@ describe("a catalog", () => {
     expect(catalog.find("p", "plain")).not.toHaveProperty("contextWindowTokens");
   });
 
+  it("prices a long input by the longest tier that it reaches, all of its tokens", () => {
+    const tier = (above_input_tokens: number, usd: number) => ({
+      above_input_tokens,
+      prices: { input_per_1k_tokens: usd, output_per_1k_tokens: 2 * usd },
+    });
+    const price = load({ p: { m: { ...PRICE, context_tiers: [tier(100, 1), tier(200, 2)] } } }).find(
+      "p",
+      "m",
+    );
+    if (!price) throw new Error("no price");
+    const inputAt = (tokens: number) => ratesAt(price, tokens).inputPicoPerToken;
+    expect([0, 100, 101, 200, 201].map(inputAt)).toEqual([
+      5_000_000n,
+      5_000_000n,
+      1_000_000_000n,
+      1_000_000_000n,
+      2_000_000_000n,
+    ]);
+    expect(ratesAt(price, 101)).toMatchObject({
+      outputPicoPerToken: 2_000_000_000n,
+      cachedInputPicoPerToken: 1_000_000_000n,
+      cacheWritePicoPerToken: 1_000_000_000n,
+    });
+  });
+
+  it("has a region's prices for a provider of that region alone", () => {
+    const gov = { input_per_1k_tokens: 1, output_per_1k_tokens: 2 };
+    const catalog = load({ p: { m: { ...PRICE, aliases: ["x"], regions: { "us-gov-east-1": gov } } } });
+    expect(catalog.find("p", "m", "us-gov-east-1")).toMatchObject({
+      model: "m",
+      inputPicoPerToken: 1_000_000_000n,
+      outputPicoPerToken: 2_000_000_000n,
+    });
+    expect(catalog.find("p", "x", "us-gov-east-1")).toBe(catalog.find("p", "m", "us-gov-east-1"));
+    for (const region of ["", "us-gov", "constructor"]) {
+      expect(catalog.find("p", "m", region)?.inputPicoPerToken).toBe(5_000_000n);
+    }
+    expect(catalog.models()).toHaveLength(1);
+  });
+
+  it("derives what is not written: an hour's cache from the default one, what is heard from what is read", () => {
+    const row = { ...PRICE, cache_write_per_1k_tokens: 0.006, audio_output_per_1k_tokens: 0.02 };
+    expect(load({ p: { m: row } }).find("p", "m")).toMatchObject({
+      cacheWrite1hPicoPerToken: 6_000_000n,
+      audioInputPicoPerToken: 5_000_000n,
+      audioOutputPicoPerToken: 20_000_000n,
+    });
+  });
+
+  it("knows what a model can do, and that nothing is written by one that makes embeddings", () => {
+    const capabilities = { chat: false, embeddings: true };
+    const catalog = load({ p: { m: { input_per_1k_tokens: 0.1, capabilities }, plain: PRICE } });
+    expect(catalog.find("p", "m")).toMatchObject({ capabilities, outputPicoPerToken: 0n });
+    expect(catalog.find("p", "m")?.capabilities?.tools).toBeUndefined();
+    expect(catalog.find("p", "plain")).not.toHaveProperty("capabilities");
+  });
+
   it("finds aliases to the letter, never by prefix", () => {
     const catalog = load({
       openai: { "gpt-4o": { ...PRICE, aliases: ["gpt-4o-2024-08-06"] } },
@@ -142,6 +201,53 @@ describe("an error", () => {
       "a price that is null",
       { openai: { m: { ...PRICE, input_per_1k_tokens: null } } },
       [`providers.openai.m.input_per_1k_tokens: ${NOT_KNOWN}`],
+    ],
+    [
+      "a price that is left out where it is another",
+      {
+        openai: {
+          m: {
+            ...PRICE,
+            context_tiers: [{ above_input_tokens: 1, prices: { input_per_1k_tokens: 1 } }],
+            regions: { "eu-west-1": { output_per_1k_tokens: 1 } },
+          },
+        },
+      },
+      [
+        `providers.openai.m.context_tiers[0].prices.output_per_1k_tokens: ${NOT_KNOWN}`,
+        `providers.openai.m.regions.eu-west-1.input_per_1k_tokens: ${NOT_KNOWN}`,
+      ],
+    ],
+    [
+      "a price that a tier or a region cannot charge",
+      {
+        openai: {
+          m: {
+            ...PRICE,
+            context_tiers: [{ above_input_tokens: 1, prices: { ...PRICE, input_per_1k_tokens: 1.5e-9 } }],
+            regions: { eu: { ...PRICE, input_per_1k_tokens: 1.5e-9 } },
+          },
+        },
+      },
+      [
+        expect.stringContaining("m.context_tiers[0].prices.input_per_1k_tokens: 1.5e-9") as unknown as string,
+        expect.stringContaining("m.regions.eu.input_per_1k_tokens: 1.5e-9") as unknown as string,
+      ],
+    ],
+    [
+      "tiers in disorder",
+      {
+        openai: {
+          m: {
+            ...PRICE,
+            context_tiers: [
+              { above_input_tokens: 2, prices: PRICE },
+              { above_input_tokens: 2, prices: PRICE },
+            ],
+          },
+        },
+      },
+      ["providers.openai.m.context_tiers[1].above_input_tokens: must be more than the one before"],
     ],
     [
       "a price finer than a pico-dollar",
@@ -218,9 +324,104 @@ describe("docs/price-catalog.json", () => {
     });
   });
 
-  it("says of every row where it was read", () => {
-    expect(catalog.models().filter((model) => model.rates.source === "")).toEqual([]);
-    expect(catalog.models().length).toBeGreaterThan(40);
+  it("has every provider, and the models that people ask for", () => {
+    for (const [provider, model] of [
+      ["claude", "claude-3-haiku"],
+      ["claude", "claude-3-opus"],
+      ["claude", "claude-sonnet-4-5-20250929"],
+      ["gemini", "gemini-2.5-flash"],
+      ["gemini", "gemini-embedding-001"],
+      ["mistral", "mistral-large-latest"],
+      ["mistral", "mistral-embed"],
+      ["vertex_ai", "gemini-2.0-flash"],
+      ["vertex_ai", "google/gemini-2.0-flash"],
+      ["vertex_ai", "gemini-1.5-flash"],
+      ["vertex_ai", "gemini-1.5-pro"],
+      ["vertex_ai", "claude-3-5-haiku@20241022"],
+      ["vertex_ai", "text-embedding-005"],
+      ["bedrock", "anthropic.claude-3-haiku-20240307-v1:0"],
+      ["bedrock", "anthropic.claude-3-sonnet-20240229-v1:0"],
+      ["bedrock", "anthropic.claude-3-opus-20240229-v1:0"],
+      ["bedrock", "amazon.titan-text-express-v1"],
+      ["bedrock", "amazon.titan-embed-text-v2:0"],
+      ["bedrock", "meta.llama3-70b-instruct-v1:0"],
+      ["bedrock", "us.amazon.nova-pro-v1:0"],
+      ["bedrock", "mistral.mistral-large-2402-v1:0"],
+    ] as const) {
+      expect(catalog.find(provider, model), `${provider}/${model}`).toBeDefined();
+    }
+  });
+
+  it("prices what a long input, a region and an hour's cache change", () => {
+    const sonnet = catalog.find("claude", "claude-sonnet-4-5");
+    expect(sonnet?.cacheWrite1hPicoPerToken).toBe(6_000_000n);
+    expect(sonnet && ratesAt(sonnet, 200_001).inputPicoPerToken).toBe(6_000_000n);
+    const llama = "meta.llama3-8b-instruct-v1:0";
+    expect(catalog.find("bedrock", llama, "eu-west-2")?.inputPicoPerToken).toBe(390_000n);
+    expect(catalog.find("bedrock", llama, "us-east-1")?.inputPicoPerToken).toBe(300_000n);
+  });
+
+  const prices = catalog.models().flatMap((model) => [
+    { model, rates: model as Rates, written: model.rates as WrittenPrices },
+    ...model.tiers.map(({ rates }, index) => ({
+      model,
+      rates,
+      written: model.rates.contextTiers[index]?.prices as WrittenPrices,
+    })),
+    ...Object.entries(model.rates.regions).map(([region, written]) => ({
+      model,
+      rates: catalog.find(model.provider, model.model, region) as Rates,
+      written: written as WrittenPrices,
+    })),
+  ]);
+
+  it("gives nothing away, and charges no more for less", () => {
+    for (const { model, rates } of prices) {
+      const name = `${model.provider}/${model.model}`;
+      const writes = model.capabilities?.chat !== false;
+      expect(rates.inputPicoPerToken > 0n, name).toBe(true);
+      expect(rates.outputPicoPerToken > 0n, name).toBe(writes);
+      expect(rates.cachedInputPicoPerToken > 0n, name).toBe(true);
+      expect(rates.cachedInputPicoPerToken <= rates.inputPicoPerToken, name).toBe(true);
+      expect(rates.cacheWritePicoPerToken >= rates.inputPicoPerToken, name).toBe(true);
+      expect(rates.cacheWrite1hPicoPerToken >= rates.cacheWritePicoPerToken, name).toBe(true);
+      // Ten dollars for a thousand tokens: a price that slipped by three digits is above it.
+      expect(rates.outputPicoPerToken < 10_000_000_000n, name).toBe(true);
+    }
+  });
+
+  it("has in each tier and region whatever the model's row has a price for in the cache", () => {
+    for (const { model, written } of prices) {
+      for (const field of [
+        "cachedInputPer1kTokens",
+        "cacheWritePer1kTokens",
+        "cacheWrite1hPer1kTokens",
+      ] as const) {
+        if (model.rates[field] !== undefined) expect(written[field], model.model).toBeDefined();
+      }
+    }
+  });
+
+  it("charges more for a longer input", () => {
+    for (const model of catalog.models()) {
+      let before: Rates = model;
+      for (const { rates } of model.tiers) {
+        expect(rates.inputPicoPerToken > before.inputPicoPerToken, model.model).toBe(true);
+        expect(rates.outputPicoPerToken > before.outputPicoPerToken, model.model).toBe(true);
+        before = rates;
+      }
+    }
+  });
+
+  it("says of every row where it was read, and of all but three what it can do", () => {
+    const models = catalog.models();
+    expect(models.filter((model) => model.rates.source === "")).toEqual([]);
+    expect(models.filter((model) => !model.capabilities).map((model) => model.model)).toEqual([
+      "gemini-1.5-flash",
+      "gemini-1.5-pro",
+      "mock-echo",
+    ]);
+    expect(models.length).toBeGreaterThan(350);
   });
 
   it("keeps a dated model apart whose price differs", () => {

@@ -20,6 +20,12 @@ describe("affordableOutputTokens", () => {
     expect(affordableOutputTokens(model, money(-1n), 0, 1)).toBe(0);
   });
 
+  it("is counted at the prices of the tier that the input reaches", () => {
+    const tiered = priceOf("tiered");
+    expect(affordableOutputTokens(tiered, money(100n * INPUT + 6n * OUTPUT), 100, 1)).toBe(6);
+    expect(affordableOutputTokens(tiered, money(202n * INPUT + 6n * OUTPUT), 101, 1)).toBe(2);
+  });
+
   it("has no end where tokens are free", () => {
     expect(affordableOutputTokens(priceOf("free"), money(0n), 1_000, 1)).toBe(Number.POSITIVE_INFINITY);
   });

@@ -1,7 +1,11 @@
 /** Calls, replies and services to stand around a layer under test. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { INVALID_SPAN_CONTEXT, trace } from "@opentelemetry/api";
-import { ChatRequestSchema, type StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import {
+  type ChatRequest,
+  ChatRequestSchema,
+  type StreamResponse,
+} from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { AttemptCall, Call, RequestContext, RoutedCall, Target } from "../../src/core/call.ts";
@@ -45,6 +49,12 @@ export function callOf(init: CallInit = {}): Call {
     signal,
     tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
   };
+}
+
+/** The request of a chat. */
+export function chatOf({ request }: Call): ChatRequest {
+  if (request.$typeName !== "llmgateway.v1.ChatRequest") throw new Error(`a ${request.$typeName}`);
+  return request;
 }
 
 export function routedCallOf(init: CallInit = {}): RoutedCall {

@@ -19,6 +19,24 @@ const catalog = loadCatalog(
         boundless: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01 },
         narrow: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01, context_window_tokens: 100 },
         embedding: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0 },
+        rich: {
+          input_per_1k_tokens: 0.001,
+          output_per_1k_tokens: 0.01,
+          cache_write_per_1k_tokens: 0.003,
+          cache_write_1h_per_1k_tokens: 0.004,
+          audio_input_per_1k_tokens: 0.002,
+          audio_output_per_1k_tokens: 0.02,
+        },
+        tiered: {
+          input_per_1k_tokens: 0.001,
+          output_per_1k_tokens: 0.01,
+          context_tiers: [
+            {
+              above_input_tokens: 100,
+              prices: { input_per_1k_tokens: 0.002, output_per_1k_tokens: 0.03 },
+            },
+          ],
+        },
         free: { input_per_1k_tokens: 0, output_per_1k_tokens: 0 },
       },
     },

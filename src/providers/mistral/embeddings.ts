@@ -1,9 +1,8 @@
 /** The request of Mistral's `POST /embeddings`; its reply is OpenAI's. */
 import type { EmbeddingRequest$Outbound } from "@mistralai/mistralai/models/components";
 import type { EmbedRequest } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
-import { invalidRequest, type Violation } from "../../core/failure.ts";
 import type { EmbeddingFormat, EmbedWish, WireBody } from "../dialect.ts";
-import { refuseTaken } from "../extra_body.ts";
+import { addedFields } from "../extra_body.ts";
 import { decodeEmbedding } from "../openai/embeddings.ts";
 
 export const mistralEmbeddings: EmbeddingFormat = {
@@ -19,11 +18,9 @@ const RESERVED: readonly string[] = ["model", "input", "output_dimension", "outp
 
 /** Numbers come as JSON: the SDK's types know base64 in the request, but not in the reply. */
 export function encodeEmbedding(request: EmbedRequest, { model, texts }: EmbedWish): WireBody {
-  const { dimensions, extraBody = {} } = request;
-  const wrong: Violation[] = [];
-  refuseTaken(extraBody, (field) => RESERVED.includes(field), wrong);
-  if (wrong.length > 0) throw invalidRequest(wrong);
+  const { dimensions, extraBody } = request;
+  const added = addedFields(extraBody, RESERVED);
   const body: EmbeddingRequest$Outbound = { model, input: [...texts] };
   if (dimensions !== undefined) body.output_dimension = dimensions;
-  return { path: "/embeddings", body: JSON.stringify({ ...body, ...extraBody }) };
+  return { path: "/embeddings", body: JSON.stringify({ ...body, ...added }) };
 }

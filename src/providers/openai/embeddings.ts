@@ -2,9 +2,8 @@
 import type { CompletionUsage } from "openai/resources/completions";
 import type { EmbeddingCreateParams } from "openai/resources/embeddings";
 import type { EmbedRequest } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
-import { invalidRequest, type Violation } from "../../core/failure.ts";
 import type { EmbeddingFormat, Embeddings, EmbedWish, WireBody } from "../dialect.ts";
-import { refuseTaken } from "../extra_body.ts";
+import { addedFields } from "../extra_body.ts";
 import { isObject, malformed, parseObject } from "../malformed.ts";
 import { vectorOf } from "../vector.ts";
 import { classifyInReply } from "./classify.ts";
@@ -32,13 +31,11 @@ const RESERVED: readonly string[] = ["model", "input", "dimensions"];
  * it sends those, and one that refuses it can be asked for them by `extra_body`.
  */
 export function encodeEmbedding(request: EmbedRequest, { model, texts }: EmbedWish): WireBody {
-  const { dimensions, extraBody = {} } = request;
-  const wrong: Violation[] = [];
-  refuseTaken(extraBody, (field) => RESERVED.includes(field), wrong);
-  if (wrong.length > 0) throw invalidRequest(wrong);
+  const { dimensions, extraBody } = request;
+  const added = addedFields(extraBody, RESERVED);
   const body: EmbeddingCreateParams = { model, input: [...texts], encoding_format: "base64" };
   if (dimensions !== undefined) body.dimensions = dimensions;
-  return { path: "/embeddings", body: JSON.stringify({ ...body, ...extraBody }) };
+  return { path: "/embeddings", body: JSON.stringify({ ...body, ...added }) };
 }
 
 /** @throws Failure `malformed_reply`, or what an `error` inside the reply stands for */

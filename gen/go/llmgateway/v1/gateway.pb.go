@@ -260,7 +260,9 @@ type Capabilities struct {
 	// Whether the provider caches prompts for it.
 	PromptCaching *bool `protobuf:"varint,11,opt,name=prompt_caching,json=promptCaching,proto3,oneof" json:"prompt_caching,omitempty"`
 	// The provider's regions that have it; empty when not known.
-	Regions       []string `protobuf:"bytes,12,rep,name=regions,proto3" json:"regions,omitempty"`
+	Regions []string `protobuf:"bytes,12,rep,name=regions,proto3" json:"regions,omitempty"`
+	// Whether it takes `temperature`, `top_p` and `top_k`.
+	Sampling      *bool `protobuf:"varint,13,opt,name=sampling,proto3,oneof" json:"sampling,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -377,6 +379,13 @@ func (x *Capabilities) GetRegions() []string {
 		return x.Regions
 	}
 	return nil
+}
+
+func (x *Capabilities) GetSampling() bool {
+	if x != nil && x.Sampling != nil {
+		return *x.Sampling
+	}
+	return false
 }
 
 // Nothing to say.
@@ -594,7 +603,7 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\x15_output_per_1k_tokensB\x1d\n" +
 	"\x1b_cached_input_per_1k_tokensB\x18\n" +
 	"\x16_context_window_tokensB\x14\n" +
-	"\x12_max_output_tokens\"\xd6\x04\n" +
+	"\x12_max_output_tokens\"\x84\x05\n" +
 	"\fCapabilities\x12\x17\n" +
 	"\x04chat\x18\x01 \x01(\bH\x00R\x04chat\x88\x01\x01\x12#\n" +
 	"\n" +
@@ -612,7 +621,8 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	" \x01(\bH\tR\x0esystemMessages\x88\x01\x01\x12*\n" +
 	"\x0eprompt_caching\x18\v \x01(\bH\n" +
 	"R\rpromptCaching\x88\x01\x01\x12\x18\n" +
-	"\aregions\x18\f \x03(\tR\aregionsB\a\n" +
+	"\aregions\x18\f \x03(\tR\aregions\x12\x1f\n" +
+	"\bsampling\x18\r \x01(\bH\vR\bsampling\x88\x01\x01B\a\n" +
 	"\x05_chatB\r\n" +
 	"\v_embeddingsB\f\n" +
 	"\n" +
@@ -625,7 +635,8 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
 	"_reasoningB\x12\n" +
 	"\x10_system_messagesB\x11\n" +
-	"\x0f_prompt_caching\"\x12\n" +
+	"\x0f_prompt_cachingB\v\n" +
+	"\t_sampling\"\x12\n" +
 	"\x10GetStatusRequest\"\xa7\x01\n" +
 	"\x11GetStatusResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x18\n" +

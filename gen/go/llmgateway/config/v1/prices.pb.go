@@ -8,6 +8,7 @@ package configv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -138,11 +139,13 @@ type ModelPrices struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Fresh tokens read.
 	InputPer_1KTokens float64 `protobuf:"fixed64,1,opt,name=input_per_1k_tokens,json=inputPer1kTokens,proto3" json:"input_per_1k_tokens,omitempty"`
-	// Tokens written.
+	// Tokens written. Only a model that writes none, such as one for embeddings,
+	// may do without.
 	OutputPer_1KTokens float64 `protobuf:"fixed64,2,opt,name=output_per_1k_tokens,json=outputPer1kTokens,proto3" json:"output_per_1k_tokens,omitempty"`
 	// Tokens read from the provider's prompt cache; as fresh ones when absent.
 	CachedInputPer_1KTokens *float64 `protobuf:"fixed64,3,opt,name=cached_input_per_1k_tokens,json=cachedInputPer1kTokens,proto3,oneof" json:"cached_input_per_1k_tokens,omitempty"`
-	// Tokens written to the provider's prompt cache; as fresh ones when absent.
+	// Tokens written to the provider's prompt cache for its default time; as
+	// fresh ones when absent.
 	CacheWritePer_1KTokens *float64 `protobuf:"fixed64,4,opt,name=cache_write_per_1k_tokens,json=cacheWritePer1kTokens,proto3,oneof" json:"cache_write_per_1k_tokens,omitempty"`
 	// Tokens that fit into one conversation.
 	ContextWindowTokens *int32 `protobuf:"varint,5,opt,name=context_window_tokens,json=contextWindowTokens,proto3,oneof" json:"context_window_tokens,omitempty"`
@@ -151,7 +154,21 @@ type ModelPrices struct {
 	// Other names by which the provider knows this model.
 	Aliases []string `protobuf:"bytes,7,rep,name=aliases,proto3" json:"aliases,omitempty"`
 	// Where the prices were read.
-	Source        string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
+	Source string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
+	// Tokens written to the provider's prompt cache for an hour; as
+	// `cache_write_per_1k_tokens` when absent.
+	CacheWrite_1HPer_1KTokens *float64 `protobuf:"fixed64,9,opt,name=cache_write_1h_per_1k_tokens,json=cacheWrite1hPer1kTokens,proto3,oneof" json:"cache_write_1h_per_1k_tokens,omitempty"`
+	// Tokens heard; as fresh ones when absent.
+	AudioInputPer_1KTokens *float64 `protobuf:"fixed64,10,opt,name=audio_input_per_1k_tokens,json=audioInputPer1kTokens,proto3,oneof" json:"audio_input_per_1k_tokens,omitempty"`
+	// Tokens spoken; as those written when absent.
+	AudioOutputPer_1KTokens *float64 `protobuf:"fixed64,11,opt,name=audio_output_per_1k_tokens,json=audioOutputPer1kTokens,proto3,oneof" json:"audio_output_per_1k_tokens,omitempty"`
+	// What long inputs change, shortest first. All tokens of such a call have the
+	// tier's prices, also those below the threshold.
+	ContextTiers []*ContextTier `protobuf:"bytes,12,rep,name=context_tiers,json=contextTiers,proto3" json:"context_tiers,omitempty"`
+	// By the provider's region, where it charges others than these prices.
+	Regions map[string]*TokenPrices `protobuf:"bytes,13,rep,name=regions,proto3" json:"regions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What the model can do; what is absent is not known.
+	Capabilities  *v1.Capabilities `protobuf:"bytes,14,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -242,11 +259,209 @@ func (x *ModelPrices) GetSource() string {
 	return ""
 }
 
+func (x *ModelPrices) GetCacheWrite_1HPer_1KTokens() float64 {
+	if x != nil && x.CacheWrite_1HPer_1KTokens != nil {
+		return *x.CacheWrite_1HPer_1KTokens
+	}
+	return 0
+}
+
+func (x *ModelPrices) GetAudioInputPer_1KTokens() float64 {
+	if x != nil && x.AudioInputPer_1KTokens != nil {
+		return *x.AudioInputPer_1KTokens
+	}
+	return 0
+}
+
+func (x *ModelPrices) GetAudioOutputPer_1KTokens() float64 {
+	if x != nil && x.AudioOutputPer_1KTokens != nil {
+		return *x.AudioOutputPer_1KTokens
+	}
+	return 0
+}
+
+func (x *ModelPrices) GetContextTiers() []*ContextTier {
+	if x != nil {
+		return x.ContextTiers
+	}
+	return nil
+}
+
+func (x *ModelPrices) GetRegions() map[string]*TokenPrices {
+	if x != nil {
+		return x.Regions
+	}
+	return nil
+}
+
+func (x *ModelPrices) GetCapabilities() *v1.Capabilities {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+// What calls with a long input cost.
+type ContextTier struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// More tokens than this in the input, cached ones included.
+	AboveInputTokens int32 `protobuf:"varint,1,opt,name=above_input_tokens,json=aboveInputTokens,proto3" json:"above_input_tokens,omitempty"`
+	// What they cost instead.
+	Prices        *TokenPrices `protobuf:"bytes,2,opt,name=prices,proto3" json:"prices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContextTier) Reset() {
+	*x = ContextTier{}
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContextTier) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContextTier) ProtoMessage() {}
+
+func (x *ContextTier) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContextTier.ProtoReflect.Descriptor instead.
+func (*ContextTier) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_prices_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ContextTier) GetAboveInputTokens() int32 {
+	if x != nil {
+		return x.AboveInputTokens
+	}
+	return 0
+}
+
+func (x *ContextTier) GetPrices() *TokenPrices {
+	if x != nil {
+		return x.Prices
+	}
+	return nil
+}
+
+// US dollars for a thousand tokens, as in ModelPrices. A price that is absent
+// is derived from these prices as it is there.
+type TokenPrices struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Fresh tokens read.
+	InputPer_1KTokens float64 `protobuf:"fixed64,1,opt,name=input_per_1k_tokens,json=inputPer1kTokens,proto3" json:"input_per_1k_tokens,omitempty"`
+	// Tokens written.
+	OutputPer_1KTokens float64 `protobuf:"fixed64,2,opt,name=output_per_1k_tokens,json=outputPer1kTokens,proto3" json:"output_per_1k_tokens,omitempty"`
+	// Tokens read from the provider's prompt cache.
+	CachedInputPer_1KTokens *float64 `protobuf:"fixed64,3,opt,name=cached_input_per_1k_tokens,json=cachedInputPer1kTokens,proto3,oneof" json:"cached_input_per_1k_tokens,omitempty"`
+	// Tokens written to the provider's prompt cache for its default time.
+	CacheWritePer_1KTokens *float64 `protobuf:"fixed64,4,opt,name=cache_write_per_1k_tokens,json=cacheWritePer1kTokens,proto3,oneof" json:"cache_write_per_1k_tokens,omitempty"`
+	// Tokens written to the provider's prompt cache for an hour.
+	CacheWrite_1HPer_1KTokens *float64 `protobuf:"fixed64,5,opt,name=cache_write_1h_per_1k_tokens,json=cacheWrite1hPer1kTokens,proto3,oneof" json:"cache_write_1h_per_1k_tokens,omitempty"`
+	// Tokens heard.
+	AudioInputPer_1KTokens *float64 `protobuf:"fixed64,6,opt,name=audio_input_per_1k_tokens,json=audioInputPer1kTokens,proto3,oneof" json:"audio_input_per_1k_tokens,omitempty"`
+	// Tokens spoken.
+	AudioOutputPer_1KTokens *float64 `protobuf:"fixed64,7,opt,name=audio_output_per_1k_tokens,json=audioOutputPer1kTokens,proto3,oneof" json:"audio_output_per_1k_tokens,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
+}
+
+func (x *TokenPrices) Reset() {
+	*x = TokenPrices{}
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenPrices) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenPrices) ProtoMessage() {}
+
+func (x *TokenPrices) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenPrices.ProtoReflect.Descriptor instead.
+func (*TokenPrices) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_prices_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TokenPrices) GetInputPer_1KTokens() float64 {
+	if x != nil {
+		return x.InputPer_1KTokens
+	}
+	return 0
+}
+
+func (x *TokenPrices) GetOutputPer_1KTokens() float64 {
+	if x != nil {
+		return x.OutputPer_1KTokens
+	}
+	return 0
+}
+
+func (x *TokenPrices) GetCachedInputPer_1KTokens() float64 {
+	if x != nil && x.CachedInputPer_1KTokens != nil {
+		return *x.CachedInputPer_1KTokens
+	}
+	return 0
+}
+
+func (x *TokenPrices) GetCacheWritePer_1KTokens() float64 {
+	if x != nil && x.CacheWritePer_1KTokens != nil {
+		return *x.CacheWritePer_1KTokens
+	}
+	return 0
+}
+
+func (x *TokenPrices) GetCacheWrite_1HPer_1KTokens() float64 {
+	if x != nil && x.CacheWrite_1HPer_1KTokens != nil {
+		return *x.CacheWrite_1HPer_1KTokens
+	}
+	return 0
+}
+
+func (x *TokenPrices) GetAudioInputPer_1KTokens() float64 {
+	if x != nil && x.AudioInputPer_1KTokens != nil {
+		return *x.AudioInputPer_1KTokens
+	}
+	return 0
+}
+
+func (x *TokenPrices) GetAudioOutputPer_1KTokens() float64 {
+	if x != nil && x.AudioOutputPer_1KTokens != nil {
+		return *x.AudioOutputPer_1KTokens
+	}
+	return 0
+}
+
 var File_llmgateway_config_v1_prices_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_prices_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/prices.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\"\xa5\x02\n" +
+	"!llmgateway/config/v1/prices.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bllmgateway/v1/gateway.proto\"\xa5\x02\n" +
 	"\fPriceCatalog\x12!\n" +
 	"\aversion\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aversion\x12=\n" +
 	"\flast_updated\x18\x02 \x01(\tB\x1a\xbaH\x17r\x152\x13^\\d{4}-\\d{2}-\\d{2}$R\vlastUpdated\x12O\n" +
@@ -258,7 +473,7 @@ const file_llmgateway_config_v1_prices_proto_rawDesc = "" +
 	"\x06models\x18\x01 \x03(\v20.llmgateway.config.v1.ProviderPrices.ModelsEntryR\x06models\x1a\\\n" +
 	"\vModelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
-	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.ModelPricesR\x05value:\x028\x01\"\xd0\x04\n" +
+	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.ModelPricesR\x05value:\x028\x01\"\xda\t\n" +
 	"\vModelPrices\x12?\n" +
 	"\x13input_per_1k_tokens\x18\x01 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\x10inputPer1kTokens\x12A\n" +
 	"\x14output_per_1k_tokens\x18\x02 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\x11outputPer1kTokens\x12Q\n" +
@@ -267,11 +482,40 @@ const file_llmgateway_config_v1_prices_proto_rawDesc = "" +
 	"\x15context_window_tokens\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00H\x02R\x13contextWindowTokens\x88\x01\x01\x128\n" +
 	"\x11max_output_tokens\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00H\x03R\x0fmaxOutputTokens\x88\x01\x01\x12\x18\n" +
 	"\aaliases\x18\a \x03(\tR\aaliases\x12\x16\n" +
-	"\x06source\x18\b \x01(\tR\x06sourceB\x1d\n" +
+	"\x06source\x18\b \x01(\tR\x06source\x12T\n" +
+	"\x1ccache_write_1h_per_1k_tokens\x18\t \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x04R\x17cacheWrite1hPer1kTokens\x88\x01\x01\x12O\n" +
+	"\x19audio_input_per_1k_tokens\x18\n" +
+	" \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x05R\x15audioInputPer1kTokens\x88\x01\x01\x12Q\n" +
+	"\x1aaudio_output_per_1k_tokens\x18\v \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x06R\x16audioOutputPer1kTokens\x88\x01\x01\x12F\n" +
+	"\rcontext_tiers\x18\f \x03(\v2!.llmgateway.config.v1.ContextTierR\fcontextTiers\x12H\n" +
+	"\aregions\x18\r \x03(\v2..llmgateway.config.v1.ModelPrices.RegionsEntryR\aregions\x12?\n" +
+	"\fcapabilities\x18\x0e \x01(\v2\x1b.llmgateway.v1.CapabilitiesR\fcapabilities\x1a]\n" +
+	"\fRegionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
+	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.TokenPricesR\x05value:\x028\x01B\x1d\n" +
 	"\x1b_cached_input_per_1k_tokensB\x1c\n" +
 	"\x1a_cache_write_per_1k_tokensB\x18\n" +
 	"\x16_context_window_tokensB\x14\n" +
-	"\x12_max_output_tokensBGZEgithub.com/llmgateway/llmgateway/gen/go/llmgateway/config/v1;configv1b\x06proto3"
+	"\x12_max_output_tokensB\x1f\n" +
+	"\x1d_cache_write_1h_per_1k_tokensB\x1c\n" +
+	"\x1a_audio_input_per_1k_tokensB\x1d\n" +
+	"\x1b_audio_output_per_1k_tokens\"\x87\x01\n" +
+	"\vContextTier\x125\n" +
+	"\x12above_input_tokens\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x10aboveInputTokens\x12A\n" +
+	"\x06prices\x18\x02 \x01(\v2!.llmgateway.config.v1.TokenPricesB\x06\xbaH\x03\xc8\x01\x01R\x06prices\"\xca\x05\n" +
+	"\vTokenPrices\x12?\n" +
+	"\x13input_per_1k_tokens\x18\x01 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\x10inputPer1kTokens\x12A\n" +
+	"\x14output_per_1k_tokens\x18\x02 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\x11outputPer1kTokens\x12Q\n" +
+	"\x1acached_input_per_1k_tokens\x18\x03 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x16cachedInputPer1kTokens\x88\x01\x01\x12O\n" +
+	"\x19cache_write_per_1k_tokens\x18\x04 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\x15cacheWritePer1kTokens\x88\x01\x01\x12T\n" +
+	"\x1ccache_write_1h_per_1k_tokens\x18\x05 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x02R\x17cacheWrite1hPer1kTokens\x88\x01\x01\x12O\n" +
+	"\x19audio_input_per_1k_tokens\x18\x06 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x03R\x15audioInputPer1kTokens\x88\x01\x01\x12Q\n" +
+	"\x1aaudio_output_per_1k_tokens\x18\a \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x04R\x16audioOutputPer1kTokens\x88\x01\x01B\x1d\n" +
+	"\x1b_cached_input_per_1k_tokensB\x1c\n" +
+	"\x1a_cache_write_per_1k_tokensB\x1f\n" +
+	"\x1d_cache_write_1h_per_1k_tokensB\x1c\n" +
+	"\x1a_audio_input_per_1k_tokensB\x1d\n" +
+	"\x1b_audio_output_per_1k_tokensBGZEgithub.com/llmgateway/llmgateway/gen/go/llmgateway/config/v1;configv1b\x06proto3"
 
 var (
 	file_llmgateway_config_v1_prices_proto_rawDescOnce sync.Once
@@ -285,24 +529,33 @@ func file_llmgateway_config_v1_prices_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_prices_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_prices_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_llmgateway_config_v1_prices_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_llmgateway_config_v1_prices_proto_goTypes = []any{
-	(*PriceCatalog)(nil),   // 0: llmgateway.config.v1.PriceCatalog
-	(*ProviderPrices)(nil), // 1: llmgateway.config.v1.ProviderPrices
-	(*ModelPrices)(nil),    // 2: llmgateway.config.v1.ModelPrices
-	nil,                    // 3: llmgateway.config.v1.PriceCatalog.ProvidersEntry
-	nil,                    // 4: llmgateway.config.v1.ProviderPrices.ModelsEntry
+	(*PriceCatalog)(nil),    // 0: llmgateway.config.v1.PriceCatalog
+	(*ProviderPrices)(nil),  // 1: llmgateway.config.v1.ProviderPrices
+	(*ModelPrices)(nil),     // 2: llmgateway.config.v1.ModelPrices
+	(*ContextTier)(nil),     // 3: llmgateway.config.v1.ContextTier
+	(*TokenPrices)(nil),     // 4: llmgateway.config.v1.TokenPrices
+	nil,                     // 5: llmgateway.config.v1.PriceCatalog.ProvidersEntry
+	nil,                     // 6: llmgateway.config.v1.ProviderPrices.ModelsEntry
+	nil,                     // 7: llmgateway.config.v1.ModelPrices.RegionsEntry
+	(*v1.Capabilities)(nil), // 8: llmgateway.v1.Capabilities
 }
 var file_llmgateway_config_v1_prices_proto_depIdxs = []int32{
-	3, // 0: llmgateway.config.v1.PriceCatalog.providers:type_name -> llmgateway.config.v1.PriceCatalog.ProvidersEntry
-	4, // 1: llmgateway.config.v1.ProviderPrices.models:type_name -> llmgateway.config.v1.ProviderPrices.ModelsEntry
-	1, // 2: llmgateway.config.v1.PriceCatalog.ProvidersEntry.value:type_name -> llmgateway.config.v1.ProviderPrices
-	2, // 3: llmgateway.config.v1.ProviderPrices.ModelsEntry.value:type_name -> llmgateway.config.v1.ModelPrices
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	5, // 0: llmgateway.config.v1.PriceCatalog.providers:type_name -> llmgateway.config.v1.PriceCatalog.ProvidersEntry
+	6, // 1: llmgateway.config.v1.ProviderPrices.models:type_name -> llmgateway.config.v1.ProviderPrices.ModelsEntry
+	3, // 2: llmgateway.config.v1.ModelPrices.context_tiers:type_name -> llmgateway.config.v1.ContextTier
+	7, // 3: llmgateway.config.v1.ModelPrices.regions:type_name -> llmgateway.config.v1.ModelPrices.RegionsEntry
+	8, // 4: llmgateway.config.v1.ModelPrices.capabilities:type_name -> llmgateway.v1.Capabilities
+	4, // 5: llmgateway.config.v1.ContextTier.prices:type_name -> llmgateway.config.v1.TokenPrices
+	1, // 6: llmgateway.config.v1.PriceCatalog.ProvidersEntry.value:type_name -> llmgateway.config.v1.ProviderPrices
+	2, // 7: llmgateway.config.v1.ProviderPrices.ModelsEntry.value:type_name -> llmgateway.config.v1.ModelPrices
+	4, // 8: llmgateway.config.v1.ModelPrices.RegionsEntry.value:type_name -> llmgateway.config.v1.TokenPrices
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_prices_proto_init() }
@@ -311,13 +564,14 @@ func file_llmgateway_config_v1_prices_proto_init() {
 		return
 	}
 	file_llmgateway_config_v1_prices_proto_msgTypes[2].OneofWrappers = []any{}
+	file_llmgateway_config_v1_prices_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_prices_proto_rawDesc), len(file_llmgateway_config_v1_prices_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

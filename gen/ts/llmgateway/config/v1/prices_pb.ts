@@ -5,13 +5,15 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
+import type { Capabilities } from "../../v1/gateway_pb.ts";
+import { file_llmgateway_v1_gateway } from "../../v1/gateway_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file llmgateway/config/v1/prices.proto.
  */
 export const file_llmgateway_config_v1_prices: GenFile = /*@__PURE__*/
-  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9wcmljZXMucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIvgBCgxQcmljZUNhdGFsb2cSGAoHdmVyc2lvbhgBIAEoCUIHukgEcgIQARIwCgxsYXN0X3VwZGF0ZWQYAiABKAlCGrpIF3IVMhNeXGR7NH0tXGR7Mn0tXGR7Mn0kEkQKCXByb3ZpZGVycxgDIAMoCzIxLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByaWNlQ2F0YWxvZy5Qcm92aWRlcnNFbnRyeRpWCg5Qcm92aWRlcnNFbnRyeRILCgNrZXkYASABKAkSMwoFdmFsdWUYAiABKAsyJC5sbG1nYXRld2F5LmNvbmZpZy52MS5Qcm92aWRlclByaWNlczoCOAEipAEKDlByb3ZpZGVyUHJpY2VzEkAKBm1vZGVscxgBIAMoCzIwLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyUHJpY2VzLk1vZGVsc0VudHJ5GlAKC01vZGVsc0VudHJ5EgsKA2tleRgBIAEoCRIwCgV2YWx1ZRgCIAEoCzIhLmxsbWdhdGV3YXkuY29uZmlnLnYxLk1vZGVsUHJpY2VzOgI4ASLFAwoLTW9kZWxQcmljZXMSLQoTaW5wdXRfcGVyXzFrX3Rva2VucxgBIAEoAUIQukgNEgtAASkAAAAAAAAAABIuChRvdXRwdXRfcGVyXzFrX3Rva2VucxgCIAEoAUIQukgNEgtAASkAAAAAAAAAABI5ChpjYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2VucxgDIAEoAUIQukgNEgtAASkAAAAAAAAAAEgAiAEBEjgKGWNhY2hlX3dyaXRlX3Blcl8xa190b2tlbnMYBCABKAFCELpIDRILQAEpAAAAAAAAAABIAYgBARIrChVjb250ZXh0X3dpbmRvd190b2tlbnMYBSABKAVCB7pIBBoCIABIAogBARInChFtYXhfb3V0cHV0X3Rva2VucxgGIAEoBUIHukgEGgIgAEgDiAEBEg8KB2FsaWFzZXMYByADKAkSDgoGc291cmNlGAggASgJQh0KG19jYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IcChpfY2FjaGVfd3JpdGVfcGVyXzFrX3Rva2Vuc0IYChZfY29udGV4dF93aW5kb3dfdG9rZW5zQhQKEl9tYXhfb3V0cHV0X3Rva2Vuc0JHWkVnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS9jb25maWcvdjE7Y29uZmlndjFiBnByb3RvMw", [file_buf_validate_validate]);
+  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9wcmljZXMucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIvgBCgxQcmljZUNhdGFsb2cSGAoHdmVyc2lvbhgBIAEoCUIHukgEcgIQARIwCgxsYXN0X3VwZGF0ZWQYAiABKAlCGrpIF3IVMhNeXGR7NH0tXGR7Mn0tXGR7Mn0kEkQKCXByb3ZpZGVycxgDIAMoCzIxLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByaWNlQ2F0YWxvZy5Qcm92aWRlcnNFbnRyeRpWCg5Qcm92aWRlcnNFbnRyeRILCgNrZXkYASABKAkSMwoFdmFsdWUYAiABKAsyJC5sbG1nYXRld2F5LmNvbmZpZy52MS5Qcm92aWRlclByaWNlczoCOAEipAEKDlByb3ZpZGVyUHJpY2VzEkAKBm1vZGVscxgBIAMoCzIwLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyUHJpY2VzLk1vZGVsc0VudHJ5GlAKC01vZGVsc0VudHJ5EgsKA2tleRgBIAEoCRIwCgV2YWx1ZRgCIAEoCzIhLmxsbWdhdGV3YXkuY29uZmlnLnYxLk1vZGVsUHJpY2VzOgI4ASLWBwoLTW9kZWxQcmljZXMSLQoTaW5wdXRfcGVyXzFrX3Rva2VucxgBIAEoAUIQukgNEgtAASkAAAAAAAAAABIuChRvdXRwdXRfcGVyXzFrX3Rva2VucxgCIAEoAUIQukgNEgtAASkAAAAAAAAAABI5ChpjYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2VucxgDIAEoAUIQukgNEgtAASkAAAAAAAAAAEgAiAEBEjgKGWNhY2hlX3dyaXRlX3Blcl8xa190b2tlbnMYBCABKAFCELpIDRILQAEpAAAAAAAAAABIAYgBARIrChVjb250ZXh0X3dpbmRvd190b2tlbnMYBSABKAVCB7pIBBoCIABIAogBARInChFtYXhfb3V0cHV0X3Rva2VucxgGIAEoBUIHukgEGgIgAEgDiAEBEg8KB2FsaWFzZXMYByADKAkSDgoGc291cmNlGAggASgJEjsKHGNhY2hlX3dyaXRlXzFoX3Blcl8xa190b2tlbnMYCSABKAFCELpIDRILQAEpAAAAAAAAAABIBIgBARI4ChlhdWRpb19pbnB1dF9wZXJfMWtfdG9rZW5zGAogASgBQhC6SA0SC0ABKQAAAAAAAAAASAWIAQESOQoaYXVkaW9fb3V0cHV0X3Blcl8xa190b2tlbnMYCyABKAFCELpIDRILQAEpAAAAAAAAAABIBogBARI4Cg1jb250ZXh0X3RpZXJzGAwgAygLMiEubGxtZ2F0ZXdheS5jb25maWcudjEuQ29udGV4dFRpZXISPwoHcmVnaW9ucxgNIAMoCzIuLmxsbWdhdGV3YXkuY29uZmlnLnYxLk1vZGVsUHJpY2VzLlJlZ2lvbnNFbnRyeRIxCgxjYXBhYmlsaXRpZXMYDiABKAsyGy5sbG1nYXRld2F5LnYxLkNhcGFiaWxpdGllcxpRCgxSZWdpb25zRW50cnkSCwoDa2V5GAEgASgJEjAKBXZhbHVlGAIgASgLMiEubGxtZ2F0ZXdheS5jb25maWcudjEuVG9rZW5QcmljZXM6AjgBQh0KG19jYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IcChpfY2FjaGVfd3JpdGVfcGVyXzFrX3Rva2Vuc0IYChZfY29udGV4dF93aW5kb3dfdG9rZW5zQhQKEl9tYXhfb3V0cHV0X3Rva2Vuc0IfCh1fY2FjaGVfd3JpdGVfMWhfcGVyXzFrX3Rva2Vuc0IcChpfYXVkaW9faW5wdXRfcGVyXzFrX3Rva2Vuc0IdChtfYXVkaW9fb3V0cHV0X3Blcl8xa190b2tlbnMibQoLQ29udGV4dFRpZXISIwoSYWJvdmVfaW5wdXRfdG9rZW5zGAEgASgFQge6SAQaAiAAEjkKBnByaWNlcxgCIAEoCzIhLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRva2VuUHJpY2VzQga6SAPIAQEirgQKC1Rva2VuUHJpY2VzEi0KE2lucHV0X3Blcl8xa190b2tlbnMYASABKAFCELpIDRILQAEpAAAAAAAAAAASLgoUb3V0cHV0X3Blcl8xa190b2tlbnMYAiABKAFCELpIDRILQAEpAAAAAAAAAAASOQoaY2FjaGVkX2lucHV0X3Blcl8xa190b2tlbnMYAyABKAFCELpIDRILQAEpAAAAAAAAAABIAIgBARI4ChljYWNoZV93cml0ZV9wZXJfMWtfdG9rZW5zGAQgASgBQhC6SA0SC0ABKQAAAAAAAAAASAGIAQESOwocY2FjaGVfd3JpdGVfMWhfcGVyXzFrX3Rva2VucxgFIAEoAUIQukgNEgtAASkAAAAAAAAAAEgCiAEBEjgKGWF1ZGlvX2lucHV0X3Blcl8xa190b2tlbnMYBiABKAFCELpIDRILQAEpAAAAAAAAAABIA4gBARI5ChphdWRpb19vdXRwdXRfcGVyXzFrX3Rva2VucxgHIAEoAUIQukgNEgtAASkAAAAAAAAAAEgEiAEBQh0KG19jYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IcChpfY2FjaGVfd3JpdGVfcGVyXzFrX3Rva2Vuc0IfCh1fY2FjaGVfd3JpdGVfMWhfcGVyXzFrX3Rva2Vuc0IcChpfYXVkaW9faW5wdXRfcGVyXzFrX3Rva2Vuc0IdChtfYXVkaW9fb3V0cHV0X3Blcl8xa190b2tlbnNCR1pFZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvY29uZmlnL3YxO2NvbmZpZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_llmgateway_v1_gateway]);
 
 /**
  * What tokens cost: `docs/price-catalog.json`.
@@ -84,7 +86,8 @@ export type ModelPrices = Message<"llmgateway.config.v1.ModelPrices"> & {
   inputPer1kTokens: number;
 
   /**
-   * Tokens written.
+   * Tokens written. Only a model that writes none, such as one for embeddings,
+   * may do without.
    *
    * @generated from field: double output_per_1k_tokens = 2;
    */
@@ -98,7 +101,8 @@ export type ModelPrices = Message<"llmgateway.config.v1.ModelPrices"> & {
   cachedInputPer1kTokens?: number | undefined;
 
   /**
-   * Tokens written to the provider's prompt cache; as fresh ones when absent.
+   * Tokens written to the provider's prompt cache for its default time; as
+   * fresh ones when absent.
    *
    * @generated from field: optional double cache_write_per_1k_tokens = 4;
    */
@@ -131,6 +135,50 @@ export type ModelPrices = Message<"llmgateway.config.v1.ModelPrices"> & {
    * @generated from field: string source = 8;
    */
   source: string;
+
+  /**
+   * Tokens written to the provider's prompt cache for an hour; as
+   * `cache_write_per_1k_tokens` when absent.
+   *
+   * @generated from field: optional double cache_write_1h_per_1k_tokens = 9;
+   */
+  cacheWrite1hPer1kTokens?: number | undefined;
+
+  /**
+   * Tokens heard; as fresh ones when absent.
+   *
+   * @generated from field: optional double audio_input_per_1k_tokens = 10;
+   */
+  audioInputPer1kTokens?: number | undefined;
+
+  /**
+   * Tokens spoken; as those written when absent.
+   *
+   * @generated from field: optional double audio_output_per_1k_tokens = 11;
+   */
+  audioOutputPer1kTokens?: number | undefined;
+
+  /**
+   * What long inputs change, shortest first. All tokens of such a call have the
+   * tier's prices, also those below the threshold.
+   *
+   * @generated from field: repeated llmgateway.config.v1.ContextTier context_tiers = 12;
+   */
+  contextTiers: ContextTier[];
+
+  /**
+   * By the provider's region, where it charges others than these prices.
+   *
+   * @generated from field: map<string, llmgateway.config.v1.TokenPrices> regions = 13;
+   */
+  regions: { [key: string]: TokenPrices };
+
+  /**
+   * What the model can do; what is absent is not known.
+   *
+   * @generated from field: llmgateway.v1.Capabilities capabilities = 14;
+   */
+  capabilities?: Capabilities | undefined;
 };
 
 /**
@@ -139,4 +187,96 @@ export type ModelPrices = Message<"llmgateway.config.v1.ModelPrices"> & {
  */
 export const ModelPricesSchema: GenMessage<ModelPrices> = /*@__PURE__*/
   messageDesc(file_llmgateway_config_v1_prices, 2);
+
+/**
+ * What calls with a long input cost.
+ *
+ * @generated from message llmgateway.config.v1.ContextTier
+ */
+export type ContextTier = Message<"llmgateway.config.v1.ContextTier"> & {
+  /**
+   * More tokens than this in the input, cached ones included.
+   *
+   * @generated from field: int32 above_input_tokens = 1;
+   */
+  aboveInputTokens: number;
+
+  /**
+   * What they cost instead.
+   *
+   * @generated from field: llmgateway.config.v1.TokenPrices prices = 2;
+   */
+  prices?: TokenPrices | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.ContextTier.
+ * Use `create(ContextTierSchema)` to create a new message.
+ */
+export const ContextTierSchema: GenMessage<ContextTier> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_prices, 3);
+
+/**
+ * US dollars for a thousand tokens, as in ModelPrices. A price that is absent
+ * is derived from these prices as it is there.
+ *
+ * @generated from message llmgateway.config.v1.TokenPrices
+ */
+export type TokenPrices = Message<"llmgateway.config.v1.TokenPrices"> & {
+  /**
+   * Fresh tokens read.
+   *
+   * @generated from field: double input_per_1k_tokens = 1;
+   */
+  inputPer1kTokens: number;
+
+  /**
+   * Tokens written.
+   *
+   * @generated from field: double output_per_1k_tokens = 2;
+   */
+  outputPer1kTokens: number;
+
+  /**
+   * Tokens read from the provider's prompt cache.
+   *
+   * @generated from field: optional double cached_input_per_1k_tokens = 3;
+   */
+  cachedInputPer1kTokens?: number | undefined;
+
+  /**
+   * Tokens written to the provider's prompt cache for its default time.
+   *
+   * @generated from field: optional double cache_write_per_1k_tokens = 4;
+   */
+  cacheWritePer1kTokens?: number | undefined;
+
+  /**
+   * Tokens written to the provider's prompt cache for an hour.
+   *
+   * @generated from field: optional double cache_write_1h_per_1k_tokens = 5;
+   */
+  cacheWrite1hPer1kTokens?: number | undefined;
+
+  /**
+   * Tokens heard.
+   *
+   * @generated from field: optional double audio_input_per_1k_tokens = 6;
+   */
+  audioInputPer1kTokens?: number | undefined;
+
+  /**
+   * Tokens spoken.
+   *
+   * @generated from field: optional double audio_output_per_1k_tokens = 7;
+   */
+  audioOutputPer1kTokens?: number | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.TokenPrices.
+ * Use `create(TokenPricesSchema)` to create a new message.
+ */
+export const TokenPricesSchema: GenMessage<TokenPrices> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_prices, 4);
 
