@@ -115,7 +115,16 @@ describe("may be left out", () => {
     expect(all(request) - all(less)).toBe(gone);
   });
 
+  it("the type of texts that become vectors", () => {
+    const { request, tally } = callOf({ embed: { input: ["Hello"], inputType: "similarity" } });
+    const less = withoutFields(request, ["input_type"], tally);
+    expect(less).toEqual({ ...request, inputType: "" });
+    expect(request).toMatchObject({ inputType: "similarity" });
+    expect(tally.dropped).toEqual(["input_type"]);
+  });
+
   it.each([
+    "dimensions",
     "tools",
     "messages[0].parts[0].image",
     "parameters.choices",

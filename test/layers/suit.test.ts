@@ -22,6 +22,13 @@ const catalog = loadCatalog(
           capabilities: { tools: false, vision: false, reasoning: false, sampling: false },
         },
         unknown: PRICE,
+        vectors: { ...PRICE, capabilities: { chat: false, embeddings: true, streaming: false } },
+        chatty: {
+          ...PRICE,
+          max_output_tokens: 1,
+          context_window_tokens: 1,
+          capabilities: { embeddings: false },
+        },
         toolless: { ...PRICE, capabilities: { vision: true, tools: false } },
         able: { ...PRICE, max_output_tokens: 1_000, capabilities: { vision: true, tools: true } },
       },
@@ -144,5 +151,28 @@ describe("where what is not supported is dropped", () => {
     expect(below).toBeUndefined();
     expect(failure).toMatchObject({ kind: "invalid_request", violations: [{ field: "tools" }] });
     expect(call.tally.dropped).toEqual([]);
+  });
+});
+
+describe("a request for embeddings", () => {
+  const embed = (model: string) => {
+    const call = routedCallOf({ embed: { input: ["Hello, world"] }, target: { provider: "p", model } });
+    return suit(models(true))(async () => replyOf([]))(call);
+  };
+
+  it.each(["vectors", "unknown", "of-no-catalog"])("is for %s", async (model) => {
+    await expect(embed(model)).resolves.toBeDefined();
+  });
+
+  it("goes nowhere when its model makes none, with one that does", async () => {
+    await expect(embed("chatty")).rejects.toMatchObject({
+      kind: "invalid_request",
+      violations: [
+        {
+          field: "model",
+          description: "p/chatty makes no embeddings; choose a model that does, such as vectors",
+        },
+      ],
+    });
   });
 });
