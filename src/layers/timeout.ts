@@ -33,7 +33,7 @@ export function timeout(of: (target: Target) => Timeouts, clock: Clock): Layer<R
       const first = bounded.limit(limits.firstEventMs, "provider_timeout", silence);
       const reply = await next({ ...call, signal: bounded.signal });
       first.cancel();
-      return { ...reply, events: bounded.watch(reply.events, limits.idleMs, call.target.provider) };
+      return { events: bounded.watch(reply.events, limits.idleMs, call.target.provider) };
     } catch (error) {
       bounded.end();
       throw error;

@@ -328,7 +328,7 @@ describe("errors", () => {
       "default_embedding_model: acme/x",
       {},
       [
-        'FILE: default_embedding_model: names no configured provider before "/"; there are openai, claude, mistral, mock',
+        'FILE: default_embedding_model: names no configured provider before "/"; there are openai, claude, gemini, mistral, vertex_ai, bedrock, mock',
       ],
     ],
     [

@@ -477,7 +477,7 @@ describe("embeddings", () => {
 
   test("of Cohere are of several, counted in the headers", async () => {
     const reply = await embed(COHERE, { texts: ["Hello, world", "Hello"], input_type: "search_query" });
-    expect(reply.headers.get("x-amzn-bedrock-input-token-count")).toBe("4");
+    expect(reply.headers.get("x-amzn-bedrock-input-token-count")).toBe("5");
     const { embeddings, response_type } = JSON.parse(await reply.text());
     expect(embeddings.map((one: number[]) => one.length)).toEqual([1024, 1024]);
     expect(response_type).toBe("embeddings_floats");

@@ -124,12 +124,15 @@ it("does nothing when the request is not traced", async () => {
   expect(ended).toEqual([]);
 });
 
+const VECTOR = { $typeName: "llmgateway.v1.Embedding" as const, index: 0, values: [1] };
+
 it("calls embeddings by their name", async () => {
   const { call, span } = tracedCall({ embed: { input: ["Hello"] } });
   const reply = await stack(async ({ attempt }) => {
     attempt.usage = usage("measured", { inputTokens: 2 });
-    return embedded([]);
+    return embedded([VECTOR]);
   })(call);
+  expect(reply.embeddings).toEqual([VECTOR]);
   await eventsOf(reply);
   span.end();
   expect(ended[0]).toMatchObject({

@@ -685,8 +685,10 @@ type Provider struct {
 	// to leave that out and say so in the reply. Default `refuse`.
 	Unsupported string `protobuf:"bytes,16,opt,name=unsupported,proto3" json:"unsupported,omitempty"`
 	// The model meant when a request for embeddings names only the provider.
-	// Default: `text-embedding-3-small` for `openai`, `mock-embed` for `mock`,
-	// none for others.
+	// Default: `text-embedding-3-small` for `openai`, `gemini-embedding-001` for
+	// `gemini` and `vertex_ai`, `mistral-embed` for `mistral`,
+	// `amazon.titan-embed-text-v2:0` for `bedrock`, `mock-embed` for `mock`, none
+	// for others.
 	DefaultEmbeddingModel string `protobuf:"bytes,17,opt,name=default_embedding_model,json=defaultEmbeddingModel,proto3" json:"default_embedding_model,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache

@@ -509,8 +509,10 @@ export type Provider = Message<"llmgateway.config.v1.Provider"> & {
 
   /**
    * The model meant when a request for embeddings names only the provider.
-   * Default: `text-embedding-3-small` for `openai`, `mock-embed` for `mock`,
-   * none for others.
+   * Default: `text-embedding-3-small` for `openai`, `gemini-embedding-001` for
+   * `gemini` and `vertex_ai`, `mistral-embed` for `mistral`,
+   * `amazon.titan-embed-text-v2:0` for `bedrock`, `mock-embed` for `mock`, none
+   * for others.
    *
    * @generated from field: string default_embedding_model = 17;
    */
