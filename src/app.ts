@@ -178,10 +178,17 @@ function knownModels(config: CompleteConfig, catalog: Catalog): Models {
     find: ({ provider, model }) => catalog.find(pricesOf(provider), model),
     drops: dropsOf(config),
     offered: (provider) => {
-      const { models: allowed = [], defaultModel = "" } = config.providers[provider] ?? {};
+      const {
+        models: allowed = [],
+        defaultModel = "",
+        defaultEmbeddingModel = "",
+      } = config.providers[provider] ?? {};
       const prices = pricesOf(provider);
       const priced = catalog.models().filter((model) => model.provider === prices);
-      const names = allowed.length > 0 ? allowed : [defaultModel, ...priced.map(({ model }) => model)];
+      const names =
+        allowed.length > 0
+          ? allowed
+          : [defaultModel, defaultEmbeddingModel, ...priced.map(({ model }) => model)];
       return names.flatMap((name) => {
         const known = catalog.find(prices, name);
         return known ? [[name, known] as const] : [];
@@ -196,8 +203,14 @@ function directoryOf(
   providers: ReadonlyMap<string, Provider>,
 ): Directory {
   const names = [...providers.keys()];
+  const named = new Map(
+    Object.entries(config.providers).map(([name, { defaultModel, defaultEmbeddingModel, models }]) => [
+      name,
+      { defaultModels: { chat: defaultModel, embeddings: defaultEmbeddingModel }, models },
+    ]),
+  );
   return {
-    provider: (name) => (Object.hasOwn(config.providers, name) ? config.providers[name] : undefined),
+    provider: (name) => named.get(name),
     providers: names,
     providersOf: (model) =>
       names.filter((name) => {
@@ -205,7 +218,7 @@ function directoryOf(
         const { models = [], prices = name } = config.providers[name] ?? {};
         return models.length > 0 ? models.includes(model) : catalog.find(prices, model) !== undefined;
       }),
-    defaultModel: config.defaultModel,
+    defaultModels: { chat: config.defaultModel, embeddings: config.defaultEmbeddingModel },
   };
 }
 

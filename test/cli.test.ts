@@ -125,6 +125,62 @@ describe("chat says what is wrong", () => {
   });
 });
 
+describe("embed", () => {
+  const embed = (...args: string[]) => start("embed", ...args, "--url", open.url).end();
+
+  it("prints how long the vectors are to standard output and the cost to standard error", async () => {
+    const { status, stdout, stderr } = await embed("Hello", "Hello, world", "--model", "openai");
+    expect(stdout).toBe("1536 dimensions\n1536 dimensions\n");
+    expect(stderr).toMatch(
+      /^openai\/text-embedding-3-small · \d+ in \+ 0 out tokens · \$0\.\d+ \(measured\) · request \S+\n$/,
+    );
+    expect(status).toBe(0);
+  });
+
+  it("prints the vectors as JSON, as its options say", async () => {
+    const { status, stdout, stderr } = await embed(
+      ...[
+        "Hello",
+        "--model",
+        "mock",
+        "--model-version",
+        "mine",
+        "--dimensions",
+        "3",
+        "--input-type",
+        "query",
+      ],
+      "--json",
+    );
+    expect(JSON.parse(stdout)).toMatchObject({
+      embeddings: [{ index: 0, values: [expect.any(Number), expect.any(Number), expect.any(Number)] }],
+      model: "mine",
+      dropped: ["input_type"],
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  });
+
+  it("reads a text from standard input", async () => {
+    const run = start("embed", "-", "--model", "mock", "--json", "--url", open.url);
+    run.child.stdin?.end("Two words");
+    expect(JSON.parse((await run.end()).stdout).cost).toMatchObject({ input_tokens: 2 });
+  });
+
+  it("says what is wrong", async () => {
+    const dear = await embed("Hello", "--model", "openai", "--max-cost", "0.00000000001");
+    expect(dear.stderr).toContain("kind budget_exceeded");
+    const late = await embed("[[emulate: hang=1]]", "--model", "openai", "--timeout", "50");
+    expect(late.stderr).toContain("kind deadline_exceeded");
+    const short = await embed("Hello", "--dimensions", "0");
+    expect(short.stderr).toContain("must be a whole number from 1 to 65536");
+    expect([dear, late, short].map(({ status, stdout }) => [status, stdout])).toEqual([
+      [1, ""],
+      [1, ""],
+      [1, ""],
+    ]);
+  });
+});
+
 describe("Ctrl-C", () => {
   const PATIENTLY = { timeout: 10_000 };
   const lastOutcome = () => open.emulator.meter.requests.at(-1)?.outcome;

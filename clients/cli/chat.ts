@@ -8,10 +8,11 @@ import {
   type StreamResponse,
   StreamResponseSchema,
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { createGateway, type Gateway, GatewayError } from "../typescript/src/node.ts";
-import { describeError, describeReceipt, dollars } from "./describe.ts";
+import type { Gateway } from "../typescript/src/node.ts";
+import { type CallOptions, call, JSON_OPTIONS } from "./call.ts";
+import { describeReceipt } from "./describe.ts";
 
-export interface ChatOptions {
+export interface ChatOptions extends CallOptions {
   readonly model: string;
   readonly modelVersion: string;
   readonly stream: boolean;
@@ -20,41 +21,13 @@ export interface ChatOptions {
   readonly maxCost?: number;
   readonly timeout?: number;
   readonly json: boolean;
-  readonly url: string;
-  readonly key?: string;
 }
-
-const JSON_OPTIONS = { useProtoFieldName: true, alwaysEmitImplicit: true } as const;
-/** What shells expect of a program that Ctrl-C ended. */
-const INTERRUPTED = 130;
 
 /** Prints the answer to standard output and the cost to standard error; gives the exit status. */
 export async function chat(message: string, options: ChatOptions): Promise<number> {
-  const abort = new AbortController();
-  const interrupt = () => abort.abort();
-  process.once("SIGINT", interrupt);
-  try {
-    const request = requestOf(message === "-" ? await text(process.stdin) : message, options);
-    // Whoever types a command decides whether to type it again.
-    const gateway = createGateway({ baseUrl: options.url, apiKey: options.key, retry: false });
-    const answer = options.stream ? stream : unary;
-    await answer(gateway, request, abort.signal, options.json);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    if (abort.signal.aborted && error.kind === "cancelled") {
-      process.stderr.write(
-        error.costUsd === undefined
-          ? "aborted; the gateway's log says what was spent\n"
-          : `\naborted; about ${dollars(error.costUsd)} spent by then\n`,
-      );
-      return INTERRUPTED;
-    }
-    process.stderr.write(`${describeError(error)}\n`);
-    return 1;
-  } finally {
-    process.off("SIGINT", interrupt);
-  }
+  const request = requestOf(message === "-" ? await text(process.stdin) : message, options);
+  const answer = options.stream ? stream : unary;
+  return call(options, (gateway, signal) => answer(gateway, request, signal, options.json));
 }
 
 function requestOf(content: string, options: ChatOptions): ChatRequest {
@@ -83,7 +56,9 @@ async function unary(
     return;
   }
   process.stdout.write(`${reply.response}\n`);
-  for (const call of reply.toolCalls) process.stdout.write(`${call.name}(${call.arguments || call.input})\n`);
+  for (const { name, arguments: args, input } of reply.toolCalls) {
+    process.stdout.write(`${name}(${args || input})\n`);
+  }
   process.stderr.write(`${describeReceipt(reply)}\n`);
 }
 

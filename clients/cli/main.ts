@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-/** The command line: serve, chat, emulate, demo. Each is loaded when it is called: a chat need not wait for a server. */
+/** The command line: serve, chat, embed, emulate, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
 import { VERSION } from "../../src/version.ts";
 import { dollars, httpUrl, share, wholeNumber } from "./argument.ts";
 import type { ChatOptions } from "./chat.ts";
+import type { EmbedOptions } from "./embed.ts";
 import type { EmulateOptions } from "./emulate.ts";
 
 const MAX_INT32 = 2_147_483_647;
@@ -31,19 +32,32 @@ program
   .option("-s, --stream", "print the answer as it comes", false)
   .option("--system <text>", "a system message before yours")
   .option("--max-tokens <count>", "most tokens to write", wholeNumber(1, MAX_INT32))
-  .option("--max-cost <usd>", "most that the call may cost, in US dollars", dollars)
-  .option("--timeout <ms>", "most time that the call may take, in milliseconds", wholeNumber(1, 86_400_000))
+  .addOption(maxCost())
+  .addOption(timeout())
   .option("--json", "print the reply, or each event, as JSON", false)
-  .addOption(
-    new Option("--url <url>", "the gateway")
-      .env("LLMGATEWAY_URL")
-      .default("http://127.0.0.1:8080")
-      .argParser(httpUrl),
-  )
-  .addOption(new Option("--key <key>", "API key").env("LLMGATEWAY_API_KEY"))
+  .addOption(url())
+  .addOption(key())
   .action(async (message: string, options: ChatOptions) => {
     const { chat } = await import("./chat.ts");
     process.exitCode = await chat(message, options);
+  });
+
+program
+  .command("embed")
+  .description("make a vector of each text and print its length and what they cost")
+  .argument("<text...>", 'what to embed; "-" reads standard input')
+  .option("-m, --model <model>", 'who does it, such as "openai" or "openai/text-embedding-3-small"', "")
+  .option("--model-version <version>", "the provider's model, when --model names only the provider", "")
+  .option("--dimensions <count>", "how long the vectors shall be", wholeNumber(1, 65_536))
+  .option("--input-type <type>", 'what they are for, such as "query" or "document"', "")
+  .addOption(maxCost())
+  .addOption(timeout())
+  .option("--json", "print the reply with the vectors as JSON", false)
+  .addOption(url())
+  .addOption(key())
+  .action(async (texts: string[], options: EmbedOptions) => {
+    const { embed } = await import("./embed.ts");
+    process.exitCode = await embed(texts, options);
   });
 
 program
@@ -70,6 +84,27 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
+}
+
+function maxCost(): Option {
+  return new Option("--max-cost <usd>", "most that the call may cost, in US dollars").argParser(dollars);
+}
+
+function timeout(): Option {
+  return new Option("--timeout <ms>", "most time that the call may take, in milliseconds").argParser(
+    wholeNumber(1, 86_400_000),
+  );
+}
+
+function url(): Option {
+  return new Option("--url <url>", "the gateway")
+    .env("LLMGATEWAY_URL")
+    .default("http://127.0.0.1:8080")
+    .argParser(httpUrl);
+}
+
+function key(): Option {
+  return new Option("--key <key>", "API key").env("LLMGATEWAY_API_KEY");
 }
 
 /** What an operator can mend, without the stack; anything else is a defect and keeps it. */

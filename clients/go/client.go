@@ -53,6 +53,11 @@ func (c *Client) Chat(ctx context.Context, request *v1.ChatRequest) (*v1.ChatRes
 	return unary(ctx, c, c.rpc.Chat, request)
 }
 
+// Embed makes a vector of each text of the request's input. Its error is an [*Error].
+func (c *Client) Embed(ctx context.Context, request *v1.EmbedRequest) (*v1.EmbedResponse, error) {
+	return unary(ctx, c, c.rpc.Embed, request)
+}
+
 // ListModels tells which models can be asked for, with their prices. Its error is an [*Error].
 func (c *Client) ListModels(ctx context.Context, request *v1.ListModelsRequest) (*v1.ListModelsResponse, error) {
 	return unary(ctx, c, c.rpc.ListModels, request)

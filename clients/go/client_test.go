@@ -49,6 +49,31 @@ func TestChatGivesToolCalls(t *testing.T) {
 	})
 }
 
+func TestEmbedMakesVectorsAndSaysWhatTheyCost(t *testing.T) {
+	atGateway(t, func(t *testing.T, client *llmgateway.Client) {
+		id := rand.Text()
+		dimensions := int32(8)
+		reply, err := client.Embed(llmgateway.WithRequestID(patient(t), id), &v1.EmbedRequest{
+			Model:      "openai/text-embedding-3-small",
+			Input:      []string{"Hello", "world"},
+			Dimensions: &dimensions,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		embeddings := reply.GetEmbeddings()
+		if len(embeddings) != 2 || len(embeddings[1].GetValues()) != 8 || embeddings[1].GetIndex() != 1 {
+			t.Errorf("embeddings %v", embeddings)
+		}
+		if cost := reply.GetCost(); cost.GetActualPicoUsd() == 0 || cost.GetProvenance() != "measured" {
+			t.Errorf("cost %v", cost)
+		}
+		if reply.GetRequestId() != id {
+			t.Errorf("request id %q, not %q", reply.GetRequestId(), id)
+		}
+	})
+}
+
 func TestListModelsAndGetStatus(t *testing.T) {
 	atGateway(t, func(t *testing.T, client *llmgateway.Client) {
 		models, err := client.ListModels(patient(t), &v1.ListModelsRequest{Provider: "openai"})

@@ -17,7 +17,8 @@ export function violationsOf(config: CompleteConfig): Violation[] {
   const byReason = [
     ...Object.entries(config.providers).flatMap(([name, provider]) => providerViolations(name, provider)),
     ...keyViolations(config),
-    ...defaultModelViolations(config),
+    ...defaultModelViolations("default_model", config.defaultModel, config),
+    ...defaultModelViolations("default_embedding_model", config.defaultEmbeddingModel, config),
     ...urlViolation("telemetry.otlp_endpoint", config.telemetry.otlpEndpoint),
   ];
   return [...byRule, ...byReason.filter((violation) => !reported.has(violation.field))];
@@ -83,13 +84,11 @@ function keyViolations(config: CompleteConfig): Violation[] {
   });
 }
 
-function defaultModelViolations(config: CompleteConfig): Violation[] {
-  const [provider = "", model] = config.defaultModel.split("/");
-  if (model === undefined || Object.hasOwn(config.providers, provider)) return [];
-  const names = Object.keys(config.providers).join(", ");
-  return [
-    { field: "default_model", description: `names no configured provider before "/"; there are ${names}` },
-  ];
+function defaultModelViolations(field: string, usual: string, { providers }: CompleteConfig): Violation[] {
+  const [provider = "", model] = usual.split("/");
+  if (model === undefined || Object.hasOwn(providers, provider)) return [];
+  const names = Object.keys(providers).join(", ");
+  return [{ field, description: `names no configured provider before "/"; there are ${names}` }];
 }
 
 function urlViolation(field: string, url: string): Violation[] {

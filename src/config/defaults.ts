@@ -36,7 +36,7 @@ type Complete<T> = T extends string | number | bigint | boolean
 /**
  * The generated message with every optional field set, so that nobody who reads it needs a default of
  * their own. Absent can only be `server.tls`; empty text still means what `config.proto` says of it where
- * that is "none": `default_model`, `base_url` and `api_key_env` of some kinds, `key_header`, `query`,
+ * that is "none": the default models, `base_url` and `api_key_env` of some kinds, `key_header`, `query`,
  * `otlp_endpoint`.
  */
 export type CompleteConfig = Complete<Config>;
@@ -95,10 +95,13 @@ export function withDefaults(draft: Config): CompleteConfig {
 }
 
 /** The kinds that there are, and what is known of each before anything is configured. */
-export const KINDS: Readonly<
-  Record<string, Readonly<Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel"> & { region?: string }>>
-> = {
-  openai: { baseUrl: "https://api.openai.com/v1", apiKeyEnv: "OPENAI_API_KEY", defaultModel: "gpt-4o-mini" },
+export const KINDS: Readonly<Record<string, Known>> = {
+  openai: {
+    baseUrl: "https://api.openai.com/v1",
+    apiKeyEnv: "OPENAI_API_KEY",
+    defaultModel: "gpt-4o-mini",
+    defaultEmbeddingModel: "text-embedding-3-small",
+  },
   claude: {
     baseUrl: "https://api.anthropic.com",
     apiKeyEnv: "ANTHROPIC_API_KEY",
@@ -108,22 +111,36 @@ export const KINDS: Readonly<
     baseUrl: "https://generativelanguage.googleapis.com/v1beta",
     apiKeyEnv: "GEMINI_API_KEY",
     defaultModel: "gemini-2.5-flash",
+    defaultEmbeddingModel: "gemini-embedding-001",
   },
   mistral: {
     baseUrl: "https://api.mistral.ai/v1",
     apiKeyEnv: "MISTRAL_API_KEY",
     defaultModel: "mistral-small-latest",
+    defaultEmbeddingModel: "mistral-embed",
   },
   // Its host follows from the region, and its credentials are no key.
-  vertex_ai: { baseUrl: "", apiKeyEnv: "", defaultModel: "gemini-2.0-flash", region: "us-central1" },
+  vertex_ai: {
+    baseUrl: "",
+    apiKeyEnv: "",
+    defaultModel: "gemini-2.0-flash",
+    defaultEmbeddingModel: "gemini-embedding-001",
+    region: "us-central1",
+  },
   bedrock: {
     baseUrl: "https://bedrock-runtime.{region}.amazonaws.com",
     apiKeyEnv: "AWS_BEARER_TOKEN_BEDROCK",
     defaultModel: "amazon.nova-lite-v1:0",
+    defaultEmbeddingModel: "amazon.titan-embed-text-v2:0",
   },
   openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
-  mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo" },
+  mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo", defaultEmbeddingModel: "mock-embed" },
 };
+
+type Known = Readonly<
+  Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel"> &
+    Partial<Pick<Provider, "defaultEmbeddingModel" | "region">>
+>;
 
 const ALWAYS_PRESENT = ["openai", "claude", "gemini", "mistral", "vertex_ai", "bedrock", "mock"];
 
@@ -137,7 +154,7 @@ function providersOf(draft: Config): CompleteConfig["providers"] {
 function complete(name: string, given: Provider): CompleteProvider {
   const kind = given.kind || kindOf(name, given);
   const preset = kind === "openai_compatible" ? PRESETS[given.preset] : undefined;
-  const known = preset ?? KINDS[kind];
+  const known: Known | undefined = preset ?? KINDS[kind];
   const timeouts = given.timeouts ?? create(TimeoutsSchema);
   const dialect = given.dialect ?? create(DialectSchema);
   return {
@@ -147,6 +164,7 @@ function complete(name: string, given: Provider): CompleteProvider {
     baseUrl: given.baseUrl || (known?.baseUrl ?? ""),
     apiKeyEnv: given.apiKeyEnv || (known?.apiKeyEnv ?? ""),
     defaultModel: given.defaultModel || (known?.defaultModel ?? ""),
+    defaultEmbeddingModel: given.defaultEmbeddingModel || (known?.defaultEmbeddingModel ?? ""),
     prices: given.prices || name,
     region: given.region || (KINDS[kind]?.region ?? ""),
     timeouts: {

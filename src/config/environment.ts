@@ -190,6 +190,13 @@ export const ENVIRONMENT: readonly Variable[] = [
     doc: "The model for requests that name none, as provider/model.",
   },
   {
+    name: "LLMGATEWAY_DEFAULT_EMBEDDING_MODEL",
+    field: "default_embedding_model",
+    form: text("a model without spaces, such as openai/text-embedding-3-small", /^\S+$/),
+    standard: "",
+    doc: "The model for requests for embeddings that name none, as provider/model.",
+  },
+  {
     name: "PRICE_CATALOG_PATH",
     field: "prices.catalog_path",
     form: text("the path of a file"),

@@ -4,6 +4,7 @@
  */
 import type { Span } from "@opentelemetry/api";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import type { Attempt, Route } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { PicoUsd } from "./money.ts";
 import type { Reply } from "./reply.ts";
@@ -31,9 +32,24 @@ export interface RequestContext {
 
 export type Protocol = "rest" | "connect" | "grpc" | "grpc-web";
 
+/** What can be asked of a model. What all of them have in common bears the same names in each. */
+export type ModelRequest = ChatRequest | EmbedRequest;
+
+/** What a model does for a request, by OpenTelemetry's name for it. */
+export type Operation = "chat" | "embeddings";
+
+const OPERATIONS: Readonly<Record<ModelRequest["$typeName"], Operation>> = {
+  "llmgateway.v1.ChatRequest": "chat",
+  "llmgateway.v1.EmbedRequest": "embeddings",
+};
+
+export function operationOf({ request }: Call): Operation {
+  return OPERATIONS[request.$typeName];
+}
+
 export interface Call {
   readonly context: RequestContext;
-  readonly request: ChatRequest;
+  readonly request: ModelRequest;
   readonly streaming: boolean;
   /** The most that this call may cost, from the request; undefined is no limit. */
   readonly maxCost: PicoUsd | undefined;

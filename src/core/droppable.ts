@@ -2,13 +2,13 @@
  * What of a request may be left out when a model or a provider cannot do it: advice on how to write. What the
  * answer is about or may cost (messages, tools, images, the number of answers, where to stop) is never in here.
  */
-import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Parameters, ResponseFormat } from "../../gen/ts/llmgateway/v1/message_pb.ts";
-import type { Tally } from "./call.ts";
+import type { ModelRequest, Tally } from "./call.ts";
 
 interface Draft {
   parameters?: Parameters | undefined;
   responseFormat?: ResponseFormat | undefined;
+  inputType?: string;
 }
 
 const unset = (field: keyof Parameters) => (draft: Draft) => {
@@ -42,6 +42,9 @@ const DROPPABLE: Readonly<Record<string, (draft: Draft) => void>> = {
   "response_format.description": ({ responseFormat }) => {
     if (responseFormat) responseFormat.description = "";
   },
+  input_type: (draft) => {
+    draft.inputType = "";
+  },
 };
 
 export function isDroppable(field: string): boolean {
@@ -49,15 +52,22 @@ export function isDroppable(field: string): boolean {
 }
 
 /** A request without these fields, each of which must be droppable; the given one is left as it is. */
-export function withoutFields(request: ChatRequest, fields: readonly string[], tally: Tally): ChatRequest {
-  const draft: ChatRequest = {
-    ...request,
-    ...(request.parameters && { parameters: { ...request.parameters } }),
-    ...(request.responseFormat && { responseFormat: { ...request.responseFormat } }),
-  };
+export function withoutFields<Request extends ModelRequest>(
+  request: Request,
+  fields: readonly string[],
+  tally: Tally,
+): Request {
+  const draft: Request & Draft = { ...request };
+  if (draft.parameters) draft.parameters = { ...draft.parameters };
+  if (draft.responseFormat) draft.responseFormat = { ...draft.responseFormat };
   for (const field of fields) {
     DROPPABLE[field]?.(draft);
-    if (!tally.dropped.includes(field)) tally.dropped.push(field);
+    tellDropped(field, tally);
   }
   return draft;
+}
+
+/** Says in the reply that a field was left out, once. */
+export function tellDropped(field: string, { dropped }: Tally): void {
+  if (!dropped.includes(field)) dropped.push(field);
 }

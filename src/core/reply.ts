@@ -1,6 +1,6 @@
 /**
- * A reply on its way up the stack: batches of chat events, the same for unary
- * calls and streams. A unary reply is the fold of its events.
+ * A reply on its way up the stack: batches of events, the same for unary calls
+ * and streams. A unary reply is the fold of its events.
  */
 import type {
   ChatResponse,
@@ -8,6 +8,7 @@ import type {
   StreamResponse,
   ToolCallDelta,
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { Embedding, EmbedResponse } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import type { Message, Part, Reasoning, ToolCall } from "../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 
@@ -17,11 +18,21 @@ export type Batch = readonly StreamResponse[];
 export interface Reply {
   /** Ends after the event with `done`, or throws a Failure. Can be read once. */
   readonly events: AsyncIterable<Batch>;
+  /** What embeddings come to, in the order of the input; their only event is `done`. */
+  readonly embeddings?: readonly Embedding[];
 }
 
 /** A bare event. Object literals, since `create` costs more than all else in a stream. */
 export function event(fields: Omit<StreamResponse, "$typeName">): StreamResponse {
   return { $typeName: "llmgateway.v1.StreamResponse", ...fields };
+}
+
+/** The reply to a request for embeddings. */
+export function embedded(embeddings: readonly Embedding[]): Reply {
+  async function* events(): AsyncGenerator<Batch> {
+    yield [event({ done: true })];
+  }
+  return { embeddings, events: events() };
 }
 
 export function reasoning(fields: Partial<Omit<Reasoning, "$typeName">>): Reasoning {
@@ -72,6 +83,29 @@ export async function fold(reply: Reply): Promise<ChatResponse> {
     message: first.message,
     toolCalls: toolCallsOf(first.message),
     finishReason: first.finishReason,
+    choices: done.length > 1 ? done : [],
+    ...told(receipt),
+  };
+}
+
+/**
+ * Gathers the whole reply to a request for embeddings.
+ *
+ * @throws Failure as the events do
+ */
+export async function foldEmbeddings(reply: Reply): Promise<EmbedResponse> {
+  let receipt: Receipt | undefined;
+  for await (const batch of reply.events) receipt = batch.at(-1)?.receipt;
+  return {
+    $typeName: "llmgateway.v1.EmbedResponse",
+    embeddings: [...(reply.embeddings ?? [])],
+    ...told(receipt),
+  };
+}
+
+/** The receipt's fields, as whole replies bear them. */
+function told(receipt: Receipt | undefined) {
+  return {
     provider: receipt?.provider ?? "",
     model: receipt?.model ?? "",
     requestId: receipt?.requestId ?? "",
@@ -80,7 +114,6 @@ export async function fold(reply: Reply): Promise<ChatResponse> {
     route: receipt?.route,
     cost: receipt?.cost,
     attempts: receipt?.attempts ?? [],
-    choices: done.length > 1 ? done : [],
     dropped: receipt?.dropped ?? [],
   };
 }

@@ -23,3 +23,14 @@ export function usage(provenance: Provenance, fields: UsageFields = {}): Usage {
     provenance,
   };
 }
+
+/** What several requests used together; measured when each of them was. */
+export function sumOf(usages: readonly Usage[]): Usage {
+  const total = (count: "inputTokens" | "outputTokens" | "cachedInputTokens") =>
+    usages.reduce((sum, one) => sum + one[count], 0);
+  return usage(usages.every(({ provenance }) => provenance === "measured") ? "measured" : "estimated", {
+    inputTokens: total("inputTokens"),
+    outputTokens: total("outputTokens"),
+    cachedInputTokens: total("cachedInputTokens"),
+  });
+}

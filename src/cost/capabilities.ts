@@ -3,8 +3,10 @@
  * request, and no request is sent anywhere from here.
  */
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import type { Capabilities } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Message } from "../../gen/ts/llmgateway/v1/message_pb.ts";
+import type { ModelRequest } from "../core/call.ts";
 import type { ModelPrice } from "./catalog.ts";
 
 type Ability = Exclude<keyof Capabilities, "$typeName" | "$unknown" | "regions">;
@@ -24,14 +26,27 @@ export interface Unmet {
 /** What the catalog says of a model beside its price. */
 type Known = Pick<ModelPrice, "capabilities" | "contextWindowTokens" | "maxOutputTokens">;
 
-export function unmetNeeds(request: ChatRequest, streaming: boolean, model: Known): Unmet[] {
-  const { capabilities, maxOutputTokens, contextWindowTokens } = model;
-  const unmet: Unmet[] = [];
-  for (const { ability, lack, wanted, instead = "", fields } of NEEDS) {
-    if (capabilities?.[ability] !== false) continue;
+export function unmetNeeds(request: ModelRequest, streaming: boolean, model: Known): Unmet[] {
+  return request.$typeName === "llmgateway.v1.ChatRequest"
+    ? [...unmetAbilities(request, streaming, model, NEEDS), ...unmetSizes(request, model)]
+    : unmetAbilities(request, streaming, model, EMBEDDING_NEEDS);
+}
+
+function unmetAbilities<Request>(
+  request: Request,
+  streaming: boolean,
+  { capabilities }: Known,
+  needs: readonly Need<Request>[],
+): Unmet[] {
+  return needs.flatMap(({ ability, lack, wanted, instead = "", fields }) => {
+    if (capabilities?.[ability] !== false) return [];
     const met = ({ capabilities }: Known) => capabilities?.[ability] === true;
-    for (const field of fields(request, streaming)) unmet.push({ field, lack, wanted, instead, met });
-  }
+    return fields(request, streaming).map((field) => ({ field, lack, wanted, instead, met }));
+  });
+}
+
+function unmetSizes(request: ChatRequest, { maxOutputTokens, contextWindowTokens }: Known): Unmet[] {
+  const unmet: Unmet[] = [];
   const wish = request.parameters?.maxTokens ?? 0;
   if (maxOutputTokens !== undefined && wish > maxOutputTokens) {
     unmet.push({
@@ -57,16 +72,25 @@ export function unmetNeeds(request: ChatRequest, streaming: boolean, model: Know
 /** Where a conversation that is too long for the model is told. */
 export const CONTEXT_FIELD = "messages";
 
-interface Need {
+interface Need<Request> {
   readonly ability: Ability;
   readonly lack: string;
   readonly wanted: string;
   readonly instead?: string;
   /** The fields that ask for it; none when the request does not. */
-  fields(request: ChatRequest, streaming: boolean): string[];
+  fields(request: Request, streaming: boolean): string[];
 }
 
-const NEEDS: readonly Need[] = [
+const EMBEDDING_NEEDS: readonly Need<EmbedRequest>[] = [
+  {
+    ability: "embeddings",
+    lack: "makes no embeddings",
+    wanted: "that does",
+    fields: () => ["model"],
+  },
+];
+
+const NEEDS: readonly Need<ChatRequest>[] = [
   {
     ability: "chat",
     lack: "answers no chat",

@@ -4,7 +4,8 @@ import { type ModelPrice, ratesAt } from "./catalog.ts";
 
 /**
  * The most tokens that each of several answers may have, after the input is
- * read for the same money; 0 when not one is affordable.
+ * read for the same money; 0 when not one is affordable. A reply without
+ * answers is as dear as its input, and has no limit.
  */
 export function affordableOutputTokens(
   model: ModelPrice,

@@ -1,19 +1,11 @@
-/**
- * How many tokens a request has, before a provider counted them. Estimates from
- * lengths alone: a quarter of the UTF-8 bytes, which is near the truth for
- * English prose and code and above it for most other scripts.
- */
+/** How many tokens a conversation has, before a provider counted them, by the lengths of all that is in it. */
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Message } from "../../gen/ts/llmgateway/v1/message_pb.ts";
+import { estimateTextTokens } from "../core/tokens.ts";
 
-const BYTES_PER_TOKEN = 4;
 const TOKENS_PER_MESSAGE = 4;
 /** What OpenAI charges for a mid-sized image in detail; others charge less. */
 const TOKENS_PER_IMAGE = 765;
-
-export function estimateTextTokens(text: string): number {
-  return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
-}
 
 /** Tokens that a provider will read for this request, tools and schema included. */
 export function estimateInputTokens(request: ChatRequest): number {

@@ -1,13 +1,14 @@
 /**
  * Bedrock's wire format: Converse and ConverseStream, and InvokeModel with and without a stream in the formats of
- * Claude, Titan, Llama and Mistral. Paths are matched by their end, so that any base path will do.
+ * Claude, Titan, Llama, Mistral and Cohere, embeddings included. Paths are matched by their end, so that any base path will do.
  */
 import { decodeMessage, encodeMessage, encodeMessageChunks } from "./bedrock/claude.ts";
 import { completionFormat, decodeCompletion, encodeChunks, encodeCompletion } from "./bedrock/completion.ts";
+import { type EmbeddingFormat, embeddingFormat } from "./bedrock/embeddings.ts";
 import { faultAnswer, faultException, inStream, Refusal, refusalAnswer } from "./bedrock/errors.ts";
 import { exceptionFrame } from "./bedrock/frames.ts";
 import { encodeReply, writeReply } from "./bedrock/reply.ts";
-import { type BedrockRequest, decodeConverse, parseBody, requireModel } from "./bedrock/request.ts";
+import { type BedrockRequest, decodeConverse, directed, parseBody, requireModel } from "./bedrock/request.ts";
 import { requireSignature } from "./bedrock/signature.ts";
 import { encodeStream } from "./bedrock/stream.ts";
 import { markedInput } from "./claude/input.ts";
@@ -51,7 +52,10 @@ async function answer(
   record.model = model;
   requireSignature({ path, headers, body: text ?? "" }, stage.apiKey);
   requireModel(model);
-  const asked = spoken(operation, parseBody(text), model);
+  const body = parseBody(text);
+  const embedding = operation === "invoke" ? embeddingFormat(model, body) : undefined;
+  if (embedding) return answerEmbeddings(exchange, stage, embedding, finish);
+  const asked = spoken(operation, body, model);
   const fault = asked.request.fault ?? drawFault(stage.seed, arrival.ordinal, stage.chaos);
   const script = writeScript(stage.seed, asked.request.prompt);
   const input = markedInput({ ...asked.request, model }, script.inputTokens, stage, fault);
@@ -60,7 +64,7 @@ async function answer(
 
   const played = { fault, script, input, arrival };
   if (!record.stream) {
-    const counted = operation === "invoke" && !fault?.noUsage ? countHeaders(input, script) : {};
+    const counted = operation === "invoke" && !fault?.noUsage ? countHeaders(input, script.outputTokens) : {};
     const head = { status: 200, headers: { "content-type": "application/json", ...counted } };
     await playUnary(exchange, fault, finish({ ...head, body: asked.whole(played) }), script, errorAnswer);
     return;
@@ -70,6 +74,34 @@ async function answer(
     const { exception, message } = faultException(shown);
     return exceptionFrame(inStream(exception), { message });
   });
+}
+
+async function answerEmbeddings(
+  exchange: Exchange,
+  stage: Stage,
+  { texts, inputTokens, encode }: EmbeddingFormat,
+  finish: Finish,
+): Promise<void> {
+  const asked = texts.map((text) => directed(text));
+  const fault =
+    asked.findLast((one) => one.fault !== undefined)?.fault ??
+    drawFault(stage.seed, exchange.arrival.ordinal, stage.chaos);
+  const body = encode(
+    asked.map(({ text }) => text),
+    !fault?.noUsage,
+  );
+  const input = { inputTokens, cachedInputTokens: 0, cacheWriteTokens: 0 };
+  const errorAnswer = (shown: Fault) => finish(faultAnswer(shown));
+  if (!(await playBefore(exchange, fault, input, errorAnswer))) return;
+  const counted = fault?.noUsage ? {} : countHeaders(input, 0);
+  const head = { status: 200, headers: { "content-type": "application/json", ...counted } };
+  await playUnary(
+    exchange,
+    fault,
+    finish({ ...head, body }),
+    { outputTokens: 0, reasoningTokens: 0 },
+    errorAnswer,
+  );
 }
 
 interface Played {
@@ -118,11 +150,11 @@ function spoken(operation: string, body: Fields, model: string): Spoken {
 const STREAM_HEADERS = { "content-type": "application/vnd.amazon.eventstream" };
 
 /** InvokeModel counts in its headers, whatever the model counts in its body. */
-function countHeaders(input: AcceptedInput, script: Script): Record<string, string> {
+function countHeaders(input: AcceptedInput, outputTokens: number): Record<string, string> {
   const fresh = input.inputTokens - input.cachedInputTokens - input.cacheWriteTokens;
   return {
     "x-amzn-bedrock-input-token-count": String(fresh),
-    "x-amzn-bedrock-output-token-count": String(script.outputTokens),
+    "x-amzn-bedrock-output-token-count": String(outputTokens),
     "x-amzn-bedrock-cache-read-input-token-count": String(input.cachedInputTokens),
     "x-amzn-bedrock-cache-write-input-token-count": String(input.cacheWriteTokens),
     "x-amzn-bedrock-invocation-latency": "500",

@@ -9,11 +9,12 @@ import type { Clock } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
 import { type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
 import { type Batch, isContent } from "../core/reply.ts";
+import { estimateTextTokens } from "../core/tokens.ts";
 import { usage } from "../core/usage.ts";
 import { type ModelPrice, ratesAt } from "../cost/catalog.ts";
 import { affordableOutputTokens } from "../cost/ceiling.ts";
+import { type Demand, demandOf } from "../cost/demand.ts";
 import { price } from "../cost/price.ts";
-import { estimateInputTokens, estimateTextTokens } from "../cost/tokens.ts";
 
 /** What an answer is expected to have when the caller sets no limit. */
 const EXPECTED_OUTPUT_TOKENS = 256;
@@ -32,7 +33,7 @@ export function meter(pricing: Pricing, clock: Clock): Layer<RoutedCall, Attempt
     try {
       const { attempt, maxTokens, modelMaxTokens } = metered;
       const reply = await next({ ...call, attempt, maxTokens, modelMaxTokens });
-      return { events: metered.watch(reply.events) };
+      return { ...reply, events: metered.watch(reply.events) };
     } catch (error) {
       metered.settle(toFailure(error));
       throw error;
@@ -48,7 +49,7 @@ class Metered {
   private readonly call: RoutedCall;
   private readonly clock: Clock;
   private readonly model: ModelPrice | undefined;
-  private readonly inputTokens: number;
+  private readonly demand: Demand;
   private readonly before: PicoUsd | undefined;
   private readonly startedAtMs: number;
   private outputTokens = 0;
@@ -59,7 +60,7 @@ class Metered {
     this.clock = clock;
     this.startedAtMs = clock.now();
     this.model = pricing.find(call.target);
-    this.inputTokens = estimateInputTokens(call.request);
+    this.demand = demandOf(call.request);
     this.before = spent(call.tally.attempts);
     this.maxTokens = this.clamp();
     this.attempt = {
@@ -148,21 +149,22 @@ class Metered {
   }
 
   private running(): bigint {
-    const { model, inputTokens } = this;
+    const { model } = this;
+    const { inputTokens } = this.demand;
     if (!model) return ZERO;
     const { inputPicoPerToken, outputPicoPerToken } = ratesAt(model, inputTokens);
     return times(inputPicoPerToken, inputTokens) + times(outputPicoPerToken, this.outputTokens);
   }
 
   private expected(): PicoUsd | undefined {
-    const fields = { inputTokens: this.inputTokens, outputTokens: this.expectedOutputTokens() };
+    const fields = { inputTokens: this.demand.inputTokens, outputTokens: this.expectedOutputTokens() };
     return this.model && price(this.model, usage("estimated", fields));
   }
 
   private expectedOutputTokens(): number {
-    const { maxTokens = EXPECTED_OUTPUT_TOKENS, choices = 1 } = this.call.request.parameters ?? {};
+    const { maxTokens = EXPECTED_OUTPUT_TOKENS, answers } = this.demand;
     const each = Math.min(maxTokens, this.maxTokens ?? maxTokens, this.model?.maxOutputTokens ?? maxTokens);
-    return Math.min(each * choices, MAX_INT32);
+    return Math.min(each * answers, MAX_INT32);
   }
 
   /** What the provider counted before an answer was complete counts the answer's beginning at most. */
@@ -180,26 +182,26 @@ class Metered {
   private estimate(failure: Failure | undefined): Usage {
     const lost = failure !== undefined && !this.call.streaming;
     const outputTokens = lost ? this.expectedOutputTokens() : this.outputTokens;
-    return usage("estimated", { inputTokens: this.inputTokens, outputTokens });
+    return usage("estimated", { inputTokens: this.demand.inputTokens, outputTokens });
   }
 
   private clamp(): number | undefined {
-    const { maxCost, request } = this.call;
+    const { maxCost } = this.call;
     if (maxCost === undefined) return undefined;
-    const { model, inputTokens } = this;
+    const { model } = this;
+    const { inputTokens, answers, maxTokens } = this.demand;
     if (!model)
       throw tooDear(`${this.target} has no known price, so max_cost_usd cannot be kept; leave it out`);
-    const choices = request.parameters?.choices ?? 1;
     const money = (maxCost - (this.before ?? ZERO)) as PicoUsd;
-    const affordable = affordableOutputTokens(model, money, inputTokens, choices);
+    const affordable = affordableOutputTokens(model, money, inputTokens, answers);
     if (affordable < 1) {
       const rates = ratesAt(model, inputTokens);
       const least = toUsd(
-        sum(times(rates.inputPicoPerToken, inputTokens), times(rates.outputPicoPerToken, choices)),
+        sum(times(rates.inputPicoPerToken, inputTokens), times(rates.outputPicoPerToken, answers)),
       );
-      throw tooDear(`max_cost_usd affords no answer from ${this.target}: the least is about $${least}`);
+      throw tooDear(`max_cost_usd affords no reply from ${this.target}: the least is about $${least}`);
     }
-    const wanted = request.parameters?.maxTokens ?? model.maxOutputTokens ?? model.contextWindowTokens;
+    const wanted = maxTokens ?? model.maxOutputTokens ?? model.contextWindowTokens;
     return affordable >= (wanted ?? Number.POSITIVE_INFINITY) ? undefined : affordable;
   }
 

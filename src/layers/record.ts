@@ -24,7 +24,7 @@ export function record(signals: Signals, clock: Clock): Layer {
     const recorded = new Recorded(call, signals, clock);
     try {
       const reply = await next(call);
-      return { events: recorded.watch(reply.events) };
+      return { ...reply, events: recorded.watch(reply.events) };
     } catch (error) {
       throw recorded.fail(error);
     }

@@ -1,17 +1,35 @@
 /** Finds who is meant: a provider, a provider and model, a model of the catalog, or the default. */
-import type { Call, Layer, RoutedCall, Target } from "../core/call.ts";
+import {
+  type Call,
+  type Layer,
+  type Operation,
+  operationOf,
+  type RoutedCall,
+  type Target,
+} from "../core/call.ts";
 import { Failure, type FailureKind } from "../core/failure.ts";
 
 /** What the router knows of the configuration and the catalog. */
 export interface Directory {
   /** Undefined when no provider has this name. */
-  provider(name: string): { readonly defaultModel: string; readonly models: readonly string[] } | undefined;
+  provider(
+    name: string,
+  ): { readonly defaultModels: DefaultModels; readonly models: readonly string[] } | undefined;
   readonly providers: readonly string[];
   /** The configured providers that are priced for this model, in the configuration's order. */
   providersOf(model: string): readonly string[];
-  /** `provider/model`, or empty. */
-  readonly defaultModel: string;
+  /** As `provider/model`. */
+  readonly defaultModels: DefaultModels;
 }
+
+/** The model that is meant when a request names none; may be empty. */
+export type DefaultModels = Readonly<Record<Operation, string>>;
+
+/** Where a default stands in the configuration, and what a request could name instead. */
+const DEFAULTS: Readonly<Record<Operation, { readonly field: string; readonly example: string }>> = {
+  chat: { field: "default_model", example: "openai/gpt-4o" },
+  embeddings: { field: "default_embedding_model", example: "openai/text-embedding-3-small" },
+};
 
 interface Decision {
   readonly target: Target;
@@ -27,33 +45,37 @@ export function route(directory: Directory): Layer<Call, RoutedCall> {
   };
 }
 
-function decide({ request }: Call, directory: Directory): Decision {
-  const { model, modelVersion } = request;
-  if (model) return named(model, modelVersion, directory);
+function decide(call: Call, directory: Directory): Decision {
+  const operation = operationOf(call);
+  const { model, modelVersion } = call.request;
+  if (model) return named(model, modelVersion, operation, directory);
   if (modelVersion)
     throw refused("invalid_request", "model", "is missing beside model_version: name the provider");
-  if (!directory.defaultModel) {
+  const usual = directory.defaultModels[operation];
+  if (!usual) {
+    const { field, example } = DEFAULTS[operation];
     throw refused(
       "invalid_request",
       "model",
-      'is missing, and no default_model is configured; for example "openai/gpt-4o"',
+      `is missing, and no ${field} is configured; for example "${example}"`,
     );
   }
-  const { target } = named(directory.defaultModel, "", directory);
+  const { target } = named(usual, "", operation, directory);
   return {
     target,
     policy: "default",
-    reason: `the request names no model; the default is ${directory.defaultModel}`,
+    reason: `the request names no model; the default is ${usual}`,
   };
 }
 
-function named(model: string, modelVersion: string, directory: Directory): Decision {
-  if (directory.provider(model)) return ofProvider(model, modelVersion, directory);
+function named(model: string, modelVersion: string, operation: Operation, directory: Directory): Decision {
+  if (directory.provider(model)) return ofProvider(model, modelVersion, operation, directory);
   if (modelVersion) throw unknownProvider("model", model, directory);
   const slash = model.indexOf("/");
   if (slash > 0) {
     const provider = model.slice(0, slash);
-    if (directory.provider(provider)) return ofProvider(provider, model.slice(slash + 1), directory);
+    if (directory.provider(provider))
+      return ofProvider(provider, model.slice(slash + 1), operation, directory);
   }
   const [provider] = directory.providersOf(model);
   if (provider) {
@@ -71,14 +93,14 @@ function named(model: string, modelVersion: string, directory: Directory): Decis
   );
 }
 
-function ofProvider(provider: string, version: string, directory: Directory): Decision {
-  const { defaultModel = "", models = [] } = directory.provider(provider) ?? {};
-  const model = version || defaultModel;
+function ofProvider(provider: string, version: string, operation: Operation, directory: Directory): Decision {
+  const { defaultModels, models = [] } = directory.provider(provider) ?? {};
+  const model = version || defaultModels?.[operation];
   if (!model) {
     throw refused(
       "invalid_request",
       "model_version",
-      `is missing, and ${provider} has no default_model in the configuration`,
+      `is missing, and ${provider} has no ${DEFAULTS[operation].field} in the configuration`,
     );
   }
   if (models.length > 0 && !models.includes(model)) {

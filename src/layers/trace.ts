@@ -1,16 +1,17 @@
 /** A span for each attempt at a provider, with what it used and what it cost. */
 import { SpanKind } from "@opentelemetry/api";
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import type { Layer, RoutedCall } from "../core/call.ts";
+import { type Layer, operationOf, type RoutedCall } from "../core/call.ts";
 import type { Batch } from "../core/reply.ts";
 import { failSpan, startChildSpan } from "../telemetry/trace.ts";
 
 export function trace(): Layer<RoutedCall> {
   return (next) => async (call) => {
     if (!call.context.span.isRecording()) return next(call);
+    const operation = operationOf(call);
     const number = call.tally.attempts.length;
-    const span = startChildSpan(call.context.span, `chat ${call.target.model}`, SpanKind.CLIENT, {
-      "gen_ai.operation.name": "chat",
+    const span = startChildSpan(call.context.span, `${operation} ${call.target.model}`, SpanKind.CLIENT, {
+      "gen_ai.operation.name": operation,
       "gen_ai.provider.name": call.target.provider,
       "gen_ai.request.model": call.target.model,
       "llmgateway.request_id": call.context.requestId,
@@ -24,7 +25,7 @@ export function trace(): Layer<RoutedCall> {
     };
     try {
       const reply = await next(call);
-      return { events: endAfter(reply.events, end) };
+      return { ...reply, events: endAfter(reply.events, end) };
     } catch (error) {
       end();
       throw error;

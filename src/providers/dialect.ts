@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { ChatRequest, StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import type { Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Failure } from "../core/failure.ts";
 
@@ -15,6 +16,8 @@ export interface Dialect {
   /** One for each stream, with the headers that it came with. */
   decodeStream(headers: IncomingHttpHeaders): StreamDecoder;
   classify(status: number, headers: IncomingHttpHeaders, body: string): Failure;
+  /** How this model makes embeddings; absent, or undefined for the model, when it makes none. */
+  readonly embeddings?: (model: string) => EmbeddingFormat | undefined;
 }
 
 /** What the gateway decided about this attempt. */
@@ -66,4 +69,36 @@ export interface StreamDecoder {
    * @throws Failure `cut` when it had not
    */
   end(stray: string): StreamResponse[];
+}
+
+/** Embeddings in one wire format: what a request may hold, and how it and its reply are written. */
+export interface EmbeddingFormat {
+  /** The most texts that one request may hold. Any number of requests can be made for a call. */
+  readonly maxTexts: number;
+  /** The most tokens that one request may hold, as the gateway estimates them. */
+  readonly maxTokens?: number;
+  /** The wire's names for the input types of the contract; absent where all texts are treated alike. */
+  readonly inputTypes?: Readonly<Record<string, string>>;
+  /** @throws Failure `invalid_request` for what the provider cannot be told. */
+  encode(request: EmbedRequest, wish: EmbedWish): WireBody;
+  /** @throws Failure `malformed_reply`, or what an error inside a reply with status 200 stands for */
+  decode(body: string, headers: IncomingHttpHeaders): Embeddings;
+}
+
+/** What the gateway decided about this request. */
+export interface EmbedWish {
+  readonly model: string;
+  /** The texts of this request: some of the caller's, or all. */
+  readonly texts: readonly string[];
+  /** By the wire's name; undefined when there is none to tell. */
+  readonly inputType: string | undefined;
+}
+
+export interface Embeddings {
+  /** In the order of the texts. */
+  readonly vectors: readonly number[][];
+  /** Undefined when the provider reported none. */
+  readonly usage: Usage | undefined;
+  /** Empty when the provider does not say. */
+  readonly servedModel: string;
 }

@@ -3,16 +3,17 @@
  * the same for all of them, and nothing that is one's own.
  */
 
-import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import type { AttemptCall, Service } from "../core/call.ts";
-import { Failure } from "../core/failure.ts";
+import type { ChatRequest, StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { AttemptCall, Service, Target } from "../core/call.ts";
+import { Failure, invalidRequest } from "../core/failure.ts";
 import { withoutKey } from "../core/redact.ts";
 import { type Batch, isContent, type Reply } from "../core/reply.ts";
 import { decompressed } from "../wire/decompress.ts";
 import { type FrameReader, frameReader } from "../wire/frames.ts";
 import type { Transport, WireReply } from "../wire/transport.ts";
 import type { Credentials, Proof } from "./credentials.ts";
-import type { Decoded, Dialect, StreamDecoder } from "./dialect.ts";
+import type { Decoded, Dialect, EmbeddingFormat, StreamDecoder, WireBody } from "./dialect.ts";
+import { type Ask, embed } from "./embedder.ts";
 
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 1024 * 1024;
@@ -33,28 +34,58 @@ export function httpProvider(
   endpoint: Endpoint,
   transport: Transport,
 ): Service<AttemptCall> {
+  const post = postTo(endpoint, dialect.classify, transport);
   return async (call) => {
-    const wire = dialect.encode(call.request, {
-      model: call.target.model,
-      stream: call.streaming,
-      maxTokens: call.maxTokens,
-      modelMaxTokens: call.modelMaxTokens,
-    });
+    const { request, target } = call;
+    if (request.$typeName === "llmgateway.v1.ChatRequest") return chat(call, request, dialect, post);
+    const format = dialect.embeddings?.(target.model) ?? refuseEmbeddings(target);
+    return embed(call, request, format, asking(format, post));
+  };
+}
+
+/** Resolves with a reply of success. */
+type Post = (wire: WireBody, signal: AbortSignal) => Promise<WireReply>;
+
+function postTo(endpoint: Endpoint, classify: Dialect["classify"], transport: Transport): Post {
+  return async (wire, signal) => {
     const path = endpoint.basePath + withQuery(wire.path, endpoint.query);
-    const proof = await unlessAborted(endpoint.credentials.prove({ path, body: wire.body }), call.signal);
+    const proof = await unlessAborted(endpoint.credentials.prove({ path, body: wire.body }), signal);
     const headers = { ...endpoint.headers, ...wire.headers, ...proof.headers, ...JSON_BODY };
-    const reply = decompressed(await transport.post(path, headers, wire.body, call.signal));
+    const reply = decompressed(await transport.post(path, headers, wire.body, signal));
     if (reply.status >= 300) {
       const text = await reply.text(MAX_ERROR_BYTES);
-      const failure = dialect.classify(reply.status, reply.headers, withoutKey(text, proof.secret));
+      const failure = classify(reply.status, reply.headers, withoutKey(text, proof.secret));
       proof.onFailure?.(failure);
       throw failure;
     }
-    const frames = frameReader(reply.headers["content-type"]?.toString() ?? "");
-    return frames
-      ? commit(call, dialect.decodeStream(reply.headers), frames, reply)
-      : whole(call, dialect, reply);
+    return reply;
   };
+}
+
+async function chat(call: AttemptCall, request: ChatRequest, dialect: Dialect, post: Post): Promise<Reply> {
+  const wire = dialect.encode(request, {
+    model: call.target.model,
+    stream: call.streaming,
+    maxTokens: call.maxTokens,
+    modelMaxTokens: call.modelMaxTokens,
+  });
+  const reply = await post(wire, call.signal);
+  const frames = frameReader(reply.headers["content-type"]?.toString() ?? "");
+  return frames
+    ? commit(call, dialect.decodeStream(reply.headers), frames, reply)
+    : whole(call, dialect, reply);
+}
+
+function asking(format: EmbeddingFormat, post: Post): Ask {
+  return async (wire, signal) => {
+    const reply = await post(wire, signal);
+    return format.decode(await reply.text(MAX_REPLY_BYTES), reply.headers);
+  };
+}
+
+function refuseEmbeddings({ provider, model }: Target): never {
+  const description = `${provider}/${model} makes no embeddings; name a model that does, such as openai/text-embedding-3-small`;
+  throw invalidRequest([{ field: "model", description }]);
 }
 
 /** Others may wait for the same proof, so that it is left to come. */

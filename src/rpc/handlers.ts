@@ -1,6 +1,7 @@
-/** What each RPC of GatewayService does: a chat goes down the stack, the rest is read off the gateway's state. */
+/** What each RPC of GatewayService does: what a model is asked goes down the stack, the rest is read off the gateway's state. */
 import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
   GatewayService,
   type GetStatusResponse,
@@ -11,10 +12,10 @@ import {
   type Model,
   type ProviderStatus,
 } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
-import type { Call, RequestContext, Service } from "../core/call.ts";
+import type { Call, ModelRequest, RequestContext, Service } from "../core/call.ts";
 import { invalidRequest } from "../core/failure.ts";
 import { fromUsd } from "../core/money.ts";
-import { fold } from "../core/reply.ts";
+import { fold, foldEmbeddings } from "../core/reply.ts";
 import type { Handler } from "./door.ts";
 
 /** What the handlers need of the gateway. Read anew for each request, since a reload replaces it. */
@@ -29,7 +30,7 @@ export interface Backend {
 }
 
 export function createHandlers(backend: () => Backend): ReadonlyMap<DescMethod, Handler> {
-  const { chat, stream, listModels, getStatus } = GatewayService.method;
+  const { chat, stream, embed, listModels, getStatus } = GatewayService.method;
   return new Map<DescMethod, Handler>([
     [
       chat,
@@ -50,12 +51,19 @@ export function createHandlers(backend: () => Backend): ReadonlyMap<DescMethod, 
         return { batches: reply.events };
       },
     ],
+    [
+      embed,
+      async (message, context) => {
+        const reply = await backend().service(callOf(message as EmbedRequest, context, false));
+        return { message: await foldEmbeddings(reply) };
+      },
+    ],
     [listModels, async (message) => ({ message: modelsOf(backend(), message as ListModelsRequest) })],
     [getStatus, async () => ({ message: await statusOf(backend()) })],
   ]);
 }
 
-function callOf(request: ChatRequest, context: RequestContext, streaming: boolean): Call {
+function callOf(request: ModelRequest, context: RequestContext, streaming: boolean): Call {
   return {
     context,
     request,

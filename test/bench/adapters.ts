@@ -12,7 +12,9 @@ import { claudeDialect } from "../../src/providers/claude/dialect.ts";
 import { ANTHROPIC } from "../../src/providers/claude/traits.ts";
 import type { Credentials } from "../../src/providers/credentials.ts";
 import type { Dialect } from "../../src/providers/dialect.ts";
-import { geminiDialect, geminiResource } from "../../src/providers/gemini/dialect.ts";
+import { geminiDialect } from "../../src/providers/gemini/dialect.ts";
+import { geminiEmbeddings } from "../../src/providers/gemini/embeddings.ts";
+import { geminiResource } from "../../src/providers/gemini/resource.ts";
 import { keyCredentials } from "../../src/providers/keys.ts";
 import { mistralDialect } from "../../src/providers/mistral/dialect.ts";
 import { openaiDialect } from "../../src/providers/openai/dialect.ts";
@@ -73,7 +75,7 @@ const ADAPTERS: Readonly<Record<string, Adapter>> = {
     replies: CLAUDE,
   },
   gemini: {
-    dialect: geminiDialect(geminiResource),
+    dialect: geminiDialect(geminiResource, () => geminiEmbeddings),
     model: "gemini-2.5-flash",
     credentials: withKey((key) => ({ "x-goog-api-key": key })),
     replies: GEMINI,
@@ -85,7 +87,7 @@ const ADAPTERS: Readonly<Record<string, Adapter>> = {
     replies: MISTRAL,
   },
   vertex_ai: {
-    dialect: geminiDialect(vertexResource),
+    dialect: geminiDialect(vertexResource, () => geminiEmbeddings),
     model: "gemini-2.5-flash",
     credentials: accessTokenCredentials(async () => token, systemClock),
     replies: GEMINI,

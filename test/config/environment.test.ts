@@ -77,6 +77,13 @@ const ROWS: readonly Row[] = [
     bad: ["api.mistral.ai"],
   },
   {
+    name: "LLMGATEWAY_DEFAULT_EMBEDDING_MODEL",
+    good: "mock/mock-embed",
+    value: "mock/mock-embed",
+    read: (c) => c.defaultEmbeddingModel,
+    bad: ["two words", "nobody/text-embedding-3-small"],
+  },
+  {
     name: "AWS_REGION",
     good: "us-east-1",
     value: "us-east-1",

@@ -53,6 +53,7 @@ describe("defaults", () => {
     expect(config.prices.trackingEnabled).toBe(true);
     expect(existsSync(config.prices.catalogPath)).toBe(true);
     expect(config.defaultModel).toBe("");
+    expect(config.defaultEmbeddingModel).toBe("");
   });
 
   it("hold the providers that are always there", () => {
@@ -102,6 +103,7 @@ describe("defaults", () => {
       baseUrl: "https://api.openai.com/v1",
       apiKeyEnv: "OPENAI_API_KEY",
       defaultModel: "gpt-4o-mini",
+      defaultEmbeddingModel: "text-embedding-3-small",
       models: [],
       prices: "openai",
       timeouts: {
@@ -122,6 +124,7 @@ describe("defaults", () => {
     expect(providers.mock).toMatchObject({
       kind: "mock",
       defaultModel: "mock-echo",
+      defaultEmbeddingModel: "mock-embed",
       apiKeyEnv: "",
       baseUrl: "",
     });
@@ -318,6 +321,14 @@ describe("errors", () => {
       {},
       [
         'FILE: default_model: names no configured provider before "/"; there are openai, claude, gemini, mistral, vertex_ai, bedrock, mock',
+      ],
+    ],
+    [
+      "a default embedding model of nobody",
+      "default_embedding_model: acme/x",
+      {},
+      [
+        'FILE: default_embedding_model: names no configured provider before "/"; there are openai, claude, gemini, mistral, vertex_ai, bedrock, mock',
       ],
     ],
     [

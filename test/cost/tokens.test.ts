@@ -2,7 +2,8 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { type MessageSchema, PartSchema } from "../../gen/ts/llmgateway/v1/message_pb.ts";
-import { estimateInputTokens, estimateTextTokens } from "../../src/cost/tokens.ts";
+import { estimateTextTokens } from "../../src/core/tokens.ts";
+import { estimateInputTokens } from "../../src/cost/tokens.ts";
 
 function estimate(request: MessageInitShape<typeof ChatRequestSchema>): number {
   return estimateInputTokens(create(ChatRequestSchema, request));

@@ -455,3 +455,52 @@ function linesOf(frames: readonly string[]): string {
 function strip(text: string): string {
   return text.replace(LATER, "").replaceAll("{,", "{");
 }
+
+describe("embeddings", () => {
+  const embed = (model: string, body: object) => send(`/model/${encodeURIComponent(model)}/invoke`, body);
+  const TITAN = "amazon.titan-embed-text-v2:0";
+  const COHERE = "cohere.embed-english-v3";
+
+  test("of Titan are of one text", async () => {
+    const reply = await embed(TITAN, { inputText: "Hello, world", dimensions: 8 });
+    expect(reply.headers.get("x-amzn-bedrock-input-token-count")).toBe("3");
+    const { embedding, ...rest } = JSON.parse(await reply.text());
+    expect(embedding).toHaveLength(8);
+    expect(Math.hypot(...embedding)).toBeCloseTo(1, 5);
+    expect(rest).toEqual({ inputTextTokenCount: 3 });
+    expect(emulator.meter.requests.at(-1)).toMatchObject({
+      inputTokens: 3,
+      outputTokens: 0,
+      outcome: "served",
+    });
+  });
+
+  test("of Cohere are of several, counted in the headers", async () => {
+    const reply = await embed(COHERE, { texts: ["Hello, world", "Hello"], input_type: "search_query" });
+    expect(reply.headers.get("x-amzn-bedrock-input-token-count")).toBe("5");
+    const { embeddings, response_type } = JSON.parse(await reply.text());
+    expect(embeddings.map((one: number[]) => one.length)).toEqual([1024, 1024]);
+    expect(response_type).toBe("embeddings_floats");
+  });
+
+  test.each([
+    ["no text", TITAN, {}],
+    ["an empty text", TITAN, { inputText: "" }],
+    ["a length that is none", TITAN, { inputText: "a", dimensions: 0 }],
+    ["no texts", COHERE, { texts: [], input_type: "search_query" }],
+    ["too many texts", COHERE, { texts: Array(97).fill("a"), input_type: "search_query" }],
+    ["texts for nothing", COHERE, { texts: ["a"] }],
+  ])("of %s are refused", async (_, model, body) => {
+    const reply = await embed(model, body);
+    expect(reply.status).toBe(400);
+    expect(reply.headers.get("x-amzn-errortype")).toContain("ValidationException");
+  });
+
+  test("fail as a text directs, and may say nothing of what they used", async () => {
+    const failed = await embed(TITAN, { inputText: "[[emulate: status=429]] Hello" });
+    expect(failed.status).toBe(429);
+    const reply = await embed(TITAN, { inputText: "[[emulate: no_usage]] Hello" });
+    expect(reply.headers.has("x-amzn-bedrock-input-token-count")).toBe(false);
+    expect(await reply.json()).not.toHaveProperty("inputTextTokenCount");
+  });
+});

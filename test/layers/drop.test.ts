@@ -4,7 +4,7 @@ import type { ChatRequest, ChatRequestSchema } from "../../gen/ts/llmgateway/v1/
 import { isDroppable, withoutFields } from "../../src/core/droppable.ts";
 import { Failure, invalidRequest } from "../../src/core/failure.ts";
 import { drop } from "../../src/layers/drop.ts";
-import { attemptCallOf, callOf, replyOf } from "../support/call.ts";
+import { attemptCallOf, callOf, chatOf, replyOf } from "../support/call.ts";
 
 type Request = MessageInitShape<typeof ChatRequestSchema>;
 
@@ -17,7 +17,7 @@ async function call(request: Request, failures: readonly Failure[], drops = true
   const asked: ChatRequest[] = [];
   const left = [...failures];
   const failure = await drop((provider) => drops && provider === "openai")(async (below) => {
-    asked.push(below.request);
+    asked.push(chatOf(below));
     const next = left.shift();
     if (next) throw next;
     return replyOf([]);
@@ -83,7 +83,7 @@ describe("may be left out", () => {
     choices: 2,
   };
   const responseFormat = { type: "json_schema", schemaJson: "{}", description: "d" };
-  const request = callOf({ request: { tools: [{ name: "t" }], parameters, responseFormat } }).request;
+  const request = chatOf(callOf({ request: { tools: [{ name: "t" }], parameters, responseFormat } }));
 
   it.each<[string, (request: ChatRequest) => unknown]>([
     ["parameters.temperature", (r) => r.parameters?.temperature],
@@ -115,7 +115,16 @@ describe("may be left out", () => {
     expect(all(request) - all(less)).toBe(gone);
   });
 
+  it("the type of texts that become vectors", () => {
+    const { request, tally } = callOf({ embed: { input: ["Hello"], inputType: "similarity" } });
+    const less = withoutFields(request, ["input_type"], tally);
+    expect(less).toEqual({ ...request, inputType: "" });
+    expect(request).toMatchObject({ inputType: "similarity" });
+    expect(tally.dropped).toEqual(["input_type"]);
+  });
+
   it.each([
+    "dimensions",
     "tools",
     "messages[0].parts[0].image",
     "parameters.choices",

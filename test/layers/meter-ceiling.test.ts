@@ -71,7 +71,7 @@ describe("max_cost_usd", () => {
     const refused = meter(PRICING, clock)(() => Promise.reject(new Error("was called")))(call);
     await expect(refused).rejects.toMatchObject({
       kind: "budget_exceeded",
-      message: expect.stringContaining("affords no answer from openai/gpt-4o"),
+      message: expect.stringContaining("affords no reply from openai/gpt-4o"),
       violations: [{ field: "max_cost_usd" }],
     });
     expect(call.tally.attempts).toEqual([]);

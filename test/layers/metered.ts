@@ -3,7 +3,7 @@ import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { AttemptCall, Call } from "../../src/core/call.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type { Reply } from "../../src/core/reply.ts";
-import { estimateInputTokens } from "../../src/cost/tokens.ts";
+import { demandOf } from "../../src/cost/demand.ts";
 import { meter } from "../../src/layers/meter.ts";
 import { attemptOf, type CallInit, routedCallOf } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
@@ -11,7 +11,7 @@ import { INPUT, PRICING } from "../support/prices.ts";
 
 export const UNPRICED = { provider: "openai", model: "gpt-unheard-of" };
 /** What the meter estimates for the input of the usual request. */
-export const GUESSED = BigInt(estimateInputTokens(routedCallOf().request)) * INPUT;
+export const GUESSED = BigInt(demandOf(routedCallOf().request).inputTokens) * INPUT;
 
 export interface MeteredInit extends CallInit {
   /** An attempt that the call has behind it. */

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { RoutedCall } from "../../src/core/call.ts";
+import type { Call, RoutedCall } from "../../src/core/call.ts";
 import { type Directory, route } from "../../src/layers/route.ts";
 import { callOf, replyOf } from "../support/call.ts";
 
 const PROVIDERS = new Map([
-  ["openai", { defaultModel: "gpt-4o-mini", models: [] }],
-  ["azure", { defaultModel: "", models: [] }],
-  ["local", { defaultModel: "llama", models: ["llama", "org/mixtral"] }],
+  ["openai", { defaultModels: { chat: "gpt-4o-mini", embeddings: "small" }, models: [] }],
+  ["azure", { defaultModels: { chat: "", embeddings: "" }, models: [] }],
+  ["local", { defaultModels: { chat: "llama", embeddings: "" }, models: ["llama", "org/mixtral"] }],
 ]);
 
 const DIRECTORY: Directory = {
@@ -14,11 +14,17 @@ const DIRECTORY: Directory = {
   providers: [...PROVIDERS.keys()],
   providersOf: (model) =>
     model === "gpt-4o" ? ["azure", "openai"] : model === "meta/llama-3" ? ["local"] : [],
-  defaultModel: "openai/gpt-4o",
+  defaultModels: { chat: "openai/gpt-4o", embeddings: "openai/large" },
 };
+const NO_DEFAULTS: Directory = { ...DIRECTORY, defaultModels: { chat: "", embeddings: "" } };
 
-async function decide(request: { model?: string; modelVersion?: string }, directory = DIRECTORY) {
-  const call = callOf({ request });
+type Named = { model?: string; modelVersion?: string };
+
+function decide(request: Named, directory = DIRECTORY) {
+  return decideOn(callOf({ request }), directory);
+}
+
+async function decideOn(call: Call, directory = DIRECTORY) {
   let routed: RoutedCall | undefined;
   await route(directory)(async (below) => {
     routed = below;
@@ -109,7 +115,7 @@ describe("a request that names nobody is refused, with the field and what would 
   });
 
   it("{} where there is no default", async () => {
-    await expect(decide({}, { ...DIRECTORY, defaultModel: "" })).rejects.toMatchObject({
+    await expect(decide({}, NO_DEFAULTS)).rejects.toMatchObject({
       kind: "invalid_request",
       violations: [
         { field: "model", description: expect.stringContaining("no default_model is configured") },
@@ -119,6 +125,29 @@ describe("a request that names nobody is refused, with the field and what would 
 });
 
 it("takes a default that is a model of the catalog", async () => {
-  const { target, policy } = await decide({}, { ...DIRECTORY, defaultModel: "gpt-4o" });
+  const defaultModels = { chat: "gpt-4o", embeddings: "" };
+  const { target, policy } = await decide({}, { ...DIRECTORY, defaultModels });
   expect({ target, policy }).toEqual({ target: "azure/gpt-4o", policy: "default" });
+});
+
+describe("a request for embeddings", () => {
+  const embed = (request: Named, directory = DIRECTORY) => decideOn(callOf({ embed: request }), directory);
+
+  it.each([
+    [{ model: "openai" }, "openai/small", "the request names openai, whose default is small"],
+    [{ model: "openai", modelVersion: "other" }, "openai/other", "the request names it"],
+    [{}, "openai/large", "the request names no model; the default is openai/large"],
+  ])("%j has defaults of its own", async (request, target, reason) => {
+    expect(await embed(request)).toMatchObject({ target, reason });
+  });
+
+  it.each([
+    [{}, "model", 'no default_embedding_model is configured; for example "openai/text-embedding-3-small"'],
+    [{ model: "azure" }, "model_version", "azure has no default_embedding_model in the configuration"],
+  ])("%j is refused where there is none", async (request, field, text) => {
+    await expect(embed(request, NO_DEFAULTS)).rejects.toMatchObject({
+      kind: "invalid_request",
+      violations: [{ field, description: expect.stringContaining(text) }],
+    });
+  });
 });

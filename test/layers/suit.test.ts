@@ -4,7 +4,7 @@ import type { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { RoutedCall } from "../../src/core/call.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
 import { type Models, suit } from "../../src/layers/suit.ts";
-import { replyOf, routedCallOf } from "../support/call.ts";
+import { chatOf, replyOf, routedCallOf } from "../support/call.ts";
 
 type Request = MessageInitShape<typeof ChatRequestSchema>;
 
@@ -22,6 +22,13 @@ const catalog = loadCatalog(
           capabilities: { tools: false, vision: false, reasoning: false, sampling: false },
         },
         unknown: PRICE,
+        vectors: { ...PRICE, capabilities: { chat: false, embeddings: true, streaming: false } },
+        chatty: {
+          ...PRICE,
+          max_output_tokens: 1,
+          context_window_tokens: 1,
+          capabilities: { embeddings: false },
+        },
         toolless: { ...PRICE, capabilities: { vision: true, tools: false } },
         able: { ...PRICE, max_output_tokens: 1_000, capabilities: { vision: true, tools: true } },
       },
@@ -126,15 +133,16 @@ describe("where what is not supported is dropped", () => {
     const parameters = { temperature: 0.5, seed: 7n, reasoningEffort: "high", maxTokens: 101 };
     const { call, below, failure } = await pass({ parameters }, drops);
     expect(failure).toBeUndefined();
-    expect(below?.request.parameters).toMatchObject({ seed: 7n, reasoningEffort: "" });
-    expect(below?.request.parameters?.temperature).toBeUndefined();
-    expect(below?.request.parameters?.maxTokens).toBeUndefined();
+    const less = below && chatOf(below);
+    expect(less?.parameters).toMatchObject({ seed: 7n, reasoningEffort: "" });
+    expect(less?.parameters?.temperature).toBeUndefined();
+    expect(less?.parameters?.maxTokens).toBeUndefined();
     expect(call.tally.dropped).toEqual([
       "parameters.reasoning_effort",
       "parameters.temperature",
       "parameters.max_tokens",
     ]);
-    expect(call.request.parameters).toMatchObject(parameters);
+    expect(chatOf(call).parameters).toMatchObject(parameters);
   });
 
   it("is refused all the same for tools, and by what cannot be dropped alone", async () => {
@@ -143,5 +151,28 @@ describe("where what is not supported is dropped", () => {
     expect(below).toBeUndefined();
     expect(failure).toMatchObject({ kind: "invalid_request", violations: [{ field: "tools" }] });
     expect(call.tally.dropped).toEqual([]);
+  });
+});
+
+describe("a request for embeddings", () => {
+  const embed = (model: string) => {
+    const call = routedCallOf({ embed: { input: ["Hello, world"] }, target: { provider: "p", model } });
+    return suit(models(true))(async () => replyOf([]))(call);
+  };
+
+  it.each(["vectors", "unknown", "of-no-catalog"])("is for %s", async (model) => {
+    await expect(embed(model)).resolves.toBeDefined();
+  });
+
+  it("goes nowhere when its model makes none, with one that does", async () => {
+    await expect(embed("chatty")).rejects.toMatchObject({
+      kind: "invalid_request",
+      violations: [
+        {
+          field: "model",
+          description: "p/chatty makes no embeddings; choose a model that does, such as vectors",
+        },
+      ],
+    });
   });
 });

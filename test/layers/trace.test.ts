@@ -3,7 +3,7 @@ import { NodeSDK } from "@opentelemetry/sdk-node";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { AttemptCall } from "../../src/core/call.ts";
 import { Failure } from "../../src/core/failure.ts";
-import type { Reply } from "../../src/core/reply.ts";
+import { embedded, type Reply } from "../../src/core/reply.ts";
 import { usage } from "../../src/core/usage.ts";
 import { meter } from "../../src/layers/meter.ts";
 import { trace } from "../../src/layers/trace.ts";
@@ -122,4 +122,21 @@ it("tells each attempt of a call apart", async () => {
 it("does nothing when the request is not traced", async () => {
   await eventsOf(await stack(async () => replyOf(spoken(["Hello"])))(routedCallOf()));
   expect(ended).toEqual([]);
+});
+
+const VECTOR = { $typeName: "llmgateway.v1.Embedding" as const, index: 0, values: [1] };
+
+it("calls embeddings by their name", async () => {
+  const { call, span } = tracedCall({ embed: { input: ["Hello"] } });
+  const reply = await stack(async ({ attempt }) => {
+    attempt.usage = usage("measured", { inputTokens: 2 });
+    return embedded([VECTOR]);
+  })(call);
+  expect(reply.embeddings).toEqual([VECTOR]);
+  await eventsOf(reply);
+  span.end();
+  expect(ended[0]).toMatchObject({
+    name: "embeddings gpt-4o",
+    attributes: { "gen_ai.operation.name": "embeddings", "gen_ai.usage.output_tokens": 0 },
+  });
 });

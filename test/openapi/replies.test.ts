@@ -13,6 +13,7 @@ import { readEvents } from "../support/sse.ts";
 
 const CHAT = "/v1/gateway/chat";
 const STREAM = "/v1/gateway/stream";
+const EMBED = "/v1/gateway/embeddings";
 const CONNECT = "/llmgateway.v1.GatewayService";
 const JSON_TYPE = { "content-type": "application/json" };
 /** How often an address may call a model, once that is limited. */
@@ -83,6 +84,10 @@ function ask(content: string, more: object = {}): object {
   return { messages: [{ role: "user", content }], model: "openai/gpt-4o", ...more };
 }
 
+function embed(text: string, more: object = {}): object {
+  return { input: [text], model: "openai", ...more };
+}
+
 const TOOLS = { tools: [{ name: "get_weather", parameters: { type: "object" } }] };
 
 describe("an answer is what it promises", () => {
@@ -104,6 +109,18 @@ describe("an answer is what it promises", () => {
     );
     const connect = await exchange(open.url, `${CONNECT}/Chat`, { body });
     expect(Object.keys(connect.json).sort()).toEqual(Object.keys(whole.json).sort());
+  });
+
+  test.each([
+    ["vectors", { input: ["Hello", "world"], model: "openai" }],
+    ["short vectors", { input: ["Hello"], model: "mock", dimensions: 2, input_type: "query" }],
+    ["no price", { input: ["Hello"], model: "openai/no-price-is-known" }],
+  ])("with %s: over REST, and over Connect", async (_, body) => {
+    const rest = await exchange(open.url, EMBED, { body });
+    expect(rest.json.embeddings).toHaveLength(body.input.length);
+    const connect = await exchange(open.url, `${CONNECT}/Embed`, { body });
+    expect(connect.json.embeddings).toEqual(rest.json.embeddings);
+    expect(Object.keys(connect.json).sort()).toEqual(Object.keys(rest.json).sort());
   });
 
   test("with the state of the limit", async () => {
@@ -168,13 +185,26 @@ describe("a failure is what it promises", () => {
     ["provider_overloaded", `${CONNECT}/Chat`, { body: ask("[[emulate: status=503]] Hello") }],
     ["provider_unavailable", CHAT, { body: ask("Hello", { model: "closed" }) }],
     ["cut", CHAT, { body: ask("[[emulate: reset=1]] Hello") }],
+    ["invalid_request", EMBED, { body: { input: "Hello" } }],
+    ["unknown_model", EMBED, { body: embed("Hello", { model: "nobody/knows" }) }],
+    ["budget_exceeded", EMBED, { body: embed("Hello", { max_cost_usd: 1e-9 }) }],
+    ["provider_rate_limited", EMBED, { body: embed("[[emulate: status=429 retry_after=2]] Hello") }],
+    ["provider_rate_limited", `${CONNECT}/Embed`, { body: embed("[[emulate: status=429]] Hello") }],
     ["malformed_reply", CHAT, { body: ask("[[emulate: malformed=1]] Hello") }],
   ])("%s at %s", async (kind, path, request) => {
     await expectFailure(open.url, kind, path, request);
   });
 
   test.each(
-    [CHAT, STREAM, `${CONNECT}/Chat`, `${CONNECT}/ListModels`, `${CONNECT}/GetStatus`].map((path) => [path]),
+    [
+      CHAT,
+      STREAM,
+      EMBED,
+      `${CONNECT}/Chat`,
+      `${CONNECT}/Embed`,
+      `${CONNECT}/ListModels`,
+      `${CONNECT}/GetStatus`,
+    ].map((path) => [path]),
   )("unauthenticated at POST %s", async (path) => {
     await expectFailure(locked.url, "unauthenticated", path, { body: ask("Hello") });
   });
@@ -187,6 +217,9 @@ describe("a failure is what it promises", () => {
     await exchange(limited.url, CHAT, { body: ask("Hello") });
     for (const path of [CHAT, STREAM, `${CONNECT}/Chat`]) {
       await expectFailure(limited.url, "rate_limited", path, { body: ask("Hello") });
+    }
+    for (const path of [EMBED, `${CONNECT}/Embed`]) {
+      await expectFailure(limited.url, "rate_limited", path, { body: embed("Hello") });
     }
   });
 

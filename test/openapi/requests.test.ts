@@ -10,6 +10,7 @@ import { http1 } from "../support/http.ts";
 import { requestObjections } from "../support/openapi.ts";
 
 const CHAT = "/v1/gateway/chat";
+const EMBED = "/v1/gateway/embeddings";
 
 let both: GatewayUnderTest;
 beforeAll(async () => {
@@ -114,5 +115,37 @@ describe("good and bad forms", () => {
   ])("both refuse %s", async (_, body) => {
     expect(requestObjections(CHAT, body)).not.toEqual([]);
     expect(await isRefused(CHAT, body)).toBe(true);
+  });
+});
+
+describe("good and bad forms of embeddings", () => {
+  const text = { input: ["Hello"], model: "mock" };
+
+  test.each<[string, object]>([
+    ["a text", text],
+    ["as many texts as there may be", { ...text, input: Array(2048).fill("a") }],
+    ["a length", { ...text, dimensions: 8 }],
+    ["a type of input", { ...text, input_type: "document" }],
+    ["labels", { ...text, metadata: { team: "search" } }],
+  ])("both take %s", async (_, body) => {
+    expect(requestObjections(EMBED, body)).toEqual([]);
+    expect(await isRefused(EMBED, body)).toBe(false);
+  });
+
+  test.each<[string, object]>([
+    ["no texts", { model: "mock" }],
+    ["a text that is no list", { ...text, input: "Hello" }],
+    ["an empty list", { ...text, input: [] }],
+    ["an empty text", { ...text, input: [""] }],
+    ["too many texts", { ...text, input: Array(2049).fill("a") }],
+    ["no length", { ...text, dimensions: 0 }],
+    ["too great a length", { ...text, dimensions: 65_537 }],
+    ["an unknown type of input", { ...text, input_type: "passage" }],
+    ["a ceiling of nothing", { ...text, max_cost_usd: 0 }],
+    ["no time", { ...text, timeout_ms: 0 }],
+    ["an unknown field", { ...text, encoding_format: "float" }],
+  ])("both refuse %s", async (_, body) => {
+    expect(requestObjections(EMBED, body)).not.toEqual([]);
+    expect(await isRefused(EMBED, body)).toBe(true);
   });
 });

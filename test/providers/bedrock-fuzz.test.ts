@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { startEmulator } from "../../src/emulator/server.ts";
 import { classify } from "../../src/providers/bedrock/classify.ts";
 import { decodeReply } from "../../src/providers/bedrock/decode.ts";
-import { decodeEmbedding } from "../../src/providers/bedrock/embeddings.ts";
+import { decodeCohere, decodeTitan } from "../../src/providers/bedrock/embeddings.ts";
 import { BedrockStream } from "../../src/providers/bedrock/stream.ts";
 import { EventStreamReader } from "../../src/wire/eventstream.ts";
 import { loadRecordings, recordingsFolder } from "../recordings/recordings.ts";
@@ -129,7 +129,8 @@ test("whole replies, embeddings and errors with odd values", () => {
     fc.property(swaps, fc.integer({ min: 300, max: 599 }), (places, status) => {
       for (const reply of REPLIES)
         onlyFailures(() => checkEvents(decodeReply(swapped(reply, places), {}).events));
-      onlyFailures(() => decodeEmbedding(swapped({ embedding: [1, 2], inputTextTokenCount: 1 }, places), {}));
+      onlyFailures(() => decodeTitan(swapped({ embedding: [1, 2], inputTextTokenCount: 1 }, places), {}));
+      onlyFailures(() => decodeCohere(swapped({ embeddings: { float: [[1, 2]] } }, places), {}));
       expect(classify(status, {}, swapped(errors, places)).name).toBe("Failure");
     }),
     { seed: 4, numRuns: 300 },

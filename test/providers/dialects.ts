@@ -3,7 +3,9 @@ import { bedrockDialect } from "../../src/providers/bedrock/dialect.ts";
 import { claudeDialect } from "../../src/providers/claude/dialect.ts";
 import { ANTHROPIC } from "../../src/providers/claude/traits.ts";
 import type { Dialect } from "../../src/providers/dialect.ts";
-import { geminiDialect, geminiResource } from "../../src/providers/gemini/dialect.ts";
+import { geminiDialect } from "../../src/providers/gemini/dialect.ts";
+import { geminiEmbeddings } from "../../src/providers/gemini/embeddings.ts";
+import { geminiResource } from "../../src/providers/gemini/resource.ts";
 import { mistralDialect } from "../../src/providers/mistral/dialect.ts";
 import { openaiDialect } from "../../src/providers/openai/dialect.ts";
 import { vertexResource } from "../../src/providers/vertex_ai/resource.ts";
@@ -44,7 +46,7 @@ export const DIALECTS: Readonly<Record<string, Spoken>> = {
     basePath: "",
   },
   gemini: {
-    dialect: geminiDialect(geminiResource),
+    dialect: geminiDialect(geminiResource, () => geminiEmbeddings),
     model: GEMINI,
     golden: GEMINI_GOLDEN,
     recordings: ["gemini"],
@@ -58,7 +60,7 @@ export const DIALECTS: Readonly<Record<string, Spoken>> = {
     basePath: "/mistral/v1",
   },
   vertex_ai: {
-    dialect: geminiDialect(vertexResource),
+    dialect: geminiDialect(vertexResource, () => geminiEmbeddings),
     model: GEMINI,
     golden: GEMINI_GOLDEN,
     recordings: ["vertex"],

@@ -1,12 +1,33 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { GoogleGenAI } from "@google/genai";
 import { describe, expect, test } from "vitest";
-import type { EmbeddingRequest } from "../../src/providers/embedding.ts";
-import { decodeEmbedding, encodeEmbedding } from "../../src/providers/gemini/embeddings.ts";
+import { EmbedRequestSchema } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
+import type { EmbeddingFormat } from "../../src/providers/dialect.ts";
+import { decodeEmbedding, geminiEmbeddings } from "../../src/providers/gemini/embeddings.ts";
 import * as vertex from "../../src/providers/vertex_ai/embeddings.ts";
 import { answers, scriptedProvider } from "../support/provider.ts";
 
-const REQUEST: EmbeddingRequest = { model: "gemini-embedding-001", input: ["One", "two"], dimensions: 8 };
-const RESOURCE = "/publishers/google/models/text-embedding-005";
+const TEXTS = ["One", "two"];
+const VERTEX_MODEL = "text-embedding-005";
+
+function encode(
+  format: EmbeddingFormat,
+  model: string,
+  request: MessageInitShape<typeof EmbedRequestSchema>,
+  inputType?: string,
+) {
+  const { path, body } = format.encode(create(EmbedRequestSchema, request), {
+    model,
+    texts: TEXTS,
+    inputType,
+  });
+  return { path, body: JSON.parse(body) };
+}
+
+const toGemini = (request: MessageInitShape<typeof EmbedRequestSchema>, inputType?: string) =>
+  encode(geminiEmbeddings, "gemini-embedding-001", request, inputType);
+const toVertex = (request: MessageInitShape<typeof EmbedRequestSchema>, inputType?: string) =>
+  encode(vertex.vertexEmbeddings(VERTEX_MODEL), VERTEX_MODEL, request, inputType);
 
 describe("a request equals the SDK's", () => {
   test("to Gemini", async () => {
@@ -16,35 +37,54 @@ describe("a request equals the SDK's", () => {
       apiVersion: "v1beta",
       httpOptions: { baseUrl: server.origin },
     });
-    const contents = ["One", "two"];
-    await sdk.models.embedContent({ model: REQUEST.model, contents, config: { outputDimensionality: 8 } });
+    const config = { outputDimensionality: 8, taskType: "RETRIEVAL_QUERY", title: "t" };
+    await sdk.models.embedContent({ model: "gemini-embedding-001", contents: TEXTS, config });
     const [theirs] = server.requests;
-    const { path, body } = encodeEmbedding(REQUEST);
+    const { path, body } = toGemini({ dimensions: 8, extraBody: { title: "t" } }, "RETRIEVAL_QUERY");
     expect(`/v1beta${path}`).toBe(theirs?.url);
     const sent = JSON.parse(theirs?.body ?? "");
     // The SDK says that the user speaks, which nothing depends on.
     for (const { content } of sent.requests) delete content.role;
-    expect(JSON.parse(body)).toEqual(sent);
+    expect(body).toEqual(sent);
   });
 
   test("to Vertex AI", async () => {
     await using server = await scriptedProvider(answers(200, { predictions: [] }));
     const httpOptions = { baseUrl: server.origin, headers: { authorization: "Bearer t" } };
     const sdk = new GoogleGenAI({ vertexai: true, apiKey: "k", apiVersion: "v1", httpOptions });
-    const model = "text-embedding-005";
-    const contents = ["One", "two"];
-    await sdk.models.embedContent({ model, contents, config: { outputDimensionality: 8 } });
+    const config = { outputDimensionality: 8, taskType: "CLUSTERING", autoTruncate: false };
+    await sdk.models.embedContent({ model: VERTEX_MODEL, contents: TEXTS, config });
     const [theirs] = server.requests;
-    const { path, body } = vertex.encodeEmbedding({ ...REQUEST, model }, RESOURCE);
+    const extraBody = { parameters: { autoTruncate: false } };
+    const { path, body } = toVertex({ dimensions: 8, extraBody }, "CLUSTERING");
     expect(theirs?.url).toContain(path);
-    expect(JSON.parse(body)).toEqual(JSON.parse(theirs?.body ?? ""));
+    expect(body).toEqual(JSON.parse(theirs?.body ?? ""));
   });
 });
 
 test("without a length none is sent", () => {
-  const plain = { model: "m", input: ["One"] };
-  expect(encodeEmbedding(plain).body).not.toContain("outputDimensionality");
-  expect(vertex.encodeEmbedding(plain, RESOURCE).body).toBe('{"instances":[{"content":"One"}]}');
+  expect(Object.keys(toGemini({}).body.requests[0])).toEqual(["model", "content"]);
+  expect(toVertex({}).body).toEqual({ instances: [{ content: "One" }, { content: "two" }] });
+});
+
+test.each([
+  ["model", { model: "m" }, toGemini],
+  ["output_dimensionality", { output_dimensionality: 8 }, toGemini],
+  ["taskType", { taskType: "CLUSTERING" }, toGemini],
+  ["instances", { instances: [] }, toVertex],
+  ["outputDimensionality", { parameters: { outputDimensionality: 8 } }, toVertex],
+])("nobody sets %s by hand", (field, extraBody, encoded) => {
+  expect(() => encoded({ extraBody })).toThrow(
+    expect.objectContaining({
+      kind: "invalid_request",
+      violations: [{ field: `extra_body.${field}`, description: "is set by the gateway" }],
+    }),
+  );
+});
+
+test("Vertex AI predicts for the newest models one text at a time", () => {
+  expect(vertex.vertexEmbeddings("gemini-embedding-001").maxTexts).toBe(1);
+  expect(vertex.vertexEmbeddings(VERTEX_MODEL).maxTexts).toBe(250);
 });
 
 test("vectors come in the order of the texts, with what was counted", () => {

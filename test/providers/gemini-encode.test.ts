@@ -2,7 +2,9 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { Failure } from "../../src/core/failure.ts";
-import { geminiDialect, geminiResource } from "../../src/providers/gemini/dialect.ts";
+import { geminiDialect } from "../../src/providers/gemini/dialect.ts";
+import { geminiEmbeddings } from "../../src/providers/gemini/embeddings.ts";
+import { geminiResource } from "../../src/providers/gemini/resource.ts";
 
 type Init = MessageInitShape<typeof ChatRequestSchema>;
 type MessageInit = NonNullable<Init["messages"]>[number];
@@ -11,7 +13,7 @@ type PartInit = NonNullable<NonNullable<MessageInit["parts"]>[number]["part"]>;
 const hello = [{ role: "user", content: "Hello" }];
 const OLDER = "gemini-2.5-flash";
 const NEWER = "gemini-3.5-flash";
-const { encode } = geminiDialect(geminiResource);
+const { encode } = geminiDialect(geminiResource, () => geminiEmbeddings);
 
 function wireOf(request: Init, model = OLDER) {
   const whole = create(ChatRequestSchema, { messages: hello, ...request });

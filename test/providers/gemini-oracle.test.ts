@@ -6,7 +6,9 @@ import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { Failure } from "../../src/core/failure.ts";
 import { fold } from "../../src/core/reply.ts";
 import type { Wish } from "../../src/providers/dialect.ts";
-import { geminiDialect, geminiResource } from "../../src/providers/gemini/dialect.ts";
+import { geminiDialect } from "../../src/providers/gemini/dialect.ts";
+import { geminiEmbeddings } from "../../src/providers/gemini/embeddings.ts";
+import { geminiResource } from "../../src/providers/gemini/resource.ts";
 import { SseReader } from "../../src/wire/sse.ts";
 import { loadRecordings, type Recording, recordingsFolder } from "../recordings/recordings.ts";
 import { type RecordingServer, serveRecordings } from "../recordings/server.ts";
@@ -15,7 +17,7 @@ import { answers, type ScriptedProvider, scriptedProvider } from "../support/pro
 import { CANONICAL, type CanonicalName } from "./canonical.ts";
 import { GEMINI_GOLDEN, type Golden, MODEL, NEWER_GOLDEN, NEWER_MODEL } from "./gemini-golden.ts";
 
-const dialect = geminiDialect(geminiResource);
+const dialect = geminiDialect(geminiResource, () => geminiEmbeddings);
 const names = Object.keys(CANONICAL) as CanonicalName[];
 
 function encode(

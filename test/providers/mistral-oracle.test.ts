@@ -4,6 +4,7 @@ import { Mistral } from "@mistralai/mistralai";
 import type { CompletionChunk, ContentChunk } from "@mistralai/mistralai/models/components";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { EmbedRequestSchema } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import { fold } from "../../src/core/reply.ts";
 import type { Wish } from "../../src/providers/dialect.ts";
 import { mistralDialect } from "../../src/providers/mistral/dialect.ts";
@@ -105,7 +106,11 @@ describe("a request equals the SDK's", () => {
     const { url, body } = await sent((client) =>
       client.embeddings.create({ model: "codestral-embed", inputs: ["a", "b"], outputDimension: 256 }),
     );
-    const ours = encodeEmbedding({ model: "codestral-embed", input: ["a", "b"], dimensions: 256 });
+    const ours = encodeEmbedding(create(EmbedRequestSchema, { dimensions: 256 }), {
+      model: "codestral-embed",
+      texts: ["a", "b"],
+      inputType: undefined,
+    });
     expect(JSON.parse(ours.body)).toEqual(body);
     expect(`/v1${ours.path}`).toBe(url);
   });

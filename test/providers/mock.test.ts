@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { fold } from "../../src/core/reply.ts";
+import { fold, foldEmbeddings } from "../../src/core/reply.ts";
 import { mockProvider } from "../../src/providers/mock.ts";
 import { attemptCallOf, type CallInit, eventsOf } from "../support/call.ts";
 
@@ -73,5 +73,40 @@ describe("the mock provider", () => {
     const { text, events } = await said({ request: { messages: [{ role: "system", content: "Be brief" }] } });
     expect(text).toBe("This is the mock provider. You said:");
     expect(events.at(-1)?.finishReason).toBe("stop");
+  });
+});
+
+describe("the mock's embeddings", () => {
+  async function embedded(init: NonNullable<CallInit["embed"]>) {
+    const call = attemptCallOf({ target: { provider: "mock", model: "mock-embed" }, embed: init });
+    const { embeddings } = await foldEmbeddings(await serve(call));
+    return { call, embeddings, vectors: embeddings.map(({ values }) => values) };
+  }
+
+  it("are the same for the same text and others for another, each of length 1", async () => {
+    const { embeddings, vectors } = await embedded({ input: ["one text", "another", "one text"] });
+    expect(embeddings.map(({ index }) => index)).toEqual([0, 1, 2]);
+    const [first, second, third] = vectors;
+    expect(third).toEqual(first);
+    expect(second).not.toEqual(first);
+    for (const vector of vectors) {
+      expect(vector).toHaveLength(256);
+      expect(Math.hypot(...vector)).toBeCloseTo(1, 10);
+    }
+  });
+
+  it("count a token a word, and none written", async () => {
+    const { call } = await embedded({ input: ["one text", "another"] });
+    expect(call.attempt).toMatchObject({
+      servedModel: "mock-embed",
+      usage: { inputTokens: 3, outputTokens: 0, provenance: "measured" },
+    });
+    expect(call.tally.dropped).toEqual([]);
+  });
+
+  it("are as long as asked for, and alike for all types of input", async () => {
+    const { call, vectors } = await embedded({ input: ["text"], dimensions: 8, inputType: "query" });
+    expect(vectors[0]).toHaveLength(8);
+    expect(call.tally.dropped).toEqual(["input_type"]);
   });
 });

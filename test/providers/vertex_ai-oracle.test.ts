@@ -13,6 +13,7 @@ import { Agent, fetch as undiciFetch } from "undici";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { geminiDialect } from "../../src/providers/gemini/dialect.ts";
+import { vertexEmbeddings } from "../../src/providers/vertex_ai/embeddings.ts";
 import { locationUrl, vertexResource } from "../../src/providers/vertex_ai/resource.ts";
 import { canMakeCertificates, makeCertificate } from "../support/certificate.ts";
 import { answers, type ScriptedProvider, scriptedProvider } from "../support/provider.ts";
@@ -21,7 +22,7 @@ import { GEMINI_GOLDEN } from "./gemini-golden.ts";
 
 const PLACE = { project: "test-project", region: "europe-west4" };
 const MODEL = "gemini-2.5-flash";
-const dialect = geminiDialect(vertexResource);
+const dialect = geminiDialect(vertexResource, vertexEmbeddings);
 
 function encode(request: MessageInitShape<typeof ChatRequestSchema>, stream = false) {
   return dialect.encode(create(ChatRequestSchema, request), { model: MODEL, stream, maxTokens: undefined });

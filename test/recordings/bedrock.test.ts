@@ -1,7 +1,7 @@
 /** Bedrock, as it was recorded: Converse, and the models' own formats on InvokeModel. */
 import { expect } from "vitest";
 import { bedrockDialect } from "../../src/providers/bedrock/dialect.ts";
-import { decodeEmbedding } from "../../src/providers/bedrock/embeddings.ts";
+import { decodeTitan } from "../../src/providers/bedrock/embeddings.ts";
 import { FOLDERS, type Recording } from "./recordings.ts";
 import { type Post, replaySuite } from "./suite.ts";
 
@@ -32,7 +32,7 @@ replaySuite({
 
 async function checkEmbedding({ meta }: Recording, post: Post): Promise<boolean> {
   if (meta.expected.embeddings === undefined) return false;
-  const { vectors, usage } = decodeEmbedding(await post("/invoke"), meta.headers);
+  const { vectors, usage } = decodeTitan(await post("/invoke"), meta.headers);
   expect(vectors).toHaveLength(meta.expected.embeddings);
   expect(vectors[0]).toHaveLength(1536);
   expect(usage).toMatchObject({ inputTokens: meta.expected.input_tokens, outputTokens: 0 });

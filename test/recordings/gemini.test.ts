@@ -1,7 +1,8 @@
 /** Gemini and Vertex AI, as they were recorded. */
 import { expect } from "vitest";
-import { geminiDialect, geminiResource } from "../../src/providers/gemini/dialect.ts";
-import { decodeEmbedding } from "../../src/providers/gemini/embeddings.ts";
+import { geminiDialect } from "../../src/providers/gemini/dialect.ts";
+import { decodeEmbedding, geminiEmbeddings } from "../../src/providers/gemini/embeddings.ts";
+import { geminiResource } from "../../src/providers/gemini/resource.ts";
 import { decodeEmbedding as decodeVertexEmbedding } from "../../src/providers/vertex_ai/embeddings.ts";
 import { FOLDERS, type Recording } from "./recordings.ts";
 import { type Post, replaySuite } from "./suite.ts";
@@ -9,7 +10,7 @@ import { type Post, replaySuite } from "./suite.ts";
 replaySuite({
   title: "Gemini and Vertex AI",
   providers: FOLDERS.gemini,
-  dialectFor: () => geminiDialect(geminiResource),
+  dialectFor: () => geminiDialect(geminiResource, () => geminiEmbeddings),
   failures: {
     "gemini/error-400-api-key": { kind: "provider_auth" },
     "gemini/error-403": { kind: "provider_auth" },

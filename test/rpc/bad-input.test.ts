@@ -80,7 +80,7 @@ const REFUSED: readonly (readonly [
     { ...GOOD, maxCostUsd: 1e-9 },
     Code.ResourceExhausted,
     "max_cost_usd",
-    "affords no answer from openai/gpt-4o",
+    "affords no reply from openai/gpt-4o",
   ],
 ];
 

@@ -11,6 +11,7 @@ import { reflect } from "@bufbuild/protobuf/reflect";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { file_llmgateway_v1_chat } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { EmbeddingSchema, file_llmgateway_v1_embed } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import { file_llmgateway_v1_gateway } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { file_llmgateway_v1_message } from "../../gen/ts/llmgateway/v1/message_pb.ts";
 import { file_llmgateway_v1_receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
@@ -18,6 +19,7 @@ import { JSON_OPTIONS, jsonWriter } from "../../src/rpc/json/write.ts";
 
 const MESSAGES = [
   file_llmgateway_v1_chat,
+  file_llmgateway_v1_embed,
   file_llmgateway_v1_gateway,
   file_llmgateway_v1_message,
   file_llmgateway_v1_receipt,
@@ -31,6 +33,16 @@ test.each(MESSAGES.map((schema) => [schema.typeName, schema] as const))("%s", (_
     { numRuns: 40 },
   );
 });
+
+test.each([[[]], [[0.1, -0, 1e-7, 1e21, -3.4e38]], [[0.5, Number.NaN, -Infinity]]])(
+  "a vector of %j",
+  (values) => {
+    const message = create(EmbeddingSchema, { index: 1, values });
+    expect(jsonWriter(EmbeddingSchema)(message)).toBe(
+      JSON.stringify(toJson(EmbeddingSchema, message, JSON_OPTIONS)),
+    );
+  },
+);
 
 /** Any message of a type, nested as deep as that. */
 function messageOf(schema: DescMessage, depth: number): fc.Arbitrary<Message> {
@@ -75,6 +87,8 @@ function scalarOf(scalar: ScalarType): fc.Arbitrary<unknown> {
       return fc.uint8Array();
     case ScalarType.DOUBLE:
       return fc.double();
+    case ScalarType.FLOAT:
+      return fc.float();
     case ScalarType.INT64:
       return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
     case ScalarType.INT32:

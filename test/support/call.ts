@@ -1,7 +1,12 @@
 /** Calls, replies and services to stand around a layer under test. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { INVALID_SPAN_CONTEXT, trace } from "@opentelemetry/api";
-import { ChatRequestSchema, type StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import {
+  type ChatRequest,
+  ChatRequestSchema,
+  type StreamResponse,
+} from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { EmbedRequestSchema } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { AttemptCall, Call, RequestContext, RoutedCall, Target } from "../../src/core/call.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
@@ -9,6 +14,8 @@ import { type Batch, event, type Reply } from "../../src/core/reply.ts";
 
 export interface CallInit {
   readonly request?: MessageInitShape<typeof ChatRequestSchema>;
+  /** Makes it a call for embeddings. */
+  readonly embed?: MessageInitShape<typeof EmbedRequestSchema>;
   readonly context?: Partial<RequestContext>;
   readonly streaming?: boolean;
   readonly maxCost?: bigint;
@@ -19,7 +26,8 @@ export interface CallInit {
 export const TARGET: Target = { provider: "openai", model: "gpt-4o" };
 
 export function callOf(init: CallInit = {}): Call {
-  const { request = { messages: [{ role: "user", content: "Hello" }] }, streaming = true } = init;
+  const { embed, request = { messages: [{ role: "user", content: "Hello" }] } } = init;
+  const { streaming = !embed } = init;
   const signal = init.signal ?? new AbortController().signal;
   return {
     context: {
@@ -29,18 +37,24 @@ export function callOf(init: CallInit = {}): Call {
       tenant: "internal",
       peer: "192.0.2.1",
       protocol: "rest",
-      method: streaming ? "Stream" : "Chat",
+      method: embed ? "Embed" : streaming ? "Stream" : "Chat",
       span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
       signal,
       replyHeaders: new Map(),
       ...init.context,
     },
-    request: create(ChatRequestSchema, request),
+    request: embed ? create(EmbedRequestSchema, embed) : create(ChatRequestSchema, request),
     streaming,
     maxCost: init.maxCost as PicoUsd | undefined,
     signal,
     tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
   };
+}
+
+/** The request of a chat. */
+export function chatOf({ request }: Call): ChatRequest {
+  if (request.$typeName !== "llmgateway.v1.ChatRequest") throw new Error(`a ${request.$typeName}`);
+  return request;
 }
 
 export function routedCallOf(init: CallInit = {}): RoutedCall {

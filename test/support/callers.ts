@@ -2,7 +2,15 @@
  * Every way in, behind the one interface of a generated client, so that a test can walk through all of them.
  * RPC goes through Connect's own transports; REST and server-sent events are read here from the wire.
  */
-import { create, fromJson, type JsonObject, type MessageInitShape, toJson } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  fromJson,
+  type JsonObject,
+  type MessageInitShape,
+  type MessageShape,
+  toJson,
+} from "@bufbuild/protobuf";
 import { type CallOptions, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { errorFromJson } from "@connectrpc/connect/protocol-connect";
 import {
@@ -18,12 +26,20 @@ import {
   type StreamResponse,
   StreamResponseSchema,
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import {
+  type EmbedRequest,
+  EmbedRequestSchema,
+  type EmbedResponse,
+  EmbedResponseSchema,
+} from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { http1, http2, type Post, type WireReply } from "./http.ts";
 import { readEvents } from "./sse.ts";
 
 /** The fields of a request, as a plain object. */
 export type ChatInit = Exclude<MessageInitShape<typeof ChatRequestSchema>, ChatRequest>;
+
+export type EmbedInit = Exclude<MessageInitShape<typeof EmbedRequestSchema>, EmbedRequest>;
 
 export interface Caller {
   readonly name: string;
@@ -35,6 +51,7 @@ export interface Caller {
 export interface Conversation {
   chat(request: ChatInit, options?: CallOptions): Promise<ChatResponse>;
   stream(request: ChatInit, options?: CallOptions): AsyncIterable<StreamResponse>;
+  embed(request: EmbedInit, options?: CallOptions): Promise<EmbedResponse>;
 }
 
 export const CALLERS: readonly Caller[] = [
@@ -75,24 +92,29 @@ function connect(options: { baseUrl: string; useBinaryFormat?: boolean; httpVers
 function rest(url: string, post: Post): Conversation {
   return {
     async chat(request, options = {}) {
-      const reply = await ask(post, `${url}/v1/gateway/chat`, request, options);
+      const reply = await ask(post, `${url}/v1/gateway/chat`, restJson(request), options);
       return fromJson(ChatResponseSchema, JSON.parse(await reply.text()));
     },
     async *stream(request, options = {}) {
-      const reply = await ask(post, `${url}/v1/gateway/stream`, request, options);
+      const reply = await ask(post, `${url}/v1/gateway/stream`, restJson(request), options);
       for await (const { data } of readEvents(reply.pieces)) {
         if (data !== undefined) yield fromJson(StreamResponseSchema, JSON.parse(data));
       }
     },
+    async embed(request, options = {}) {
+      const json = jsonOf(EmbedRequestSchema, request);
+      const reply = await ask(post, `${url}/v1/gateway/embeddings`, json, options);
+      return fromJson(EmbedResponseSchema, JSON.parse(await reply.text()));
+    },
   };
 }
 
-async function ask(post: Post, url: string, request: ChatInit, options: CallOptions): Promise<WireReply> {
+async function ask(post: Post, url: string, json: JsonObject, options: CallOptions): Promise<WireReply> {
   const { timeoutMs, signal } = options;
   const headers = new Headers(options.headers);
   headers.set("content-type", "application/json");
   if (timeoutMs !== undefined) headers.set("connect-timeout-ms", String(timeoutMs));
-  const body = JSON.stringify(restJson(request));
+  const body = JSON.stringify(json);
   const reply = await post(url, body, {
     headers: Object.fromEntries(headers),
     ...(signal ? { signal } : {}),
@@ -105,7 +127,11 @@ async function ask(post: Post, url: string, request: ChatInit, options: CallOpti
 
 /** As a caller of REST would write it. */
 export function restJson(request: ChatInit): JsonObject {
-  return toJson(ChatRequestSchema, create(ChatRequestSchema, request), {
+  return jsonOf(ChatRequestSchema, request);
+}
+
+function jsonOf<Schema extends DescMessage>(schema: Schema, request: MessageInitShape<Schema>): JsonObject {
+  return toJson(schema, create(schema, request) as MessageShape<Schema>, {
     useProtoFieldName: true,
   }) as JsonObject;
 }

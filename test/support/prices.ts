@@ -18,6 +18,7 @@ const catalog = loadCatalog(
         },
         boundless: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01 },
         narrow: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01, context_window_tokens: 100 },
+        embedding: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0 },
         rich: {
           input_per_1k_tokens: 0.001,
           output_per_1k_tokens: 0.01,

@@ -80,7 +80,7 @@ export class Call<Schema extends DescMessage = DescMessage> {
     this.headers = options.headers;
     this.requestId = options.requestId ?? newId();
     this.signal = options.signal ? AbortSignal.any([options.signal, this.abort.signal]) : this.abort.signal;
-    // A chat may say in itself how long it may take.
+    // A request may say in itself how long it may take.
     const { timeoutMs } = this.message as { timeoutMs?: number };
     const limits = [options.timeoutMs ?? settings.timeoutMs, timeoutMs].filter(
       (limit) => limit !== undefined,

@@ -7,6 +7,7 @@ import {
   type Transport,
 } from "@connectrpc/connect";
 import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { EmbedRequestSchema, type EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
   GatewayService,
   GetStatusRequestSchema,
@@ -29,6 +30,7 @@ export type {
   StreamResponse,
   ToolCallDelta,
 } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
+export type { Embedding, EmbedRequest, EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 export type {
   GetStatusResponse,
   ListModelsResponse,
@@ -81,6 +83,8 @@ export interface Gateway {
   chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
   /** Continues a conversation, and answers as the words come. */
   stream(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): GatewayStream;
+  /** Makes a vector of each text in `input`. */
+  embed(request: MessageInitShape<typeof EmbedRequestSchema>, options?: CallOptions): Promise<EmbedResponse>;
   /** Lists the models that can be asked for, with their prices. */
   listModels(
     request?: MessageInitShape<typeof ListModelsRequestSchema>,
@@ -148,6 +152,7 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
         });
         return { call, first };
       }),
+    embed: (request, callOptions = {}) => unary(EmbedRequestSchema, rpc.embed, request, callOptions),
     listModels: (request = {}, callOptions = {}) =>
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
     getStatus: (request = {}, callOptions = {}) =>

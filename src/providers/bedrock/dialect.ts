@@ -2,9 +2,16 @@
 import type { Dialect } from "../dialect.ts";
 import { classify } from "./classify.ts";
 import { decodeReply } from "./decode.ts";
+import { bedrockEmbeddings } from "./embeddings.ts";
 import { encodeChat } from "./encode.ts";
 import { BedrockStream } from "./stream.ts";
 
 export function bedrockDialect(): Dialect {
-  return { encode: encodeChat, decodeReply, decodeStream: () => new BedrockStream(), classify };
+  return {
+    encode: encodeChat,
+    decodeReply,
+    decodeStream: () => new BedrockStream(),
+    classify,
+    embeddings: bedrockEmbeddings,
+  };
 }

@@ -2,7 +2,9 @@
 import { ask } from "../ask.ts";
 import { keyCredentials } from "../keys.ts";
 import { type Kind, overHttp, withoutKeys } from "../kind.ts";
-import { geminiDialect, geminiResource } from "./dialect.ts";
+import { geminiDialect } from "./dialect.ts";
+import { geminiEmbeddings } from "./embeddings.ts";
+import { geminiResource } from "./resource.ts";
 
 export const gemini: Kind = {
   whyOff: withoutKeys,
@@ -10,7 +12,7 @@ export const gemini: Kind = {
     const { config, keys, clock } = settings;
     const { query = "" } = config.dialect ?? {};
     const credentials = keyCredentials(keys, (key) => ({ "x-goog-api-key": key }), clock);
-    const dialect = geminiDialect(geminiResource);
+    const dialect = geminiDialect(geminiResource, () => geminiEmbeddings);
     const { classify } = dialect;
     const baseUrl = config.baseUrl.replace(/\/+$/, "");
     return overHttp(settings, {

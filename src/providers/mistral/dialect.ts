@@ -4,6 +4,7 @@ import { decodeReply } from "../openai/decode.ts";
 import { OpenAiStream } from "../openai/stream.ts";
 import { MistralChoice } from "./choice.ts";
 import { classify } from "./classify.ts";
+import { mistralEmbeddings } from "./embeddings.ts";
 import { encodeChat } from "./encode.ts";
 
 export const mistralDialect: Dialect = {
@@ -11,4 +12,5 @@ export const mistralDialect: Dialect = {
   decodeReply: (body) => decodeReply(body, MistralChoice),
   decodeStream: () => new OpenAiStream(MistralChoice),
   classify,
+  embeddings: () => mistralEmbeddings,
 };

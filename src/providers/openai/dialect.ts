@@ -2,6 +2,7 @@
 import type { Dialect } from "../dialect.ts";
 import { classify } from "./classify.ts";
 import { decodeReply } from "./decode.ts";
+import { openaiEmbeddings } from "./embeddings.ts";
 import { encodeChat } from "./encode.ts";
 import { OpenAiStream } from "./stream.ts";
 import type { OpenAiTraits } from "./traits.ts";
@@ -12,5 +13,6 @@ export function openaiDialect(traits: OpenAiTraits): Dialect {
     decodeReply: (body) => decodeReply(body),
     decodeStream: () => new OpenAiStream(),
     classify,
+    embeddings: () => openaiEmbeddings,
   };
 }

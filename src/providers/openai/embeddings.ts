@@ -1,12 +1,22 @@
 /** OpenAI's `POST /embeddings`: the request, and vectors out of the reply. */
-
 import type { CompletionUsage } from "openai/resources/completions";
 import type { EmbeddingCreateParams } from "openai/resources/embeddings";
-import type { WireBody } from "../dialect.ts";
-import { type EmbeddingRequest, type Embeddings, vectorOf } from "../embedding.ts";
+import type { EmbedRequest } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
+import type { EmbeddingFormat, Embeddings, EmbedWish, WireBody } from "../dialect.ts";
+import { addedFields } from "../extra_body.ts";
 import { isObject, malformed, parseObject } from "../malformed.ts";
+import { vectorOf } from "../vector.ts";
 import { classifyInReply } from "./classify.ts";
 import { decodeUsage } from "./usage.ts";
+
+/** https://platform.openai.com/docs/api-reference/embeddings/create */
+export const openaiEmbeddings: EmbeddingFormat = {
+  maxTexts: 2_048,
+  // OpenAI's own limit is 300,000 by its own count; the gateway's is an estimate.
+  maxTokens: 200_000,
+  encode: encodeEmbedding,
+  decode: decodeEmbedding,
+};
 
 interface Reply {
   readonly data?: unknown;
@@ -14,11 +24,18 @@ interface Reply {
   readonly usage?: Partial<CompletionUsage>;
 }
 
-/** Base64 is a third of the size of numbers in JSON; a server that does not know it sends those. */
-export function encodeEmbedding({ model, input, dimensions }: EmbeddingRequest): WireBody {
-  const body: EmbeddingCreateParams = { model, input: [...input], encoding_format: "base64" };
+const RESERVED: readonly string[] = ["model", "input", "dimensions"];
+
+/**
+ * Base64 is a third of the size of numbers in JSON. A server that does not know
+ * it sends those, and one that refuses it can be asked for them by `extra_body`.
+ */
+export function encodeEmbedding(request: EmbedRequest, { model, texts }: EmbedWish): WireBody {
+  const { dimensions, extraBody } = request;
+  const added = addedFields(extraBody, RESERVED);
+  const body: EmbeddingCreateParams = { model, input: [...texts], encoding_format: "base64" };
   if (dimensions !== undefined) body.dimensions = dimensions;
-  return { path: "/embeddings", body: JSON.stringify(body) };
+  return { path: "/embeddings", body: JSON.stringify({ ...body, ...added }) };
 }
 
 /** @throws Failure `malformed_reply`, or what an `error` inside the reply stands for */
@@ -27,15 +44,14 @@ export function decodeEmbedding(body: string): Embeddings {
   const failure = classifyInReply(reply);
   if (failure) throw failure;
   if (!Array.isArray(reply.data)) throw malformed("embeddings without data", body);
-  const vectors: Float32Array[] = [];
+  const vectors: number[][] = [];
   for (const [place, item] of reply.data.entries()) {
     const { index = place, embedding }: { index?: unknown; embedding?: unknown } = isObject(item) ? item : {};
     const vector = decodeVector(embedding);
-    if (!vector || !Number.isInteger(index) || vectors[index as number])
+    if (!vector || !isPlace(index, reply.data.length) || vectors[index])
       throw malformed("not an embedding", body);
-    vectors[index as number] = vector;
+    vectors[index] = vector;
   }
-  if (vectors.length !== reply.data.length) throw malformed("embeddings out of order", body);
   return {
     vectors,
     usage: reply.usage ? decodeUsage(reply.usage, undefined) : undefined,
@@ -43,11 +59,15 @@ export function decodeEmbedding(body: string): Embeddings {
   };
 }
 
-function decodeVector(embedding: unknown): Float32Array | undefined {
+function isPlace(index: unknown, length: number): index is number {
+  return Number.isInteger(index) && (index as number) >= 0 && (index as number) < length;
+}
+
+function decodeVector(embedding: unknown): number[] | undefined {
   if (typeof embedding !== "string") return vectorOf(embedding);
   const bytes = Buffer.from(embedding, "base64");
-  if (bytes.length === 0 || bytes.length % 4 !== 0) return undefined;
-  const vector = new Float32Array(bytes.length / 4);
+  if (bytes.length % 4 !== 0) return undefined;
+  const vector = new Array<number>(bytes.length / 4);
   for (let i = 0; i < vector.length; i++) vector[i] = bytes.readFloatLE(i * 4);
-  return vector;
+  return vectorOf(vector);
 }

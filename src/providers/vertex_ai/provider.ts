@@ -8,6 +8,7 @@ import { geminiDialect } from "../gemini/dialect.ts";
 import { keyCredentials } from "../keys.ts";
 import { type Kind, overHttp, type ProviderSettings, withoutKeys } from "../kind.ts";
 import { accessTokenCredentials } from "./access_token.ts";
+import { vertexEmbeddings } from "./embeddings.ts";
 import { googleTokens } from "./google_auth.ts";
 import { isClaude, locationUrl, vertexResource } from "./resource.ts";
 
@@ -22,7 +23,7 @@ export const vertexAi: Kind = {
     const { query = "" } = config.dialect ?? {};
     const baseUrl = locationUrl(config);
     const credentials = credentialsOf(settings);
-    const dialect = geminiDialect(vertexResource);
+    const dialect = geminiDialect(vertexResource, vertexEmbeddings);
     const { classify } = dialect;
     const path = `${vertexResource(config.defaultModel)}:countTokens`;
     const body = JSON.stringify(SHORTEST);

@@ -66,6 +66,7 @@ function valueWriter(field: DescField): Write {
     case "message":
       return writerOf(field.message);
     case "list": {
+      if (isFloat(field.scalar)) return floatsWriter;
       const write = elementWriter(field);
       return (list) => `[${(list as unknown[]).map(write).join(",")}]`;
     }
@@ -82,6 +83,20 @@ function valueWriter(field: DescField): Write {
   }
 }
 
+/** Vectors have numbers by the thousand, and the platform writes such a list at once. */
+const floatsWriter: Write = (list) =>
+  (list as number[]).every(Number.isFinite)
+    ? JSON.stringify(list)
+    : `[${(list as number[]).map(writeFloat).join(",")}]`;
+
+function isFloat(scalar: ScalarType | undefined): boolean {
+  return scalar === ScalarType.DOUBLE || scalar === ScalarType.FLOAT;
+}
+
+function writeFloat(number: unknown): string {
+  return Number.isFinite(number) ? JSON.stringify(number) : `"${number}"`;
+}
+
 function elementWriter(field: DescField & { fieldKind: "list" | "map" }): Write {
   if (field.message) return writerOf(field.message);
   if (field.scalar) return scalarWriter(field.scalar);
@@ -96,7 +111,7 @@ function scalarWriter(scalar: ScalarType): Write {
       return (bytes) => `"${Buffer.from(bytes as Uint8Array).toString("base64")}"`;
     case ScalarType.DOUBLE:
     case ScalarType.FLOAT:
-      return (number) => (Number.isFinite(number) ? JSON.stringify(number) : `"${number}"`);
+      return writeFloat;
     case ScalarType.INT64:
     case ScalarType.UINT64:
     case ScalarType.SINT64:

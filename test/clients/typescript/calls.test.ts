@@ -67,6 +67,19 @@ describe.each(WAYS)("$name", ({ connect }) => {
     await expect(stream.text()).rejects.toThrow("a stream is read once");
   });
 
+  test("makes vectors of texts, and says what they cost", async () => {
+    const requestId = crypto.randomUUID();
+    const request = { model: "openai", input: ["Hello", "world"], dimensions: 8 };
+    const { embeddings, cost, ...reply } = await gateway().embed(request, { requestId });
+    expect(embeddings.map(({ index, values }) => [index, values.length])).toEqual([
+      [0, 8],
+      [1, 8],
+    ]);
+    expect(cost).toMatchObject({ provenance: "measured", outputTokens: 0, actualUsd: expect.any(Number) });
+    expect(reply.requestId).toBe(requestId);
+    expect(await both.log.about(requestId)).toMatchObject({ method: "Embed", outcome: "ok" });
+  });
+
   test("lists models and tells the status", async () => {
     const { models } = await gateway().listModels({ provider: "openai" });
     expect(models).toContainEqual(expect.objectContaining({ id: "openai/gpt-4o", inputPer1kTokens: 0.0025 }));

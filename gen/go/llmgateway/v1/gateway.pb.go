@@ -584,7 +584,7 @@ var File_llmgateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x18llmgateway/v1/chat.proto\"/\n" +
+	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\"/\n" +
 	"\x11ListModelsRequest\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\"B\n" +
 	"\x12ListModelsResponse\x12,\n" +
@@ -648,10 +648,11 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06status\x18\x03 \x01(\tR\x06status\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12#\n" +
-	"\rdefault_model\x18\x05 \x01(\tR\fdefaultModel2\xb5\x03\n" +
+	"\rdefault_model\x18\x05 \x01(\tR\fdefaultModel2\x9c\x04\n" +
 	"\x0eGatewayService\x12\\\n" +
 	"\x04Chat\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1b.llmgateway.v1.ChatResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/chat\x12d\n" +
-	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12p\n" +
+	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12e\n" +
+	"\x05Embed\x12\x1b.llmgateway.v1.EmbedRequest\x1a\x1c.llmgateway.v1.EmbedResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/embeddings\x12p\n" +
 	"\n" +
 	"ListModels\x12 .llmgateway.v1.ListModelsRequest\x1a!.llmgateway.v1.ListModelsResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/models\x90\x02\x01\x12m\n" +
 	"\tGetStatus\x12\x1f.llmgateway.v1.GetStatusRequest\x1a .llmgateway.v1.GetStatusResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/status\x90\x02\x01BDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
@@ -678,26 +679,30 @@ var file_llmgateway_v1_gateway_proto_goTypes = []any{
 	(*GetStatusResponse)(nil),  // 5: llmgateway.v1.GetStatusResponse
 	(*ProviderStatus)(nil),     // 6: llmgateway.v1.ProviderStatus
 	(*ChatRequest)(nil),        // 7: llmgateway.v1.ChatRequest
-	(*ChatResponse)(nil),       // 8: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),     // 9: llmgateway.v1.StreamResponse
+	(*EmbedRequest)(nil),       // 8: llmgateway.v1.EmbedRequest
+	(*ChatResponse)(nil),       // 9: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),     // 10: llmgateway.v1.StreamResponse
+	(*EmbedResponse)(nil),      // 11: llmgateway.v1.EmbedResponse
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
-	2, // 0: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
-	3, // 1: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
-	6, // 2: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
-	7, // 3: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
-	7, // 4: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
-	0, // 5: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	4, // 6: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	8, // 7: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	9, // 8: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	1, // 9: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	5, // 10: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	7, // [7:11] is the sub-list for method output_type
-	3, // [3:7] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	2,  // 0: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
+	3,  // 1: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
+	6,  // 2: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
+	7,  // 3: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
+	7,  // 4: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
+	8,  // 5: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
+	0,  // 6: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	4,  // 7: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	9,  // 8: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	10, // 9: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	11, // 10: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
+	1,  // 11: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	5,  // 12: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	8,  // [8:13] is the sub-list for method output_type
+	3,  // [3:8] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_gateway_proto_init() }
@@ -706,6 +711,7 @@ func file_llmgateway_v1_gateway_proto_init() {
 		return
 	}
 	file_llmgateway_v1_chat_proto_init()
+	file_llmgateway_v1_embed_proto_init()
 	file_llmgateway_v1_gateway_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_v1_gateway_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	GatewayService_Chat_FullMethodName       = "/llmgateway.v1.GatewayService/Chat"
 	GatewayService_Stream_FullMethodName     = "/llmgateway.v1.GatewayService/Stream"
+	GatewayService_Embed_FullMethodName      = "/llmgateway.v1.GatewayService/Embed"
 	GatewayService_ListModels_FullMethodName = "/llmgateway.v1.GatewayService/ListModels"
 	GatewayService_GetStatus_FullMethodName  = "/llmgateway.v1.GatewayService/GetStatus"
 )
@@ -47,6 +48,8 @@ type GatewayServiceClient interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamResponse], error)
+	// Makes vectors of texts, to search and compare them by.
+	Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error)
 	// Tells which providers can be called, and why the others cannot.
@@ -90,6 +93,16 @@ func (c *gatewayServiceClient) Stream(ctx context.Context, in *ChatRequest, opts
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type GatewayService_StreamClient = grpc.ServerStreamingClient[StreamResponse]
 
+func (c *gatewayServiceClient) Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EmbedResponse)
+	err := c.cc.Invoke(ctx, GatewayService_Embed_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *gatewayServiceClient) ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListModelsResponse)
@@ -132,6 +145,8 @@ type GatewayServiceServer interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(*ChatRequest, grpc.ServerStreamingServer[StreamResponse]) error
+	// Makes vectors of texts, to search and compare them by.
+	Embed(context.Context, *EmbedRequest) (*EmbedResponse, error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error)
 	// Tells which providers can be called, and why the others cannot.
@@ -151,6 +166,9 @@ func (UnimplementedGatewayServiceServer) Chat(context.Context, *ChatRequest) (*C
 }
 func (UnimplementedGatewayServiceServer) Stream(*ChatRequest, grpc.ServerStreamingServer[StreamResponse]) error {
 	return status.Error(codes.Unimplemented, "method Stream not implemented")
+}
+func (UnimplementedGatewayServiceServer) Embed(context.Context, *EmbedRequest) (*EmbedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Embed not implemented")
 }
 func (UnimplementedGatewayServiceServer) ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListModels not implemented")
@@ -208,6 +226,24 @@ func _GatewayService_Stream_Handler(srv interface{}, stream grpc.ServerStream) e
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type GatewayService_StreamServer = grpc.ServerStreamingServer[StreamResponse]
 
+func _GatewayService_Embed_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EmbedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).Embed(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_Embed_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).Embed(ctx, req.(*EmbedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _GatewayService_ListModels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListModelsRequest)
 	if err := dec(in); err != nil {
@@ -254,6 +290,10 @@ var GatewayService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Chat",
 			Handler:    _GatewayService_Chat_Handler,
+		},
+		{
+			MethodName: "Embed",
+			Handler:    _GatewayService_Embed_Handler,
 		},
 		{
 			MethodName: "ListModels",

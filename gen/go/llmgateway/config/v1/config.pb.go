@@ -45,9 +45,11 @@ type Config struct {
 	// Logs and traces. Changes take effect at the next start.
 	Telemetry *Telemetry `protobuf:"bytes,7,opt,name=telemetry,proto3" json:"telemetry,omitempty"`
 	// `provider/model` for requests that name none.
-	DefaultModel  string `protobuf:"bytes,8,opt,name=default_model,json=defaultModel,proto3" json:"default_model,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	DefaultModel string `protobuf:"bytes,8,opt,name=default_model,json=defaultModel,proto3" json:"default_model,omitempty"`
+	// `provider/model` for requests for embeddings that name none.
+	DefaultEmbeddingModel string `protobuf:"bytes,9,opt,name=default_embedding_model,json=defaultEmbeddingModel,proto3" json:"default_embedding_model,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Config) Reset() {
@@ -132,6 +134,13 @@ func (x *Config) GetTelemetry() *Telemetry {
 func (x *Config) GetDefaultModel() string {
 	if x != nil {
 		return x.DefaultModel
+	}
+	return ""
+}
+
+func (x *Config) GetDefaultEmbeddingModel() string {
+	if x != nil {
+		return x.DefaultEmbeddingModel
 	}
 	return ""
 }
@@ -674,9 +683,15 @@ type Provider struct {
 	CredentialsPath string `protobuf:"bytes,15,opt,name=credentials_path,json=credentialsPath,proto3" json:"credentials_path,omitempty"`
 	// What becomes of a request for what the model cannot do: `refuse`, or `drop`
 	// to leave that out and say so in the reply. Default `refuse`.
-	Unsupported   string `protobuf:"bytes,16,opt,name=unsupported,proto3" json:"unsupported,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Unsupported string `protobuf:"bytes,16,opt,name=unsupported,proto3" json:"unsupported,omitempty"`
+	// The model meant when a request for embeddings names only the provider.
+	// Default: `text-embedding-3-small` for `openai`, `gemini-embedding-001` for
+	// `gemini` and `vertex_ai`, `mistral-embed` for `mistral`,
+	// `amazon.titan-embed-text-v2:0` for `bedrock`, `mock-embed` for `mock`, none
+	// for others.
+	DefaultEmbeddingModel string `protobuf:"bytes,17,opt,name=default_embedding_model,json=defaultEmbeddingModel,proto3" json:"default_embedding_model,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Provider) Reset() {
@@ -817,6 +832,13 @@ func (x *Provider) GetCredentialsPath() string {
 func (x *Provider) GetUnsupported() string {
 	if x != nil {
 		return x.Unsupported
+	}
+	return ""
+}
+
+func (x *Provider) GetDefaultEmbeddingModel() string {
+	if x != nil {
+		return x.DefaultEmbeddingModel
 	}
 	return ""
 }
@@ -1148,7 +1170,7 @@ var File_llmgateway_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xcc\x04\n" +
+	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x84\x05\n" +
 	"\x06Config\x124\n" +
 	"\x06server\x18\x01 \x01(\v2\x1c.llmgateway.config.v1.ServerR\x06server\x12.\n" +
 	"\x04auth\x18\x02 \x01(\v2\x1a.llmgateway.config.v1.AuthR\x04auth\x12>\n" +
@@ -1158,7 +1180,8 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x06prices\x18\x05 \x01(\v2\x1c.llmgateway.config.v1.PricesR\x06prices\x124\n" +
 	"\x06stream\x18\x06 \x01(\v2\x1c.llmgateway.config.v1.StreamR\x06stream\x12=\n" +
 	"\ttelemetry\x18\a \x01(\v2\x1f.llmgateway.config.v1.TelemetryR\ttelemetry\x12#\n" +
-	"\rdefault_model\x18\b \x01(\tR\fdefaultModel\x1a\\\n" +
+	"\rdefault_model\x18\b \x01(\tR\fdefaultModel\x126\n" +
+	"\x17default_embedding_model\x18\t \x01(\tR\x15defaultEmbeddingModel\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
 	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\xf9\x05\n" +
@@ -1207,7 +1230,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x06sha256\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\x06sha256\"E\n" +
 	"\tRateLimit\x12\x19\n" +
 	"\x03rpm\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03rpm\x12\x1d\n" +
-	"\x05burst\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05burst\"\xbc\a\n" +
+	"\x05burst\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05burst\"\xf4\a\n" +
 	"\bProvider\x12i\n" +
 	"\x04kind\x18\x01 \x01(\tBU\xbaHRrPR\x00R\x06openaiR\x06claudeR\x06geminiR\amistralR\tvertex_aiR\abedrockR\x11openai_compatibleR\x04mockR\x04kind\x12\x1d\n" +
 	"\aenabled\x18\x02 \x01(\bH\x00R\aenabled\x88\x01\x01\x122\n" +
@@ -1226,7 +1249,8 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x06region\x18\r \x01(\tB\x13\xbaH\x10r\x0e2\f^[a-z0-9-]*$R\x06region\x12\x18\n" +
 	"\aproject\x18\x0e \x01(\tR\aproject\x12)\n" +
 	"\x10credentials_path\x18\x0f \x01(\tR\x0fcredentialsPath\x127\n" +
-	"\vunsupported\x18\x10 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x06refuseR\x04dropR\vunsupported\x1a:\n" +
+	"\vunsupported\x18\x10 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x06refuseR\x04dropR\vunsupported\x126\n" +
+	"\x17default_embedding_model\x18\x11 \x01(\tR\x15defaultEmbeddingModel\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n" +

@@ -37,6 +37,8 @@ const (
 	GatewayServiceChatProcedure = "/llmgateway.v1.GatewayService/Chat"
 	// GatewayServiceStreamProcedure is the fully-qualified name of the GatewayService's Stream RPC.
 	GatewayServiceStreamProcedure = "/llmgateway.v1.GatewayService/Stream"
+	// GatewayServiceEmbedProcedure is the fully-qualified name of the GatewayService's Embed RPC.
+	GatewayServiceEmbedProcedure = "/llmgateway.v1.GatewayService/Embed"
 	// GatewayServiceListModelsProcedure is the fully-qualified name of the GatewayService's ListModels
 	// RPC.
 	GatewayServiceListModelsProcedure = "/llmgateway.v1.GatewayService/ListModels"
@@ -58,6 +60,8 @@ type GatewayServiceClient interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(context.Context, *connect.Request[v1.ChatRequest]) (*connect.ServerStreamForClient[v1.StreamResponse], error)
+	// Makes vectors of texts, to search and compare them by.
+	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error)
 	// Tells which providers can be called, and why the others cannot.
@@ -87,6 +91,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("Stream")),
 			connect.WithClientOptions(opts...),
 		),
+		embed: connect.NewClient[v1.EmbedRequest, v1.EmbedResponse](
+			httpClient,
+			baseURL+GatewayServiceEmbedProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Embed")),
+			connect.WithClientOptions(opts...),
+		),
 		listModels: connect.NewClient[v1.ListModelsRequest, v1.ListModelsResponse](
 			httpClient,
 			baseURL+GatewayServiceListModelsProcedure,
@@ -108,6 +118,7 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 type gatewayServiceClient struct {
 	chat       *connect.Client[v1.ChatRequest, v1.ChatResponse]
 	stream     *connect.Client[v1.ChatRequest, v1.StreamResponse]
+	embed      *connect.Client[v1.EmbedRequest, v1.EmbedResponse]
 	listModels *connect.Client[v1.ListModelsRequest, v1.ListModelsResponse]
 	getStatus  *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
 }
@@ -120,6 +131,11 @@ func (c *gatewayServiceClient) Chat(ctx context.Context, req *connect.Request[v1
 // Stream calls llmgateway.v1.GatewayService.Stream.
 func (c *gatewayServiceClient) Stream(ctx context.Context, req *connect.Request[v1.ChatRequest]) (*connect.ServerStreamForClient[v1.StreamResponse], error) {
 	return c.stream.CallServerStream(ctx, req)
+}
+
+// Embed calls llmgateway.v1.GatewayService.Embed.
+func (c *gatewayServiceClient) Embed(ctx context.Context, req *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error) {
+	return c.embed.CallUnary(ctx, req)
 }
 
 // ListModels calls llmgateway.v1.GatewayService.ListModels.
@@ -145,6 +161,8 @@ type GatewayServiceHandler interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(context.Context, *connect.Request[v1.ChatRequest], *connect.ServerStream[v1.StreamResponse]) error
+	// Makes vectors of texts, to search and compare them by.
+	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error)
 	// Tells which providers can be called, and why the others cannot.
@@ -170,6 +188,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("Stream")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceEmbedHandler := connect.NewUnaryHandler(
+		GatewayServiceEmbedProcedure,
+		svc.Embed,
+		connect.WithSchema(gatewayServiceMethods.ByName("Embed")),
+		connect.WithHandlerOptions(opts...),
+	)
 	gatewayServiceListModelsHandler := connect.NewUnaryHandler(
 		GatewayServiceListModelsProcedure,
 		svc.ListModels,
@@ -190,6 +214,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceChatHandler.ServeHTTP(w, r)
 		case GatewayServiceStreamProcedure:
 			gatewayServiceStreamHandler.ServeHTTP(w, r)
+		case GatewayServiceEmbedProcedure:
+			gatewayServiceEmbedHandler.ServeHTTP(w, r)
 		case GatewayServiceListModelsProcedure:
 			gatewayServiceListModelsHandler.ServeHTTP(w, r)
 		case GatewayServiceGetStatusProcedure:
@@ -209,6 +235,10 @@ func (UnimplementedGatewayServiceHandler) Chat(context.Context, *connect.Request
 
 func (UnimplementedGatewayServiceHandler) Stream(context.Context, *connect.Request[v1.ChatRequest], *connect.ServerStream[v1.StreamResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.Stream is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.Embed is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error) {
