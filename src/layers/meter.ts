@@ -26,9 +26,14 @@ export interface Pricing {
   find(target: Target): ModelPrice | undefined;
 }
 
-export function meter(pricing: Pricing, clock: Clock): Layer<RoutedCall, AttemptCall> {
+/** @param onSettled told of each attempt once it has ended */
+export function meter(
+  pricing: Pricing,
+  clock: Clock,
+  onSettled: (attempt: Attempt) => void = () => {},
+): Layer<RoutedCall, AttemptCall> {
   return (next) => async (call) => {
-    const metered = new Metered(call, pricing, clock);
+    const metered = new Metered(call, pricing, clock, onSettled);
     try {
       const { attempt, maxTokens, modelMaxTokens } = metered;
       const reply = await next({ ...call, attempt, maxTokens, modelMaxTokens });
@@ -47,6 +52,7 @@ class Metered {
   readonly maxTokens: number | undefined;
   private readonly call: RoutedCall;
   private readonly clock: Clock;
+  private readonly onSettled: (attempt: Attempt) => void;
   private readonly model: ModelPrice | undefined;
   private readonly inputTokens: number;
   private readonly before: PicoUsd | undefined;
@@ -54,9 +60,10 @@ class Metered {
   private outputTokens = 0;
 
   /** @throws Failure `budget_exceeded`, before there is an attempt */
-  constructor(call: RoutedCall, pricing: Pricing, clock: Clock) {
+  constructor(call: RoutedCall, pricing: Pricing, clock: Clock, onSettled: (attempt: Attempt) => void) {
     this.call = call;
     this.clock = clock;
+    this.onSettled = onSettled;
     this.startedAtMs = clock.now();
     this.model = pricing.find(call.target);
     this.inputTokens = estimateInputTokens(call.request);
@@ -106,9 +113,11 @@ class Metered {
     const free = !attempt.usage && silent && failure && !failure.maybePaid;
     attempt.usage = free ? usage("measured") : this.completed(attempt.usage, failure);
     const cost = free ? ZERO : this.model && price(this.model, attempt.usage);
-    if (cost === undefined) return;
-    attempt.actualPicoUsd = cost;
-    attempt.actualUsd = toUsd(cost);
+    if (cost !== undefined) {
+      attempt.actualPicoUsd = cost;
+      attempt.actualUsd = toUsd(cost);
+    }
+    this.onSettled(attempt);
   }
 
   get modelMaxTokens(): number | undefined {

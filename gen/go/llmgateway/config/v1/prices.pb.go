@@ -147,7 +147,7 @@ type ModelPrices struct {
 	// Tokens written to the provider's prompt cache for its default time; as
 	// fresh ones when absent.
 	CacheWritePer_1KTokens *float64 `protobuf:"fixed64,4,opt,name=cache_write_per_1k_tokens,json=cacheWritePer1kTokens,proto3,oneof" json:"cache_write_per_1k_tokens,omitempty"`
-	// Tokens that are read in one call at most.
+	// Tokens that fit into one conversation.
 	ContextWindowTokens *int32 `protobuf:"varint,5,opt,name=context_window_tokens,json=contextWindowTokens,proto3,oneof" json:"context_window_tokens,omitempty"`
 	// Tokens that one answer may have.
 	MaxOutputTokens *int32 `protobuf:"varint,6,opt,name=max_output_tokens,json=maxOutputTokens,proto3,oneof" json:"max_output_tokens,omitempty"`

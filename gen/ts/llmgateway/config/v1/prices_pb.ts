@@ -109,7 +109,7 @@ export type ModelPrices = Message<"llmgateway.config.v1.ModelPrices"> & {
   cacheWritePer1kTokens?: number | undefined;
 
   /**
-   * Tokens that are read in one call at most.
+   * Tokens that fit into one conversation.
    *
    * @generated from field: optional int32 context_window_tokens = 5;
    */
