@@ -9,6 +9,7 @@ import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import type { Call, Layer, Service } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { type Catalog, loadCatalog, type ModelPrice } from "./cost/catalog.ts";
+import { tokenizerOf } from "./cost/tokenizer.ts";
 import { admit } from "./layers/admit.ts";
 import { client } from "./layers/client.ts";
 import { drop } from "./layers/drop.ts";
@@ -104,7 +105,7 @@ function stack(
             trace()(
               // Each pass through here is an attempt with a row of its own, whatever becomes of it.
               meter(
-                { version: catalog.version, find: (target) => priceOf(config, catalog, target) },
+                { version: catalog.version, find: (target) => priceOf(config, catalog, target), tokenizerOf },
                 clock,
                 (attempt) => traffic.settled(attempt),
               )(

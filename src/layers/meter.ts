@@ -13,6 +13,8 @@ import { usage } from "../core/usage.ts";
 import { type ModelPrice, ratesAt } from "../cost/catalog.ts";
 import { affordableOutputTokens } from "../cost/ceiling.ts";
 import { price } from "../cost/price.ts";
+import type { Rates } from "../cost/rates.ts";
+import type { CountTokens } from "../cost/tokenizer.ts";
 import { estimateInputTokens, estimateTextTokens } from "../cost/tokens.ts";
 
 /** What an answer is expected to have when the caller sets no limit. */
@@ -24,6 +26,8 @@ export interface Pricing {
   readonly version: string;
   /** Undefined when the price is not known, which is never the same as 0. */
   find(target: Target): ModelPrice | undefined;
+  /** Undefined when the model's tokens cannot be counted, but only estimated by length. */
+  tokenizerOf?(model: ModelPrice): CountTokens | undefined;
 }
 
 /** @param onSettled told of each attempt once it has ended */
@@ -54,10 +58,17 @@ class Metered {
   private readonly clock: Clock;
   private readonly onSettled: (attempt: Attempt) => void;
   private readonly model: ModelPrice | undefined;
-  private readonly inputTokens: number;
+  /** For an input as long as it is estimated to be. */
+  private readonly rates: Rates | undefined;
+  private readonly countTokens: CountTokens | undefined;
+  private inputTokens: number;
+  /** What was said, where it can be counted. */
+  private readonly said: string[] = [];
   private readonly before: PicoUsd | undefined;
   private readonly startedAtMs: number;
   private outputTokens = 0;
+  /** Where counting came between the end and the settlement. */
+  private endedAtMs: number | undefined;
 
   /** @throws Failure `budget_exceeded`, before there is an attempt */
   constructor(call: RoutedCall, pricing: Pricing, clock: Clock, onSettled: (attempt: Attempt) => void) {
@@ -66,7 +77,9 @@ class Metered {
     this.onSettled = onSettled;
     this.startedAtMs = clock.now();
     this.model = pricing.find(call.target);
+    this.countTokens = this.model && pricing.tokenizerOf?.(this.model);
     this.inputTokens = estimateInputTokens(call.request);
+    this.rates = this.model && ratesAt(this.model, this.inputTokens);
     this.before = spent(call.tally.attempts);
     this.maxTokens = this.clamp();
     this.attempt = {
@@ -90,7 +103,10 @@ class Metered {
   async *watch(events: AsyncIterable<Batch>): AsyncGenerator<Batch> {
     try {
       for await (const batch of events) {
-        this.take(batch);
+        for (const event of batch) {
+          if (event.done) await this.recount();
+          this.take(event);
+        }
         yield batch;
       }
     } catch (error) {
@@ -107,7 +123,7 @@ class Metered {
     if (!this.open) return;
     attempt.outcome = failure?.outcome ?? "ok";
     attempt.failureKind = failure?.kind ?? "";
-    attempt.latencyMs = this.clock.now() - this.startedAtMs;
+    attempt.latencyMs = (this.endedAtMs ?? this.clock.now()) - this.startedAtMs;
     // What was said is paid for, whatever ended it.
     const silent = attempt.firstEventMs === undefined;
     const free = !attempt.usage && silent && failure && !failure.maybePaid;
@@ -128,22 +144,42 @@ class Metered {
     return this.attempt.outcome === "pending";
   }
 
-  private take(batch: Batch): void {
-    for (const event of batch) {
-      if (event.done) this.settle();
-      else this.count(event);
-      if (event.finishReason === "length" && this.maxTokens !== undefined)
-        event.finishReason = "budget_exceeded";
-      this.stamp(event);
-    }
+  private take(event: StreamResponse): void {
+    if (event.done) this.settle();
+    else this.count(event);
+    if (event.finishReason === "length" && this.maxTokens !== undefined)
+      event.finishReason = "budget_exceeded";
+    this.stamp(event);
   }
 
   private count(event: StreamResponse): void {
     if (!isContent(event)) return;
     this.attempt.firstEventMs ??= this.clock.now() - this.startedAtMs;
-    const { token, reasoning, toolCall, refusal } = event;
-    const text = token ?? refusal ?? reasoning?.text ?? toolCall?.arguments ?? toolCall?.input ?? "";
-    this.outputTokens += estimateTextTokens(toolCall?.name ? toolCall.name + text : text);
+    const text = textOf(event);
+    this.outputTokens += estimateTextTokens(text);
+    if (this.countTokens && !this.attempt.usage) this.said.push(text);
+  }
+
+  /**
+   * By the model's tokenizer, where a whole answer came and the provider counted nothing: in place of what was
+   * estimated by length. An answer that broke off keeps that estimate, which errs to the dear side: its provider
+   * wrote on, and charges for more than came.
+   */
+  private async recount(): Promise<void> {
+    if (!this.open || !this.countTokens || this.attempt.usage) return;
+    this.endedAtMs ??= this.clock.now();
+    const texts: string[] = [];
+    const besideTexts = estimateInputTokens(this.call.request, (text) => {
+      texts.push(text);
+      return 0;
+    });
+    try {
+      const input = besideTexts + (await this.countTokens(texts));
+      this.outputTokens = await this.countTokens([this.said.join("")]);
+      this.inputTokens = input;
+    } catch {
+      // The answer is whole and paid for: the estimate by length will do.
+    }
   }
 
   /** The running total of the call, on the event that brought it there. */
@@ -157,10 +193,11 @@ class Metered {
   }
 
   private running(): bigint {
-    const { model, inputTokens } = this;
-    if (!model) return ZERO;
-    const { inputPicoPerToken, outputPicoPerToken } = ratesAt(model, inputTokens);
-    return times(inputPicoPerToken, inputTokens) + times(outputPicoPerToken, this.outputTokens);
+    const { rates } = this;
+    if (!rates) return ZERO;
+    return (
+      times(rates.inputPicoPerToken, this.inputTokens) + times(rates.outputPicoPerToken, this.outputTokens)
+    );
   }
 
   private expected(): PicoUsd | undefined {
@@ -195,14 +232,13 @@ class Metered {
   private clamp(): number | undefined {
     const { maxCost, request } = this.call;
     if (maxCost === undefined) return undefined;
-    const { model, inputTokens } = this;
-    if (!model)
+    const { model, rates, inputTokens } = this;
+    if (!model || !rates)
       throw tooDear(`${this.target} has no known price, so max_cost_usd cannot be kept; leave it out`);
     const choices = request.parameters?.choices ?? 1;
     const money = (maxCost - (this.before ?? ZERO)) as PicoUsd;
     const affordable = affordableOutputTokens(model, money, inputTokens, choices);
     if (affordable < 1) {
-      const rates = ratesAt(model, inputTokens);
       const least = toUsd(
         sum(times(rates.inputPicoPerToken, inputTokens), times(rates.outputPicoPerToken, choices)),
       );
@@ -215,6 +251,11 @@ class Metered {
   private get target(): string {
     return `${this.call.target.provider}/${this.call.target.model}`;
   }
+}
+
+function textOf({ token, reasoning, toolCall, refusal }: StreamResponse): string {
+  const text = token ?? refusal ?? reasoning?.text ?? toolCall?.arguments ?? toolCall?.input ?? "";
+  return toolCall?.name ? toolCall.name + text : text;
 }
 
 function tooDear(description: string): Failure {
