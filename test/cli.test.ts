@@ -186,7 +186,7 @@ describe("emulate", () => {
     const run = start("emulate", "--host", "127.0.0.1", "--port", "0", "--seed", "7");
     await run.until(({ stdout }) => stdout.includes("/emulator/meter"));
     const urls = [...run.output.stdout.matchAll(/emulating (\w+) at (http:\/\/127\.0\.0\.1:\d+[\w/]+)/g)];
-    expect(urls.map(([, who]) => who)).toEqual(["OpenAI", "Anthropic", "Mistral"]);
+    expect(urls.map(([, who]) => who)).toEqual(["OpenAI", "Anthropic", "Mistral", "Bedrock", "Gemini"]);
     const body = JSON.stringify({ model: "gpt-4o", messages: [{ role: "user", content: "Hello" }] });
     const headers = { "content-type": "application/json", authorization: "Bearer emulated" };
     for (const [, , url] of urls) {
@@ -219,7 +219,7 @@ describe("demo", () => {
     const available = { status: "available" };
     expect(await (await fetch(`${url}/v1/gateway/status`)).json()).toMatchObject({
       status: "serving",
-      providers: Array(5).fill(available),
+      providers: Array(7).fill(available),
     });
     run.child.kill("SIGINT");
     expect((await run.end()).status).toBe(0);

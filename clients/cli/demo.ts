@@ -19,6 +19,9 @@ export async function demo(): Promise<number> {
     OPENAI_API_KEY: "emulated",
     ANTHROPIC_API_KEY: "emulated",
     MISTRAL_API_KEY: "emulated",
+    AWS_REGION: "us-east-1",
+    AWS_BEARER_TOKEN_BEDROCK: "emulated",
+    GEMINI_API_KEY: "emulated",
     VERTEX_AI_TOKEN: "emulated",
     // The call that is meant to fail would be told twice.
     LOG_LEVEL: process.env.LOG_LEVEL || "error",
@@ -44,7 +47,7 @@ export async function demo(): Promise<number> {
   }
 }
 
-/** OpenAI, Anthropic, Mistral, and Vertex AI by its OpenAI-compatible endpoint, all as the emulator speaks them. */
+/** Every provider that the emulator speaks like; Vertex AI's token is none of Google's. */
 function configFor(emulatorUrl: string): string {
   return `default_model: openai/gpt-4o-mini
 providers:
@@ -54,11 +57,14 @@ providers:
     base_url: ${emulatorUrl}/anthropic
   mistral:
     base_url: ${emulatorUrl}/mistral/v1
+  bedrock:
+    base_url: ${emulatorUrl}/bedrock
+  gemini:
+    base_url: ${emulatorUrl}/v1beta
   vertex_ai:
-    kind: openai_compatible
-    base_url: ${emulatorUrl}/v1
+    base_url: ${emulatorUrl}
+    project: emulated
     api_key_env: VERTEX_AI_TOKEN
-    default_model: gemini-2.0-flash
 `;
 }
 

@@ -96,7 +96,7 @@ export function withDefaults(draft: Config): CompleteConfig {
 
 /** The kinds that there are, and what is known of each before anything is configured. */
 export const KINDS: Readonly<
-  Record<string, Readonly<Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel">>>
+  Record<string, Readonly<Pick<Provider, "baseUrl" | "apiKeyEnv" | "defaultModel"> & { region?: string }>>
 > = {
   openai: { baseUrl: "https://api.openai.com/v1", apiKeyEnv: "OPENAI_API_KEY", defaultModel: "gpt-4o-mini" },
   claude: {
@@ -104,16 +104,28 @@ export const KINDS: Readonly<
     apiKeyEnv: "ANTHROPIC_API_KEY",
     defaultModel: "claude-sonnet-5",
   },
+  gemini: {
+    baseUrl: "https://generativelanguage.googleapis.com/v1beta",
+    apiKeyEnv: "GEMINI_API_KEY",
+    defaultModel: "gemini-2.5-flash",
+  },
   mistral: {
     baseUrl: "https://api.mistral.ai/v1",
     apiKeyEnv: "MISTRAL_API_KEY",
     defaultModel: "mistral-small-latest",
   },
+  // Its host follows from the region, and its credentials are no key.
+  vertex_ai: { baseUrl: "", apiKeyEnv: "", defaultModel: "gemini-2.0-flash", region: "us-central1" },
+  bedrock: {
+    baseUrl: "https://bedrock-runtime.{region}.amazonaws.com",
+    apiKeyEnv: "AWS_BEARER_TOKEN_BEDROCK",
+    defaultModel: "amazon.nova-lite-v1:0",
+  },
   openai_compatible: { baseUrl: "", apiKeyEnv: "", defaultModel: "" },
   mock: { baseUrl: "", apiKeyEnv: "", defaultModel: "mock-echo" },
 };
 
-const ALWAYS_PRESENT = ["openai", "claude", "mistral", "mock"];
+const ALWAYS_PRESENT = ["openai", "claude", "gemini", "mistral", "vertex_ai", "bedrock", "mock"];
 
 function providersOf(draft: Config): CompleteConfig["providers"] {
   const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);
@@ -136,6 +148,7 @@ function complete(name: string, given: Provider): CompleteProvider {
     apiKeyEnv: given.apiKeyEnv || (known?.apiKeyEnv ?? ""),
     defaultModel: given.defaultModel || (known?.defaultModel ?? ""),
     prices: given.prices || name,
+    region: given.region || (KINDS[kind]?.region ?? ""),
     timeouts: {
       ...timeouts,
       connect: timeouts.connect ?? durationFromMs(10_000),

@@ -5,14 +5,15 @@
  */
 
 import { errorBody, faultAnswer, faultError, Refusal, refusalAnswer, wrongKey } from "./claude/errors.ts";
+import { markedInput } from "./claude/input.ts";
 import { describeModel, listModels } from "./claude/models.ts";
 import { encodeReply, writeReply } from "./claude/reply.ts";
 import { decodeRequest, type MessageRequest, parseBody } from "./claude/request.ts";
 import { encodeStream, sse } from "./claude/stream.ts";
 import type { Answer, Exchange } from "./exchange.ts";
-import { drawFault, type Fault, refuses } from "./fault.ts";
+import { drawFault, type Fault } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
-import { type AcceptedInput, playBefore, playStream, playUnary } from "./play.ts";
+import { playBefore, playStream, playUnary } from "./play.ts";
 import { type Script, writeScript } from "./script.ts";
 
 const ON_VERTEX = /\/publishers\/anthropic\/models\/([^/:]+):(rawPredict|streamRawPredict)$/;
@@ -56,7 +57,7 @@ async function answerMessage(exchange: Exchange, stage: Stage, named: string | u
   const fault = asked.fault ?? drawFault(stage.seed, arrival.ordinal, stage.chaos);
   const request: MessageRequest = { ...asked, fault };
   const script = scriptOf(request, stage.seed);
-  const input = acceptedInput(request, script.inputTokens, stage, fault);
+  const input = markedInput(request, script.inputTokens, stage, fault);
   const errorAnswer = (shown: Fault) => withId(exchange, faultAnswer(shown, arrival.id));
   if (!(await playBefore(exchange, fault, input, errorAnswer))) return;
 
@@ -88,20 +89,6 @@ function stopSequenceOf({ prompt }: MessageRequest, { choices }: Script, seed: n
 
 function textOf(choice: Script["choices"][number] | undefined): string {
   return (choice?.pieces ?? []).map((piece) => (piece.kind === "text" ? piece.text : "")).join("");
-}
-
-/** Only prompts with a mark that will be answered reach the prompt cache. */
-function acceptedInput(
-  { model, prompt, cache }: MessageRequest,
-  inputTokens: number,
-  stage: Stage,
-  fault: Fault | undefined,
-): AcceptedInput {
-  if (cache === undefined || (fault !== undefined && refuses(fault)))
-    return { inputTokens, cachedInputTokens: 0, cacheWriteTokens: 0 };
-  const text = () => prompt.turns.map((turn) => `${turn.role}\n${turn.text}\n`).join("");
-  const { cachedTokens, writtenTokens } = stage.promptCache.observe(model, inputTokens, text);
-  return { inputTokens, cachedInputTokens: cachedTokens, cacheWriteTokens: writtenTokens };
 }
 
 /** Keys come in a header of their own, from newer clients as a bearer token. */

@@ -88,10 +88,10 @@ export class Exchange {
   }
 
   /** Writes a piece; resolves at once unless the reader is behind, then when it has caught up or left. */
-  write(text: string): Promise<void> | undefined {
+  write(piece: string | Uint8Array): Promise<void> | undefined {
     if (this.gone) return undefined;
-    this.record.bytesWritten += Buffer.byteLength(text);
-    return this.#response.write(text) ? undefined : this.#until("drain");
+    this.record.bytesWritten += Buffer.byteLength(piece);
+    return this.#response.write(piece) ? undefined : this.#until("drain");
   }
 
   end(outcome: "served" | "error" | "cut"): void {

@@ -8,7 +8,8 @@ import { type Fault, refuses } from "./fault.ts";
 
 /** One event of a stream, as the bytes that carry it. */
 export interface Frame {
-  readonly text: string;
+  /** Bytes where the framing is no text. */
+  readonly text: string | Uint8Array;
   /** `content` is what `cut`, `error_event` and the intervals count; `finish` and after are what `no_done` drops. */
   readonly kind: "opening" | "content" | "finish" | "end";
   /** Metered when the frame is written; includes the reasoning. */
@@ -95,7 +96,7 @@ export async function playStream(
   fault: Fault | undefined,
   headers: OutgoingHttpHeaders,
   frames: Iterable<Frame>,
-  errorFrame: (fault: Fault) => string,
+  errorFrame: (fault: Fault) => string | Uint8Array,
 ): Promise<void> {
   exchange.begin(200, { ...headers, ...faultHeaders(fault) });
   let content = 0;
@@ -110,7 +111,7 @@ export async function playStream(
     record.outputTokens += frame.outputTokens;
     record.reasoningTokens += frame.reasoningTokens;
     const broken = fault?.malformed && frame.kind === "content" && content === 0;
-    const behind = exchange.write(broken ? `${half(frame.text)}\n\n` : frame.text);
+    const behind = exchange.write(broken ? brokenOff(frame.text) : frame.text);
     if (behind !== undefined) await behind;
     if (fault?.duplicate && frame.kind !== "end") await exchange.write(frame.text);
     if (frame.kind === "content") content += 1;
@@ -124,7 +125,7 @@ async function breakOff(
   fault: Fault,
   frame: Frame,
   content: number,
-  errorFrame: (fault: Fault) => string,
+  errorFrame: (fault: Fault) => string | Uint8Array,
 ): Promise<boolean> {
   const last = frame.kind !== "content";
   if (fault.cutAfter !== undefined && (content >= fault.cutAfter || last)) {
@@ -138,6 +139,11 @@ async function breakOff(
     return false;
   }
   return true;
+}
+
+/** A line of text ends all the same, so that the next one is read; bytes that are missing break all that follow. */
+function brokenOff(frame: string | Uint8Array): string | Uint8Array {
+  return typeof frame === "string" ? `${half(frame)}\n\n` : frame.subarray(0, frame.length / 2);
 }
 
 function half(text: string): string {

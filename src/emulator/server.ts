@@ -3,9 +3,11 @@
  * It says nothing itself that a provider would say.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { bedrockFormat } from "./bedrock.ts";
 import { claudeFormat } from "./claude.ts";
 import { Exchange } from "./exchange.ts";
 import type { Format, Operation, Stage } from "./format.ts";
+import { geminiFormat } from "./gemini.ts";
 import { type Meter, RequestMeter } from "./meter.ts";
 import { mistralFormat } from "./mistral.ts";
 import { openAiFormat, openAiUnknownPath } from "./openai.ts";
@@ -74,7 +76,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 const METER_PATH = "/emulator/meter";
 
 /** Asked in order; the first that claims a request answers it. OpenAI's claims chats below any path, and so comes last. */
-const FORMATS: readonly Format[] = [claudeFormat, mistralFormat, openAiFormat];
+const FORMATS: readonly Format[] = [claudeFormat, mistralFormat, bedrockFormat, geminiFormat, openAiFormat];
 
 function claim(method: string, path: string): Operation {
   for (const format of FORMATS) {

@@ -16,7 +16,7 @@ export interface Availability {
 
 const KEPT_MS = 30_000;
 /** A provider that says nothing holds nobody up for longer. */
-const WAIT_MS = 1_000;
+const WAIT_MS = 2_000;
 
 /** @param check asks the provider; throws when it would not serve */
 export function rememberAvailability(check: () => Promise<void>, clock: Clock): () => Promise<Availability> {

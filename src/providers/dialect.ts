@@ -43,7 +43,7 @@ export interface Decoded {
   readonly usage: Usage | undefined;
   /** The model that the provider says served; empty when it does not say. */
   readonly servedModel: string;
-  /** The model broke off: what it used counts, what it said does not. */
+  /** Stands in place of the events, in a reply that reports its usage all the same. */
   readonly failure?: Failure | undefined;
 }
 

@@ -2,7 +2,7 @@
 import { isObject } from "./malformed.ts";
 
 /** A JSON object of which nothing is known. */
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
 /** The JSON object that the body is, or the first one of its list, as some of Google's are; else one without fields. */
 export function fieldsIn(body: string): Fields {

@@ -11,7 +11,7 @@ import { type Batch, isContent, type Reply } from "../core/reply.ts";
 import { decompressed } from "../wire/decompress.ts";
 import { type FrameReader, frameReader } from "../wire/frames.ts";
 import type { Transport, WireReply } from "../wire/transport.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials, Proof } from "./credentials.ts";
 import type { Decoded, Dialect, StreamDecoder } from "./dialect.ts";
 
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
@@ -41,7 +41,7 @@ export function httpProvider(
       modelMaxTokens: call.modelMaxTokens,
     });
     const path = endpoint.basePath + withQuery(wire.path, endpoint.query);
-    const proof = await endpoint.credentials.prove({ path, body: wire.body });
+    const proof = await unlessAborted(endpoint.credentials.prove({ path, body: wire.body }), call.signal);
     const headers = { ...endpoint.headers, ...wire.headers, ...proof.headers, ...JSON_BODY };
     const reply = decompressed(await transport.post(path, headers, wire.body, call.signal));
     if (reply.status >= 300) {
@@ -55,6 +55,17 @@ export function httpProvider(
       ? commit(call, dialect.decodeStream(reply.headers), frames, reply)
       : whole(call, dialect, reply);
   };
+}
+
+/** Others may wait for the same proof, so that it is left to come. */
+function unlessAborted(proof: Proof | Promise<Proof>, signal: AbortSignal): Proof | Promise<Proof> {
+  if (!(proof instanceof Promise)) return proof;
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    if (signal.aborted) leave();
+    signal.addEventListener("abort", leave, { once: true });
+    proof.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
 }
 
 const JSON_BODY = { "content-type": "application/json" };
@@ -141,9 +152,9 @@ function* decoded(
   }
 }
 
-function report(call: AttemptCall, from: Pick<Decoded, "usage" | "servedModel">): void {
-  if (from.usage) call.attempt.usage = from.usage;
-  if (from.servedModel) call.attempt.servedModel = from.servedModel;
+function report(call: AttemptCall, { usage, servedModel }: Pick<Decoded, "usage" | "servedModel">): void {
+  if (usage) call.attempt.usage = usage;
+  if (servedModel) call.attempt.servedModel = servedModel;
 }
 
 /** Splits a base URL into what the pool and what each request needs. */

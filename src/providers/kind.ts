@@ -34,6 +34,8 @@ export interface Kind {
 /** What a provider behind HTTP is made of. */
 export interface HttpParts {
   readonly dialect: Dialect;
+  /** A second one, for the models that are spoken to in it. */
+  readonly other?: { readonly dialect: Dialect; readonly speaks: (model: string) => boolean };
   readonly baseUrl: string;
   /** For every request, without its `?`; may be empty. */
   readonly query: string;
@@ -51,9 +53,12 @@ export function overHttp(settings: ProviderSettings, parts: HttpParts): Working 
     bufferedReads: settings.bufferedReads,
   });
   const { headers } = settings.config;
-  const { query, credentials } = parts;
+  const { query, credentials, other } = parts;
+  const endpoint = { basePath, query, headers, credentials };
+  const usual = httpProvider(parts.dialect, endpoint, transport);
+  const unusual = other && httpProvider(other.dialect, endpoint, transport);
   return {
-    serve: httpProvider(parts.dialect, { basePath, query, headers, credentials }, transport),
+    serve: (call) => (unusual && other.speaks(call.target.model) ? unusual(call) : usual(call)),
     availability: rememberAvailability(parts.check, settings.clock),
     close: transport.close,
   };

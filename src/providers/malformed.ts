@@ -10,14 +10,18 @@ export function malformed(what: string, text: string, cause?: unknown): Failure 
   });
 }
 
-/** @throws Failure `malformed_reply` unless the text is a JSON object */
-export function parseObject(text: string, parse: (text: string) => unknown = JSON.parse): object {
-  let value: unknown;
+/** @throws Failure `malformed_reply` unless the text is JSON */
+export function parseJson(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
   try {
-    value = parse(text);
+    return parse(text);
   } catch (cause) {
     throw malformed("not JSON", text, cause);
   }
+}
+
+/** @throws Failure `malformed_reply` unless the text is a JSON object */
+export function parseObject(text: string, parse?: (text: string) => unknown): object {
+  const value = parseJson(text, parse);
   if (!isObject(value)) throw malformed("not a JSON object", text);
   return value;
 }

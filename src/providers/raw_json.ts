@@ -33,6 +33,13 @@ export function rawSchema(field: string, json: string, wrong: Violation[]): stri
   return json;
 }
 
+/** A JSON object of members whose values are JSON text already. */
+export function objectOf(members: Iterable<readonly [name: string, json: string]>): string {
+  let json = "";
+  for (const [name, value] of members) json += `${json ? "," : "{"}${JSON.stringify(name)}:${value}`;
+  return json ? `${json}}` : "{}";
+}
+
 /** What Node's JSON can do, though TypeScript does not know it yet. */
 interface SourceTexts {
   parse(

@@ -1,17 +1,23 @@
 /** The kinds of provider, as a table. */
 import type { AttemptCall, Service } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
+import { bedrock } from "./bedrock/provider.ts";
 import { claude } from "./claude/provider.ts";
+import { gemini } from "./gemini/provider.ts";
 import type { Kind, ProviderSettings, Working } from "./kind.ts";
 import { mistral } from "./mistral/provider.ts";
 import { mockProvider } from "./mock.ts";
 import { openai, openaiCompatible } from "./openai/provider.ts";
 import type { Provider } from "./provider.ts";
+import { vertexAi } from "./vertex_ai/provider.ts";
 
 const KINDS: Readonly<Record<string, Kind>> = {
   openai,
+  gemini,
   claude,
   mistral,
+  bedrock,
+  vertex_ai: vertexAi,
   openai_compatible: openaiCompatible,
   mock: {
     whyOff: () => "",

@@ -10,7 +10,14 @@ import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { converse, type Turn } from "./conversation.ts";
 import { command, DRIVER, go, hasGo, WITHIN_MS } from "./go/go.ts";
 
-const MODELS = ["openai/gpt-4o"];
+const MODELS = [
+  "openai/gpt-4o",
+  "claude/claude-sonnet-5",
+  "gemini/gemini-2.5-flash",
+  "mistral/mistral-small-latest",
+  "vertex_ai/gemini-2.0-flash",
+  "bedrock/amazon.nova-lite-v1:0",
+];
 
 const folder = mkdtempSync(join(tmpdir(), "llmgateway-providers-"));
 const driver = join(folder, "driver");

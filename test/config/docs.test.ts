@@ -34,7 +34,17 @@ describe("docs/configuration.md", () => {
 
   it("shows an example that loads", () => {
     const config = loadConfig({ file: at("docs/configuration.example.yaml"), env: {} });
-    expect(Object.keys(config.providers)).toEqual(["openai", "claude", "mistral", "mock", "azure", "local"]);
+    expect(Object.keys(config.providers)).toEqual([
+      "openai",
+      "claude",
+      "gemini",
+      "mistral",
+      "vertex_ai",
+      "bedrock",
+      "mock",
+      "azure",
+      "local",
+    ]);
   });
 });
 

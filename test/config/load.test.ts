@@ -57,13 +57,44 @@ describe("defaults", () => {
 
   it("hold the providers that are always there", () => {
     const { providers } = loadConfig({ env: {} });
-    expect(Object.keys(providers)).toEqual(["openai", "claude", "mistral", "mock"]);
+    expect(Object.keys(providers)).toEqual([
+      "openai",
+      "claude",
+      "gemini",
+      "mistral",
+      "vertex_ai",
+      "bedrock",
+      "mock",
+    ]);
+    expect(providers.gemini).toMatchObject({
+      kind: "gemini",
+      baseUrl: "https://generativelanguage.googleapis.com/v1beta",
+      apiKeyEnv: "GEMINI_API_KEY",
+      defaultModel: "gemini-2.5-flash",
+      prices: "gemini",
+    });
+    expect(providers.vertex_ai).toMatchObject({
+      kind: "vertex_ai",
+      baseUrl: "",
+      apiKeyEnv: "",
+      defaultModel: "gemini-2.0-flash",
+      region: "us-central1",
+      project: "",
+      credentialsPath: "",
+    });
     expect(providers.claude).toMatchObject({
       kind: "claude",
       baseUrl: "https://api.anthropic.com",
       apiKeyEnv: "ANTHROPIC_API_KEY",
       defaultModel: "claude-sonnet-5",
       prices: "claude",
+    });
+    expect(providers.bedrock).toMatchObject({
+      kind: "bedrock",
+      baseUrl: "https://bedrock-runtime.{region}.amazonaws.com",
+      apiKeyEnv: "AWS_BEARER_TOKEN_BEDROCK",
+      defaultModel: "amazon.nova-lite-v1:0",
+      region: "",
     });
     expect(providers.openai).toMatchObject({
       kind: "openai",
@@ -93,6 +124,19 @@ describe("defaults", () => {
       defaultModel: "mock-echo",
       apiKeyEnv: "",
       baseUrl: "",
+    });
+  });
+
+  it("of Vertex AI are not mixed into an entry of another kind", () => {
+    const yaml =
+      "providers: {vertex_ai: {kind: openai_compatible, base_url: 'http://a/v1', default_model: m}}";
+    const config = load(yaml, { VERTEX_AI_PROJECT_ID: "p" });
+    expect(config.providers.vertex_ai).toMatchObject({
+      kind: "openai_compatible",
+      baseUrl: "http://a/v1",
+      defaultModel: "m",
+      apiKeyEnv: "",
+      region: "",
     });
   });
 
@@ -202,7 +246,9 @@ describe("errors", () => {
       "a provider without kind",
       "providers: {acme: {}}",
       {},
-      ["FILE: providers.acme.kind: is missing; give one of openai, claude, mistral, openai_compatible, mock"],
+      [
+        "FILE: providers.acme.kind: is missing; give one of openai, claude, gemini, mistral, vertex_ai, bedrock, openai_compatible, mock",
+      ],
     ],
     [
       "a compatible provider without address",
@@ -271,7 +317,7 @@ describe("errors", () => {
       "default_model: acme/x",
       {},
       [
-        'FILE: default_model: names no configured provider before "/"; there are openai, claude, mistral, mock',
+        'FILE: default_model: names no configured provider before "/"; there are openai, claude, gemini, mistral, vertex_ai, bedrock, mock',
       ],
     ],
     [

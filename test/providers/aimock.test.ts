@@ -1,4 +1,4 @@
-/** A second opinion on OpenAI's and Anthropic's wire formats: a mock that others wrote, behind the real adapters. */
+/** A second opinion on the wire formats of all but Mistral: a mock that others wrote, behind the real adapters. */
 import { LLMock } from "@copilotkit/aimock";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
@@ -14,6 +14,9 @@ beforeAll(async () => {
     providers: {
       aimock: { kind: "openai_compatible", base_url: `${aimock.url}/v1`, prices: "openai" },
       claude: { base_url: aimock.url },
+      bedrock: { base_url: aimock.url, region: "us-east-1" },
+      gemini: { base_url: `${aimock.url}/v1beta` },
+      vertex_ai: { base_url: aimock.url, project: "p", api_key_env: "VERTEX_AI_TOKEN" },
     },
   });
 });
@@ -66,22 +69,28 @@ test("a tool call keeps its name and its arguments", async () => {
   expect(reply.finish_reason).toBe("tool_calls");
 });
 
-describe("Anthropic", () => {
+describe.each([
+  ["claude", "tool_calls"],
+  ["bedrock", "tool_calls"],
+  // A reason of the mock's own, which Google does not have.
+  ["gemini", "function_call"],
+  ["vertex_ai", "function_call"],
+])("%s", (model, finishReason) => {
   const question = { role: "user", content: "weather" };
 
   test("is asked, calls a tool, and answers its result", async () => {
-    const first = await chat({ model: "claude", messages: [question] });
-    expect(first.finish_reason).toBe("tool_calls");
+    const first = await chat({ model, messages: [question] });
+    expect(first.finish_reason).toBe(finishReason);
     expect(first.tool_calls).toMatchObject([{ name: "get_weather", arguments: '{"city":"Paris"}' }]);
     const tool_call_id = first.tool_calls[0]?.id;
     const result = { role: "tool", parts: [{ tool_result: { tool_call_id, content: "Sun" } }] };
     const messages = [question, first.message, result, { role: "user", content: "hello" }];
-    const second = await chat({ model: "claude", messages });
+    const second = await chat({ model, messages });
     expect(second).toMatchObject({ response: "Hello from somebody else's mock.", finish_reason: "stop" });
   });
 
   test("says the same in a stream", async () => {
-    const events = await stream({ model: "claude", ...saying("hello") });
+    const events = await stream({ model, ...saying("hello") });
     expect(events.map(({ token = "" }) => token).join("")).toBe("Hello from somebody else's mock.");
     expect(events.at(-1)).toMatchObject({ done: true, finish_reason: "stop" });
   });

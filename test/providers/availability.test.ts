@@ -32,20 +32,20 @@ describe("an answer", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("is waited for a second and no longer", async () => {
+  it("is waited for two seconds and no longer", async () => {
     const { clock, answers, availability } = asked();
     const first = availability();
-    await clock.advance(1_000);
-    expect(await first).toEqual({ status: "unchecked", reason: "it did not answer within 1000 ms" });
+    await clock.advance(2_000);
+    expect(await first).toEqual({ status: "unchecked", reason: "it did not answer within 2000 ms" });
     const second = availability();
     expect(answers).toHaveLength(1);
     answers[0]?.say();
     expect(await second).toMatchObject({ status: "available" });
     await clock.advance(31_000);
     const third = availability();
-    await clock.advance(1_000);
+    await clock.advance(2_000);
     // What it said before, with the time when it did.
-    expect(await third).toEqual({ status: "available", reason: "", checkedAtMs: clock.now() - 32_000 });
+    expect(await third).toEqual({ status: "available", reason: "", checkedAtMs: clock.now() - 33_000 });
   });
 });
 

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Failure } from "../../src/core/failure.ts";
 import { fold } from "../../src/core/reply.ts";
+import type { Credentials } from "../../src/providers/credentials.ts";
 import { httpProvider, splitBaseUrl } from "../../src/providers/http.ts";
 import { openaiDialect } from "../../src/providers/openai/dialect.ts";
 import { createTransport, type Transport } from "../../src/wire/transport.ts";
@@ -23,14 +24,18 @@ afterEach(async () => {
 });
 
 /** Calls a provider that speaks OpenAI's dialect and plays this. */
-async function calling(play: Play, init: CallInit & { maxTokens?: number } = {}) {
+async function calling(
+  play: Play,
+  init: CallInit & { maxTokens?: number } = {},
+  credentials: Credentials = NO_CREDENTIALS,
+) {
   server = await scriptedProvider(play);
   const { origin } = server;
   transport = createTransport({ origin, maxConnections: 2, connectTimeoutMs: 1_000, bufferedReads: 4 });
   const dialect = openaiDialect({ maxTokensField: "max_tokens", streamUsage: true });
   const provider = httpProvider(
     dialect,
-    { basePath: "/v1", query: "a=b", headers: { "x-key": "k" }, credentials: NO_CREDENTIALS },
+    { basePath: "/v1", query: "a=b", headers: { "x-key": "k" }, credentials },
     transport,
   );
   const call = attemptCallOf(init);
@@ -241,5 +246,33 @@ describe("splitBaseUrl", () => {
     ["http://localhost:8000", "http://localhost:8000", ""],
   ])("%s", (url, origin, basePath) => {
     expect(splitBaseUrl(url)).toEqual({ origin, basePath });
+  });
+});
+
+describe("credentials that take their time", () => {
+  it("are waited for", async () => {
+    const prove = async () => ({ headers: { authorization: "Bearer late" }, secret: "late" });
+    const { reply } = await calling(
+      (wire) => stream(wire, HELLO, STOP, DONE).then(() => void wire.end()),
+      {},
+      { prove },
+    );
+    await fold(await reply);
+    expect(server?.requests[0]?.headers.authorization).toBe("Bearer late");
+  });
+
+  it("keep nobody who leaves", async () => {
+    const leaving = new AbortController();
+    const prove = () => new Promise<never>(() => {});
+    const { reply } = await calling(answers(200, {}), { signal: leaving.signal }, { prove });
+    leaving.abort(new Failure("cancelled", "gone"));
+    await expect(reply).rejects.toMatchObject({ kind: "cancelled" });
+    expect(server?.requests).toHaveLength(0);
+  });
+
+  it("that cannot be had are the call's failure", async () => {
+    const prove = () => Promise.reject(new Failure("provider_auth", "no token"));
+    const { reply } = await calling(answers(200, {}), {}, { prove });
+    await expect(reply).rejects.toMatchObject({ kind: "provider_auth" });
   });
 });

@@ -1,13 +1,13 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { afterEach, describe, expect, it } from "vitest";
-import { ProviderSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import type { ProviderSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { fold } from "../../src/core/reply.ts";
 import { type Emulator, startEmulator } from "../../src/emulator/server.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import { createProvider } from "../../src/providers/registry.ts";
 import { attemptCallOf } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { answers, scriptedProvider } from "../support/provider.ts";
+import { answers, scriptedProvider, settingsOf } from "../support/provider.ts";
 
 const clock = new VirtualClock();
 const open: (() => Promise<unknown>)[] = [];
@@ -16,16 +16,7 @@ afterEach(async () => {
 });
 
 function providerOf(config: MessageInitShape<typeof ProviderSchema>, apiKey?: string): Provider {
-  const provider = createProvider({
-    name: "one",
-    config: create(ProviderSchema, config),
-    keys: apiKey ? [apiKey] : [],
-    env: {},
-    connectTimeoutMs: 1_000,
-    maxConnections: 2,
-    bufferedReads: 4,
-    clock,
-  });
+  const provider = createProvider(settingsOf("one", config, apiKey ? [apiKey] : [], clock));
   open.push(provider.close);
   return provider;
 }

@@ -13,7 +13,7 @@ export interface Recording {
 
 export interface Meta {
   readonly operation: string;
-  readonly request: { readonly stream: boolean };
+  readonly request: { readonly stream: boolean; readonly url: string | null };
   readonly status: number;
   readonly content_type: string | null;
   readonly headers: Readonly<Record<string, string>>;
@@ -35,6 +35,7 @@ export interface Expected extends ExpectedChoice {
   readonly cache_write_tokens?: number;
   readonly reasoning_tokens?: number;
   readonly embeddings?: number;
+  readonly dimensions?: number;
   readonly error?: ExpectedError;
 }
 

@@ -46,10 +46,11 @@ export async function serveRecordings(recordings: readonly Recording[]): Promise
 function play(recording: Recording, way: string, response: ServerResponse): void {
   const { meta } = recording;
   const [pieceBytes, coding] = way.split("-");
-  const contentType = meta.content_type === null ? {} : { "content-type": meta.content_type };
+  // Some recorders dropped all headers, although no stream came without this one.
+  const known = meta.content_type ?? (meta.body.endsWith(".sse") ? "text/event-stream" : undefined);
   const encoding = coding === GZIP ? { "content-encoding": GZIP } : {};
   const body = coding === GZIP ? gzipSync(recording.body) : recording.body;
-  response.writeHead(meta.status, { ...meta.headers, ...contentType, ...encoding });
+  response.writeHead(meta.status, { ...meta.headers, ...(known && { "content-type": known }), ...encoding });
   response.cork();
   const step = Number(pieceBytes) || Math.max(1, body.length);
   for (let i = 0; i < body.length; i += step) response.write(body.subarray(i, i + step));

@@ -112,7 +112,7 @@ test("a provider that says nothing does not hold up the status", async () => {
     expect.objectContaining({
       name: "silent",
       status: "unchecked",
-      reason: "it did not answer within 1000 ms",
+      reason: "it did not answer within 2000 ms",
     }),
   );
 });

@@ -1,5 +1,4 @@
 /** TLS: the protocol is agreed on in the handshake, and everything else is as without. */
-import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
@@ -11,21 +10,18 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { canMakeCertificates, makeCertificate } from "../support/certificate.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llmgateway-tls-"));
 const cert_path = join(folder, "cert.pem");
 const key_path = join(folder, "key.pem");
 
-/** Where it must be, its absence fails the tests. */
-const possible = Boolean(process.env.CI) || spawnSync("openssl", ["version"]).status === 0;
-if (!possible) console.warn("TLS is not tested: openssl is not installed");
-
-describe.runIf(possible)("with a certificate", () => {
+describe.runIf(canMakeCertificates)("with a certificate", () => {
   let both: GatewayUnderTest;
   let ca: Buffer;
   beforeAll(async () => {
-    makeCertificate();
+    makeCertificate(cert_path, key_path);
     ca = readFileSync(cert_path);
     both = await startBoth({ server: { tls: { cert_path, key_path } } });
   });
@@ -102,11 +98,3 @@ describe.runIf(possible)("with a certificate", () => {
     expect(performance.now() - closedAtMs).toBeLessThan(2_000);
   });
 });
-
-/** Self-signed, for loopback. */
-function makeCertificate(): void {
-  const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
-  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
-  const files = ["-keyout", key_path, "-out", cert_path];
-  execFileSync("openssl", ["req", ...kind, ...names, ...files], { stdio: "pipe" });
-}

@@ -4,6 +4,7 @@ import { expect } from "vitest";
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { Failure } from "../../src/core/failure.ts";
 import type { StreamDecoder } from "../../src/providers/dialect.ts";
+import type { FrameReader } from "../../src/wire/frames.ts";
 import { SseReader } from "../../src/wire/sse.ts";
 
 const odd = fc.oneof(
@@ -49,8 +50,11 @@ export function checkEvents(events: readonly StreamResponse[]): void {
 }
 
 /** Reads on after a failure, as nothing that comes then may do harm either, and forgets no usage. */
-export function readStream(bytes: Uint8Array, stream: StreamDecoder): void {
-  const sse = new SseReader({ maxEventChars: 10_000 });
+export function readStream(
+  bytes: Uint8Array,
+  stream: StreamDecoder,
+  frames: FrameReader = new SseReader({ maxEventChars: 10_000 }),
+): void {
   let reported = stream.usage;
   const decode = (data: string) =>
     onlyFailures(() => {
@@ -58,14 +62,14 @@ export function readStream(bytes: Uint8Array, stream: StreamDecoder): void {
     });
   for (let i = 0; i < bytes.length; i += 97) {
     onlyFailures(() => {
-      for (const data of sse.push(bytes.subarray(i, i + 97))) {
+      for (const data of frames.push(bytes.subarray(i, i + 97))) {
         decode(data);
         if (reported) expect(stream.usage).toBeDefined();
         reported = stream.usage;
       }
     });
   }
-  onlyFailures(() => sse.end().forEach(decode));
+  onlyFailures(() => frames.end().forEach(decode));
   onlyFailures(() => checkEvents(stream.end("")));
   if (reported) expect(stream.usage).toBeDefined();
 }

@@ -40,9 +40,11 @@ export async function startBoth(
   const folder = mkdtempSync(join(tmpdir(), "llmgateway-test-"));
   const file = join(folder, "config.yaml");
   const base_url = `${emulator.url}/v1`;
-  const vertex = { kind: "openai_compatible", base_url, default_model: "gemini-2.0-flash" };
+  const gemini = { base_url: `${emulator.url}/v1beta` };
+  const vertex_ai = { base_url: emulator.url, project: "emulated", api_key_env: "VERTEX_AI_TOKEN" };
   const claude = { base_url: `${emulator.url}/anthropic` };
   const mistral = { base_url: `${emulator.url}/mistral/v1` };
+  const bedrock = { base_url: `${emulator.url}/bedrock`, region: "us-east-1" };
   const log = new CollectedLog();
   writeFileSync(
     file,
@@ -51,10 +53,18 @@ export async function startBoth(
       default_model: "openai/gpt-4o",
       ...config,
       server: { port: 0, ...config.server },
-      providers: { openai: { base_url }, claude, mistral, vertex_ai: vertex, ...config.providers },
+      providers: { openai: { base_url }, claude, gemini, mistral, vertex_ai, bedrock, ...config.providers },
     }),
   );
-  const keys = { OPENAI_API_KEY: "emulated", ANTHROPIC_API_KEY: "emulated", MISTRAL_API_KEY: "emulated" };
+  const keys = {
+    OPENAI_API_KEY: "emulated",
+    ANTHROPIC_API_KEY: "emulated",
+    GEMINI_API_KEY: "emulated",
+    MISTRAL_API_KEY: "emulated",
+    VERTEX_AI_TOKEN: "emulated",
+    AWS_ACCESS_KEY_ID: "AKIAEMULATED",
+    AWS_SECRET_ACCESS_KEY: "emulated",
+  };
   const gateway = await startGateway({ file, env: { ...keys, ...env }, clock, logTo: log });
   return {
     url: gateway.url,

@@ -1,9 +1,33 @@
 /** A provider on loopback that does what the test says, and keeps what it was sent. */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { ProviderSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import type { Credentials } from "../../src/providers/credentials.ts";
+import type { ProviderSettings } from "../../src/providers/kind.ts";
+import { VirtualClock } from "./clock.ts";
 
 export const NO_CREDENTIALS: Credentials = { prove: () => ({ headers: {}, secret: "" }) };
+
+/** What a provider is built from, with a clock that stands still. */
+export function settingsOf(
+  name: string,
+  config: MessageInitShape<typeof ProviderSchema>,
+  keys: readonly string[],
+  clock: Clock = new VirtualClock(),
+): ProviderSettings {
+  return {
+    name,
+    config: create(ProviderSchema, config),
+    keys,
+    env: {},
+    connectTimeoutMs: 1_000,
+    maxConnections: 2,
+    bufferedReads: 4,
+    clock,
+  };
+}
 
 export interface Received {
   readonly url: string;

@@ -89,7 +89,8 @@ function directed(text: string): Directed {
   }
 }
 
-const EFFORTS: ReadonlyMap<unknown, number> = new Map([
+/** How many tokens go with an effort. */
+export const EFFORTS: ReadonlyMap<unknown, number> = new Map([
   ["low", 64],
   ["medium", 128],
   ["high", 256],

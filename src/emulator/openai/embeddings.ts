@@ -1,11 +1,8 @@
-/**
- * OpenAI's embeddings: unit vectors by feature hashing, so that texts with words in common are near each other and
- * equal texts are equal. The same text gives the same vector under every seed.
- */
+/** OpenAI's embeddings: what may be asked for, and the vectors in both of their encodings. */
 import type { CreateEmbeddingResponse } from "openai/resources/embeddings";
 import { isObject } from "../json.ts";
-import { hashText, mixSeeds } from "../random.ts";
 import { countTokens } from "../tokens.ts";
+import { embed } from "../vectors.ts";
 import { Refusal } from "./errors.ts";
 
 export interface EmbeddingRequest {
@@ -103,25 +100,6 @@ function decodeOne(input: unknown): Input {
     "invalid_type",
     "input",
   );
-}
-
-/** Dimensions that each word of a text adds to or takes from. */
-const SPREAD = 16;
-
-function embed(text: string, dimensions: number): Float32Array<ArrayBuffer> {
-  const vector = new Float32Array(dimensions);
-  const words = text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [text];
-  for (const word of words) {
-    const seed = hashText(word, 0);
-    for (let feature = 0; feature < SPREAD; feature++) {
-      const hash = mixSeeds(seed, feature);
-      const at = (hash >>> 1) % dimensions;
-      vector[at] = (vector[at] ?? 0) + (hash & 1 ? 1 : -1);
-    }
-  }
-  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-  if (length === 0) vector[0] = 1;
-  return length === 0 ? vector : vector.map((value) => value / length);
 }
 
 /** OpenAI writes eight digits or so; a 32-bit float holds no more. */

@@ -32,7 +32,7 @@ const RESERVED: readonly string[] = [
 ];
 
 /** For a model whose limit nobody knows: every Claude since the third can write as much. */
-const FALLBACK_MAX_TOKENS = 4096;
+export const FALLBACK_MAX_TOKENS = 4096;
 
 /** The caller's `metadata` is for the gateway's log and stays here. */
 export function encodeChat(request: ChatRequest, wish: Wish, traits: ClaudeTraits): WireBody {

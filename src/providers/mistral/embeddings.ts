@@ -1,7 +1,7 @@
 /** The request of Mistral's `POST /embeddings`; its reply is OpenAI's. */
 import type { EmbeddingRequest$Outbound } from "@mistralai/mistralai/models/components";
 import type { WireBody } from "../dialect.ts";
-import type { EmbeddingRequest } from "../openai/embeddings.ts";
+import type { EmbeddingRequest } from "../embedding.ts";
 
 /** Numbers come as JSON: the SDK's types know base64 in the request, but not in the reply. */
 export function encodeEmbedding({ model, input, dimensions }: EmbeddingRequest): WireBody {

@@ -2,25 +2,11 @@
 
 import type { CompletionUsage } from "openai/resources/completions";
 import type { EmbeddingCreateParams } from "openai/resources/embeddings";
-import type { Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { WireBody } from "../dialect.ts";
+import { type EmbeddingRequest, type Embeddings, vectorOf } from "../embedding.ts";
 import { isObject, malformed, parseObject } from "../malformed.ts";
 import { classifyInReply } from "./classify.ts";
 import { decodeUsage } from "./usage.ts";
-
-export interface EmbeddingRequest {
-  readonly model: string;
-  readonly input: readonly string[];
-  /** Length of the vectors, where the model can shorten them. */
-  readonly dimensions?: number;
-}
-
-export interface Embeddings {
-  /** In the order of the input. */
-  readonly vectors: Float32Array[];
-  readonly usage: Usage | undefined;
-  readonly servedModel: string;
-}
 
 interface Reply {
   readonly data?: unknown;
@@ -58,10 +44,7 @@ export function decodeEmbedding(body: string): Embeddings {
 }
 
 function decodeVector(embedding: unknown): Float32Array | undefined {
-  if (Array.isArray(embedding)) {
-    return embedding.every((value) => typeof value === "number") ? Float32Array.from(embedding) : undefined;
-  }
-  if (typeof embedding !== "string") return undefined;
+  if (typeof embedding !== "string") return vectorOf(embedding);
   const bytes = Buffer.from(embedding, "base64");
   if (bytes.length === 0 || bytes.length % 4 !== 0) return undefined;
   const vector = new Float32Array(bytes.length / 4);

@@ -13,6 +13,7 @@ import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { ResponseFormat, Tool, Tool_FreeText } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
 import { rawSchema, stringifyWith } from "../raw_json.ts";
+import { chosenTool } from "../tool_choice.ts";
 
 /** The list as JSON text, since schemas that came as text stay as they are. */
 export function encodeTools(tools: readonly Tool[], wrong: Violation[]): string {
@@ -22,12 +23,7 @@ export function encodeTools(tools: readonly Tool[], wrong: Violation[]): string 
 export function encodeToolChoice(request: ChatRequest, wrong: Violation[]): ChatCompletionToolChoiceOption {
   const { toolChoice } = request;
   if (toolChoice === "auto" || toolChoice === "none" || toolChoice === "required") return toolChoice;
-  const tool = request.tools.find(({ name }) => name === toolChoice);
-  if (!tool) {
-    const description = `must be auto, none, required or the name of one of the tools; "${toolChoice}" is none of them`;
-    wrong.push({ field: "tool_choice", description });
-  }
-  return tool?.freeText
+  return chosenTool(request, wrong)?.freeText
     ? { type: "custom", custom: { name: toolChoice } }
     : { type: "function", function: { name: toolChoice } };
 }

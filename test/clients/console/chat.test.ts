@@ -66,7 +66,16 @@ describe.runIf(canBrowse("the conversation in the console"))("a conversation", (
     await using console = await ConsolePage.open(browser, both.url);
     await console.loaded();
     const groups = await console.page.$$eval("#model optgroup", (all) => all.map(({ label }) => label));
-    expect(groups).toEqual(["mock", "openai", "thinker", "vertex_ai"]);
+    expect(groups).toEqual([
+      "bedrock",
+      "claude",
+      "gemini",
+      "mistral",
+      "mock",
+      "openai",
+      "thinker",
+      "vertex_ai",
+    ]);
     await console.page.waitForFunction(`document.getElementById("model").value === "openai/gpt-4o-mini"`);
     await console.choose("openai/gpt-4o");
     expect(await console.texts("#prices dt")).toEqual(["In", "In, cached", "Out"]);

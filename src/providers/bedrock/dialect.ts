@@ -1,0 +1,10 @@
+/** Bedrock's Converse, and the models' own formats on InvokeModel, as a dialect. */
+import type { Dialect } from "../dialect.ts";
+import { classify } from "./classify.ts";
+import { decodeReply } from "./decode.ts";
+import { encodeChat } from "./encode.ts";
+import { BedrockStream } from "./stream.ts";
+
+export function bedrockDialect(): Dialect {
+  return { encode: encodeChat, decodeReply, decodeStream: () => new BedrockStream(), classify };
+}

@@ -1,0 +1,79 @@
+/**
+ * Credentials that are a token of limited life: kept, and renewed once for all
+ * callers before it ends. Where tokens come from is for others to say.
+ */
+import type { Clock } from "../../core/clock.ts";
+import type { Failure } from "../../core/failure.ts";
+import type { Credentials, Proof } from "../credentials.ts";
+
+export interface AccessToken {
+  readonly token: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAtMs: number;
+}
+
+/** @throws Failure `provider_auth` */
+export type TokenSource = () => Promise<AccessToken>;
+
+/** Google's metadata server has a new token when the old one has five minutes left. */
+const RENEWED_BEFORE_MS = 4 * 60_000;
+/** A token that was refused is not asked for anew more often. */
+const LEAST_AGE_MS = 60_000;
+
+export function accessTokenCredentials(source: TokenSource, clock: Clock): Credentials {
+  return new AccessTokenCredentials(source, clock);
+}
+
+interface Held extends AccessToken {
+  readonly proof: Proof;
+  readonly obtainedAtMs: number;
+}
+
+class AccessTokenCredentials implements Credentials {
+  private readonly source: TokenSource;
+  private readonly clock: Clock;
+  private held: Held | undefined;
+  private renewal: Promise<Held> | undefined;
+
+  constructor(source: TokenSource, clock: Clock) {
+    this.source = source;
+    this.clock = clock;
+  }
+
+  prove(): Proof | Promise<Proof> {
+    const { held } = this;
+    const leftMs = held ? held.expiresAtMs - this.clock.now() : 0;
+    if (held && leftMs > RENEWED_BEFORE_MS) return held.proof;
+    const renewal = this.renew();
+    if (!held || leftMs <= 0) return renewal.then(({ proof }) => proof);
+    // While the old one holds nobody waits; should no new one come, the next call asks again.
+    renewal.catch(() => {});
+    return held.proof;
+  }
+
+  private renew(): Promise<Held> {
+    this.renewal ??= this.obtain().finally(() => {
+      this.renewal = undefined;
+    });
+    return this.renewal;
+  }
+
+  private async obtain(): Promise<Held> {
+    const token = await this.source();
+    const held: Held = { ...token, obtainedAtMs: this.clock.now(), proof: this.proofOf(token.token) };
+    this.held = held;
+    return held;
+  }
+
+  private proofOf(token: string): Proof {
+    return {
+      headers: { authorization: `Bearer ${token}` },
+      secret: token,
+      onFailure: ({ kind }: Failure) => {
+        const { held } = this;
+        if (kind !== "provider_auth" || held?.token !== token) return;
+        if (this.clock.now() - held.obtainedAtMs >= LEAST_AGE_MS) this.held = undefined;
+      },
+    };
+  }
+}
