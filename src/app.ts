@@ -3,12 +3,13 @@
  * it. The only place that sees the configuration.
  */
 import { readFileSync } from "node:fs";
-import { durationMs } from "@bufbuild/protobuf/wkt";
+import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import type { Call, Layer, Service } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { type Catalog, loadCatalog, type ModelPrice } from "./cost/catalog.ts";
+import { tokenizerOf } from "./cost/tokenizer.ts";
 import { admit } from "./layers/admit.ts";
 import { client } from "./layers/client.ts";
 import { drop } from "./layers/drop.ts";
@@ -18,8 +19,10 @@ import { type Directory, route } from "./layers/route.ts";
 import { type Models, suit } from "./layers/suit.ts";
 import { type Timeouts, timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
+import { judge } from "./providers/availability.ts";
 import type { Provider } from "./providers/provider.ts";
 import { createProvider } from "./providers/registry.ts";
+import type { Traffic } from "./providers/traffic.ts";
 import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
 
 /** Everything that follows from one configuration and one catalog. Replaced as a whole by a reload. */
@@ -41,13 +44,13 @@ export interface Surroundings {
   readonly clock: Clock;
   /** Kept over reloads that do not change the limits, so that counts are kept too. */
   readonly admit: Layer;
+  /** How calls went lately, kept over all reloads. */
+  readonly traffic: Traffic;
 }
 
 /** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */
-export function createSnapshot(
-  config: CompleteConfig,
-  { env, signals, clock, admit }: Surroundings,
-): Snapshot {
+export function createSnapshot(config: CompleteConfig, surroundings: Surroundings): Snapshot {
+  const { env, clock, traffic } = surroundings;
   const catalog = loadCatalog(readFileSync(config.prices.catalogPath, "utf8"), config.prices.catalogPath);
   const providers = new Map(
     Object.entries(config.providers).map(([name, provider]) => [
@@ -55,14 +58,14 @@ export function createSnapshot(
       build(name, provider, config, env, clock),
     ]),
   );
-  const service = stack(config, catalog, providers, { env, signals, clock, admit });
+  const service = stack(config, catalog, providers, surroundings);
   return {
     config,
     service,
     authenticate: createAuthenticate(config.auth.keys),
     priceVersion: catalog.version,
     models: modelsOf(config, catalog, providers),
-    status: () => Promise.all([...providers.values()].map((provider) => statusOf(provider, config))),
+    status: () => Promise.all([...providers.values()].map((provider) => statusOf(provider, config, traffic))),
     close: async () => {
       await Promise.all([...providers.values()].map((provider) => provider.close()));
     },
@@ -78,7 +81,7 @@ function stack(
   config: CompleteConfig,
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
-  { signals, clock, admit }: Surroundings,
+  { signals, clock, admit, traffic }: Surroundings,
 ): Service<Call> {
   const services = new Map([...providers].map(([name, provider]) => [name, provider.serve]));
   const timeouts = timeoutsOf(config);
@@ -102,8 +105,9 @@ function stack(
             trace()(
               // Each pass through here is an attempt with a row of its own, whatever becomes of it.
               meter(
-                { version: catalog.version, find: (target) => priceOf(config, catalog, target) },
+                { version: catalog.version, find: (target) => priceOf(config, catalog, target), tokenizerOf },
                 clock,
+                (attempt) => traffic.settled(attempt),
               )(
                 // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
                 drop(dropsOf(config))(client(services)),
@@ -257,14 +261,23 @@ function modelOf(provider: string, model: string, price: ModelPrice | undefined,
   };
 }
 
-async function statusOf(provider: Provider, config: CompleteConfig): Promise<ProviderStatus> {
-  const { status, reason } = await provider.availability();
+async function statusOf(
+  provider: Provider,
+  config: CompleteConfig,
+  traffic: Traffic,
+): Promise<ProviderStatus> {
+  const { name, kind } = provider;
+  const said = await provider.availability();
+  const recent = traffic.recent(name);
+  const { status, reason, checkedAtMs } = judge(said, recent);
   return {
     $typeName: "llmgateway.v1.ProviderStatus",
-    name: provider.name,
-    kind: provider.kind,
+    name,
+    kind,
     status,
     reason,
-    defaultModel: config.providers[provider.name]?.defaultModel ?? "",
+    defaultModel: config.providers[name]?.defaultModel ?? "",
+    checkedAt: checkedAtMs === undefined ? undefined : timestampFromMs(checkedAtMs),
+    recent,
   };
 }

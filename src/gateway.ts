@@ -12,6 +12,7 @@ import { watchConfig } from "./config/watch.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
 import { Readiness } from "./core/readiness.ts";
+import { Traffic } from "./providers/traffic.ts";
 import { createAssets } from "./rpc/assets.ts";
 import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
@@ -68,14 +69,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stopTracing = otlpEndpoint ? await startTracing(otlpEndpoint, serviceName) : async () => {};
 
   let admit = createAdmit(config);
-  let current = createSnapshot(config, { env, signals, clock, admit });
+  const traffic = new Traffic(clock);
+  let current = createSnapshot(config, { env, signals, clock, admit, traffic });
   const readiness = new Readiness();
   const closing = new AbortController();
 
   const replace = () => {
     const next = load();
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const snapshot = createSnapshot(next, { env, signals, clock, admit });
+    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic });
     const old = current;
     current = snapshot;
     old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));

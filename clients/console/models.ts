@@ -54,7 +54,7 @@ export class Models {
 
 /** A provider's default model, of the first that can be called; a mock only when there is no other. */
 function firstChoice(models: ReadonlyMap<string, Model>, providers: readonly ProviderStatus[]): string {
-  const usable = providers.filter(({ status }) => status === "available");
+  const usable = providers.filter(({ status }) => status === "available" || status === "degraded");
   const sorted = [...usable].sort((a, b) => Number(a.kind === "mock") - Number(b.kind === "mock"));
   const ids = sorted.map(({ name, defaultModel }) => `${name}/${defaultModel}`);
   return ids.find((id) => models.has(id)) ?? "";

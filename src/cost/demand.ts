@@ -11,11 +11,15 @@ export interface Demand {
   readonly maxTokens: number | undefined;
 }
 
-export function demandOf(request: ModelRequest): Demand {
+/** @param count asked for each text */
+export function demandOf(
+  request: ModelRequest,
+  count: (text: string) => number = estimateTextTokens,
+): Demand {
   if (request.$typeName === "llmgateway.v1.EmbedRequest") {
-    const inputTokens = request.input.reduce((sum, text) => sum + estimateTextTokens(text), 0);
+    const inputTokens = request.input.reduce((sum, text) => sum + count(text), 0);
     return { inputTokens, answers: 0, maxTokens: undefined };
   }
   const { maxTokens, choices = 1 } = request.parameters ?? {};
-  return { inputTokens: estimateInputTokens(request), answers: choices, maxTokens };
+  return { inputTokens: estimateInputTokens(request, count), answers: choices, maxTokens };
 }

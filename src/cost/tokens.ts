@@ -7,26 +7,33 @@ const TOKENS_PER_MESSAGE = 4;
 /** What OpenAI charges for a mid-sized image in detail; others charge less. */
 const TOKENS_PER_IMAGE = 765;
 
-/** Tokens that a provider will read for this request, tools and schema included. */
-export function estimateInputTokens(request: ChatRequest): number {
+/**
+ * Tokens that a provider will read for this request, tools and schema included.
+ *
+ * @param count asked for each text
+ */
+export function estimateInputTokens(
+  request: ChatRequest,
+  count: (text: string) => number = estimateTextTokens,
+): number {
   let tokens = TOKENS_PER_MESSAGE;
-  for (const message of request.messages) tokens += estimateMessage(message);
+  for (const message of request.messages) tokens += estimateMessage(message, count);
   for (const tool of request.tools) {
-    tokens += estimateTextTokens(tool.name + tool.description + tool.parametersJson);
-    if (tool.parameters) tokens += estimateTextTokens(JSON.stringify(tool.parameters));
+    tokens += count(tool.name + tool.description + tool.parametersJson);
+    if (tool.parameters) tokens += count(JSON.stringify(tool.parameters));
   }
   const format = request.responseFormat;
-  if (format) tokens += estimateTextTokens(format.schemaJson || JSON.stringify(format.schema ?? ""));
+  if (format) tokens += count(format.schemaJson || JSON.stringify(format.schema ?? ""));
   return tokens;
 }
 
-function estimateMessage(message: Message): number {
-  let tokens = TOKENS_PER_MESSAGE + estimateTextTokens(message.content);
+function estimateMessage(message: Message, count: (text: string) => number): number {
+  let tokens = TOKENS_PER_MESSAGE + count(message.content);
   for (const { part } of message.parts) {
     switch (part.case) {
       case "text":
       case "refusal":
-        tokens += estimateTextTokens(part.value);
+        tokens += count(part.value);
         break;
       case "image":
         tokens += TOKENS_PER_IMAGE;
@@ -35,13 +42,13 @@ function estimateMessage(message: Message): number {
         tokens += part.value.source.case === "data" ? Math.ceil(part.value.source.value.length / 4) : 0;
         break;
       case "toolCall":
-        tokens += estimateTextTokens(part.value.name + part.value.arguments + part.value.input);
+        tokens += count(part.value.name + part.value.arguments + part.value.input);
         break;
       case "toolResult":
-        tokens += estimateTextTokens(part.value.content);
+        tokens += count(part.value.content);
         break;
       case "reasoning":
-        tokens += estimateTextTokens(part.value.text);
+        tokens += count(part.value.text);
         break;
     }
   }

@@ -15,6 +15,7 @@ import { type ModelPrice, ratesAt } from "../cost/catalog.ts";
 import { affordableOutputTokens } from "../cost/ceiling.ts";
 import { type Demand, demandOf } from "../cost/demand.ts";
 import { price } from "../cost/price.ts";
+import type { CountTokens } from "../cost/tokenizer.ts";
 
 /** What an answer is expected to have when the caller sets no limit. */
 const EXPECTED_OUTPUT_TOKENS = 256;
@@ -25,11 +26,18 @@ export interface Pricing {
   readonly version: string;
   /** Undefined when the price is not known, which is never the same as 0. */
   find(target: Target): ModelPrice | undefined;
+  /** Undefined when the model's tokens cannot be counted, but only estimated by length. */
+  tokenizerOf?(model: ModelPrice): CountTokens | undefined;
 }
 
-export function meter(pricing: Pricing, clock: Clock): Layer<RoutedCall, AttemptCall> {
+/** @param onSettled told of each attempt once it has ended */
+export function meter(
+  pricing: Pricing,
+  clock: Clock,
+  onSettled: (attempt: Attempt) => void = () => {},
+): Layer<RoutedCall, AttemptCall> {
   return (next) => async (call) => {
-    const metered = new Metered(call, pricing, clock);
+    const metered = new Metered(call, pricing, clock, onSettled);
     try {
       const { attempt, maxTokens, modelMaxTokens } = metered;
       const reply = await next({ ...call, attempt, maxTokens, modelMaxTokens });
@@ -48,18 +56,26 @@ class Metered {
   readonly maxTokens: number | undefined;
   private readonly call: RoutedCall;
   private readonly clock: Clock;
+  private readonly onSettled: (attempt: Attempt) => void;
   private readonly model: ModelPrice | undefined;
-  private readonly demand: Demand;
+  private readonly countTokens: CountTokens | undefined;
+  private demand: Demand;
+  /** What was said, where it can be counted. */
+  private readonly said: string[] = [];
   private readonly before: PicoUsd | undefined;
   private readonly startedAtMs: number;
   private outputTokens = 0;
+  /** Where counting came between the end and the settlement. */
+  private endedAtMs: number | undefined;
 
   /** @throws Failure `budget_exceeded`, before there is an attempt */
-  constructor(call: RoutedCall, pricing: Pricing, clock: Clock) {
+  constructor(call: RoutedCall, pricing: Pricing, clock: Clock, onSettled: (attempt: Attempt) => void) {
     this.call = call;
     this.clock = clock;
+    this.onSettled = onSettled;
     this.startedAtMs = clock.now();
     this.model = pricing.find(call.target);
+    this.countTokens = this.model && pricing.tokenizerOf?.(this.model);
     this.demand = demandOf(call.request);
     this.before = spent(call.tally.attempts);
     this.maxTokens = this.clamp();
@@ -84,7 +100,10 @@ class Metered {
   async *watch(events: AsyncIterable<Batch>): AsyncGenerator<Batch> {
     try {
       for await (const batch of events) {
-        this.take(batch);
+        for (const event of batch) {
+          if (event.done) await this.recount();
+          this.take(event);
+        }
         yield batch;
       }
     } catch (error) {
@@ -101,15 +120,17 @@ class Metered {
     if (!this.open) return;
     attempt.outcome = failure?.outcome ?? "ok";
     attempt.failureKind = failure?.kind ?? "";
-    attempt.latencyMs = this.clock.now() - this.startedAtMs;
+    attempt.latencyMs = (this.endedAtMs ?? this.clock.now()) - this.startedAtMs;
     // What was said is paid for, whatever ended it.
     const silent = attempt.firstEventMs === undefined;
     const free = !attempt.usage && silent && failure && !failure.maybePaid;
     attempt.usage = free ? usage("measured") : this.completed(attempt.usage, failure);
     const cost = free ? ZERO : this.model && price(this.model, attempt.usage);
-    if (cost === undefined) return;
-    attempt.actualPicoUsd = cost;
-    attempt.actualUsd = toUsd(cost);
+    if (cost !== undefined) {
+      attempt.actualPicoUsd = cost;
+      attempt.actualUsd = toUsd(cost);
+    }
+    this.onSettled(attempt);
   }
 
   get modelMaxTokens(): number | undefined {
@@ -120,22 +141,42 @@ class Metered {
     return this.attempt.outcome === "pending";
   }
 
-  private take(batch: Batch): void {
-    for (const event of batch) {
-      if (event.done) this.settle();
-      else this.count(event);
-      if (event.finishReason === "length" && this.maxTokens !== undefined)
-        event.finishReason = "budget_exceeded";
-      this.stamp(event);
-    }
+  private take(event: StreamResponse): void {
+    if (event.done) this.settle();
+    else this.count(event);
+    if (event.finishReason === "length" && this.maxTokens !== undefined)
+      event.finishReason = "budget_exceeded";
+    this.stamp(event);
   }
 
   private count(event: StreamResponse): void {
     if (!isContent(event)) return;
     this.attempt.firstEventMs ??= this.clock.now() - this.startedAtMs;
-    const { token, reasoning, toolCall, refusal } = event;
-    const text = token ?? refusal ?? reasoning?.text ?? toolCall?.arguments ?? toolCall?.input ?? "";
-    this.outputTokens += estimateTextTokens(toolCall?.name ? toolCall.name + text : text);
+    const text = textOf(event);
+    this.outputTokens += estimateTextTokens(text);
+    if (this.countTokens && !this.attempt.usage) this.said.push(text);
+  }
+
+  /**
+   * By the model's tokenizer, where a whole answer came and the provider counted nothing: in place of what was
+   * estimated by length. An answer that broke off keeps that estimate, which errs to the dear side: its provider
+   * wrote on, and charges for more than came.
+   */
+  private async recount(): Promise<void> {
+    if (!this.open || !this.countTokens || this.attempt.usage) return;
+    this.endedAtMs ??= this.clock.now();
+    const texts: string[] = [];
+    const besideTexts = demandOf(this.call.request, (text) => {
+      texts.push(text);
+      return 0;
+    });
+    try {
+      const inputTokens = besideTexts.inputTokens + (await this.countTokens(texts));
+      this.outputTokens = await this.countTokens([this.said.join("")]);
+      this.demand = { ...besideTexts, inputTokens };
+    } catch {
+      // The answer is whole and paid for: the estimate by length will do.
+    }
   }
 
   /** The running total of the call, on the event that brought it there. */
@@ -208,6 +249,11 @@ class Metered {
   private get target(): string {
     return `${this.call.target.provider}/${this.call.target.model}`;
   }
+}
+
+function textOf({ token, reasoning, toolCall, refusal }: StreamResponse): string {
+  const text = token ?? refusal ?? reasoning?.text ?? toolCall?.arguments ?? toolCall?.input ?? "";
+  return toolCall?.name ? toolCall.name + text : text;
 }
 
 function tooDear(description: string): Failure {

@@ -314,3 +314,15 @@ it("hands the row down, so that the provider can report to it", async () => {
   await eventsOf(reply);
   expect(lastOf(call)).toMatchObject({ servedModel: "gpt-4o-2024-08-06", outcome: "ok" });
 });
+
+it("tells of each attempt once, when it has ended and is priced", async () => {
+  const told: string[] = [];
+  const layer = meter(PRICING, clock, ({ number, outcome, failureKind, actualPicoUsd }) => {
+    told.push(`${number} ${outcome} ${failureKind} ${actualPicoUsd}`);
+  });
+  const call = routedCallOf();
+  await eventsOf(await layer(reporting({ inputTokens: 1 }))(call));
+  await expect(layer(failing(new Failure("unreachable", "no")))(call)).rejects.toThrow();
+  await layer(failing(new Failure("cut", "no")))({ ...call, target: UNPRICED }).catch(() => {});
+  expect(told).toEqual([`1 ok  ${INPUT}`, "2 failed unreachable 0", "3 failed cut undefined"]);
+});

@@ -146,7 +146,8 @@ describe("availability", () => {
     const { url, meter } = await emulated("right-key");
     const baseUrl = `${url}/v1`;
     const right = providerOf({ kind: "openai", baseUrl, apiKeyEnv: "SOME_KEY" }, "right-key");
-    expect(await right.availability()).toEqual({ status: "available", reason: "" });
+    const checkedAtMs = clock.now();
+    expect(await right.availability()).toEqual({ status: "available", reason: "", checkedAtMs });
     await clock.advance(30_000);
     await right.availability();
     expect(meter.requests).toHaveLength(1);
@@ -165,7 +166,7 @@ describe("availability", () => {
     async (kind) => {
       await using server = await scriptedProvider(answers(404, {}));
       const provider = providerOf({ kind, baseUrl: server.origin, apiKeyEnv: "SOME_KEY" }, "some-key");
-      expect(await provider.availability()).toEqual({ status: "available", reason: "" });
+      expect(await provider.availability()).toMatchObject({ status: "available", reason: "" });
     },
   );
 
@@ -184,7 +185,7 @@ describe("availability", () => {
     const error = { type: "authentication_error", message: "no such key plain0123456789" };
     await using server = await scriptedProvider(answers(401, { type: "error", error }));
     const config = { kind: "claude", baseUrl: server.origin, apiKeyEnv: "SOME_KEY" };
-    expect(await providerOf(config, "plain0123456789").availability()).toEqual({
+    expect(await providerOf(config, "plain0123456789").availability()).toMatchObject({
       status: "unavailable",
       reason: "401 no such key [redacted]",
     });

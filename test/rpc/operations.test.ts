@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { http1 } from "../support/http.ts";
+import { scriptedProvider } from "../support/provider.ts";
 
 let both: GatewayUnderTest;
 beforeAll(async () => {
@@ -71,6 +72,49 @@ test("the status tells which providers can be called, and why the others cannot"
   expect(byName.mock).toMatchObject({ status: "available", default_model: "mock-echo" });
   const reply = await grpc().getStatus({});
   expect(reply.providers.map(({ name }) => name)).toEqual(Object.keys(byName));
+});
+
+test("the status tells when a provider was asked, and how its calls went lately", async () => {
+  const before = Date.now();
+  await using own = await startBoth();
+  const ask = (content: string) =>
+    http1(
+      `${own.url}/v1/gateway/chat`,
+      JSON.stringify({ messages: [{ role: "user", content }], model: "openai/gpt-4o" }),
+    );
+  const standing = async () => {
+    const { providers } = JSON.parse(await (await fetch(`${own.url}/v1/gateway/status`)).text());
+    return providers.find(({ name }: { name: string }) => name === "openai");
+  };
+  const idle = await standing();
+  expect(idle).not.toHaveProperty("recent");
+  expect(Date.parse(idle.checked_at)).toBeGreaterThanOrEqual(before);
+  await (await ask("Hello")).text();
+  expect(await standing()).toMatchObject({
+    status: "available",
+    recent: { attempts: 1, failures: 0, error_share: 0, last_failure_kind: "" },
+  });
+  for (let call = 0; call < 4; call++) await (await ask("[[emulate: status=500]] Hello")).text();
+  expect(await standing()).toMatchObject({
+    status: "degraded",
+    reason: "4 of the last minute's 5 calls failed, the latest by provider_error",
+    recent: { attempts: 5, failures: 4, error_share: 0.8, last_failure_kind: "provider_error" },
+  });
+});
+
+test("a provider that says nothing does not hold up the status", async () => {
+  await using silent = await scriptedProvider(() => {});
+  await using own = await startBoth({
+    providers: { silent: { kind: "openai_compatible", base_url: silent.origin } },
+  });
+  const { providers } = JSON.parse(await (await fetch(`${own.url}/v1/gateway/status`)).text());
+  expect(providers).toContainEqual(
+    expect.objectContaining({
+      name: "silent",
+      status: "unchecked",
+      reason: "it did not answer within 2000 ms",
+    }),
+  );
 });
 
 test("it is alive and ready", async () => {

@@ -43,7 +43,7 @@ function closed(value: unknown): unknown {
 }
 
 const ajv = new Ajv2020({ allErrors: true, strictTypes: false, strictRequired: false });
-formats.default(ajv, { formats: ["int32", "int64", "float", "double"] });
+formats.default(ajv, { formats: ["int32", "int64", "float", "double", "date-time"] });
 // Schemas are found below these words, which are none of theirs.
 ajv.addVocabulary(Object.keys(DOCUMENT));
 ajv.addSchema(closed(DOCUMENT) as object, "openapi");

@@ -36,6 +36,7 @@ const RULES =
 
 /** Types that have a JSON form of their own; what their comments say to programmers is left out. */
 const LEAVES: Readonly<Record<string, Schema>> = {
+  "google.protobuf.Timestamp": { type: "string", format: "date-time" },
   "google.protobuf.Struct": { type: "object", additionalProperties: true },
   "google.protobuf.Duration": {
     type: "string",

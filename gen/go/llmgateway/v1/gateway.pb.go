@@ -10,6 +10,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -505,12 +506,18 @@ type ProviderStatus struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Which wire format it speaks, as `providers.*.kind` in the configuration.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// `available`, `unavailable`, `unchecked` or `off`.
+	// `available`; `degraded` when what it says of itself and how recent calls
+	// went do not agree, or many of them failed; `unavailable`; `unchecked` when
+	// it has not said in time; or `off`.
 	Status string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	// Why it is not available, for people.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The model that is meant when a request names only the provider.
-	DefaultModel  string `protobuf:"bytes,5,opt,name=default_model,json=defaultModel,proto3" json:"default_model,omitempty"`
+	DefaultModel string `protobuf:"bytes,5,opt,name=default_model,json=defaultModel,proto3" json:"default_model,omitempty"`
+	// When it was last asked and answered, or failed to; absent when never.
+	CheckedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=checked_at,json=checkedAt,proto3" json:"checked_at,omitempty"`
+	// How the calls of the last minute went; absent when there were none.
+	Recent        *RecentCalls `protobuf:"bytes,7,opt,name=recent,proto3" json:"recent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -580,11 +587,99 @@ func (x *ProviderStatus) GetDefaultModel() string {
 	return ""
 }
 
+func (x *ProviderStatus) GetCheckedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CheckedAt
+	}
+	return nil
+}
+
+func (x *ProviderStatus) GetRecent() *RecentCalls {
+	if x != nil {
+		return x.Recent
+	}
+	return nil
+}
+
+// How the calls to a provider went within the last minute. Calls that failed
+// by the caller's fault, or that the caller left, are not counted.
+type RecentCalls struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Attempts that ended.
+	Attempts int32 `protobuf:"varint,1,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// Of `attempts`, those that failed.
+	Failures int32 `protobuf:"varint,2,opt,name=failures,proto3" json:"failures,omitempty"`
+	// `failures` by `attempts`, from 0 to 1.
+	ErrorShare float64 `protobuf:"fixed64,3,opt,name=error_share,json=errorShare,proto3" json:"error_share,omitempty"`
+	// Why the latest failure failed, as in docs/errors.md; empty for none.
+	LastFailureKind string `protobuf:"bytes,4,opt,name=last_failure_kind,json=lastFailureKind,proto3" json:"last_failure_kind,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *RecentCalls) Reset() {
+	*x = RecentCalls{}
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecentCalls) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecentCalls) ProtoMessage() {}
+
+func (x *RecentCalls) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecentCalls.ProtoReflect.Descriptor instead.
+func (*RecentCalls) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RecentCalls) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *RecentCalls) GetFailures() int32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *RecentCalls) GetErrorShare() float64 {
+	if x != nil {
+		return x.ErrorShare
+	}
+	return 0
+}
+
+func (x *RecentCalls) GetLastFailureKind() string {
+	if x != nil {
+		return x.LastFailureKind
+	}
+	return ""
+}
+
 var File_llmgateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\"/\n" +
+	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\"/\n" +
 	"\x11ListModelsRequest\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\"B\n" +
 	"\x12ListModelsResponse\x12,\n" +
@@ -642,13 +737,22 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12;\n" +
 	"\tproviders\x18\x03 \x03(\v2\x1d.llmgateway.v1.ProviderStatusR\tproviders\x12#\n" +
-	"\rprice_version\x18\x04 \x01(\tR\fpriceVersion\"\x8d\x01\n" +
+	"\rprice_version\x18\x04 \x01(\tR\fpriceVersion\"\xfc\x01\n" +
 	"\x0eProviderStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06status\x18\x03 \x01(\tR\x06status\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12#\n" +
-	"\rdefault_model\x18\x05 \x01(\tR\fdefaultModel2\x9c\x04\n" +
+	"\rdefault_model\x18\x05 \x01(\tR\fdefaultModel\x129\n" +
+	"\n" +
+	"checked_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcheckedAt\x122\n" +
+	"\x06recent\x18\a \x01(\v2\x1a.llmgateway.v1.RecentCallsR\x06recent\"\x92\x01\n" +
+	"\vRecentCalls\x12\x1a\n" +
+	"\battempts\x18\x01 \x01(\x05R\battempts\x12\x1a\n" +
+	"\bfailures\x18\x02 \x01(\x05R\bfailures\x12\x1f\n" +
+	"\verror_share\x18\x03 \x01(\x01R\n" +
+	"errorShare\x12*\n" +
+	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\x9c\x04\n" +
 	"\x0eGatewayService\x12\\\n" +
 	"\x04Chat\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1b.llmgateway.v1.ChatResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/chat\x12d\n" +
 	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12e\n" +
@@ -669,40 +773,44 @@ func file_llmgateway_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_gateway_proto_rawDescData
 }
 
-var file_llmgateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_llmgateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_llmgateway_v1_gateway_proto_goTypes = []any{
-	(*ListModelsRequest)(nil),  // 0: llmgateway.v1.ListModelsRequest
-	(*ListModelsResponse)(nil), // 1: llmgateway.v1.ListModelsResponse
-	(*Model)(nil),              // 2: llmgateway.v1.Model
-	(*Capabilities)(nil),       // 3: llmgateway.v1.Capabilities
-	(*GetStatusRequest)(nil),   // 4: llmgateway.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),  // 5: llmgateway.v1.GetStatusResponse
-	(*ProviderStatus)(nil),     // 6: llmgateway.v1.ProviderStatus
-	(*ChatRequest)(nil),        // 7: llmgateway.v1.ChatRequest
-	(*EmbedRequest)(nil),       // 8: llmgateway.v1.EmbedRequest
-	(*ChatResponse)(nil),       // 9: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),     // 10: llmgateway.v1.StreamResponse
-	(*EmbedResponse)(nil),      // 11: llmgateway.v1.EmbedResponse
+	(*ListModelsRequest)(nil),     // 0: llmgateway.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),    // 1: llmgateway.v1.ListModelsResponse
+	(*Model)(nil),                 // 2: llmgateway.v1.Model
+	(*Capabilities)(nil),          // 3: llmgateway.v1.Capabilities
+	(*GetStatusRequest)(nil),      // 4: llmgateway.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 5: llmgateway.v1.GetStatusResponse
+	(*ProviderStatus)(nil),        // 6: llmgateway.v1.ProviderStatus
+	(*RecentCalls)(nil),           // 7: llmgateway.v1.RecentCalls
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*ChatRequest)(nil),           // 9: llmgateway.v1.ChatRequest
+	(*EmbedRequest)(nil),          // 10: llmgateway.v1.EmbedRequest
+	(*ChatResponse)(nil),          // 11: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),        // 12: llmgateway.v1.StreamResponse
+	(*EmbedResponse)(nil),         // 13: llmgateway.v1.EmbedResponse
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	2,  // 0: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
 	3,  // 1: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
 	6,  // 2: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
-	7,  // 3: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
-	7,  // 4: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
-	8,  // 5: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
-	0,  // 6: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	4,  // 7: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	9,  // 8: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	10, // 9: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	11, // 10: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
-	1,  // 11: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	5,  // 12: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	8,  // [8:13] is the sub-list for method output_type
-	3,  // [3:8] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	8,  // 3: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
+	7,  // 4: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
+	9,  // 5: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
+	9,  // 6: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
+	10, // 7: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
+	0,  // 8: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	4,  // 9: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	11, // 10: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	12, // 11: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	13, // 12: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
+	1,  // 13: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	5,  // 14: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	10, // [10:15] is the sub-list for method output_type
+	5,  // [5:10] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_gateway_proto_init() }
@@ -720,7 +828,7 @@ func file_llmgateway_v1_gateway_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_gateway_proto_rawDesc), len(file_llmgateway_v1_gateway_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

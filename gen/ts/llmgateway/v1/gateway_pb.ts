@@ -5,6 +5,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { ChatRequestSchema, ChatResponseSchema, StreamResponseSchema } from "./chat_pb.ts";
 import { file_llmgateway_v1_chat } from "./chat_pb.ts";
 import type { EmbedRequestSchema, EmbedResponseSchema } from "./embed_pb.ts";
@@ -15,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/gateway.proto.
  */
 export const file_llmgateway_v1_gateway: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEiJQoRTGlzdE1vZGVsc1JlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkiOgoSTGlzdE1vZGVsc1Jlc3BvbnNlEiQKBm1vZGVscxgBIAMoCzIULmxsbWdhdGV3YXkudjEuTW9kZWwimQMKBU1vZGVsEgoKAmlkGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEiAKE2lucHV0X3Blcl8xa190b2tlbnMYBCABKAFIAIgBARIhChRvdXRwdXRfcGVyXzFrX3Rva2VucxgFIAEoAUgBiAEBEicKGmNhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zGAYgASgBSAKIAQESIgoVY29udGV4dF93aW5kb3dfdG9rZW5zGAcgASgFSAOIAQESHgoRbWF4X291dHB1dF90b2tlbnMYCCABKAVIBIgBARIxCgxjYXBhYmlsaXRpZXMYCSABKAsyGy5sbG1nYXRld2F5LnYxLkNhcGFiaWxpdGllc0IWChRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IXChVfb3V0cHV0X3Blcl8xa190b2tlbnNCHQobX2NhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zQhgKFl9jb250ZXh0X3dpbmRvd190b2tlbnNCFAoSX21heF9vdXRwdXRfdG9rZW5zIvUDCgxDYXBhYmlsaXRpZXMSEQoEY2hhdBgBIAEoCEgAiAEBEhcKCmVtYmVkZGluZ3MYAiABKAhIAYgBARIWCglzdHJlYW1pbmcYAyABKAhIAogBARISCgV0b29scxgEIAEoCEgDiAEBEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYBSABKAhIBIgBARIYCgtqc29uX3NjaGVtYRgGIAEoCEgFiAEBEhMKBnZpc2lvbhgHIAEoCEgGiAEBEhIKBWZpbGVzGAggASgISAeIAQESFgoJcmVhc29uaW5nGAkgASgISAiIAQESHAoPc3lzdGVtX21lc3NhZ2VzGAogASgISAmIAQESGwoOcHJvbXB0X2NhY2hpbmcYCyABKAhICogBARIPCgdyZWdpb25zGAwgAygJEhUKCHNhbXBsaW5nGA0gASgISAuIAQFCBwoFX2NoYXRCDQoLX2VtYmVkZGluZ3NCDAoKX3N0cmVhbWluZ0IICgZfdG9vbHNCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCDgoMX2pzb25fc2NoZW1hQgkKB192aXNpb25CCAoGX2ZpbGVzQgwKCl9yZWFzb25pbmdCEgoQX3N5c3RlbV9tZXNzYWdlc0IRCg9fcHJvbXB0X2NhY2hpbmdCCwoJX3NhbXBsaW5nIhIKEEdldFN0YXR1c1JlcXVlc3QifQoRR2V0U3RhdHVzUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSMAoJcHJvdmlkZXJzGAMgAygLMh0ubGxtZ2F0ZXdheS52MS5Qcm92aWRlclN0YXR1cxIVCg1wcmljZV92ZXJzaW9uGAQgASgJImMKDlByb3ZpZGVyU3RhdHVzEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzdGF0dXMYAyABKAkSDgoGcmVhc29uGAQgASgJEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkynAQKDkdhdGV3YXlTZXJ2aWNlElwKBENoYXQSGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiG4LT5JMCFToBKiIQL3YxL2dhdGV3YXkvY2hhdBJkCgZTdHJlYW0SGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0Gh0ubGxtZ2F0ZXdheS52MS5TdHJlYW1SZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvZ2F0ZXdheS9zdHJlYW0wARJlCgVFbWJlZBIbLmxsbWdhdGV3YXkudjEuRW1iZWRSZXF1ZXN0GhwubGxtZ2F0ZXdheS52MS5FbWJlZFJlc3BvbnNlIiGC0+STAhs6ASoiFi92MS9nYXRld2F5L2VtYmVkZGluZ3MScAoKTGlzdE1vZGVscxIgLmxsbWdhdGV3YXkudjEuTGlzdE1vZGVsc1JlcXVlc3QaIS5sbG1nYXRld2F5LnYxLkxpc3RNb2RlbHNSZXNwb25zZSIdkAIBgtPkkwIUEhIvdjEvZ2F0ZXdheS9tb2RlbHMSbQoJR2V0U3RhdHVzEh8ubGxtZ2F0ZXdheS52MS5HZXRTdGF0dXNSZXF1ZXN0GiAubGxtZ2F0ZXdheS52MS5HZXRTdGF0dXNSZXNwb25zZSIdkAIBgtPkkwIUEhIvdjEvZ2F0ZXdheS9zdGF0dXNCRFpCZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxYgZwcm90bzM", [file_google_api_annotations, file_llmgateway_v1_chat, file_llmgateway_v1_embed]);
+  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEiJQoRTGlzdE1vZGVsc1JlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkiOgoSTGlzdE1vZGVsc1Jlc3BvbnNlEiQKBm1vZGVscxgBIAMoCzIULmxsbWdhdGV3YXkudjEuTW9kZWwimQMKBU1vZGVsEgoKAmlkGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEiAKE2lucHV0X3Blcl8xa190b2tlbnMYBCABKAFIAIgBARIhChRvdXRwdXRfcGVyXzFrX3Rva2VucxgFIAEoAUgBiAEBEicKGmNhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zGAYgASgBSAKIAQESIgoVY29udGV4dF93aW5kb3dfdG9rZW5zGAcgASgFSAOIAQESHgoRbWF4X291dHB1dF90b2tlbnMYCCABKAVIBIgBARIxCgxjYXBhYmlsaXRpZXMYCSABKAsyGy5sbG1nYXRld2F5LnYxLkNhcGFiaWxpdGllc0IWChRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IXChVfb3V0cHV0X3Blcl8xa190b2tlbnNCHQobX2NhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zQhgKFl9jb250ZXh0X3dpbmRvd190b2tlbnNCFAoSX21heF9vdXRwdXRfdG9rZW5zIvUDCgxDYXBhYmlsaXRpZXMSEQoEY2hhdBgBIAEoCEgAiAEBEhcKCmVtYmVkZGluZ3MYAiABKAhIAYgBARIWCglzdHJlYW1pbmcYAyABKAhIAogBARISCgV0b29scxgEIAEoCEgDiAEBEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYBSABKAhIBIgBARIYCgtqc29uX3NjaGVtYRgGIAEoCEgFiAEBEhMKBnZpc2lvbhgHIAEoCEgGiAEBEhIKBWZpbGVzGAggASgISAeIAQESFgoJcmVhc29uaW5nGAkgASgISAiIAQESHAoPc3lzdGVtX21lc3NhZ2VzGAogASgISAmIAQESGwoOcHJvbXB0X2NhY2hpbmcYCyABKAhICogBARIPCgdyZWdpb25zGAwgAygJEhUKCHNhbXBsaW5nGA0gASgISAuIAQFCBwoFX2NoYXRCDQoLX2VtYmVkZGluZ3NCDAoKX3N0cmVhbWluZ0IICgZfdG9vbHNCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCDgoMX2pzb25fc2NoZW1hQgkKB192aXNpb25CCAoGX2ZpbGVzQgwKCl9yZWFzb25pbmdCEgoQX3N5c3RlbV9tZXNzYWdlc0IRCg9fcHJvbXB0X2NhY2hpbmdCCwoJX3NhbXBsaW5nIhIKEEdldFN0YXR1c1JlcXVlc3QifQoRR2V0U3RhdHVzUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSMAoJcHJvdmlkZXJzGAMgAygLMh0ubGxtZ2F0ZXdheS52MS5Qcm92aWRlclN0YXR1cxIVCg1wcmljZV92ZXJzaW9uGAQgASgJIr8BCg5Qcm92aWRlclN0YXR1cxIMCgRuYW1lGAEgASgJEgwKBGtpbmQYAiABKAkSDgoGc3RhdHVzGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIVCg1kZWZhdWx0X21vZGVsGAUgASgJEi4KCmNoZWNrZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBnJlY2VudBgHIAEoCzIaLmxsbWdhdGV3YXkudjEuUmVjZW50Q2FsbHMiYQoLUmVjZW50Q2FsbHMSEAoIYXR0ZW1wdHMYASABKAUSEAoIZmFpbHVyZXMYAiABKAUSEwoLZXJyb3Jfc2hhcmUYAyABKAESGQoRbGFzdF9mYWlsdXJlX2tpbmQYBCABKAkynAQKDkdhdGV3YXlTZXJ2aWNlElwKBENoYXQSGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiG4LT5JMCFToBKiIQL3YxL2dhdGV3YXkvY2hhdBJkCgZTdHJlYW0SGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0Gh0ubGxtZ2F0ZXdheS52MS5TdHJlYW1SZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvZ2F0ZXdheS9zdHJlYW0wARJlCgVFbWJlZBIbLmxsbWdhdGV3YXkudjEuRW1iZWRSZXF1ZXN0GhwubGxtZ2F0ZXdheS52MS5FbWJlZFJlc3BvbnNlIiGC0+STAhs6ASoiFi92MS9nYXRld2F5L2VtYmVkZGluZ3MScAoKTGlzdE1vZGVscxIgLmxsbWdhdGV3YXkudjEuTGlzdE1vZGVsc1JlcXVlc3QaIS5sbG1nYXRld2F5LnYxLkxpc3RNb2RlbHNSZXNwb25zZSIdkAIBgtPkkwIUEhIvdjEvZ2F0ZXdheS9tb2RlbHMSbQoJR2V0U3RhdHVzEh8ubGxtZ2F0ZXdheS52MS5HZXRTdGF0dXNSZXF1ZXN0GiAubGxtZ2F0ZXdheS52MS5HZXRTdGF0dXNSZXNwb25zZSIdkAIBgtPkkwIUEhIvdjEvZ2F0ZXdheS9zdGF0dXNCRFpCZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_embed]);
 
 /**
  * Which models to list.
@@ -321,7 +323,9 @@ export type ProviderStatus = Message<"llmgateway.v1.ProviderStatus"> & {
   kind: string;
 
   /**
-   * `available`, `unavailable`, `unchecked` or `off`.
+   * `available`; `degraded` when what it says of itself and how recent calls
+   * went do not agree, or many of them failed; `unavailable`; `unchecked` when
+   * it has not said in time; or `off`.
    *
    * @generated from field: string status = 3;
    */
@@ -340,6 +344,20 @@ export type ProviderStatus = Message<"llmgateway.v1.ProviderStatus"> & {
    * @generated from field: string default_model = 5;
    */
   defaultModel: string;
+
+  /**
+   * When it was last asked and answered, or failed to; absent when never.
+   *
+   * @generated from field: google.protobuf.Timestamp checked_at = 6;
+   */
+  checkedAt?: Timestamp | undefined;
+
+  /**
+   * How the calls of the last minute went; absent when there were none.
+   *
+   * @generated from field: llmgateway.v1.RecentCalls recent = 7;
+   */
+  recent?: RecentCalls | undefined;
 };
 
 /**
@@ -348,6 +366,49 @@ export type ProviderStatus = Message<"llmgateway.v1.ProviderStatus"> & {
  */
 export const ProviderStatusSchema: GenMessage<ProviderStatus> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_gateway, 6);
+
+/**
+ * How the calls to a provider went within the last minute. Calls that failed
+ * by the caller's fault, or that the caller left, are not counted.
+ *
+ * @generated from message llmgateway.v1.RecentCalls
+ */
+export type RecentCalls = Message<"llmgateway.v1.RecentCalls"> & {
+  /**
+   * Attempts that ended.
+   *
+   * @generated from field: int32 attempts = 1;
+   */
+  attempts: number;
+
+  /**
+   * Of `attempts`, those that failed.
+   *
+   * @generated from field: int32 failures = 2;
+   */
+  failures: number;
+
+  /**
+   * `failures` by `attempts`, from 0 to 1.
+   *
+   * @generated from field: double error_share = 3;
+   */
+  errorShare: number;
+
+  /**
+   * Why the latest failure failed, as in docs/errors.md; empty for none.
+   *
+   * @generated from field: string last_failure_kind = 4;
+   */
+  lastFailureKind: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.RecentCalls.
+ * Use `create(RecentCallsSchema)` to create a new message.
+ */
+export const RecentCallsSchema: GenMessage<RecentCalls> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_gateway, 7);
 
 /**
  * One address for every model.

@@ -1,0 +1,103 @@
+import fc from "fast-check";
+import { countTokens as o200k } from "gpt-tokenizer/encoding/o200k_base";
+import { describe, expect, it } from "vitest";
+import { loadCatalog } from "../../src/cost/catalog.ts";
+import { tokenizerOf } from "../../src/cost/tokenizer.ts";
+
+const PRICE = { input_per_1k_tokens: 1, output_per_1k_tokens: 1 };
+
+function tokenizer(model: string, provider = "openai") {
+  const file = { version: "1", last_updated: "2026-01-01", providers: { [provider]: { [model]: PRICE } } };
+  const priced = loadCatalog(JSON.stringify(file), "test").find(provider, model);
+  return priced && tokenizerOf(priced);
+}
+
+async function count(texts: readonly string[], model = "gpt-4o"): Promise<number> {
+  const counter = tokenizer(model);
+  if (!counter) throw new Error(`no tokenizer for ${model}`);
+  return counter(texts);
+}
+
+const PROSE = "The gateway says for every request what it cost, and why.\n";
+
+describe("tokens are counted", () => {
+  it.each([
+    ["gpt-4o", 2],
+    ["gpt-4.1-mini", 2],
+    ["gpt-5.4-nano", 2],
+    ["chatgpt-4o-latest", 2],
+    ["o3-mini", 2],
+    // The older encoding has no such word.
+    ["gpt-4", 4],
+    ["gpt-4-turbo", 4],
+    ["gpt-3.5-turbo", 4],
+    ["text-embedding-3-small", 4],
+  ])("as %s does", async (model, tokens) => {
+    expect(await count(["こんにちは世界"], model)).toBe(tokens);
+  });
+
+  it.each([
+    ["claude", "claude-opus-5"],
+    ["vertex_ai", "gemini-2.5-pro"],
+    ["bedrock", "openai.gpt-oss-120b-1:0"],
+    ["openai", "whatever"],
+  ])("not for %s/%s", (provider, model) => {
+    expect(tokenizer(model, provider)).toBeUndefined();
+  });
+
+  it("of several texts together, and 0 of none", async () => {
+    expect(await count([PROSE, "", PROSE])).toBe(2 * o200k(PROSE));
+    expect(await count([])).toBe(0);
+    expect(await count([""])).toBe(0);
+  });
+
+  it("of a control token's name as of any text", async () => {
+    expect(await count(["<|endoftext|>"])).toBeGreaterThan(3);
+  });
+
+  it("whatever the text is made of", async () => {
+    const texts = fc.array(fc.string({ unit: "binary", maxLength: 3_000 }), { maxLength: 3 });
+    await fc.assert(
+      fc.asyncProperty(texts, async (given) => {
+        const tokens = await count(given);
+        const bytes = given.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+        expect(tokens <= bytes && (tokens > 0 || bytes === 0)).toBe(true);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe("a long text", () => {
+  it("is counted in pieces as it is as a whole", async () => {
+    const text = PROSE.replace("\n", " ").repeat(500);
+    expect(await count([text])).toBe(o200k(text));
+  });
+
+  it("is counted to the last percent where it has no spaces", async () => {
+    const text = "0123456789abcdef".repeat(1_000);
+    const whole = o200k(text);
+    expect(Math.abs((await count([text])) - whole) / whole).toBeLessThan(0.01);
+  });
+
+  it("lets others have their turn", async () => {
+    let turns = 0;
+    let over = false;
+    const turn = () => {
+      turns++;
+      if (!over) setImmediate(turn);
+    };
+    await count([PROSE]);
+    setImmediate(turn);
+    await count([PROSE.repeat(1_000)]);
+    over = true;
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it("is taken to be like its beginning where it is very long", async () => {
+    const letters = 128 * 1024;
+    const beginning = PROSE.replace("\n", " ").repeat(letters).slice(0, letters);
+    const tokens = await count([beginning + "x ".repeat(letters / 2)]);
+    expect(Math.abs(tokens / (2 * o200k(beginning)) - 1)).toBeLessThan(0.01);
+  });
+});
