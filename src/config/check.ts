@@ -19,6 +19,7 @@ export function violationsOf(config: CompleteConfig): Violation[] {
     ...keyViolations(config),
     ...defaultModelViolations("default_model", config.defaultModel, config),
     ...defaultModelViolations("default_embedding_model", config.defaultEmbeddingModel, config),
+    ...budgetViolations(config),
     ...urlViolation("telemetry.otlp_endpoint", config.telemetry.otlpEndpoint),
   ];
   return [...byRule, ...byReason.filter((violation) => !reported.has(violation.field))];
@@ -81,6 +82,16 @@ function keyViolations(config: CompleteConfig): Violation[] {
     holders.set(sha256, name);
     const description = `is the same key as that of "${holder}"; give every caller a key of its own`;
     return holder === undefined ? [] : [{ field: `auth.keys[${index}].sha256`, description }];
+  });
+}
+
+function budgetViolations({ budgets }: CompleteConfig): Violation[] {
+  const names = new Set<string>();
+  return budgets.flatMap(({ name }, index) => {
+    if (names.size < names.add(name).size) return [];
+    return [
+      { field: `budgets[${index}].name`, description: `"${name}" is taken; give every budget its own` },
+    ];
   });
 }
 

@@ -10,6 +10,7 @@ import {
   CorsSchema,
   DialectSchema,
   Http2Schema,
+  LedgerSchema,
   PricesSchema,
   type Provider,
   ProviderSchema,
@@ -49,6 +50,7 @@ export function withDefaults(draft: Config): CompleteConfig {
   const http2 = server.http2 ?? create(Http2Schema);
   const auth = draft.auth ?? create(AuthSchema);
   const prices = draft.prices ?? create(PricesSchema);
+  const ledger = draft.ledger ?? create(LedgerSchema);
   const stream = draft.stream ?? create(StreamSchema);
   const telemetry = draft.telemetry ?? create(TelemetrySchema);
   return {
@@ -73,13 +75,25 @@ export function withDefaults(draft: Config): CompleteConfig {
       drainDelay: server.drainDelay ?? durationFromMs(0),
       console: server.console ?? true,
     },
-    auth,
+    auth: { ...auth, keys: auth.keys.map((key) => ({ ...key, tenant: key.tenant || DEFAULT_TENANT })) },
     rateLimit: draft.rateLimit ?? create(RateLimitSchema),
     providers: providersOf(draft),
     prices: {
       ...prices,
       catalogPath: prices.catalogPath || bundled("docs", "price-catalog.json"),
       trackingEnabled: prices.trackingEnabled ?? true,
+    },
+    budgets: draft.budgets.map((budget) => ({
+      ...budget,
+      mode: budget.mode || "hard",
+      warnAt: budget.warnAt.length > 0 ? budget.warnAt : [0.5, 0.8, 1],
+    })),
+    ledger: {
+      ...ledger,
+      dataDir: ledger.dataDir || "data",
+      retention: ledger.retention ?? durationFromMs(90 * 86_400_000),
+      maxWaitingRows: ledger.maxWaitingRows ?? 20_000,
+      whenFull: ledger.whenFull || "wait",
     },
     stream: {
       ...stream,
@@ -93,6 +107,9 @@ export function withDefaults(draft: Config): CompleteConfig {
     },
   };
 }
+
+/** Who pays where no key says so. */
+export const DEFAULT_TENANT = "internal";
 
 /** The kinds that there are, and what is known of each before anything is configured. */
 export const KINDS: Readonly<Record<string, Known>> = {

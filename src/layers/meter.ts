@@ -89,6 +89,7 @@ class Metered {
       latencyMs: 0,
       priceVersion: this.model ? pricing.version : "",
       servedModel: "",
+      lineItems: [],
     };
     if (this.attempt.number === 1) {
       call.tally.estimated = this.expected();

@@ -79,6 +79,7 @@ export function attemptOf(fields: Partial<Omit<Attempt, "$typeName">> = {}): Att
     latencyMs: 0,
     priceVersion: "",
     servedModel: "",
+    lineItems: [],
     ...fields,
   };
 }

@@ -378,9 +378,14 @@ type Attempt struct {
 	// The version of the price catalog by which it was priced.
 	PriceVersion string `protobuf:"bytes,11,opt,name=price_version,json=priceVersion,proto3" json:"price_version,omitempty"`
 	// The model that the provider says served, where it says so.
-	ServedModel   string `protobuf:"bytes,12,opt,name=served_model,json=servedModel,proto3" json:"served_model,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ServedModel string `protobuf:"bytes,12,opt,name=served_model,json=servedModel,proto3" json:"served_model,omitempty"`
+	// What the cost is made of; empty when it is not known, or nothing.
+	LineItems []*LineItem `protobuf:"bytes,13,rep,name=line_items,json=lineItems,proto3" json:"line_items,omitempty"`
+	// The most that the attempt could cost, which budgets held ready for it;
+	// absent where none applied. In trillionths of a dollar.
+	ReservedPicoUsd *int64 `protobuf:"varint,14,opt,name=reserved_pico_usd,json=reservedPicoUsd,proto3,oneof" json:"reserved_pico_usd,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Attempt) Reset() {
@@ -497,6 +502,95 @@ func (x *Attempt) GetServedModel() string {
 	return ""
 }
 
+func (x *Attempt) GetLineItems() []*LineItem {
+	if x != nil {
+		return x.LineItems
+	}
+	return nil
+}
+
+func (x *Attempt) GetReservedPicoUsd() int64 {
+	if x != nil && x.ReservedPicoUsd != nil {
+		return *x.ReservedPicoUsd
+	}
+	return 0
+}
+
+// One kind of thing that was paid for.
+type LineItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For tokens `input`, `cached_input`, `cache_write`, `cache_write_1h`,
+	// `audio_input`, `image_input`, `output`, `reasoning`, `audio_output` or
+	// `image_output`; besides them `request`. Each token is in one item.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// How many.
+	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// What one costs, in trillionths of a dollar.
+	UnitPicoUsd int64 `protobuf:"varint,3,opt,name=unit_pico_usd,json=unitPicoUsd,proto3" json:"unit_pico_usd,omitempty"`
+	// What they cost together, in trillionths of a dollar.
+	PicoUsd       int64 `protobuf:"varint,4,opt,name=pico_usd,json=picoUsd,proto3" json:"pico_usd,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LineItem) Reset() {
+	*x = LineItem{}
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LineItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LineItem) ProtoMessage() {}
+
+func (x *LineItem) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LineItem.ProtoReflect.Descriptor instead.
+func (*LineItem) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LineItem) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *LineItem) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *LineItem) GetUnitPicoUsd() int64 {
+	if x != nil {
+		return x.UnitPicoUsd
+	}
+	return 0
+}
+
+func (x *LineItem) GetPicoUsd() int64 {
+	if x != nil {
+		return x.PicoUsd
+	}
+	return 0
+}
+
 // Why this provider and this model.
 type Route struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -510,7 +604,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_llmgateway_v1_receipt_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -522,7 +616,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_receipt_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -535,7 +629,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Route) GetPolicy() string {
@@ -580,7 +674,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_llmgateway_v1_receipt_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +686,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_receipt_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +699,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Receipt) GetRequestId() string {
@@ -722,7 +816,7 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\x0e_estimated_usdB\r\n" +
 	"\v_actual_usdB\x15\n" +
 	"\x13_estimated_pico_usdB\x12\n" +
-	"\x10_actual_pico_usd\"\xd5\x03\n" +
+	"\x10_actual_pico_usd\"\xd4\x04\n" +
 	"\aAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
@@ -738,10 +832,19 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\x0factual_pico_usd\x18\n" +
 	" \x01(\x03H\x02R\ractualPicoUsd\x88\x01\x01\x12#\n" +
 	"\rprice_version\x18\v \x01(\tR\fpriceVersion\x12!\n" +
-	"\fserved_model\x18\f \x01(\tR\vservedModelB\x11\n" +
+	"\fserved_model\x18\f \x01(\tR\vservedModel\x126\n" +
+	"\n" +
+	"line_items\x18\r \x03(\v2\x17.llmgateway.v1.LineItemR\tlineItems\x12/\n" +
+	"\x11reserved_pico_usd\x18\x0e \x01(\x03H\x03R\x0freservedPicoUsd\x88\x01\x01B\x11\n" +
 	"\x0f_first_event_msB\r\n" +
 	"\v_actual_usdB\x12\n" +
-	"\x10_actual_pico_usd\"7\n" +
+	"\x10_actual_pico_usdB\x14\n" +
+	"\x12_reserved_pico_usd\"s\n" +
+	"\bLineItem\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12\"\n" +
+	"\runit_pico_usd\x18\x03 \x01(\x03R\vunitPicoUsd\x12\x19\n" +
+	"\bpico_usd\x18\x04 \x01(\x03R\apicoUsd\"7\n" +
 	"\x05Route\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb4\x02\n" +
@@ -770,24 +873,26 @@ func file_llmgateway_v1_receipt_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_receipt_proto_rawDescData
 }
 
-var file_llmgateway_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_llmgateway_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_llmgateway_v1_receipt_proto_goTypes = []any{
-	(*Usage)(nil),   // 0: llmgateway.v1.Usage
-	(*Cost)(nil),    // 1: llmgateway.v1.Cost
-	(*Attempt)(nil), // 2: llmgateway.v1.Attempt
-	(*Route)(nil),   // 3: llmgateway.v1.Route
-	(*Receipt)(nil), // 4: llmgateway.v1.Receipt
+	(*Usage)(nil),    // 0: llmgateway.v1.Usage
+	(*Cost)(nil),     // 1: llmgateway.v1.Cost
+	(*Attempt)(nil),  // 2: llmgateway.v1.Attempt
+	(*LineItem)(nil), // 3: llmgateway.v1.LineItem
+	(*Route)(nil),    // 4: llmgateway.v1.Route
+	(*Receipt)(nil),  // 5: llmgateway.v1.Receipt
 }
 var file_llmgateway_v1_receipt_proto_depIdxs = []int32{
 	0, // 0: llmgateway.v1.Attempt.usage:type_name -> llmgateway.v1.Usage
-	3, // 1: llmgateway.v1.Receipt.route:type_name -> llmgateway.v1.Route
-	1, // 2: llmgateway.v1.Receipt.cost:type_name -> llmgateway.v1.Cost
-	2, // 3: llmgateway.v1.Receipt.attempts:type_name -> llmgateway.v1.Attempt
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	3, // 1: llmgateway.v1.Attempt.line_items:type_name -> llmgateway.v1.LineItem
+	4, // 2: llmgateway.v1.Receipt.route:type_name -> llmgateway.v1.Route
+	1, // 3: llmgateway.v1.Receipt.cost:type_name -> llmgateway.v1.Cost
+	2, // 4: llmgateway.v1.Receipt.attempts:type_name -> llmgateway.v1.Attempt
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_receipt_proto_init() }
@@ -804,7 +909,7 @@ func file_llmgateway_v1_receipt_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_receipt_proto_rawDesc), len(file_llmgateway_v1_receipt_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

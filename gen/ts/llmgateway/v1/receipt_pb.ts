@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/receipt.proto.
  */
 export const file_llmgateway_v1_receipt: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL3JlY2VpcHQucHJvdG8SDWxsbWdhdGV3YXkudjEipwQKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAIgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhgKEHJlYXNvbmluZ190b2tlbnMYBSABKAUSFAoMdG90YWxfdG9rZW5zGAYgASgFEiIKFWNhY2hlX3dyaXRlXzFoX3Rva2VucxgHIAEoBUgAiAEBEh8KEmF1ZGlvX2lucHV0X3Rva2VucxgIIAEoBUgBiAEBEiAKE2F1ZGlvX291dHB1dF90b2tlbnMYCSABKAVIAogBARISCgpwcm92ZW5hbmNlGAogASgJEhQKDHNlcnZpY2VfdGllchgLIAEoCRIiChV0b29sX3VzZV9pbnB1dF90b2tlbnMYDCABKAVIA4gBARIfChJpbWFnZV9pbnB1dF90b2tlbnMYDSABKAVIBIgBARIgChNpbWFnZV9vdXRwdXRfdG9rZW5zGA4gASgFSAWIAQFCGAoWX2NhY2hlX3dyaXRlXzFoX3Rva2Vuc0IVChNfYXVkaW9faW5wdXRfdG9rZW5zQhYKFF9hdWRpb19vdXRwdXRfdG9rZW5zQhgKFl90b29sX3VzZV9pbnB1dF90b2tlbnNCFQoTX2ltYWdlX2lucHV0X3Rva2Vuc0IWChRfaW1hZ2Vfb3V0cHV0X3Rva2VucyKyAwoEQ29zdBIaCg1lc3RpbWF0ZWRfdXNkGAEgASgBSACIAQESFwoKYWN0dWFsX3VzZBgCIAEoAUgBiAEBEhQKDGlucHV0X3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhQKDHRvdGFsX3Rva2VucxgFIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAYgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgHIAEoBRIYChByZWFzb25pbmdfdG9rZW5zGAggASgFEhEKCXNhdmVkX3VzZBgJIAEoARIfChJlc3RpbWF0ZWRfcGljb191c2QYCiABKANIAogBARIcCg9hY3R1YWxfcGljb191c2QYCyABKANIA4gBARIWCg5zYXZlZF9waWNvX3VzZBgMIAEoAxISCgpwcm92ZW5hbmNlGA0gASgJEhUKDXByaWNlX3ZlcnNpb24YDiABKAlCEAoOX2VzdGltYXRlZF91c2RCDQoLX2FjdHVhbF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEISChBfYWN0dWFsX3BpY29fdXNkItECCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIPCgdvdXRjb21lGAQgASgJEhQKDGZhaWx1cmVfa2luZBgFIAEoCRISCgpsYXRlbmN5X21zGAYgASgFEhsKDmZpcnN0X2V2ZW50X21zGAcgASgFSACIAQESIwoFdXNhZ2UYCCABKAsyFC5sbG1nYXRld2F5LnYxLlVzYWdlEhcKCmFjdHVhbF91c2QYCSABKAFIAYgBARIcCg9hY3R1YWxfcGljb191c2QYCiABKANIAogBARIVCg1wcmljZV92ZXJzaW9uGAsgASgJEhQKDHNlcnZlZF9tb2RlbBgMIAEoCUIRCg9fZmlyc3RfZXZlbnRfbXNCDQoLX2FjdHVhbF91c2RCEgoQX2FjdHVhbF9waWNvX3VzZCInCgVSb3V0ZRIOCgZwb2xpY3kYASABKAkSDgoGcmVhc29uGAIgASgJIuUBCgdSZWNlaXB0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDQoFbW9kZWwYAyABKAkSDgoGY2FjaGVkGAQgASgIEhIKCmNhY2hlX2tpbmQYBSABKAkSIwoFcm91dGUYBiABKAsyFC5sbG1nYXRld2F5LnYxLlJvdXRlEiEKBGNvc3QYByABKAsyEy5sbG1nYXRld2F5LnYxLkNvc3QSKAoIYXR0ZW1wdHMYCCADKAsyFi5sbG1nYXRld2F5LnYxLkF0dGVtcHQSDwoHZHJvcHBlZBgJIAMoCUJEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw");
+  fileDesc("ChtsbG1nYXRld2F5L3YxL3JlY2VpcHQucHJvdG8SDWxsbWdhdGV3YXkudjEipwQKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAIgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhgKEHJlYXNvbmluZ190b2tlbnMYBSABKAUSFAoMdG90YWxfdG9rZW5zGAYgASgFEiIKFWNhY2hlX3dyaXRlXzFoX3Rva2VucxgHIAEoBUgAiAEBEh8KEmF1ZGlvX2lucHV0X3Rva2VucxgIIAEoBUgBiAEBEiAKE2F1ZGlvX291dHB1dF90b2tlbnMYCSABKAVIAogBARISCgpwcm92ZW5hbmNlGAogASgJEhQKDHNlcnZpY2VfdGllchgLIAEoCRIiChV0b29sX3VzZV9pbnB1dF90b2tlbnMYDCABKAVIA4gBARIfChJpbWFnZV9pbnB1dF90b2tlbnMYDSABKAVIBIgBARIgChNpbWFnZV9vdXRwdXRfdG9rZW5zGA4gASgFSAWIAQFCGAoWX2NhY2hlX3dyaXRlXzFoX3Rva2Vuc0IVChNfYXVkaW9faW5wdXRfdG9rZW5zQhYKFF9hdWRpb19vdXRwdXRfdG9rZW5zQhgKFl90b29sX3VzZV9pbnB1dF90b2tlbnNCFQoTX2ltYWdlX2lucHV0X3Rva2Vuc0IWChRfaW1hZ2Vfb3V0cHV0X3Rva2VucyKyAwoEQ29zdBIaCg1lc3RpbWF0ZWRfdXNkGAEgASgBSACIAQESFwoKYWN0dWFsX3VzZBgCIAEoAUgBiAEBEhQKDGlucHV0X3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhQKDHRvdGFsX3Rva2VucxgFIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAYgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgHIAEoBRIYChByZWFzb25pbmdfdG9rZW5zGAggASgFEhEKCXNhdmVkX3VzZBgJIAEoARIfChJlc3RpbWF0ZWRfcGljb191c2QYCiABKANIAogBARIcCg9hY3R1YWxfcGljb191c2QYCyABKANIA4gBARIWCg5zYXZlZF9waWNvX3VzZBgMIAEoAxISCgpwcm92ZW5hbmNlGA0gASgJEhUKDXByaWNlX3ZlcnNpb24YDiABKAlCEAoOX2VzdGltYXRlZF91c2RCDQoLX2FjdHVhbF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEISChBfYWN0dWFsX3BpY29fdXNkIrQDCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIPCgdvdXRjb21lGAQgASgJEhQKDGZhaWx1cmVfa2luZBgFIAEoCRISCgpsYXRlbmN5X21zGAYgASgFEhsKDmZpcnN0X2V2ZW50X21zGAcgASgFSACIAQESIwoFdXNhZ2UYCCABKAsyFC5sbG1nYXRld2F5LnYxLlVzYWdlEhcKCmFjdHVhbF91c2QYCSABKAFIAYgBARIcCg9hY3R1YWxfcGljb191c2QYCiABKANIAogBARIVCg1wcmljZV92ZXJzaW9uGAsgASgJEhQKDHNlcnZlZF9tb2RlbBgMIAEoCRIrCgpsaW5lX2l0ZW1zGA0gAygLMhcubGxtZ2F0ZXdheS52MS5MaW5lSXRlbRIeChFyZXNlcnZlZF9waWNvX3VzZBgOIAEoA0gDiAEBQhEKD19maXJzdF9ldmVudF9tc0INCgtfYWN0dWFsX3VzZEISChBfYWN0dWFsX3BpY29fdXNkQhQKEl9yZXNlcnZlZF9waWNvX3VzZCJQCghMaW5lSXRlbRIMCgRraW5kGAEgASgJEg0KBWNvdW50GAIgASgDEhUKDXVuaXRfcGljb191c2QYAyABKAMSEAoIcGljb191c2QYBCABKAMiJwoFUm91dGUSDgoGcG9saWN5GAEgASgJEg4KBnJlYXNvbhgCIAEoCSLlAQoHUmVjZWlwdBISCgpyZXF1ZXN0X2lkGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEg4KBmNhY2hlZBgEIAEoCBISCgpjYWNoZV9raW5kGAUgASgJEiMKBXJvdXRlGAYgASgLMhQubGxtZ2F0ZXdheS52MS5Sb3V0ZRIhCgRjb3N0GAcgASgLMhMubGxtZ2F0ZXdheS52MS5Db3N0EigKCGF0dGVtcHRzGAggAygLMhYubGxtZ2F0ZXdheS52MS5BdHRlbXB0Eg8KB2Ryb3BwZWQYCSADKAlCRFpCZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxYgZwcm90bzM");
 
 /**
  * Tokens in one normal form, whichever provider counted them.
@@ -330,6 +330,21 @@ export type Attempt = Message<"llmgateway.v1.Attempt"> & {
    * @generated from field: string served_model = 12;
    */
   servedModel: string;
+
+  /**
+   * What the cost is made of; empty when it is not known, or nothing.
+   *
+   * @generated from field: repeated llmgateway.v1.LineItem line_items = 13;
+   */
+  lineItems: LineItem[];
+
+  /**
+   * The most that the attempt could cost, which budgets held ready for it;
+   * absent where none applied. In trillionths of a dollar.
+   *
+   * @generated from field: optional int64 reserved_pico_usd = 14;
+   */
+  reservedPicoUsd?: bigint | undefined;
 };
 
 /**
@@ -338,6 +353,50 @@ export type Attempt = Message<"llmgateway.v1.Attempt"> & {
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_receipt, 2);
+
+/**
+ * One kind of thing that was paid for.
+ *
+ * @generated from message llmgateway.v1.LineItem
+ */
+export type LineItem = Message<"llmgateway.v1.LineItem"> & {
+  /**
+   * For tokens `input`, `cached_input`, `cache_write`, `cache_write_1h`,
+   * `audio_input`, `image_input`, `output`, `reasoning`, `audio_output` or
+   * `image_output`; besides them `request`. Each token is in one item.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * How many.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * What one costs, in trillionths of a dollar.
+   *
+   * @generated from field: int64 unit_pico_usd = 3;
+   */
+  unitPicoUsd: bigint;
+
+  /**
+   * What they cost together, in trillionths of a dollar.
+   *
+   * @generated from field: int64 pico_usd = 4;
+   */
+  picoUsd: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.LineItem.
+ * Use `create(LineItemSchema)` to create a new message.
+ */
+export const LineItemSchema: GenMessage<LineItem> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_receipt, 3);
 
 /**
  * Why this provider and this model.
@@ -365,7 +424,7 @@ export type Route = Message<"llmgateway.v1.Route"> & {
  * Use `create(RouteSchema)` to create a new message.
  */
 export const RouteSchema: GenMessage<Route> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_receipt, 3);
+  messageDesc(file_llmgateway_v1_receipt, 4);
 
 /**
  * What a call came to: who served it, what it cost, and every attempt.
@@ -443,5 +502,5 @@ export type Receipt = Message<"llmgateway.v1.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_receipt, 4);
+  messageDesc(file_llmgateway_v1_receipt, 5);
 

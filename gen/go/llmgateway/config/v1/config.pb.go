@@ -48,8 +48,12 @@ type Config struct {
 	DefaultModel string `protobuf:"bytes,8,opt,name=default_model,json=defaultModel,proto3" json:"default_model,omitempty"`
 	// `provider/model` for requests for embeddings that name none.
 	DefaultEmbeddingModel string `protobuf:"bytes,9,opt,name=default_embedding_model,json=defaultEmbeddingModel,proto3" json:"default_embedding_model,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// What may be spent.
+	Budgets []*Budget `protobuf:"bytes,10,rep,name=budgets,proto3" json:"budgets,omitempty"`
+	// What is kept of each call.
+	Ledger        *Ledger `protobuf:"bytes,11,opt,name=ledger,proto3" json:"ledger,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Config) Reset() {
@@ -143,6 +147,20 @@ func (x *Config) GetDefaultEmbeddingModel() string {
 		return x.DefaultEmbeddingModel
 	}
 	return ""
+}
+
+func (x *Config) GetBudgets() []*Budget {
+	if x != nil {
+		return x.Budgets
+	}
+	return nil
+}
+
+func (x *Config) GetLedger() *Ledger {
+	if x != nil {
+		return x.Ledger
+	}
+	return nil
 }
 
 // Where the gateway listens, and how much it takes.
@@ -536,7 +554,9 @@ type ApiKey struct {
 	// Who holds it; appears in logs.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// SHA-256 of the key, as 64 hexadecimal digits.
-	Sha256        string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Sha256 string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// The team that pays. Default `internal`.
+	Tenant        string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -581,6 +601,13 @@ func (x *ApiKey) GetName() string {
 func (x *ApiKey) GetSha256() string {
 	if x != nil {
 		return x.Sha256
+	}
+	return ""
+}
+
+func (x *ApiKey) GetTenant() string {
+	if x != nil {
+		return x.Tenant
 	}
 	return ""
 }
@@ -654,7 +681,10 @@ type Provider struct {
 	// commas, over which calls are spread.
 	ApiKeyEnv string `protobuf:"bytes,4,opt,name=api_key_env,json=apiKeyEnv,proto3" json:"api_key_env,omitempty"`
 	// The model meant when a request names only the provider. Default:
-	// `gpt-4o-mini` for `openai`, `mock-echo` for `mock`, none for others.
+	// `gpt-4o-mini` for `openai`, `claude-sonnet-5` for `claude`,
+	// `gemini-2.5-flash` for `gemini`, `mistral-small-latest` for `mistral`,
+	// `gemini-2.0-flash` for `vertex_ai`, `amazon.nova-lite-v1:0` for `bedrock`,
+	// `mock-echo` for `mock`, none for others.
 	DefaultModel string `protobuf:"bytes,5,opt,name=default_model,json=defaultModel,proto3" json:"default_model,omitempty"`
 	// Models that may be asked for; empty for any.
 	Models []string `protobuf:"bytes,6,rep,name=models,proto3" json:"models,omitempty"`
@@ -995,10 +1025,14 @@ type Prices struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Path of the price catalog. Default: the one that comes with the gateway.
 	CatalogPath string `protobuf:"bytes,1,opt,name=catalog_path,json=catalogPath,proto3" json:"catalog_path,omitempty"`
-	// Whether calls are priced. Default true.
+	// Whether calls are priced, budgeted and booked. Default true.
 	TrackingEnabled *bool `protobuf:"varint,2,opt,name=tracking_enabled,json=trackingEnabled,proto3,oneof" json:"tracking_enabled,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What becomes of a call to a model whose price is not known: `refuse`, or
+	// `allow` to let it through, booked with an unknown cost. Default: `refuse`
+	// where a hard budget applies or the request has `max_cost_usd`, else `allow`.
+	UnknownModels string `protobuf:"bytes,3,opt,name=unknown_models,json=unknownModels,proto3" json:"unknown_models,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Prices) Reset() {
@@ -1045,6 +1079,230 @@ func (x *Prices) GetTrackingEnabled() bool {
 	return false
 }
 
+func (x *Prices) GetUnknownModels() string {
+	if x != nil {
+		return x.UnknownModels
+	}
+	return ""
+}
+
+// What may be spent on some calls in a time. A call counts in every budget
+// that is about it, and each of them must afford it.
+type Budget struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique; appears in errors, logs and metrics.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// US dollars.
+	LimitUsd float64 `protobuf:"fixed64,2,opt,name=limit_usd,json=limitUsd,proto3" json:"limit_usd,omitempty"`
+	// `hour`, `day` or `month`, by the calendar in UTC.
+	Per string `protobuf:"bytes,3,opt,name=per,proto3" json:"per,omitempty"`
+	// Counts only the calls of this tenant; empty for any.
+	Tenant string `protobuf:"bytes,4,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Counts only the calls with the API key of this name; empty for any.
+	Key string `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
+	// Counts only the calls to this provider; empty for any.
+	Provider string `protobuf:"bytes,6,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Counts only the calls to this model; empty for any.
+	Model string `protobuf:"bytes,7,opt,name=model,proto3" json:"model,omitempty"`
+	// Counts only the calls with all of these labels in their `metadata`.
+	Tags map[string]string `protobuf:"bytes,8,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Gives every value of these its own limit: `tenant`, `key`, `provider`,
+	// `model`, or `tag:NAME`. A call without the tag counts under an empty value.
+	Each []string `protobuf:"bytes,9,rep,name=each,proto3" json:"each,omitempty"`
+	// `hard` refuses what is not affordable any more; `soft` only warns. Default
+	// `hard`.
+	Mode string `protobuf:"bytes,10,opt,name=mode,proto3" json:"mode,omitempty"`
+	// Parts of the limit at which a warning is given. Default 0.5, 0.8 and 1.
+	WarnAt        []float64 `protobuf:"fixed64,11,rep,packed,name=warn_at,json=warnAt,proto3" json:"warn_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Budget) Reset() {
+	*x = Budget{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Budget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Budget) ProtoMessage() {}
+
+func (x *Budget) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Budget.ProtoReflect.Descriptor instead.
+func (*Budget) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Budget) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Budget) GetLimitUsd() float64 {
+	if x != nil {
+		return x.LimitUsd
+	}
+	return 0
+}
+
+func (x *Budget) GetPer() string {
+	if x != nil {
+		return x.Per
+	}
+	return ""
+}
+
+func (x *Budget) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *Budget) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Budget) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *Budget) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Budget) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Budget) GetEach() []string {
+	if x != nil {
+		return x.Each
+	}
+	return nil
+}
+
+func (x *Budget) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Budget) GetWarnAt() []float64 {
+	if x != nil {
+		return x.WarnAt
+	}
+	return nil
+}
+
+// What is kept of each call and of each attempt. The database is SQLite in
+// `data_dir`, or PostgreSQL where `DATABASE_URL` is set. Changes take effect at
+// the next start.
+type Ledger struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Folder of the database. Default `data`, in the working directory.
+	DataDir string `protobuf:"bytes,1,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`
+	// How long rows are kept; hourly sums of them are kept for ever. Default 90
+	// days, as `7776000s`.
+	Retention *durationpb.Duration `protobuf:"bytes,2,opt,name=retention,proto3" json:"retention,omitempty"`
+	// Most rows that wait in memory for the database. Default 20000.
+	MaxWaitingRows *int32 `protobuf:"varint,3,opt,name=max_waiting_rows,json=maxWaitingRows,proto3,oneof" json:"max_waiting_rows,omitempty"`
+	// What becomes of calls when so many wait: `wait` holds them back, `drop`
+	// lets them through and counts each lost row in `llm_ledger_lost_rows_total`.
+	// Default `wait`.
+	WhenFull      string `protobuf:"bytes,4,opt,name=when_full,json=whenFull,proto3" json:"when_full,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ledger) Reset() {
+	*x = Ledger{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ledger) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ledger) ProtoMessage() {}
+
+func (x *Ledger) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
+func (*Ledger) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Ledger) GetDataDir() string {
+	if x != nil {
+		return x.DataDir
+	}
+	return ""
+}
+
+func (x *Ledger) GetRetention() *durationpb.Duration {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+func (x *Ledger) GetMaxWaitingRows() int32 {
+	if x != nil && x.MaxWaitingRows != nil {
+		return *x.MaxWaitingRows
+	}
+	return 0
+}
+
+func (x *Ledger) GetWhenFull() string {
+	if x != nil {
+		return x.WhenFull
+	}
+	return ""
+}
+
 // Streams.
 type Stream struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1059,7 +1317,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1071,7 +1329,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1084,7 +1342,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -1117,7 +1375,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1387,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1400,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -1170,7 +1428,7 @@ var File_llmgateway_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x84\x05\n" +
+	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xf2\x05\n" +
 	"\x06Config\x124\n" +
 	"\x06server\x18\x01 \x01(\v2\x1c.llmgateway.config.v1.ServerR\x06server\x12.\n" +
 	"\x04auth\x18\x02 \x01(\v2\x1a.llmgateway.config.v1.AuthR\x04auth\x12>\n" +
@@ -1181,7 +1439,10 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x06stream\x18\x06 \x01(\v2\x1c.llmgateway.config.v1.StreamR\x06stream\x12=\n" +
 	"\ttelemetry\x18\a \x01(\v2\x1f.llmgateway.config.v1.TelemetryR\ttelemetry\x12#\n" +
 	"\rdefault_model\x18\b \x01(\tR\fdefaultModel\x126\n" +
-	"\x17default_embedding_model\x18\t \x01(\tR\x15defaultEmbeddingModel\x1a\\\n" +
+	"\x17default_embedding_model\x18\t \x01(\tR\x15defaultEmbeddingModel\x126\n" +
+	"\abudgets\x18\n" +
+	" \x03(\v2\x1c.llmgateway.config.v1.BudgetR\abudgets\x124\n" +
+	"\x06ledger\x18\v \x01(\v2\x1c.llmgateway.config.v1.LedgerR\x06ledger\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
 	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\xf9\x05\n" +
@@ -1224,10 +1485,11 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\tcert_path\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bcertPath\x12\"\n" +
 	"\bkey_path\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\akeyPath\"8\n" +
 	"\x04Auth\x120\n" +
-	"\x04keys\x18\x01 \x03(\v2\x1c.llmgateway.config.v1.ApiKeyR\x04keys\"j\n" +
+	"\x04keys\x18\x01 \x03(\v2\x1c.llmgateway.config.v1.ApiKeyR\x04keys\"\xa1\x01\n" +
 	"\x06ApiKey\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{1,64}$R\x04name\x12-\n" +
-	"\x06sha256\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\x06sha256\"E\n" +
+	"\x06sha256\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\x06sha256\x125\n" +
+	"\x06tenant\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{0,64}$R\x06tenant\"E\n" +
 	"\tRateLimit\x12\x19\n" +
 	"\x03rpm\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03rpm\x12\x1d\n" +
 	"\x05burst\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05burst\"\xf4\a\n" +
@@ -1270,11 +1532,34 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\vfirst_event\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\n" +
 	"firstEvent\x127\n" +
 	"\x04idle\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x04idle\x129\n" +
-	"\x05total\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x05total\"p\n" +
+	"\x05total\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x05total\"\xaf\x01\n" +
 	"\x06Prices\x12!\n" +
 	"\fcatalog_path\x18\x01 \x01(\tR\vcatalogPath\x12.\n" +
-	"\x10tracking_enabled\x18\x02 \x01(\bH\x00R\x0ftrackingEnabled\x88\x01\x01B\x13\n" +
-	"\x11_tracking_enabled\"\x8a\x01\n" +
+	"\x10tracking_enabled\x18\x02 \x01(\bH\x00R\x0ftrackingEnabled\x88\x01\x01\x12=\n" +
+	"\x0eunknown_models\x18\x03 \x01(\tB\x16\xbaH\x13r\x11R\x00R\x06refuseR\x05allowR\runknownModelsB\x13\n" +
+	"\x11_tracking_enabled\"\x95\x04\n" +
+	"\x06Budget\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{1,64}$R\x04name\x12-\n" +
+	"\tlimit_usd\x18\x02 \x01(\x01B\x10\xbaH\r\x12\v@\x01!\x00\x00\x00\x00\x00\x00\x00\x00R\blimitUsd\x12)\n" +
+	"\x03per\x18\x03 \x01(\tB\x17\xbaH\x14r\x12R\x04hourR\x03dayR\x05monthR\x03per\x12\x16\n" +
+	"\x06tenant\x18\x04 \x01(\tR\x06tenant\x12\x10\n" +
+	"\x03key\x18\x05 \x01(\tR\x03key\x12\x1a\n" +
+	"\bprovider\x18\x06 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\a \x01(\tR\x05model\x12:\n" +
+	"\x04tags\x18\b \x03(\v2&.llmgateway.config.v1.Budget.TagsEntryR\x04tags\x12K\n" +
+	"\x04each\x18\t \x03(\tB7\xbaH4\x92\x011\x18\x01\"-r+2)^(tenant|key|provider|model|tag:.{1,64})$R\x04each\x12'\n" +
+	"\x04mode\x18\n" +
+	" \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04hardR\x04softR\x04mode\x127\n" +
+	"\awarn_at\x18\v \x03(\x01B\x1e\xbaH\x1b\x92\x01\x18\x18\x01\"\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00$@!\x00\x00\x00\x00\x00\x00\x00\x00R\x06warnAt\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe8\x01\n" +
+	"\x06Ledger\x12\x19\n" +
+	"\bdata_dir\x18\x01 \x01(\tR\adataDir\x12D\n" +
+	"\tretention\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\v\xbaH\b\xaa\x01\x052\x03\b\xa08R\tretention\x126\n" +
+	"\x10max_waiting_rows\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(dH\x00R\x0emaxWaitingRows\x88\x01\x01\x120\n" +
+	"\twhen_full\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04waitR\x04dropR\bwhenFullB\x13\n" +
+	"\x11_max_waiting_rows\"\x8a\x01\n" +
 	"\x06Stream\x121\n" +
 	"\vbuffer_size\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x01H\x00R\n" +
 	"bufferSize\x88\x01\x01\x12=\n" +
@@ -1297,7 +1582,7 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
 	(*Server)(nil),              // 1: llmgateway.config.v1.Server
@@ -1311,44 +1596,51 @@ var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Dialect)(nil),             // 9: llmgateway.config.v1.Dialect
 	(*Timeouts)(nil),            // 10: llmgateway.config.v1.Timeouts
 	(*Prices)(nil),              // 11: llmgateway.config.v1.Prices
-	(*Stream)(nil),              // 12: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 13: llmgateway.config.v1.Telemetry
-	nil,                         // 14: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 15: llmgateway.config.v1.Provider.HeadersEntry
-	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
+	(*Budget)(nil),              // 12: llmgateway.config.v1.Budget
+	(*Ledger)(nil),              // 13: llmgateway.config.v1.Ledger
+	(*Stream)(nil),              // 14: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 15: llmgateway.config.v1.Telemetry
+	nil,                         // 16: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 17: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 18: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 19: google.protobuf.Duration
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
 	1,  // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
 	5,  // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
 	7,  // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	14, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	16, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
 	11, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	12, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	13, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	4,  // 7: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	16, // 8: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	16, // 9: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	2,  // 10: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	3,  // 11: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	16, // 12: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	16, // 13: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	16, // 14: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	16, // 15: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	6,  // 16: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	15, // 17: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	10, // 18: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	9,  // 19: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	16, // 20: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	16, // 21: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	16, // 22: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	16, // 23: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	16, // 24: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	8,  // 25: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	14, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	15, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	12, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
+	13, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
+	4,  // 9: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	19, // 10: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	19, // 11: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	2,  // 12: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	3,  // 13: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	19, // 14: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	19, // 15: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	19, // 16: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	19, // 17: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	6,  // 18: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	17, // 19: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	10, // 20: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	9,  // 21: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	19, // 22: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	19, // 23: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	19, // 24: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	19, // 25: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	18, // 26: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	19, // 27: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	19, // 28: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	8,  // 29: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -1361,14 +1653,15 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

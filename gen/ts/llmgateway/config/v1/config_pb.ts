@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/config/v1/config.proto.
  */
 export const file_llmgateway_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIpQECgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJEh8KF2RlZmF1bHRfZW1iZWRkaW5nX21vZGVsGAkgASgJGlAKDlByb3ZpZGVyc0VudHJ5EgsKA2tleRgBIAEoCRItCgV2YWx1ZRgCIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyOgI4ASLwBAoGU2VydmVyEgwKBGhvc3QYASABKAkSHgoEcG9ydBgCIAEoBUILukgIGgYY//8DKABIAIgBARImCgN0bHMYAyABKAsyGS5sbG1nYXRld2F5LmNvbmZpZy52MS5UbHMSJQoObWF4X2JvZHlfYnl0ZXMYBCABKAVCCLpIBRoDKIAISAGIAQESJwoObWF4X2pzb25fZGVwdGgYBSABKAVCCrpIBxoFGIACKAhIAogBARI6Cg1kcmFpbl90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI6Cg1waW5nX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIoCgRjb3JzGAogASgLMhoubGxtZ2F0ZXdheS5jb25maWcudjEuQ29ycxIoChJjb21wcmVzc19taW5fYnl0ZXMYCyABKAVCB7pIBBoCKABIA4gBARIqCgVodHRwMhgMIAEoCzIbLmxsbWdhdGV3YXkuY29uZmlnLnYxLkh0dHAyEhcKCnJlZmxlY3Rpb24YFCABKAhIBIgBARI4CgtkcmFpbl9kZWxheRgVIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgASFAoHY29uc29sZRgWIAEoCEgFiAEBQgcKBV9wb3J0QhEKD19tYXhfYm9keV9ieXRlc0IRCg9fbWF4X2pzb25fZGVwdGhCFQoTX2NvbXByZXNzX21pbl9ieXRlc0INCgtfcmVmbGVjdGlvbkIKCghfY29uc29sZSKfAgoEQ29ycxLgAQoPYWxsb3dlZF9vcmlnaW5zGAEgAygJQsYBukjCAZIBvgEiuwG6AbcBCgtjb3JzLm9yaWdpbhJgbXVzdCBiZSBhbiBvcmlnaW4gd2l0aG91dCBhIHBhdGgsIHN1Y2ggYXMgaHR0cHM6Ly9hcHAuZXhhbXBsZS5jb20gb3IgaHR0cHM6Ly8qLmV4YW1wbGUuY29tLCBvciAqGkZ0aGlzLm1hdGNoZXMoJ14oWypdfGh0dHBzPzovLyhbKl1bLl0pP1tBLVphLXowLTkuLV0rKDpbMC05XXsxLDV9KT8pJCcpEjQKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAIscBCgVIdHRwMhIsChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAEgASgFQge6SAQaAihkSACIAQESOgoNcGluZ19pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMcGluZ190aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIZChdfbWF4X2NvbmN1cnJlbnRfc3RyZWFtcyI8CgNUbHMSGgoJY2VydF9wYXRoGAEgASgJQge6SARyAhABEhkKCGtleV9wYXRoGAIgASgJQge6SARyAhABIjIKBEF1dGgSKgoEa2V5cxgBIAMoCzIcLmxsbWdhdGV3YXkuY29uZmlnLnYxLkFwaUtleSJcCgZBcGlLZXkSKwoEbmFtZRgBIAEoCUIdukgachgyFl5bYS16QS1aMC05Ll8tXXsxLDY0fSQSJQoGc2hhMjU2GAIgASgJQhW6SBJyEDIOXlswLTlhLWZdezY0fSQiOQoJUmF0ZUxpbWl0EhQKA3JwbRgBIAEoBUIHukgEGgIoABIWCgVidXJzdBgCIAEoBUIHukgEGgIoACKtBgoIUHJvdmlkZXISYwoEa2luZBgBIAEoCUJVukhSclBSAFIGb3BlbmFpUgZjbGF1ZGVSBmdlbWluaVIHbWlzdHJhbFIJdmVydGV4X2FpUgdiZWRyb2NrUhFvcGVuYWlfY29tcGF0aWJsZVIEbW9jaxIUCgdlbmFibGVkGAIgASgISACIAQESKQoIYmFzZV91cmwYAyABKAlCF7pIFHISMhBeKGh0dHBzPzovLy4rKT8kEjcKC2FwaV9rZXlfZW52GAQgASgJQiK6SB9yHTIbXihbQS1aYS16X11bQS1aYS16MC05X10qKT8kEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkSDgoGbW9kZWxzGAYgAygJEjwKB2hlYWRlcnMYByADKAsyKy5sbG1nYXRld2F5LmNvbmZpZy52MS5Qcm92aWRlci5IZWFkZXJzRW50cnkSDgoGcHJpY2VzGAggASgJEjAKCHRpbWVvdXRzGAkgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuVGltZW91dHMSJQoPbWF4X2Nvbm5lY3Rpb25zGAogASgFQge6SAQaAiAASAGIAQESLgoHZGlhbGVjdBgLIAEoCzIdLmxsbWdhdGV3YXkuY29uZmlnLnYxLkRpYWxlY3QSVwoGcHJlc2V0GAwgASgJQke6SERyQlIAUgVhenVyZVIIZGVlcHNlZWtSBGdyb3FSBm9sbGFtYVIKb3BlbnJvdXRlclIIdG9nZXRoZXJSBHZsbG1SA3hhaRIjCgZyZWdpb24YDSABKAlCE7pIEHIOMgxeW2EtejAtOS1dKiQSDwoHcHJvamVjdBgOIAEoCRIYChBjcmVkZW50aWFsc19wYXRoGA8gASgJEioKC3Vuc3VwcG9ydGVkGBAgASgJQhW6SBJyEFIAUgZyZWZ1c2VSBGRyb3ASHwoXZGVmYXVsdF9lbWJlZGRpbmdfbW9kZWwYESABKAkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIX2VuYWJsZWRCEgoQX21heF9jb25uZWN0aW9ucyKeAQoHRGlhbGVjdBJEChBtYXhfdG9rZW5zX2ZpZWxkGAEgASgJQiq6SCdyJVIAUhVtYXhfY29tcGxldGlvbl90b2tlbnNSCm1heF90b2tlbnMSGQoMc3RyZWFtX3VzYWdlGAIgASgISACIAQESEgoKa2V5X2hlYWRlchgDIAEoCRINCgVxdWVyeRgEIAEoCUIPCg1fc3RyZWFtX3VzYWdlIuEBCghUaW1lb3V0cxI0Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI4CgtmaXJzdF9ldmVudBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMQoEaWRsZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMgoFdG90YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIlIKBlByaWNlcxIUCgxjYXRhbG9nX3BhdGgYASABKAkSHQoQdHJhY2tpbmdfZW5hYmxlZBgCIAEoCEgAiAEBQhMKEV90cmFja2luZ19lbmFibGVkInUKBlN0cmVhbRIlCgtidWZmZXJfc2l6ZRgBIAEoBUILukgIGgYYoI0GKAFIAIgBARI0Cgd0aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIOCgxfYnVmZmVyX3NpemUihAEKCVRlbGVtZXRyeRJKCglsb2dfbGV2ZWwYASABKAlCN7pINHIyUgBSBXRyYWNlUgVkZWJ1Z1IEaW5mb1IEd2FyblIFZXJyb3JSBWZhdGFsUgZzaWxlbnQSFQoNb3RscF9lbmRwb2ludBgCIAEoCRIUCgxzZXJ2aWNlX25hbWUYAyABKAlCR1pFZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvY29uZmlnL3YxO2NvbmZpZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIvEECgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJEh8KF2RlZmF1bHRfZW1iZWRkaW5nX21vZGVsGAkgASgJEi0KB2J1ZGdldHMYCiADKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5CdWRnZXQSLAoGbGVkZ2VyGAsgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuTGVkZ2VyGlAKDlByb3ZpZGVyc0VudHJ5EgsKA2tleRgBIAEoCRItCgV2YWx1ZRgCIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyOgI4ASLwBAoGU2VydmVyEgwKBGhvc3QYASABKAkSHgoEcG9ydBgCIAEoBUILukgIGgYY//8DKABIAIgBARImCgN0bHMYAyABKAsyGS5sbG1nYXRld2F5LmNvbmZpZy52MS5UbHMSJQoObWF4X2JvZHlfYnl0ZXMYBCABKAVCCLpIBRoDKIAISAGIAQESJwoObWF4X2pzb25fZGVwdGgYBSABKAVCCrpIBxoFGIACKAhIAogBARI6Cg1kcmFpbl90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI6Cg1waW5nX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIoCgRjb3JzGAogASgLMhoubGxtZ2F0ZXdheS5jb25maWcudjEuQ29ycxIoChJjb21wcmVzc19taW5fYnl0ZXMYCyABKAVCB7pIBBoCKABIA4gBARIqCgVodHRwMhgMIAEoCzIbLmxsbWdhdGV3YXkuY29uZmlnLnYxLkh0dHAyEhcKCnJlZmxlY3Rpb24YFCABKAhIBIgBARI4CgtkcmFpbl9kZWxheRgVIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgASFAoHY29uc29sZRgWIAEoCEgFiAEBQgcKBV9wb3J0QhEKD19tYXhfYm9keV9ieXRlc0IRCg9fbWF4X2pzb25fZGVwdGhCFQoTX2NvbXByZXNzX21pbl9ieXRlc0INCgtfcmVmbGVjdGlvbkIKCghfY29uc29sZSKfAgoEQ29ycxLgAQoPYWxsb3dlZF9vcmlnaW5zGAEgAygJQsYBukjCAZIBvgEiuwG6AbcBCgtjb3JzLm9yaWdpbhJgbXVzdCBiZSBhbiBvcmlnaW4gd2l0aG91dCBhIHBhdGgsIHN1Y2ggYXMgaHR0cHM6Ly9hcHAuZXhhbXBsZS5jb20gb3IgaHR0cHM6Ly8qLmV4YW1wbGUuY29tLCBvciAqGkZ0aGlzLm1hdGNoZXMoJ14oWypdfGh0dHBzPzovLyhbKl1bLl0pP1tBLVphLXowLTkuLV0rKDpbMC05XXsxLDV9KT8pJCcpEjQKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAIscBCgVIdHRwMhIsChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAEgASgFQge6SAQaAihkSACIAQESOgoNcGluZ19pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMcGluZ190aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIZChdfbWF4X2NvbmN1cnJlbnRfc3RyZWFtcyI8CgNUbHMSGgoJY2VydF9wYXRoGAEgASgJQge6SARyAhABEhkKCGtleV9wYXRoGAIgASgJQge6SARyAhABIjIKBEF1dGgSKgoEa2V5cxgBIAMoCzIcLmxsbWdhdGV3YXkuY29uZmlnLnYxLkFwaUtleSKLAQoGQXBpS2V5EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiUKBnNoYTI1NhgCIAEoCUIVukgSchAyDl5bMC05YS1mXXs2NH0kEi0KBnRlbmFudBgDIAEoCUIdukgachgyFl5bYS16QS1aMC05Ll8tXXswLDY0fSQiOQoJUmF0ZUxpbWl0EhQKA3JwbRgBIAEoBUIHukgEGgIoABIWCgVidXJzdBgCIAEoBUIHukgEGgIoACKtBgoIUHJvdmlkZXISYwoEa2luZBgBIAEoCUJVukhSclBSAFIGb3BlbmFpUgZjbGF1ZGVSBmdlbWluaVIHbWlzdHJhbFIJdmVydGV4X2FpUgdiZWRyb2NrUhFvcGVuYWlfY29tcGF0aWJsZVIEbW9jaxIUCgdlbmFibGVkGAIgASgISACIAQESKQoIYmFzZV91cmwYAyABKAlCF7pIFHISMhBeKGh0dHBzPzovLy4rKT8kEjcKC2FwaV9rZXlfZW52GAQgASgJQiK6SB9yHTIbXihbQS1aYS16X11bQS1aYS16MC05X10qKT8kEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkSDgoGbW9kZWxzGAYgAygJEjwKB2hlYWRlcnMYByADKAsyKy5sbG1nYXRld2F5LmNvbmZpZy52MS5Qcm92aWRlci5IZWFkZXJzRW50cnkSDgoGcHJpY2VzGAggASgJEjAKCHRpbWVvdXRzGAkgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuVGltZW91dHMSJQoPbWF4X2Nvbm5lY3Rpb25zGAogASgFQge6SAQaAiAASAGIAQESLgoHZGlhbGVjdBgLIAEoCzIdLmxsbWdhdGV3YXkuY29uZmlnLnYxLkRpYWxlY3QSVwoGcHJlc2V0GAwgASgJQke6SERyQlIAUgVhenVyZVIIZGVlcHNlZWtSBGdyb3FSBm9sbGFtYVIKb3BlbnJvdXRlclIIdG9nZXRoZXJSBHZsbG1SA3hhaRIjCgZyZWdpb24YDSABKAlCE7pIEHIOMgxeW2EtejAtOS1dKiQSDwoHcHJvamVjdBgOIAEoCRIYChBjcmVkZW50aWFsc19wYXRoGA8gASgJEioKC3Vuc3VwcG9ydGVkGBAgASgJQhW6SBJyEFIAUgZyZWZ1c2VSBGRyb3ASHwoXZGVmYXVsdF9lbWJlZGRpbmdfbW9kZWwYESABKAkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIX2VuYWJsZWRCEgoQX21heF9jb25uZWN0aW9ucyKeAQoHRGlhbGVjdBJEChBtYXhfdG9rZW5zX2ZpZWxkGAEgASgJQiq6SCdyJVIAUhVtYXhfY29tcGxldGlvbl90b2tlbnNSCm1heF90b2tlbnMSGQoMc3RyZWFtX3VzYWdlGAIgASgISACIAQESEgoKa2V5X2hlYWRlchgDIAEoCRINCgVxdWVyeRgEIAEoCUIPCg1fc3RyZWFtX3VzYWdlIuEBCghUaW1lb3V0cxI0Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI4CgtmaXJzdF9ldmVudBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMQoEaWRsZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMgoFdG90YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIoIBCgZQcmljZXMSFAoMY2F0YWxvZ19wYXRoGAEgASgJEh0KEHRyYWNraW5nX2VuYWJsZWQYAiABKAhIAIgBARIuCg51bmtub3duX21vZGVscxgDIAEoCUIWukgTchFSAFIGcmVmdXNlUgVhbGxvd0ITChFfdHJhY2tpbmdfZW5hYmxlZCK8AwoGQnVkZ2V0EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiMKCWxpbWl0X3VzZBgCIAEoAUIQukgNEgtAASEAAAAAAAAAABIkCgNwZXIYAyABKAlCF7pIFHISUgRob3VyUgNkYXlSBW1vbnRoEg4KBnRlbmFudBgEIAEoCRILCgNrZXkYBSABKAkSEAoIcHJvdmlkZXIYBiABKAkSDQoFbW9kZWwYByABKAkSNAoEdGFncxgIIAMoCzImLmxsbWdhdGV3YXkuY29uZmlnLnYxLkJ1ZGdldC5UYWdzRW50cnkSRQoEZWFjaBgJIAMoCUI3ukg0kgExGAEiLXIrMileKHRlbmFudHxrZXl8cHJvdmlkZXJ8bW9kZWx8dGFnOi57MSw2NH0pJBIhCgRtb2RlGAogASgJQhO6SBByDlIAUgRoYXJkUgRzb2Z0Ei8KB3dhcm5fYXQYCyADKAFCHrpIG5IBGBgBIhQSEhkAAAAAAAAkQCEAAAAAAAAAABorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK6AQoGTGVkZ2VyEhAKCGRhdGFfZGlyGAEgASgJEjkKCXJldGVudGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkILukgIqgEFMgMIoDgSJgoQbWF4X3dhaXRpbmdfcm93cxgDIAEoBUIHukgEGgIoZEgAiAEBEiYKCXdoZW5fZnVsbBgEIAEoCUITukgQcg5SAFIEd2FpdFIEZHJvcEITChFfbWF4X3dhaXRpbmdfcm93cyJ1CgZTdHJlYW0SJQoLYnVmZmVyX3NpemUYASABKAVCC7pICBoGGKCNBigBSACIAQESNAoHdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgBCDgoMX2J1ZmZlcl9zaXplIoQBCglUZWxlbWV0cnkSSgoJbG9nX2xldmVsGAEgASgJQje6SDRyMlIAUgV0cmFjZVIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yUgVmYXRhbFIGc2lsZW50EhUKDW90bHBfZW5kcG9pbnQYAiABKAkSFAoMc2VydmljZV9uYW1lGAMgASgJQkdaRWdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L2NvbmZpZy92MTtjb25maWd2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * The gateway's configuration, written as YAML with these field names.
@@ -87,6 +87,20 @@ export type Config = Message<"llmgateway.config.v1.Config"> & {
    * @generated from field: string default_embedding_model = 9;
    */
   defaultEmbeddingModel: string;
+
+  /**
+   * What may be spent.
+   *
+   * @generated from field: repeated llmgateway.config.v1.Budget budgets = 10;
+   */
+  budgets: Budget[];
+
+  /**
+   * What is kept of each call.
+   *
+   * @generated from field: llmgateway.config.v1.Ledger ledger = 11;
+   */
+  ledger?: Ledger | undefined;
 };
 
 /**
@@ -343,6 +357,13 @@ export type ApiKey = Message<"llmgateway.config.v1.ApiKey"> & {
    * @generated from field: string sha256 = 2;
    */
   sha256: string;
+
+  /**
+   * The team that pays. Default `internal`.
+   *
+   * @generated from field: string tenant = 3;
+   */
+  tenant: string;
 };
 
 /**
@@ -418,7 +439,10 @@ export type Provider = Message<"llmgateway.config.v1.Provider"> & {
 
   /**
    * The model meant when a request names only the provider. Default:
-   * `gpt-4o-mini` for `openai`, `mock-echo` for `mock`, none for others.
+   * `gpt-4o-mini` for `openai`, `claude-sonnet-5` for `claude`,
+   * `gemini-2.5-flash` for `gemini`, `mistral-small-latest` for `mistral`,
+   * `gemini-2.0-flash` for `vertex_ai`, `amazon.nova-lite-v1:0` for `bedrock`,
+   * `mock-echo` for `mock`, none for others.
    *
    * @generated from field: string default_model = 5;
    */
@@ -625,11 +649,20 @@ export type Prices = Message<"llmgateway.config.v1.Prices"> & {
   catalogPath: string;
 
   /**
-   * Whether calls are priced. Default true.
+   * Whether calls are priced, budgeted and booked. Default true.
    *
    * @generated from field: optional bool tracking_enabled = 2;
    */
   trackingEnabled?: boolean | undefined;
+
+  /**
+   * What becomes of a call to a model whose price is not known: `refuse`, or
+   * `allow` to let it through, booked with an unknown cost. Default: `refuse`
+   * where a hard budget applies or the request has `max_cost_usd`, else `allow`.
+   *
+   * @generated from field: string unknown_models = 3;
+   */
+  unknownModels: string;
 };
 
 /**
@@ -638,6 +671,147 @@ export type Prices = Message<"llmgateway.config.v1.Prices"> & {
  */
 export const PricesSchema: GenMessage<Prices> = /*@__PURE__*/
   messageDesc(file_llmgateway_config_v1_config, 11);
+
+/**
+ * What may be spent on some calls in a time. A call counts in every budget
+ * that is about it, and each of them must afford it.
+ *
+ * @generated from message llmgateway.config.v1.Budget
+ */
+export type Budget = Message<"llmgateway.config.v1.Budget"> & {
+  /**
+   * Unique; appears in errors, logs and metrics.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * US dollars.
+   *
+   * @generated from field: double limit_usd = 2;
+   */
+  limitUsd: number;
+
+  /**
+   * `hour`, `day` or `month`, by the calendar in UTC.
+   *
+   * @generated from field: string per = 3;
+   */
+  per: string;
+
+  /**
+   * Counts only the calls of this tenant; empty for any.
+   *
+   * @generated from field: string tenant = 4;
+   */
+  tenant: string;
+
+  /**
+   * Counts only the calls with the API key of this name; empty for any.
+   *
+   * @generated from field: string key = 5;
+   */
+  key: string;
+
+  /**
+   * Counts only the calls to this provider; empty for any.
+   *
+   * @generated from field: string provider = 6;
+   */
+  provider: string;
+
+  /**
+   * Counts only the calls to this model; empty for any.
+   *
+   * @generated from field: string model = 7;
+   */
+  model: string;
+
+  /**
+   * Counts only the calls with all of these labels in their `metadata`.
+   *
+   * @generated from field: map<string, string> tags = 8;
+   */
+  tags: { [key: string]: string };
+
+  /**
+   * Gives every value of these its own limit: `tenant`, `key`, `provider`,
+   * `model`, or `tag:NAME`. A call without the tag counts under an empty value.
+   *
+   * @generated from field: repeated string each = 9;
+   */
+  each: string[];
+
+  /**
+   * `hard` refuses what is not affordable any more; `soft` only warns. Default
+   * `hard`.
+   *
+   * @generated from field: string mode = 10;
+   */
+  mode: string;
+
+  /**
+   * Parts of the limit at which a warning is given. Default 0.5, 0.8 and 1.
+   *
+   * @generated from field: repeated double warn_at = 11;
+   */
+  warnAt: number[];
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Budget.
+ * Use `create(BudgetSchema)` to create a new message.
+ */
+export const BudgetSchema: GenMessage<Budget> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 12);
+
+/**
+ * What is kept of each call and of each attempt. The database is SQLite in
+ * `data_dir`, or PostgreSQL where `DATABASE_URL` is set. Changes take effect at
+ * the next start.
+ *
+ * @generated from message llmgateway.config.v1.Ledger
+ */
+export type Ledger = Message<"llmgateway.config.v1.Ledger"> & {
+  /**
+   * Folder of the database. Default `data`, in the working directory.
+   *
+   * @generated from field: string data_dir = 1;
+   */
+  dataDir: string;
+
+  /**
+   * How long rows are kept; hourly sums of them are kept for ever. Default 90
+   * days, as `7776000s`.
+   *
+   * @generated from field: google.protobuf.Duration retention = 2;
+   */
+  retention?: Duration | undefined;
+
+  /**
+   * Most rows that wait in memory for the database. Default 20000.
+   *
+   * @generated from field: optional int32 max_waiting_rows = 3;
+   */
+  maxWaitingRows?: number | undefined;
+
+  /**
+   * What becomes of calls when so many wait: `wait` holds them back, `drop`
+   * lets them through and counts each lost row in `llm_ledger_lost_rows_total`.
+   * Default `wait`.
+   *
+   * @generated from field: string when_full = 4;
+   */
+  whenFull: string;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Ledger.
+ * Use `create(LedgerSchema)` to create a new message.
+ */
+export const LedgerSchema: GenMessage<Ledger> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 13);
 
 /**
  * Streams.
@@ -666,7 +840,7 @@ export type Stream = Message<"llmgateway.config.v1.Stream"> & {
  * Use `create(StreamSchema)` to create a new message.
  */
 export const StreamSchema: GenMessage<Stream> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 12);
+  messageDesc(file_llmgateway_config_v1_config, 14);
 
 /**
  * Logs and traces.
@@ -702,5 +876,5 @@ export type Telemetry = Message<"llmgateway.config.v1.Telemetry"> & {
  * Use `create(TelemetrySchema)` to create a new message.
  */
 export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 13);
+  messageDesc(file_llmgateway_config_v1_config, 15);
 

@@ -1,0 +1,49 @@
+/** What budgets are to those who spend: reserve before, settle after. How they count is for others to say. */
+import type { PicoUsd } from "../../core/money.ts";
+
+/** What a budget can be about. */
+export interface Spending {
+  readonly tenant: string;
+  /** The API key's name. */
+  readonly principal: string;
+  readonly provider: string;
+  readonly model: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** What an attempt needs. Each amount includes the ones before. */
+export interface Ask {
+  readonly spending: Spending;
+  /** With less there is no answer at all. */
+  readonly least: PicoUsd;
+  /** With less the answer may end before its time. */
+  readonly wanted: PicoUsd;
+  /** The most that it can cost. */
+  readonly most: PicoUsd;
+  /** Ends the wait for money that others may give back. */
+  readonly signal: AbortSignal;
+}
+
+/** Money held ready in every budget that applies, for one attempt. */
+export interface Reservation {
+  readonly granted: PicoUsd;
+  /**
+   * Holds more ready, up to `most` in all, without waiting for what others hold.
+   *
+   * @returns what is granted now, which is as before when nothing is left
+   */
+  extend(most: PicoUsd): Promise<PicoUsd>;
+  /** Books what was spent, gives the rest back. The first time counts. With nothing spent all is given back. */
+  settle(spent: PicoUsd): void;
+}
+
+export interface Budgets {
+  /** Whether a hard budget is about it. */
+  bounds(spending: Spending): boolean;
+  /**
+   * Holds money ready in all budgets that apply, or in none.
+   *
+   * @throws Failure `budget_exceeded` that names the budget, or the signal's reason
+   */
+  reserve(ask: Ask): Promise<Reservation>;
+}
