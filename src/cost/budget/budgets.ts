@@ -38,8 +38,8 @@ export interface Reservation {
 }
 
 export interface Budgets {
-  /** Whether a hard budget is about it. */
-  bounds(spending: Spending): boolean;
+  /** Whether budgets are about it, and whether one of them is hard. */
+  reach(spending: Spending): "none" | "soft" | "hard";
   /**
    * Holds money ready in all budgets that apply, or in none.
    *
