@@ -14,7 +14,7 @@ import { usage } from "../core/usage.ts";
 import { type ModelPrice, ratesAt } from "../cost/catalog.ts";
 import { affordableOutputTokens } from "../cost/ceiling.ts";
 import { type Demand, demandOf } from "../cost/demand.ts";
-import { price } from "../cost/price.ts";
+import { priced } from "../cost/price.ts";
 import type { CountTokens } from "../cost/tokenizer.ts";
 
 /** What an answer is expected to have when the caller sets no limit. */
@@ -126,7 +126,7 @@ class Metered {
     const silent = attempt.firstEventMs === undefined;
     const free = !attempt.usage && silent && failure && !failure.maybePaid;
     attempt.usage = free ? usage("measured") : this.completed(attempt.usage, failure);
-    const cost = free ? ZERO : this.model && price(this.model, attempt.usage);
+    const cost = free ? ZERO : this.model && priced(this.model, attempt.usage)?.total;
     if (cost !== undefined) {
       attempt.actualPicoUsd = cost;
       attempt.actualUsd = toUsd(cost);
@@ -200,7 +200,7 @@ class Metered {
 
   private expected(): PicoUsd | undefined {
     const fields = { inputTokens: this.demand.inputTokens, outputTokens: this.expectedOutputTokens() };
-    return this.model && price(this.model, usage("estimated", fields));
+    return this.model && priced(this.model, usage("estimated", fields))?.total;
   }
 
   private expectedOutputTokens(): number {
