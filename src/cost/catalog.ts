@@ -5,7 +5,7 @@
 import type { ModelPrices } from "../../gen/ts/llmgateway/config/v1/prices_pb.ts";
 import type { Capabilities } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { type PicoUsd, picoPerUnit } from "../core/money.ts";
-import { keyPath, type Violation } from "../core/strict-json.ts";
+import type { Violation } from "../core/strict-json.ts";
 import { CatalogError, type ModelFile, readCatalogFile } from "./catalog-file.ts";
 import type { Rates, Report } from "./rates.ts";
 import { ratesWithin, type Tariff, type Tariffs, type Tier, tariffsIn, tariffsOf } from "./tariff.ts";
