@@ -17,6 +17,7 @@ export type FailureKind =
   | "payload_too_large"
   | "rate_limited"
   | "budget_exceeded"
+  | "budget_unavailable"
   | "deadline_exceeded"
   | "cancelled"
   | "shutting_down"
@@ -68,6 +69,7 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   payload_too_large: { ...CALLER, code: Code.ResourceExhausted, http: 413 },
   rate_limited: { ...CALLER, retryable: true, code: Code.ResourceExhausted, http: 429 },
   budget_exceeded: { ...CALLER, code: Code.ResourceExhausted, http: 429 },
+  budget_unavailable: { ...OPERATOR, retryable: true, code: Code.Unavailable, http: 503 },
   deadline_exceeded: { ...CALLER, ...PAID, code: Code.DeadlineExceeded, http: 504 },
   cancelled: { ...PAID, retryable: false, faultOf: "nobody", code: Code.Canceled, http: 499 },
   shutting_down: { ...PAID, retryable: true, faultOf: "nobody", code: Code.Unavailable, http: 503 },

@@ -1,0 +1,86 @@
+/**
+ * The connection to Redis: one, pipelined, with a limit of time on each command and no queue while it is away. It does
+ * not know what is kept there.
+ */
+import { createClient } from "@redis/client";
+import type { Clock } from "../core/clock.ts";
+
+export interface Redis {
+  /**
+   * Sends one command.
+   *
+   * @throws what Redis answered, or that it is away or too slow; in the latter case it may have done it all the same
+   */
+  send(command: readonly string[]): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export interface RedisOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  /** Between 0 and 1. */
+  readonly random: () => number;
+  /** Told when it is gone, and when it is there again. Never has the password. */
+  readonly onChange: (state: "connected" | "away", reason: string) => void;
+  /** How long a command may take. Default 250 ms. */
+  readonly timeoutMs?: number;
+}
+
+const CONNECT_TIMEOUT_MS = 2_000;
+/** A connection that nothing came from for so long is given up; a ping is sent before. */
+const SILENCE_MS = 10_000;
+const PING_MS = 3_000;
+const RETRY_MS = { least: 50, most: 2_000 };
+/** Commands that wait for an answer; one that hangs must not fill the memory. */
+const MAX_WAITING = 20_000;
+
+/** Connects in the background, again and again. */
+export function connectRedis({ url, clock, random, onChange, timeoutMs = 250 }: RedisOptions): Redis {
+  let connected: boolean | undefined;
+  const tell = (now: boolean, reason: string) => {
+    if (connected === now) return;
+    connected = now;
+    onChange(now ? "connected" : "away", reason);
+  };
+  const client = createClient({
+    url,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: MAX_WAITING,
+    pingInterval: PING_MS,
+    maintNotifications: "disabled",
+    // Ours bounds the answer too, theirs only the time until a command is sent.
+    commandOptions: { timeout: 0 },
+    socket: {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: SILENCE_MS,
+      reconnectStrategy: (retries) =>
+        Math.min(RETRY_MS.least * 2 ** Math.min(retries, 10), RETRY_MS.most) * (0.5 + random() / 2),
+    },
+  });
+  client.on("ready", () => tell(true, ""));
+  client.on("error", (error: unknown) => tell(false, error instanceof Error ? error.message : String(error)));
+  // It rejects only when it is closed before it was connected; all else comes as an error and is tried again.
+  client.connect().catch(() => {});
+
+  return {
+    send(command) {
+      return new Promise((resolve, reject) => {
+        if (!client.isReady) return reject(new Error("Redis is away"));
+        const timer = clock.after(timeoutMs, () =>
+          reject(new Error(`Redis did not answer within ${timeoutMs} ms`)),
+        );
+        const settle = (act: () => void) => {
+          timer.cancel();
+          act();
+        };
+        client.sendCommand(command as string[]).then(
+          (reply) => settle(() => resolve(reply)),
+          (error) => settle(() => reject(error)),
+        );
+      });
+    },
+    async close() {
+      if (client.isOpen) client.destroy();
+    },
+  };
+}
