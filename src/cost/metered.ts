@@ -26,7 +26,10 @@ export interface MeteredOptions {
   readonly onSettled: (attempt: Attempt) => void;
 }
 
-export type Recount = (said: string) => Promise<{ inputTokens: number; outputTokens: number }>;
+/** Each undefined where it cannot be counted. */
+export type Recount = (
+  said: string,
+) => Promise<{ inputTokens: number | undefined; outputTokens: number | undefined }>;
 
 export class Metered {
   readonly attempt: Attempt;
@@ -63,6 +66,7 @@ export class Metered {
       priceVersion: model ? priceVersion : "",
       servedModel: "",
       lineItems: [],
+      priceAssumed: false,
     };
     const held = plan.inSteps ? plan.purse.held && plan.quote?.most : plan.purse.held;
     if (held !== undefined) this.attempt.reservedPicoUsd = held;
@@ -110,11 +114,12 @@ export class Metered {
     attempt.outcome = outcome;
     attempt.failureKind = failureKind;
     attempt.latencyMs = (this.endedAtMs ?? clock.now()) - this.startedAtMs;
-    const cost = free ? NOTHING : plan.model && attempt.usage && priced(plan.model, attempt.usage);
+    const cost = free ? NOTHING : plan.model && attempt.usage && priced(plan.model, attempt.usage, plan.demand.images);
     if (cost) {
       attempt.lineItems = cost.items;
       attempt.actualPicoUsd = cost.total;
       attempt.actualUsd = toUsd(cost.total);
+      if (cost.isAssumed) attempt.priceAssumed = true;
     }
     plan.purse.settle(cost?.total);
     onSettled(attempt);
@@ -182,8 +187,8 @@ export class Metered {
     this.endedAtMs = clock.now();
     try {
       const { inputTokens, outputTokens } = await recount(this.answer.said?.join("") ?? "");
-      this.inputTokens = inputTokens;
-      this.answer.tokens = outputTokens;
+      this.inputTokens = inputTokens ?? this.inputTokens;
+      this.answer.tokens = outputTokens ?? this.answer.tokens;
     } catch {
       // The answer is whole and paid for: the estimate by length will do.
     }
@@ -224,4 +229,4 @@ export class Metered {
   }
 }
 
-const NOTHING = { items: [], total: ZERO };
+const NOTHING = { items: [], total: ZERO, isAssumed: false };

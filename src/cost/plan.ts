@@ -8,26 +8,34 @@ import { labelsOf } from "../core/labels.ts";
 import { type PicoUsd, sum, toUsd, ZERO } from "../core/money.ts";
 import type { Budgets, Reservation, Spending } from "./budget/budgets.ts";
 import type { ModelPrice } from "./catalog.ts";
-import type { Estimator } from "./estimate.ts";
-import { type Demand, demandOf } from "./forecast.ts";
+import type { Estimate, EstimateTarget, Estimator } from "./estimate.ts";
+import { type Demand, demandOf, least } from "./forecast.ts";
+import type { OutputHistory } from "./history.ts";
 import { Purse } from "./purse.ts";
 import { type Quote, quote } from "./quote.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 
 export interface Pricing {
   readonly version: string;
   /** Undefined when the price is not known, which is never the same as 0. */
   find(target: Target, atMs: number): ModelPrice | undefined;
-  /** What becomes of models without a price; by default that depends on whether money is limited. */
+  /** How the provider is spoken to, such as `bedrock`. */
+  kindOf(provider: string): string;
+  /** What becomes of models without a price; when empty that depends on whether money is limited. */
   readonly unknownModels: "refuse" | "allow" | "";
 }
 
 export interface Means {
   readonly pricing: Pricing;
-  readonly estimator: Estimator;
+  readonly inputs: Estimator;
+  readonly outputs: OutputHistory;
+  readonly tokenizer: Tokenizer;
   readonly budgets: Budgets;
 }
 
 export interface Plan {
+  readonly target: EstimateTarget;
+  readonly estimate: Estimate;
   readonly model: ModelPrice | undefined;
   readonly demand: Demand;
   /** Undefined without a price. */
@@ -43,37 +51,62 @@ export interface Plan {
   readonly bounded: boolean;
 }
 
+const COUNTED_MARGIN = 1.03;
+const COUNTED_SLACK = 8;
 /** What is held ready for a stream at a time. */
 export const STEP_TOKENS = 512;
 
-/** @throws Failure `budget_exceeded`, before there is an attempt; nothing is held then */
+/** @throws Failure `budget_exceeded` or `unpriced_model`, before there is an attempt; nothing is held then */
 export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan> {
-  const { target, request } = call;
-  const { pricing, estimator, budgets } = means;
+  const { pricing, budgets } = means;
+  const model = pricing.find(call.target, call.context.startedAtMs);
   const spending = spendingOf(call);
   const reach = budgets.reach(spending);
-  const bounded = reach === "hard";
-  const model = pricing.find(target, call.context.startedAtMs);
   if (!model) {
-    refuseUnknown(call, pricing, bounded);
-    const demand = demandOf(request, target, undefined, estimator);
-    const purse = new Purse(undefined, undefined);
-    const unbounded = { maxTokens: undefined, visible: false, inSteps: false, bounded: false };
-    return { model, demand, quote: undefined, purse, ...unbounded };
+    refuseUnknown(call, pricing, reach === "hard");
+    return unpriced(call, means);
   }
-  const draft = new Draft(call, model, estimator);
-  if (draft.ceiling !== undefined && draft.quote.wanted > draft.ceiling) await draft.count();
+  const draft = new Draft(call, model, means);
+  const { ceiling, visible, inSteps } = draft;
+  if (ceiling !== undefined && draft.quote.wanted > ceiling) await draft.count();
   const byCall = draft.clampToCeiling();
   const reservation = reach === "none" ? undefined : await reserve(draft, spending, budgets);
-  const { demand, quote: quoted, ceiling, visible, inSteps } = draft;
   const byBudget = inSteps ? undefined : draft.clampTo(reservation?.granted);
-  const maxTokens = least(byCall, byBudget);
-  const purse = new Purse(ceiling, reservation);
-  return { model, demand, quote: quoted, purse, maxTokens, visible, inSteps, bounded };
+  return {
+    target: draft.target,
+    model,
+    estimate: draft.estimate,
+    demand: draft.demand,
+    quote: draft.quote,
+    purse: new Purse(ceiling, reservation),
+    maxTokens: least(byCall, byBudget),
+    visible,
+    inSteps,
+    bounded: reach === "hard",
+  };
+}
+
+function unpriced(call: RoutedCall, { pricing, inputs, outputs }: Means): Plan {
+  const target = { ...call.target, kind: pricing.kindOf(call.target.provider) };
+  const estimate = inputs.estimate(call.request, target);
+  return {
+    target,
+    model: undefined,
+    estimate,
+    demand: demandOf(call.request, target, undefined, estimate, outputs),
+    quote: undefined,
+    purse: new Purse(undefined, undefined),
+    maxTokens: undefined,
+    visible: false,
+    inSteps: false,
+    bounded: false,
+  };
 }
 
 /** What is known of an attempt's cost, until it is known better. */
 class Draft {
+  readonly target: EstimateTarget;
+  estimate: Estimate;
   demand: Demand;
   quote: Quote;
   /** What is left of the call's own limit. */
@@ -82,26 +115,38 @@ class Draft {
   readonly inSteps: boolean;
   readonly call: RoutedCall;
   private readonly model: ModelPrice;
-  private readonly estimator: Estimator;
+  private readonly means: Means;
 
-  constructor(call: RoutedCall, model: ModelPrice, estimator: Estimator) {
+  constructor(call: RoutedCall, model: ModelPrice, means: Means) {
+    const { target, request, maxCost, streaming } = call;
     this.call = call;
     this.model = model;
-    this.estimator = estimator;
-    this.demand = demandOf(call.request, call.target, model, estimator);
+    this.means = means;
+    this.target = {
+      provider: target.provider,
+      model: target.model,
+      kind: means.pricing.kindOf(target.provider),
+      contextWindowTokens: model.contextWindowTokens,
+    };
+    this.estimate = means.inputs.estimate(request, this.target);
+    this.demand = demandOf(request, this.target, model, this.estimate, means.outputs);
     this.quote = quote(model, this.demand);
-    this.ceiling =
-      call.maxCost === undefined ? undefined : ((call.maxCost - (spentBy(call) ?? ZERO)) as PicoUsd);
+    this.ceiling = maxCost === undefined ? undefined : ((maxCost - (spentBy(call) ?? ZERO)) as PicoUsd);
     this.visible = model.capabilities?.reasoning === false;
-    this.inSteps = call.streaming && this.visible;
+    this.inSteps = streaming && this.visible;
   }
 
   /** Counts the input instead of estimating it, where that can be done; true when less may do now. */
   async count(): Promise<boolean> {
-    const { request, target, signal } = this.call;
-    const counted = await this.estimator.countInput(request, target, signal);
-    if (counted === undefined || counted >= this.demand.maxInputTokens) return false;
-    this.demand = demandOf(request, target, this.model, this.estimator, counted);
+    const { request, signal } = this.call;
+    const { tokenizer, outputs } = this.means;
+    const inputTokens = await tokenizer.countInput(request, this.target, signal);
+    if (inputTokens === undefined) return false;
+    // How tools and schemas are told to the model is not known to the token.
+    const maxInputTokens = Math.ceil(inputTokens * COUNTED_MARGIN) + COUNTED_SLACK;
+    if (maxInputTokens >= this.estimate.maxInputTokens) return false;
+    this.estimate = { ...this.estimate, inputTokens, maxInputTokens };
+    this.demand = demandOf(request, this.target, this.model, this.estimate, outputs);
     this.quote = quote(this.model, this.demand);
     return true;
   }
@@ -174,8 +219,4 @@ export function spentBy({ tally }: RoutedCall): PicoUsd | undefined {
 
 function lesser(a: PicoUsd, b: PicoUsd | undefined): PicoUsd {
   return b !== undefined && b < a ? b : a;
-}
-
-function least(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

@@ -2,32 +2,9 @@
 import { type PicoUsd, sum, times } from "../core/money.ts";
 import { usage } from "../core/usage.ts";
 import type { ModelPrice } from "./catalog.ts";
+import { worstRates } from "./ceiling.ts";
+import type { Demand } from "./forecast.ts";
 import { priced } from "./price.ts";
-import { worstRates } from "./rates.ts";
-
-/** How much an attempt will read and write. */
-export interface Demand {
-  /** As estimated. */
-  readonly inputTokens: number;
-  /** What the input does not exceed. */
-  readonly maxInputTokens: number;
-  /** How many answers are written: none for embeddings. */
-  readonly answers: number;
-  /** Tokens that an answer usually has. */
-  readonly expectedTokens: number;
-  /** Tokens that an answer seldom exceeds. */
-  readonly likelyTokens: number;
-  /** Tokens that no answer can exceed; undefined when there is no limit that is known. */
-  readonly maxTokens: number | undefined;
-  /** Whether the caller set that limit, and so reckons with answers that long. */
-  readonly asked: boolean;
-  /** What the input may be charged as, besides fresh. */
-  readonly cacheWrites: CacheWrites;
-  readonly serviceTier: string;
-}
-
-/** For how long the request has the provider keep its prompt. */
-export type CacheWrites = "none" | "default" | "1h";
 
 /** Where nothing limits an answer: what is held ready for it, and then asked of the provider as its limit. */
 const BOUNDLESS_TOKENS = 128_000;

@@ -8,6 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import { toFailure } from "../core/failure.ts";
 import { labelsOf } from "../core/labels.ts";
 import { redact } from "../core/redact.ts";
+import { keyOf } from "../cost/forecast.ts";
 import type { Ledger } from "../cost/ledger.ts";
 import { Metered, type Recount } from "../cost/metered.ts";
 import { type Means, type Plan, planAttempt } from "../cost/plan.ts";
@@ -38,7 +39,7 @@ export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
 }
 
 function begin(call: RoutedCall, plan: Plan, accounts: Accounts): Metered {
-  const { pricing, estimator, ledger, clock, onSettled } = accounts;
+  const { pricing, ledger, clock, onSettled } = accounts;
   const { callId } = call.context;
   return new Metered({
     call,
@@ -47,11 +48,26 @@ function begin(call: RoutedCall, plan: Plan, accounts: Accounts): Metered {
     clock,
     recount: recountOf(call, plan, accounts),
     onSettled: (attempt) => {
-      estimator.observe(call.request, call.target, attempt);
+      learn(plan, attempt, accounts);
       ledger?.settle({ callId, settledAtMs: clock.now(), attempt });
       onSettled(attempt);
     },
   });
+}
+
+function learn({ target, estimate, demand }: Plan, { usage, outcome }: Attempt, means: Means): void {
+  if (usage?.provenance !== "measured" || outcome !== "ok") return;
+  means.inputs.observe(estimate, target, usage.inputTokens);
+  if (demand.answers > 0) means.outputs.observe(keyOf(target), usage.outputTokens / demand.answers);
+}
+
+function recountOf({ request }: RoutedCall, { target }: Plan, { tokenizer }: Means): Recount | undefined {
+  if (!tokenizer.knows(target)) return undefined;
+  return async (said) => {
+    const inputTokens = await tokenizer.countInput(request, target);
+    const outputTokens = await tokenizer.count([said], target);
+    return { inputTokens, outputTokens };
+  };
 }
 
 /** Resolves once the attempt may be sent: with a hard budget, when its row is safe. */

@@ -81,6 +81,7 @@ export function attemptOf(fields: Partial<Omit<Attempt, "$typeName">> = {}): Att
     priceVersion: "",
     servedModel: "",
     lineItems: [],
+    priceAssumed: false,
     ...fields,
   };
 }

@@ -2,15 +2,14 @@
 import type { Budget } from "../../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import type { SpendFilter } from "../../core/ledger.ts";
 import { fromUsd, type PicoUsd } from "../../core/money.ts";
-import type { Spending } from "./budgets.ts";
+import type { Reach, Spending } from "./budgets.ts";
 import type { Counter, Threshold } from "./counters.ts";
 
 /** A budget as it is configured, complete. */
 export type BudgetRule = Omit<Budget, "$typeName" | "$unknown">;
 
 export interface Scopes {
-  /** Whether a hard budget is about it. */
-  bounds(spending: Spending): boolean;
+  reach(spending: Spending): Reach;
   /** The counters of all budgets that are about it. */
   of(spending: Spending, nowMs: number): readonly Counter[];
   /** Whether there is such a budget. */
@@ -21,7 +20,15 @@ export function compileScopes(rules: readonly BudgetRule[]): Scopes {
   const budgets = rules.map(compile);
   const names = new Set(rules.map(({ name }) => name));
   return {
-    bounds: (spending) => budgets.some(({ hard, matches }) => hard && matches(spending)),
+    reach(spending) {
+      let reach: Reach = "none";
+      for (const { hard, matches } of budgets) {
+        if (!matches(spending)) continue;
+        if (hard) return "hard";
+        reach = "soft";
+      }
+      return reach;
+    },
     of(spending, nowMs) {
       const counters: Counter[] = [];
       for (const budget of budgets) {

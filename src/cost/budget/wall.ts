@@ -5,7 +5,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { Failure } from "../../core/failure.ts";
 import { toUsd, ZERO } from "../../core/money.ts";
-import type { Ask, Budgets, Reservation } from "./budgets.ts";
+import type { Ask, Budgets, Reach, Reservation } from "./budgets.ts";
 import type { Counter, Counters, CreateCounters, Figures, Outcome, Surroundings } from "./counters.ts";
 import { Lines, type Place } from "./lines.ts";
 import { type BudgetRule, compileScopes } from "./scopes.ts";
@@ -62,8 +62,8 @@ class Wall implements ReloadableBudgets {
     this.scopes = compileScopes(budgets);
   }
 
-  bounds(spending: Ask["spending"]): boolean {
-    return this.scopes.bounds(spending);
+  reach(spending: Ask["spending"]): Reach {
+    return this.scopes.reach(spending);
   }
 
   async reserve(ask: Ask): Promise<Reservation> {
