@@ -25,6 +25,7 @@ export function addText(shape: TextShape, text: string): void {
   let words = 0;
   let longLetters = 0;
   let digitGroups = 0;
+  let seams = 0;
   let signs = 0;
   let signRuns = 0;
   let lineRuns = 0;
@@ -50,6 +51,7 @@ export function addText(shape: TextShape, text: string): void {
         const start = before === UPPER ? at - run : at;
         while (isLower(text.charCodeAt(at + 1))) at++;
         if (before !== UPPER) words++;
+        if (before === DIGIT) seams++;
         longLetters += Math.max(0, at + 1 - start - USUAL_LETTERS);
         break;
       }
@@ -58,6 +60,7 @@ export function addText(shape: TextShape, text: string): void {
         const start = at;
         while (isUpper(text.charCodeAt(at + 1))) at++;
         words++;
+        if (before === LOWER || before === DIGIT) seams++;
         run = at + 1 - start;
         if (!isLower(text.charCodeAt(at + 1))) longLetters += Math.max(0, run - USUAL_LETTERS);
         break;
@@ -93,7 +96,7 @@ export function addText(shape: TextShape, text: string): void {
     ONE_SIGN * signs +
     LINE_RUN * lineRuns +
     SPACE_RUN * spaceRuns;
-  shape.strayTokens += strayTokens + STRAY_LETTER * longLetters + STRAY_SIGN * signs;
+  shape.strayTokens += strayTokens + STRAY_LETTER * longLetters + STRAY_SEAM * seams + STRAY_SIGN * signs;
 }
 
 /** Past the end, a code is not a number. */
@@ -136,8 +139,9 @@ const SIGN_RUN = 0.72;
 const ONE_SIGN = 0.04;
 const LINE_RUN = 0.4;
 const SPACE_RUN = 0.9;
-/** What random letters and signs have beyond that. */
-const STRAY_LETTER = 0.5;
+/** What random letters and signs have beyond that, and what is pieced together of letters and digits. */
+const STRAY_LETTER = 0.55;
+const STRAY_SEAM = 0.9;
 const STRAY_SIGN = 0.15;
 
 /** Letters beyond ASCII, by ranges of code units: the last of each, its tokens for a letter, and how many at most. */
