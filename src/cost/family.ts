@@ -150,6 +150,8 @@ const LLAMA: Family = {
   thinking: 0,
   spread: 0.3,
 };
+// https://www.llama.com/docs/model-cards-and-prompt-formats/llama3_1: a system message with two dates is always there.
+const LLAMA_3_1: Family = { ...LLAMA, name: "llama-3.1", base: 28 };
 const LLAMA_2: Family = { ...LLAMA, name: "llama-2", text: 1.15, foreign: 2, base: 1, message: 0 };
 
 const NOVA: Family = {
@@ -206,6 +208,7 @@ const FAMILIES: readonly (readonly [RegExp, Family])[] = [
   [/mistral-7b|mixtral|mistral-(?:tiny|small-24|large-2402)/, MISTRAL_OLD],
   [/mistral|ministral|magistral|pixtral|codestral|devstral/, MISTRAL],
   [/llama-?2/, LLAMA_2],
+  [/llama-?3[.-][1-3]/, LLAMA_3_1],
   [/llama/, LLAMA],
   [/nova/, NOVA],
   [/titan/, TITAN],

@@ -20,9 +20,9 @@ export class OutputHistory {
   }
 
   observe(target: string, outputTokens: number): void {
-    let histogram = this.histograms.get(target);
-    if (!histogram) this.histograms.set(target, (histogram = new Histogram()));
+    const histogram = this.histograms.get(target) ?? new Histogram();
     histogram.add(outputTokens);
+    this.histograms.set(target, histogram);
   }
 }
 

@@ -25,35 +25,46 @@ export function addText(shape: TextShape, text: string): void {
   let words = 0;
   let longLetters = 0;
   let digitGroups = 0;
+  let seams = 0;
   let signs = 0;
   let signRuns = 0;
   let lineRuns = 0;
   let spaceRuns = 0;
+  let foreignTokens = 0;
+  let strayTokens = 0;
+  let moreBytes = 0;
   let before = NONE;
   let run = 0;
   for (let at = 0; at < length; at++) {
     const code = text.charCodeAt(at);
     let kind = NONE;
     if (code < 128) kind = KINDS[code] ?? SIGN;
-    else addForeign(shape, code);
+    else {
+      const page = code >> 6;
+      foreignTokens += PAGE_TOKENS[page] ?? 0;
+      strayTokens += PAGE_STRAY[page] ?? 0;
+      moreBytes += PAGE_BYTES[page] ?? 0;
+    }
     switch (kind) {
-      case LOWER:
-        if (before === LOWER || before === UPPER) {
-          if (++run > USUAL_LETTERS) longLetters++;
-        } else {
-          words++;
-          run = 1;
-        }
+      case LOWER: {
+        // Most of most texts: run through it at once. A capital before it begins the same word.
+        const start = before === UPPER ? at - run : at;
+        while (isLower(text.charCodeAt(at + 1))) at++;
+        if (before !== UPPER) words++;
+        if (before === DIGIT) seams++;
+        longLetters += Math.max(0, at + 1 - start - USUAL_LETTERS);
         break;
-      case UPPER:
+      }
+      case UPPER: {
         // Where a capital follows a small letter, as in camelCase, a word begins.
-        if (before === UPPER) {
-          if (++run > USUAL_LETTERS) longLetters++;
-        } else {
-          words++;
-          run = 1;
-        }
+        const start = at;
+        while (isUpper(text.charCodeAt(at + 1))) at++;
+        words++;
+        if (before === LOWER || before === DIGIT) seams++;
+        run = at + 1 - start;
+        if (!isLower(text.charCodeAt(at + 1))) longLetters += Math.max(0, run - USUAL_LETTERS);
         break;
+      }
       case DIGIT:
         if (before !== DIGIT || ++run > DIGITS_PER_TOKEN) {
           digitGroups++;
@@ -75,7 +86,8 @@ export function addText(shape: TextShape, text: string): void {
     }
     before = kind;
   }
-  shape.bytes += length;
+  shape.bytes += length + moreBytes;
+  shape.foreignTokens += foreignTokens;
   shape.tokens +=
     WORD * words +
     LONG_LETTER * longLetters +
@@ -84,10 +96,19 @@ export function addText(shape: TextShape, text: string): void {
     ONE_SIGN * signs +
     LINE_RUN * lineRuns +
     SPACE_RUN * spaceRuns;
-  shape.strayTokens += STRAY_LETTER * longLetters + STRAY_SIGN * signs;
+  shape.strayTokens += strayTokens + STRAY_LETTER * longLetters + STRAY_SEAM * seams + STRAY_SIGN * signs;
 }
 
-/** Of what is a code unit of a string made? */
+/** Past the end, a code is not a number. */
+function isLower(code: number): boolean {
+  return code >= 97 && code <= 122;
+}
+
+function isUpper(code: number): boolean {
+  return code >= 65 && code <= 90;
+}
+
+/** What a code unit is. */
 const NONE = 0;
 const LOWER = 1;
 const UPPER = 2;
@@ -118,15 +139,16 @@ const SIGN_RUN = 0.72;
 const ONE_SIGN = 0.04;
 const LINE_RUN = 0.4;
 const SPACE_RUN = 0.9;
-/** What random letters and signs have beyond that. */
-const STRAY_LETTER = 0.5;
+/** What random letters and signs have beyond that, and what is pieced together of letters and digits. */
+const STRAY_LETTER = 0.55;
+const STRAY_SEAM = 0.9;
 const STRAY_SIGN = 0.15;
 
 /** Letters beyond ASCII, by ranges of code units: the last of each, its tokens for a letter, and how many at most. */
 const SCRIPTS: readonly (readonly [last: number, tokens: number, most: number])[] = [
   [0x24f, 0.6, 1.3], // Latin with marks: it stands in a word that is cut at it
-  [0x36f, 1.2, 2],
-  [0x58f, 0.36, 1], // Greek, Cyrillic, Armenian
+  [0x37f, 1.2, 2],
+  [0x57f, 0.36, 1], // Greek, Cyrillic, Armenian
   [0x77f, 0.38, 1], // Hebrew, Arabic
   [0x10ff, 0.43, 1.6], // Indic scripts, Thai, Georgian
   [0x11ff, 0.75, 2],
@@ -138,17 +160,15 @@ const SCRIPTS: readonly (readonly [last: number, tokens: number, most: number])[
   [0xdfff, 1, 2], // halves of emoji and of rare ideographs
   [0xffff, 0.85, 3],
 ];
-const SCRIPT_OF = Uint8Array.from({ length: 256 }, (_, high) =>
-  SCRIPTS.findIndex(([last]) => high << 8 <= last),
-);
 
-function addForeign(shape: TextShape, code: number): void {
-  const first = SCRIPT_OF[code >> 8] ?? 0;
-  let script = SCRIPTS[first];
-  if (script && code > script[0]) script = SCRIPTS[first + 1];
-  const [, tokens, most] = script ?? [0, 1, 3];
-  shape.foreignTokens += tokens;
-  shape.strayTokens += most - tokens;
+/** Of 64 code units each. */
+const PAGES = Array.from({ length: 1024 }, (_, page) => {
+  const first = page * 64;
+  const [, tokens = 0, most = 0] = SCRIPTS.find(([last]) => first <= last) ?? [];
   // Half of a pair has two of its four bytes. One is counted with the length.
-  shape.bytes += code < 0x800 || (code >= 0xd800 && code < 0xe000) ? 1 : 2;
-}
+  const bytes = first < 0x800 || (first >= 0xd800 && first < 0xe000) ? 1 : 2;
+  return { tokens, stray: most - tokens, bytes };
+});
+const PAGE_TOKENS = Float64Array.from(PAGES, ({ tokens }) => tokens);
+const PAGE_STRAY = Float64Array.from(PAGES, ({ stray }) => stray);
+const PAGE_BYTES = Uint8Array.from(PAGES, ({ bytes }) => bytes);
