@@ -35,11 +35,23 @@ export function directoryOf(
 export function priceOf(
   config: CompleteConfig,
   catalog: Catalog,
-  target: { provider: string; model: string },
+  target: Target,
+  atMs?: number,
 ): ModelPrice | undefined {
   if (!config.prices.trackingEnabled) return undefined;
   const { prices = target.provider, region = "" } = config.providers[target.provider] ?? {};
-  return catalog.find(prices, target.model, region);
+  return catalog.find(prices, target.model, region, atMs);
+}
+
+/** @param name as `provider/model` */
+export function isPriced(name: string, config: CompleteConfig, catalog: Catalog): boolean {
+  const slash = name.indexOf("/");
+  const target = { provider: name.slice(0, slash), model: name.slice(slash + 1) };
+  return priceOf(config, catalog, target) !== undefined;
+}
+
+export function dropsOf(config: CompleteConfig): (provider: string) => boolean {
+  return (provider) => config.providers[provider]?.unsupported === "drop";
 }
 
 /** What models can do holds whether calls are priced or not. */
@@ -102,4 +114,3 @@ function modelOf(provider: string, model: string, price: ModelPrice | undefined,
     capabilities,
   };
 }
-

@@ -60,6 +60,10 @@ export function times(price: PicoUsd, count: number): PicoUsd {
   return (price * BigInt(count)) as PicoUsd;
 }
 
+export function lesser(a: PicoUsd, b: PicoUsd): PicoUsd {
+  return b < a ? b : a;
+}
+
 export function sum(a: PicoUsd, b: PicoUsd): PicoUsd {
   return (a + b) as PicoUsd;
 }

@@ -4,7 +4,7 @@ import type { Attempt, Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { RoutedCall } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
-import { type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
+import { lesser, type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
 import { type Batch, event, isContent } from "../core/reply.ts";
 import { usage } from "../core/usage.ts";
 import { Answer } from "./answer.ts";
@@ -114,7 +114,9 @@ export class Metered {
     attempt.outcome = outcome;
     attempt.failureKind = failureKind;
     attempt.latencyMs = (this.endedAtMs ?? clock.now()) - this.startedAtMs;
-    const cost = free ? NOTHING : plan.model && attempt.usage && priced(plan.model, attempt.usage, plan.demand.images);
+    const cost = free
+      ? NOTHING
+      : plan.model && attempt.usage && priced(plan.model, attempt.usage, plan.demand.images);
     if (cost) {
       attempt.lineItems = cost.items;
       attempt.actualPicoUsd = cost.total;
@@ -163,8 +165,7 @@ export class Metered {
     const { plan, clock } = this.options;
     const { quote } = plan;
     if (!quote) return ZERO;
-    const most = quote.spent(this.answer.tokensAhead(clock.now()) + moreTokens);
-    return most < quote.most ? most : quote.most;
+    return lesser(quote.spent(this.answer.tokensAhead(clock.now()) + moreTokens), quote.most);
   }
 
   /** Ends the answer here, and with it the provider's work. */

@@ -5,7 +5,7 @@
 import type { RoutedCall, Target } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
 import { labelsOf } from "../core/labels.ts";
-import { type PicoUsd, sum, toUsd, ZERO } from "../core/money.ts";
+import { lesser, type PicoUsd, sum, toUsd, ZERO } from "../core/money.ts";
 import type { Budgets, Reservation, Spending } from "./budget/budgets.ts";
 import type { ModelPrice } from "./catalog.ts";
 import type { Estimate, EstimateTarget, Estimator } from "./estimate.ts";
@@ -169,7 +169,7 @@ class Draft {
 
   get needs() {
     const { quote, ceiling, inSteps } = this;
-    const most = lesser(quote.most, ceiling);
+    const most = ceiling === undefined ? quote.most : lesser(quote.most, ceiling);
     const wanted = lesser(inSteps ? quote.cost(STEP_TOKENS) : quote.wanted, most);
     return { least: lesser(quote.least, wanted), wanted, most: inSteps ? wanted : most };
   }
@@ -215,8 +215,4 @@ export function spentBy({ tally }: RoutedCall): PicoUsd | undefined {
     total = sum(total, actualPicoUsd as PicoUsd);
   }
   return total;
-}
-
-function lesser(a: PicoUsd, b: PicoUsd | undefined): PicoUsd {
-  return b !== undefined && b < a ? b : a;
 }

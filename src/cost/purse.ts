@@ -1,5 +1,5 @@
 /** The money of one attempt: what its call may still spend, and what budgets hold ready for it. */
-import type { PicoUsd } from "../core/money.ts";
+import { lesser, type PicoUsd } from "../core/money.ts";
 import type { Reservation } from "./budget/budgets.ts";
 
 export class Purse {
@@ -21,7 +21,7 @@ export class Purse {
   get money(): PicoUsd | undefined {
     const { ceiling, granted } = this;
     if (ceiling === undefined || granted === undefined) return ceiling ?? granted;
-    return ceiling < granted ? ceiling : granted;
+    return lesser(ceiling, granted);
   }
 
   get held(): PicoUsd | undefined {

@@ -26,6 +26,11 @@ export class Tokenizer {
     this.thread = thread;
   }
 
+  /** Whether texts can be counted for the model. */
+  knows(target: Asked): boolean {
+    return encodingFor(target) !== undefined;
+  }
+
   /**
    * Tokens of the request's texts, and what the model puts around them.
    *
@@ -43,7 +48,7 @@ export class Tokenizer {
 
   /** Tokens of the texts alone; otherwise as `countInput`. */
   async count(texts: readonly string[], target: Asked, signal?: AbortSignal): Promise<number | undefined> {
-    const encoding = OPENAI_KINDS.has(target.kind) ? encodingOf(target.model) : undefined;
+    const encoding = encodingFor(target);
     if (!encoding) return undefined;
     signal?.throwIfAborted();
     const chars = texts.reduce((sum, { length }) => sum + length, 0);
@@ -58,6 +63,10 @@ export class Tokenizer {
   close(): Promise<void> {
     return this.thread.close();
   }
+}
+
+function encodingFor({ kind, model }: Asked): Encoding | undefined {
+  return OPENAI_KINDS.has(kind) ? encodingOf(model) : undefined;
 }
 
 /** Who serves OpenAI's models under their own names. */

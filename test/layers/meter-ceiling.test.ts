@@ -68,7 +68,7 @@ describe("max_cost_usd", () => {
     ["not a token for each choice", { maxCost: affording(3n), request: asking({ choices: 4 }) }],
   ])("refuses what it does not afford, %s, without an attempt", async (_, init) => {
     const call = routedCallOf(init);
-    const refused = meter(PRICING, clock)(() => Promise.reject(new Error("was called")))(call);
+    const refused = meter(accountsOf(clock))(() => Promise.reject(new Error("was called")))(call);
     await expect(refused).rejects.toMatchObject({
       kind: "budget_exceeded",
       message: expect.stringContaining("affords no reply from openai/gpt-4o"),
@@ -79,7 +79,7 @@ describe("max_cost_usd", () => {
 
   it("refuses a model whose price is not known, since it could not be kept", async () => {
     const call = routedCallOf({ maxCost: 10n ** 15n, target: UNPRICED });
-    const refused = meter(PRICING, clock)(() => Promise.reject(new Error("was called")))(call);
+    const refused = meter(accountsOf(clock))(() => Promise.reject(new Error("was called")))(call);
     await expect(refused).rejects.toMatchObject({
       kind: "budget_exceeded",
       message: expect.stringContaining("openai/gpt-unheard-of has no known price"),
@@ -103,7 +103,7 @@ describe("max_cost_usd", () => {
       [event({ done: true, finishReason: "length" })],
     ];
     const init = { maxCost: affording(50n), request: asking({ choices: 3 }) };
-    const reply = await meter(PRICING, clock)(async () => replyOf(said))(routedCallOf(init));
+    const reply = await meter(accountsOf(clock))(async () => replyOf(said))(routedCallOf(init));
     const { choices } = await fold(reply);
     expect(choices.map(({ finishReason }) => finishReason)).toEqual([
       "budget_exceeded",

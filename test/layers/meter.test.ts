@@ -217,7 +217,7 @@ describe("a stream that broke off", () => {
 
   it("is abandoned when its reader left, which is nobody's fault", async () => {
     const call = routedCallOf();
-    const reply = await meter(PRICING, clock)(async () => replyOf(spoken(["Hello", "world"])))(call);
+    const reply = await meter(accountsOf(clock))(async () => replyOf(spoken(["Hello", "world"])))(call);
     for await (const _ of reply.events) break;
     expect(lastOf(call)).toMatchObject({
       outcome: "abandoned",
@@ -229,7 +229,7 @@ describe("a stream that broke off", () => {
 
   it("stays as it ended when its reader leaves after that", async () => {
     const call = routedCallOf();
-    const reply = await meter(PRICING, clock)(reporting({ inputTokens: 1 }))(call);
+    const reply = await meter(accountsOf(clock))(reporting({ inputTokens: 1 }))(call);
     for await (const [first] of reply.events) if (first?.done) break;
     expect(lastOf(call)).toMatchObject({ outcome: "ok", actualPicoUsd: INPUT });
   });

@@ -1,5 +1,6 @@
 /** Prices that can be added up by hand: in pico-USD a token, one digit apart for each kind of token. */
 
+import type { Pricing } from "../../src/cost/plan.ts";
 import type { ModelPrice } from "../../src/cost/catalog.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
 
@@ -58,7 +59,9 @@ export function priceOf(model: string): ModelPrice {
 }
 
 /** As the meter asks for them. */
-export const PRICING = {
+export const PRICING: Pricing = {
   version: PRICE_VERSION,
-  find: ({ provider, model }: { provider: string; model: string }) => catalog.find(provider, model),
+  find: ({ provider, model }) => catalog.find(provider, model),
+  kindOf: (provider) => provider,
+  unknownModels: "",
 };
