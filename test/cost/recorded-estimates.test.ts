@@ -7,6 +7,7 @@ import { type Estimate, Estimator } from "../../src/cost/estimate.ts";
 import { familyOf } from "../../src/cost/family.ts";
 import { recordingsFolder } from "../recordings/recordings.ts";
 import { type Measured, type Recorded, recordedRequests } from "./recorded.ts";
+import { refittedErrors } from "./refit.ts";
 
 const folder = recordingsFolder();
 
@@ -46,6 +47,13 @@ if (folder !== undefined)
       for (const [family, some] of byFamily(closed(rows))) {
         if (some.length >= 10) expect(quantile(errorsOf(some), 0.5), family).toBeLessThanOrEqual(0.1);
       }
+    });
+
+    it("are estimated to 10 % even by constants that were fitted without them", () => {
+      const closedOnes = recorded.measured.filter((_, at) => rows[at]?.open === false);
+      const errors = refittedErrors(closedOnes).sort((one, other) => one - other);
+      console.log(`median error by constants fitted without the request: ${percent(quantile(errors, 0.5))}`);
+      expect(quantile(errors, 0.5)).toBeLessThanOrEqual(0.1);
     });
 
     it("never had more than the maximum, which is below three times a request that is not short", () => {
