@@ -24,46 +24,50 @@ export interface Estimate {
 
 export class Estimator {
   private readonly families = new Map<Family["name"], Calibration>();
-  private readonly models = new LRUMap<string, Calibration>(MODELS);
+  private readonly models = new LRUMap<string, Model>(MODELS);
 
   estimate(request: ModelRequest, target: EstimateTarget): Estimate {
     const features = featuresOf(request);
-    const family = familyOf(target);
-    const { mean, spread } = this.offsetOf(family, target);
-    const raw = sizeOf(family, features);
+    const model = this.modelOf(target);
+    const { mean, spread } = this.offsetOf(model);
+    const raw = sizeOf(model.family, features);
     const images = imagesOf(features, target);
     const ratio = Math.exp(mean);
     const inputTokens = Math.round((raw.text + raw.around) * ratio + raw.files + images.tokens);
-    const least = Math.exp(Math.max(DEVIATIONS * spread, NARROWEST));
-    const text = Math.min(features.text.bytes, raw.text * ratio * least + raw.stray);
-    const most = text + raw.around * Math.max(ratio, 1) * least + raw.mostFiles + images.most + SLACK;
-    return {
-      inputTokens,
-      maxInputTokens: Math.ceil(Math.max(inputTokens, most, open(features, target))),
-      features,
-    };
+    const margin = Math.exp(Math.max(DEVIATIONS * spread, NARROWEST));
+    const text = Math.min(features.text.bytes, raw.text * ratio * margin + raw.stray);
+    const most = text + raw.around * Math.max(ratio, 1) * margin + raw.mostFiles + images.most + SLACK;
+    const maxInputTokens = Math.ceil(Math.max(inputTokens, most, open(features, target)));
+    return { inputTokens, maxInputTokens, features };
   }
 
   /** @param inputTokens measured by the provider, cached ones included */
   observe({ features }: Estimate, target: EstimateTarget, inputTokens: number): void {
     // Of what no one could know beforehand there is nothing to learn.
     const unknown = features.openRounds + features.images.length + features.remoteFiles + features.fileBytes;
-    if (unknown > 0 || inputTokens <= 0) return;
-    const family = familyOf(target);
-    const raw = sizeOf(family, features);
-    if (raw.text + raw.around <= 0) return;
+    const model = this.modelOf(target);
+    const raw = sizeOf(model.family, features);
+    if (unknown > 0 || inputTokens <= 0 || raw.text + raw.around <= 0) return;
     const logRatio = Math.log(inputTokens / (raw.text + raw.around));
-    const ofFamily = this.calibrationOf(family);
-    const key = keyOf(target);
-    const ofModel = this.models.get(key) ?? new Calibration(ofFamily.offset.spread);
-    ofModel.add(logRatio - ofFamily.offset.mean);
-    this.models.set(key, ofModel);
+    const ofFamily = this.calibrationOf(model.family);
+    model.calibration ??= new Calibration(ofFamily.offset.spread);
+    // What holds for all of the family is learnt there.
+    model.calibration.add(logRatio - ofFamily.offset.mean);
     ofFamily.add(logRatio);
   }
 
-  private offsetOf(family: Family, target: EstimateTarget): Offset {
+  private modelOf(target: EstimateTarget): Model {
+    const key = `${target.provider}/${target.model}`;
+    const known = this.models.get(key);
+    if (known) return known;
+    const model: Model = { family: familyOf(target), calibration: undefined };
+    this.models.set(key, model);
+    return model;
+  }
+
+  private offsetOf({ family, calibration }: Model): Offset {
     const ofFamily = this.families.get(family.name)?.offset;
-    const ofModel = this.models.get(keyOf(target))?.offset;
+    const ofModel = calibration?.offset;
     return {
       mean: (ofFamily?.mean ?? 0) + (ofModel?.mean ?? 0),
       spread: ofModel?.spread ?? ofFamily?.spread ?? family.spread,
@@ -79,6 +83,12 @@ export class Estimator {
   }
 }
 
+interface Model {
+  readonly family: Family;
+  /** Undefined before anything was measured of it. */
+  calibration: Calibration | undefined;
+}
+
 /** Models whose measurements are remembered. */
 const MODELS = 1_000;
 /** How far above what is expected the maximum stands, in standard deviations and at least. */
@@ -87,10 +97,6 @@ const NARROWEST = 0.14;
 /** What a short request has more than estimated says nothing of a long one. */
 const SLACK = 12;
 const LARGEST_WINDOW_TOKENS = 1_048_576;
-
-function keyOf({ provider, model }: EstimateTarget): string {
-  return `${provider}/${model}`;
-}
 
 function sizeOf(family: Family, features: Features) {
   const { fileBytes, remoteFiles } = features;

@@ -62,7 +62,7 @@ const CALL = 8;
 /** A thought of one token is sealed in about so many characters. */
 const CHARS_PER_SEALED_TOKEN = 8;
 
-// Where a number has no source, it was read off recorded requests with measured usage (124 of them, by least
+// Where a number has no source, it was read off recorded requests with measured usage (116 of them, by least
 // relative error, one family at a time); what a family adds to tools and schemas, where few recordings show it, is
 // rounded to the next five.
 

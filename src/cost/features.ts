@@ -22,7 +22,7 @@ export interface Features {
   readonly schemaText: TextShape | undefined;
   readonly thinking: boolean;
   readonly images: readonly Media[];
-  /** Bytes of those files whose bytes are given, text apart: that is in `text`. */
+  /** Of those files that are given, as they are given; text apart, which is in `text`. */
   readonly fileBytes: number;
   /** Files that the provider fetches. */
   readonly remoteFiles: number;
@@ -60,7 +60,7 @@ const READS_MORE: Readonly<Record<string, number>> = {
 
 function roundsOf({ extraBody }: ModelRequest): number {
   let rounds = 0;
-  if (extraBody) for (const key in extraBody) rounds = Math.max(rounds, READS_MORE[key] ?? 0);
+  if (extraBody) for (const key of Object.keys(extraBody)) rounds = Math.max(rounds, READS_MORE[key] ?? 0);
   return rounds;
 }
 
@@ -142,8 +142,12 @@ class Finding implements Features {
   }
 
   private addFile({ source, mediaType }: Media): void {
-    if (source.case !== "data") this.remoteFiles++;
-    else if (mediaType.startsWith("text/")) addText(this.text, Buffer.from(source.value).toString());
-    else this.fileBytes += source.value.length;
+    if (source.case === "data" && mediaType.startsWith("text/"))
+      addText(this.text, UTF8.decode(source.value));
+    else if (source.case === "data") this.fileBytes += source.value.length;
+    else if (source.case === "url" && source.value.startsWith("data:")) this.fileBytes += source.value.length;
+    else this.remoteFiles++;
   }
 }
+
+const UTF8 = new TextDecoder();

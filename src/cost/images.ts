@@ -126,10 +126,11 @@ const SHARED: Rule = ({ width, height }) => Math.min(Math.ceil((width * height) 
 /** By the models' names; the first that fits. */
 const RULES: readonly (readonly [RegExp, Rule])[] = [
   [/^gpt-4o-mini/, tiles(2833, 5667)],
-  [/^(?:gpt-4\.1|gpt-5)-mini/, patches(1.62, 1536)],
-  [/^(?:gpt-4\.1|gpt-5)-nano/, patches(2.46, 1536)],
+  [/^(?:gpt-4\.1|gpt-5(?:\.\d)?)-mini/, patches(1.62, 1536)],
+  [/^(?:gpt-4\.1|gpt-5(?:\.\d)?)-nano/, patches(2.46, 1536)],
   [/^o4-mini/, patches(1.72, 1536)],
-  // Up to 10,000 patches where the original is kept, which `auto` may do.
+  // The page leaves these open: patches and factor are what callers report, up to the 10,000 of a picture that is
+  // kept as it is, which `auto` may do.
   [/^gpt-5\.\d/, (size, detail) => patches(1.2, detail === "high" ? 2_500 : 10_000)(size, detail)],
   [/^gpt-5/, tiles(70, 140)],
   [/^o[13]/, tiles(75, 150)],

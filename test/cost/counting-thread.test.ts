@@ -1,3 +1,7 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { countTokens as o200k } from "gpt-tokenizer/encoding/o200k_base";
 import { afterEach, describe, expect, it } from "vitest";
 import { CountingThread } from "../../src/cost/counting-thread.ts";
@@ -98,4 +102,24 @@ describe("nothing is counted", () => {
   it("where the thread cannot start", async () => {
     expect(await thread(new URL("file:///nowhere/at-all.js")).count("o200k", "x")).toBeUndefined();
   });
+});
+
+it("runs as it is shipped too, as JavaScript", async () => {
+  const checkout = fileURLToPath(new URL("../..", import.meta.url));
+  // What it imports is found from here.
+  const built = mkdtempSync(join(checkout, "node_modules", ".built-"));
+  try {
+    const tsc = join(checkout, "node_modules", ".bin", "tsc");
+    execFileSync(tsc, ["-p", "tsconfig.build.json", "--outDir", built, "--sourceMap", "false", "--noCheck"], {
+      cwd: checkout,
+    });
+    const shipped: { CountingThread: typeof CountingThread } = await import(
+      join(built, "src", "cost", "counting-thread.js")
+    );
+    const counting = new shipped.CountingThread();
+    threads.push(counting);
+    expect(await counting.count("o200k", "Hello world")).toBe(2);
+  } finally {
+    rmSync(built, { recursive: true });
+  }
 });

@@ -96,6 +96,7 @@ describe("what is counted", () => {
     ["a call of free text", parts({ case: "toolCall", value: { name: "count", input: WORDS } }), 109],
     ["a result", parts({ case: "toolResult", value: { content: WORDS } }), 108],
     ["a text file", parts(file("text/plain", WORDS)), 100],
+    ["a file in a data: URL", parts(fileUrl(`data:application/pdf;base64,${"JVBE".repeat(400)}`)), 100],
     ["another file", parts(file("application/pdf", "%PDF".repeat(400))), 100],
   ])("%s", (_, request, tokens) => {
     expect(Math.abs(estimated(request) - none - tokens)).toBeLessThanOrEqual(5);
@@ -129,6 +130,14 @@ describe("what is counted", () => {
     expect(maxInputTokens).toBeGreaterThan(100_000);
   });
 
+  it("a picture by its provider's rule, and as the largest where its size is not known", () => {
+    const source = { case: "url", value: "https://example.com/a.png" } as const;
+    const picture = withPart({ case: "image", value: { source } });
+    const { inputTokens, maxInputTokens } = new Estimator().estimate(picture, GPT);
+    expect(inputTokens - none).toBe(765);
+    expect(maxInputTokens).toBeGreaterThanOrEqual(1_445);
+  });
+
   it("texts for embeddings, with nothing around them", () => {
     const input = [WORDS, WORDS];
     const request = create(EmbedRequestSchema, { input });
@@ -152,6 +161,10 @@ describe("what is counted", () => {
 function file(mediaType: string, text: string) {
   const source = { case: "data", value: new TextEncoder().encode(text) } as const;
   return { case: "file", value: { source, mediaType } } as const;
+}
+
+function fileUrl(value: string) {
+  return { case: "file", value: { source: { case: "url", value } } } as const;
 }
 
 describe("a request that lets its provider read more", () => {
