@@ -1,4 +1,4 @@
-/** What an attempt can cost at most, and what an answer may have for limited money. Knows prices alone, and estimates nothing. */
+/** What an attempt can cost at most. Knows prices alone, and estimates nothing. */
 import { type PicoUsd, times, ZERO } from "../core/money.ts";
 import type { ModelPrice } from "./catalog.ts";
 import { dearer } from "./rates.ts";
@@ -50,27 +50,6 @@ export function worstRates(model: ModelPrice, maxInputTokens: number, foreseen: 
   const fixedPico = (model.picoPerRequest + times(model.picoPerImage, images)) as PicoUsd;
   return { inputPicoPerToken: input, outputPicoPerToken: output, fixedPico };
 }
-
-/**
- * The most tokens that each of several answers may have, after the input is
- * read for the same money; 0 when not one is affordable. A reply without
- * answers is as dear as its input, and has no limit.
- */
-export function affordableOutputTokens(
-  model: ModelPrice,
-  money: PicoUsd,
-  inputTokens: number,
-  choices: number,
-  foreseen: Foreseen = PLAIN,
-): number {
-  const { inputPicoPerToken, outputPicoPerToken, fixedPico } = worstRates(model, inputTokens, foreseen);
-  const left = money - fixedPico - times(inputPicoPerToken, inputTokens);
-  if (left < 0n) return 0;
-  const forEach = outputPicoPerToken * BigInt(choices);
-  return forEach === 0n ? Number.POSITIVE_INFINITY : Number(left / forEach);
-}
-
-const PLAIN: Foreseen = { cacheWrites: "none", media: false };
 
 function possible({ standard, serviceTiers }: ModelPrice, asked: string | undefined): Iterable<Tariff> {
   if (asked === "auto") return serviceTiers.values();

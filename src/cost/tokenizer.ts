@@ -4,21 +4,12 @@
  */
 import { setImmediate } from "node:timers/promises";
 import type { ModelRequest } from "../core/call.ts";
-import type { ModelPrice } from "./catalog.ts";
 import { CountingThread } from "./counting-thread.ts";
 import { counterOf, type Encoding, encodingOf, piecesOf } from "./encodings.ts";
 import { type Asked, familyOf, tokensAround } from "./family.ts";
 import { featuresOf } from "./features.ts";
 
-export type CountTokens = (texts: readonly string[]) => Promise<number>;
-
-/** Undefined when no tokenizer is known for the model. */
-export function tokenizerOf({ provider, model }: ModelPrice): CountTokens | undefined {
-  const encoding = provider === "openai" ? encodingOf(model) : undefined;
-  return encoding && ((texts) => countInSlices(encoding, texts));
-}
-
-/** The same for whole requests of any length, without holding up others. */
+/** For texts of any length, without holding up others. */
 export class Tokenizer {
   private readonly thread: CountingThread;
 

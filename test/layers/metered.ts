@@ -5,17 +5,19 @@ import type { Clock } from "../../src/core/clock.ts";
 import type { Reply } from "../../src/core/reply.ts";
 import { Estimator } from "../../src/cost/estimate.ts";
 import { type Accounts, meter } from "../../src/layers/meter.ts";
-import { attemptOf, type CallInit, routedCallOf } from "../support/call.ts";
+import { attemptOf, type CallInit, routedCallOf, TARGET } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { accountsOf } from "../support/accounts.ts";
+import { accountsOf } from "../support/means.ts";
 import { INPUT } from "../support/prices.ts";
 
 export const UNPRICED = { provider: "openai", model: "gpt-unheard-of" };
-const { request, target } = routedCallOf();
-const { inputTokens, maxInputTokens } = new Estimator().estimate(request, { ...target, kind: "openai" });
-/** What the meter expects of the input of the usual request, and what it reckons with. */
-export const GUESSED = BigInt(inputTokens) * INPUT;
-export const MOST_GUESSED = BigInt(maxInputTokens) * INPUT;
+/** What the meter estimates for the input of the usual request. */
+export function guess(model = TARGET.model) {
+  return new Estimator().estimate(routedCallOf().request, { provider: "openai", model, kind: "openai" });
+}
+export const GUESSED = BigInt(guess().inputTokens) * INPUT;
+/** Where the answer broke off, the input is booked at the most that it may have had. */
+export const MOST_GUESSED = BigInt(guess().maxInputTokens) * INPUT;
 /** What a provider may have written beyond what came. */
 export const UNDER_WAY = 32;
 

@@ -1,8 +1,8 @@
 /** Prices that can be added up by hand: in pico-USD a token, one digit apart for each kind of token. */
 
-import type { Pricing } from "../../src/cost/plan.ts";
 import type { ModelPrice } from "../../src/cost/catalog.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
+import type { Pricing } from "../../src/cost/plan.ts";
 
 const catalog = loadCatalog(
   JSON.stringify({
@@ -16,6 +16,13 @@ const catalog = loadCatalog(
           cached_input_per_1k_tokens: 0.0001,
           cache_write_per_1k_tokens: 0.1,
           max_output_tokens: 1_000,
+          capabilities: { reasoning: false },
+        },
+        thinker: {
+          input_per_1k_tokens: 0.001,
+          output_per_1k_tokens: 0.01,
+          max_output_tokens: 8_000,
+          capabilities: { reasoning: true },
         },
         boundless: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01 },
         narrow: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01, context_window_tokens: 100 },
