@@ -521,7 +521,7 @@ type LineItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// For tokens `input`, `cached_input`, `cache_write`, `cache_write_1h`,
 	// `audio_input`, `image_input`, `output`, `reasoning`, `audio_output` or
-	// `image_output`; besides them `request`. Each token is in one item.
+	// `image_output`; besides them `request` and `image`. Each token is in one item.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// How many.
 	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`

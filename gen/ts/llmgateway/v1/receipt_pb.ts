@@ -363,7 +363,7 @@ export type LineItem = Message<"llmgateway.v1.LineItem"> & {
   /**
    * For tokens `input`, `cached_input`, `cache_write`, `cache_write_1h`,
    * `audio_input`, `image_input`, `output`, `reasoning`, `audio_output` or
-   * `image_output`; besides them `request`. Each token is in one item.
+   * `image_output`; besides them `request` and `image`. Each token is in one item.
    *
    * @generated from field: string kind = 1;
    */
