@@ -45,8 +45,8 @@ function read(path: string) {
   return JSON.parse(readFileSync(path, "utf8"));
 }
 
-const catalogOf = (openai: object, more: object = {}) =>
-  file({ version: "2026-01-01.7", last_updated: "2026-01-01", providers: { openai }, ...more });
+const catalogOf = (openai: object) =>
+  file({ version: "2026-01-01.7", last_updated: "2026-01-01", providers: { openai } });
 
 /** A catalog that was imported on the first day of the year. */
 async function imported(table: object): Promise<string> {
@@ -134,6 +134,19 @@ describe("import", () => {
       [0.004, "2026-05-01"],
     ]);
   });
+});
+
+it("import makes a model of a name whose price is another by now", async () => {
+  const path = await imported({ a: CHAT, "a-2026-01-01": CHAT, "a-2026-02-02": CHAT });
+  const dearer = { ...CHAT, output_cost_per_token: 3e-5 };
+  const table = file({ a: dearer, "a-2026-01-01": CHAT, "a-2026-02-02": dearer });
+  const { status } = await prices("import", "--file", path, "--reference", table, "--date", "2026-05-01");
+  expect(status).toBe(0);
+  const catalog = loadCatalog(readFileSync(path, "utf8"), path);
+  const output = (model: string) => catalog.find("openai", model)?.outputPicoPerToken;
+  expect(output("a")).toBe(30_000_000n);
+  expect(output("a-2026-01-01")).toBe(10_000_000n);
+  expect(catalog.find("openai", "a-2026-02-02")).toBe(catalog.find("openai", "a"));
 });
 
 describe("diff", () => {
@@ -234,9 +247,21 @@ describe("check", () => {
     expect(broken.stderr).toMatch(/^error: LiteLLM's table cannot be read: /);
     const price = await reference(file({ a: { ...CHAT, input_cost_per_token: "cheap" } }));
     expect(price.stderr).toContain("cannot be understood: ");
+    const closed = await prices(
+      "import",
+      ...[
+        "--file",
+        catalogOf({ mine: OWN }),
+        "--reference",
+        file({ a: CHAT }),
+        "--out",
+        join(folder, "no", "where"),
+      ],
+    );
+    expect(closed.stderr).toMatch(/^error: the catalog cannot be written: ENOENT/);
     const day = await prices("check", "--date", "2026-02-30");
     expect(day.stderr).toContain("It must be a day, such as 2026-01-31.");
-    for (const { status } of [wrong, lost, foreign, broken, price, day]) expect(status).toBe(1);
+    for (const { status } of [wrong, lost, foreign, broken, price, closed, day]) expect(status).toBe(1);
   });
 
   const recordings = recordingsFolder();
