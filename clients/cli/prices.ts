@@ -60,9 +60,7 @@ export function importPrices(options: ImportOptions): Promise<number> {
     const text = catalogText(after);
     const out = options.out ?? path;
     loadCatalog(text, out);
-    // A gateway that watches the file must never see a part of it.
-    await writeFile(`${out}.new`, text);
-    await rename(`${out}.new`, out);
+    await write(out, text);
     for (const { name, why } of table.notes) process.stderr.write(`left out: ${name}: ${why}\n`);
     for (const difference of differences(catalog, table)) process.stdout.write(`${line(difference)}\n`);
     process.stdout.write(`${out}: version ${after.version}\n`);
@@ -110,6 +108,16 @@ async function read(path: string, what: string): Promise<string> {
     return await readFile(path, "utf8");
   } catch (error) {
     throw new Unusable(`${what} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** At once: a gateway that watches the file must never see a part of it. */
+async function write(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(`${path}.new`, text);
+    await rename(`${path}.new`, path);
+  } catch (error) {
+    throw new Unusable(`the catalog cannot be written: ${(error as Error).message}`);
   }
 }
 

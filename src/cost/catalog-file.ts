@@ -75,6 +75,7 @@ function read(file: unknown, name: string): PriceCatalog {
   const violations = (verdict.violations ?? []).map((violation) =>
     inFile({
       field: violation.field.reduce((path, step) => {
+        if (step.kind === "list_sub") return `${path}[${step.index}]`;
         return keyPath(path, step.kind === "map_sub" ? String(step.key) : "name" in step ? step.name : "");
       }, ""),
       description: violation.message,
@@ -109,7 +110,7 @@ function missingOf(row: JsonObject, path: string): Violation[] {
   );
 }
 
-/** Each place of a row that has prices. */
+/** Each place of a row that has prices; where they are missing as a whole, that has been found by now. */
 function* pricesIn(row: JsonObject, path: string): Generator<[path: string, prices: JsonObject]> {
   yield [path, row];
   yield* tierPrices(row, path);
@@ -118,7 +119,7 @@ function* pricesIn(row: JsonObject, path: string): Generator<[path: string, pric
   const serviceTiers = (given(row, "service_tiers", "serviceTiers") ?? {}) as Record<string, JsonObject>;
   for (const [name, tier] of Object.entries(serviceTiers)) {
     const place = keyPath(`${path}.service_tiers`, name);
-    yield [`${place}.prices`, tier.prices as JsonObject];
+    if (tier.prices) yield [`${place}.prices`, tier.prices as JsonObject];
     yield* tierPrices(tier, place);
   }
 }
@@ -126,7 +127,7 @@ function* pricesIn(row: JsonObject, path: string): Generator<[path: string, pric
 function* tierPrices(object: JsonObject, path: string): Generator<[path: string, prices: JsonObject]> {
   const tiers = (given(object, "context_tiers", "contextTiers") ?? []) as JsonObject[];
   for (const [index, { prices }] of tiers.entries())
-    yield [`${path}.context_tiers[${index}].prices`, prices as JsonObject];
+    if (prices) yield [`${path}.context_tiers[${index}].prices`, prices as JsonObject];
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -155,7 +156,8 @@ function reshape(file: unknown): unknown {
 }
 
 function inFile({ field, description }: Violation): Violation {
-  return { field: field.replace(HISTORY, "$1$2").replace(MODELS, "$1"), description };
+  const place = HISTORY.test(field) ? field.replace(HISTORY, "$1$2") : field.replace(MODELS, "$1");
+  return { field: place, description };
 }
 
 const STEP = String.raw`(?:\.[^.[]+|\["(?:[^"\\]|\\.)*"\])`;

@@ -49,7 +49,12 @@ function next(known: Rows | undefined, row: Row, date: string): Rows {
   }
   // Two imports on one day: the later one is the better informed.
   if (from >= date) return withNewest(known, dated(from));
-  return [...known, dated(date)];
+  return [...known.map(nameless), dated(date)] as unknown as Rows;
+}
+
+/** A name of before may be a model of its own by now; those that are still names stand in the newest row. */
+function nameless({ aliases: _, ...row }: Row): Row {
+  return row;
 }
 
 function withNewest(rows: Rows, row: Row): Rows {
