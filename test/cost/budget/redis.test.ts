@@ -109,7 +109,7 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
   it("fail closed while Redis is away, tell it later what was settled, and ask the ledger when it comes back empty", async () => {
     let ledger = ZERO;
     const counters = await engine.join({ timeoutMs: 250 });
-    const { wall, loads } = counted(rules, counters, { spentSince: async () => ledger });
+    const { wall } = counted(rules, counters, { spentSince: async () => ledger });
     await spend(wall, 100);
     const held = await wall.reserve(ask(1, 300));
     await engine.redis?.kill();
@@ -127,13 +127,12 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
     await expect
       .poll(() => figures(wall).catch(() => []), { timeout: 5_000 })
       .toEqual([expect.anything(), ZERO]);
-    expect(loads.length).toBe(0);
     // What was reserved just before may have come to the ledger after it was asked: it is rather counted twice.
     await expect.poll(() => figures(wall), { timeout: 5_000 }).toEqual([mills(500), ZERO]);
   });
 
   it("let what soft budgets are about pass while Redis is away, and count it later", async () => {
-    const { wall } = counted([rule({ mode: "soft" })], await engine.join());
+    const { wall } = counted([rule({ mode: "soft" })], await engine.join({ timeoutMs: 250 }));
     await spend(wall, 100);
     engine.redis?.pause();
     const started = performance.now();
@@ -157,14 +156,14 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
 
   it.each([
     ["was emptied", ["FLUSHALL"]],
-    ["came up with an older memory, which is to say without the script", ["SCRIPT", "FLUSH"]],
+    ["came up with an older memory, and so without the script", ["SCRIPT", "FLUSH"]],
   ])("ask the ledger anew when Redis %s", async (_, flush) => {
     let ledger: PicoUsd = ZERO;
     const { wall } = counted(rules, await engine.join(), { spentSince: async () => ledger });
+    // Long ago: an epoch that has just begun is believed without the script.
+    await command("SET", "llmgateway:{budget}:epoch", "1:long-ago");
     await spend(wall, 100);
     await expect.poll(() => figures(wall)).toEqual([mills(100), ZERO]);
-    // The epoch of a Redis that has just begun is believed for two seconds.
-    await pause(2_100);
     ledger = mills(700);
     await command(...flush);
     expect(await figures(wall)).toEqual([mills(700), ZERO]);
