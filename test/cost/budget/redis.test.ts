@@ -160,6 +160,7 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
   ])("ask the ledger anew when Redis %s", async (_, flush) => {
     let ledger: PicoUsd = ZERO;
     const { wall } = counted(rules, await engine.join(), { spentSince: async () => ledger });
+    await figures(wall);
     // Long ago: an epoch that has just begun is believed without the script.
     await command("SET", "llmgateway:{budget}:epoch", "1:long-ago");
     await spend(wall, 100);
