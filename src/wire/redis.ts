@@ -4,12 +4,21 @@
  */
 import { createClient } from "@redis/client";
 import type { Clock } from "../core/clock.ts";
+import { redact } from "../core/redact.ts";
+
+/** Redis is away, and has not seen the command. */
+export class RedisAway extends Error {
+  constructor() {
+    super("Redis is away");
+    this.name = "RedisAway";
+  }
+}
 
 export interface Redis {
   /**
    * Sends one command.
    *
-   * @throws what Redis answered, or that it is away or too slow; in the latter case it may have done it all the same
+   * @throws RedisAway, or what Redis answered, or that it took too long or broke off: then it may be done all the same
    */
   send(command: readonly string[]): Promise<unknown>;
   close(): Promise<void>;
@@ -58,14 +67,16 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 250 }: 
     },
   });
   client.on("ready", () => tell(true, ""));
-  client.on("error", (error: unknown) => tell(false, error instanceof Error ? error.message : String(error)));
+  client.on("error", (error: unknown) =>
+    tell(false, redact(error instanceof Error ? error.message : String(error))),
+  );
   // It rejects only when it is closed before it was connected; all else comes as an error and is tried again.
   client.connect().catch(() => {});
 
   return {
     send(command) {
       return new Promise((resolve, reject) => {
-        if (!client.isReady) return reject(new Error("Redis is away"));
+        if (!client.isReady) return reject(new RedisAway());
         const timer = clock.after(timeoutMs, () =>
           reject(new Error(`Redis did not answer within ${timeoutMs} ms`)),
         );

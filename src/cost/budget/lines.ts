@@ -50,6 +50,8 @@ export class Lines {
     const waiter = new Waiter(this.clock, waiting, () => first(line) === waiter);
     line.add(waiter);
     this.count++;
+    // What came back between its asking and its joining woke nobody.
+    if (line.size === 1) waiter.wake();
     return {
       turn: () => waiter.turn(),
       leave: () => {
@@ -81,7 +83,7 @@ class Waiter {
   private readonly clock: Clock;
   private readonly waiting: Waiting;
   private readonly isFirst: () => boolean;
-  /** A call to wake that came while it was awake: what it asks for then may have been answered before. */
+  /** Was woken while it was awake. */
   private called = false;
   private proceed: (() => void) | undefined;
 

@@ -3,8 +3,8 @@
  * cannot be reserved, and what is settled waits. How Redis counts is in its script.
  */
 import { randomUUID } from "node:crypto";
-import type { PicoUsd } from "../../core/money.ts";
-import type { Redis } from "../../wire/redis.ts";
+import { type PicoUsd, ZERO } from "../../core/money.ts";
+import { type Redis, RedisAway } from "../../wire/redis.ts";
 import type { Reservation } from "./budgets.ts";
 import {
   type Amounts,
@@ -73,11 +73,13 @@ class RedisCounters implements Counters {
     try {
       return await this.ask(hold, amounts, last);
     } catch (cause) {
-      const hard = counters.some((counter) => counter.hard);
-      // Redis may have done it all the same; and what soft budgets are about is spent without its leave.
-      if (hard) hold.settle(0n as PicoUsd);
-      else hold.granted = amounts.most;
-      if (hard) throw unavailable(counters, cause);
+      if (counters.some(({ hard }) => hard)) {
+        // What was sent may be done all the same.
+        if (!(cause instanceof RedisAway)) hold.settle(ZERO);
+        throw unavailable(counters, cause);
+      }
+      // What soft budgets are about is spent without their leave, and counted when it is settled.
+      hold.granted = amounts.most;
       return { reservation: hold };
     }
   }
@@ -207,7 +209,7 @@ class RedisCounters implements Counters {
 }
 
 class Hold implements Reservation {
-  granted = 0n as PicoUsd;
+  granted: PicoUsd = ZERO;
   readonly id: string;
   readonly counters: readonly Counter[];
   readonly madeMs: number;

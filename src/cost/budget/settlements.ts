@@ -23,7 +23,10 @@ export class Settlements<T> {
   }
 
   add(id: string, one: T): void {
-    this.send(id, one);
+    const sent = this.tell(one)
+      .catch(() => this.keep(id, one))
+      .finally(() => this.underWay.delete(sent));
+    this.underWay.add(sent);
   }
 
   /** Once all that can be told is told. */
@@ -38,19 +41,16 @@ export class Settlements<T> {
     this.waiting.clear();
   }
 
-  private send(id: string, one: T): void {
-    const sent = this.tell(one)
-      .catch(() => this.keep(id, one))
-      .finally(() => this.underWay.delete(sent));
-    this.underWay.add(sent);
-  }
-
   private keep(id: string, one: T): void {
     this.waiting.set(id, one);
     for (const oldest of this.waiting.keys()) {
       if (this.waiting.size <= MAX_WAITING) break;
       this.waiting.delete(oldest);
     }
+    this.tryLater();
+  }
+
+  private tryLater(): void {
     this.timer ??= this.clock.after(RETRY_MS, () => {
       this.timer = undefined;
       this.sendWaiting();
@@ -62,7 +62,8 @@ export class Settlements<T> {
     for (const [id, one] of this.waiting) {
       if (room-- <= 0) break;
       this.waiting.delete(id);
-      this.send(id, one);
+      this.add(id, one);
     }
+    if (this.waiting.size > 0) this.tryLater();
   }
 }
