@@ -10,6 +10,7 @@ import type { Environment } from "./config/environment.ts";
 import type { Clock, Timer } from "./core/clock.ts";
 import { toUsd } from "./core/money.ts";
 import type { Readiness } from "./core/readiness.ts";
+import type { Budgets } from "./cost/budget/budgets.ts";
 import type { Counter, Figures } from "./cost/budget/counters.ts";
 import { memoryCounters } from "./cost/budget/memory.ts";
 import { redisCounters } from "./cost/budget/redis.ts";
@@ -74,7 +75,10 @@ export async function openBooks(config: CompleteConfig, desk: Desk): Promise<Boo
   };
   if (!config.prices.trackingEnabled) {
     logger.warn("cost tracking is off: no call is priced, no budget kept, and no ledger");
-    const budgets = { reach: () => "none", reserve: () => Promise.reject(new Error("no budgets")) } as const;
+    const budgets: Budgets = {
+      reach: () => "none",
+      reserve: () => Promise.reject(new Error("there are no budgets")),
+    };
     const nothing = { replace: () => {}, keep: async () => {}, close: () => learnt.tokenizer.close() };
     return { ...learnt, ...nothing, settled, budgets, ledger: undefined };
   }

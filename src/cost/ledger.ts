@@ -21,7 +21,7 @@ export interface Ledger {
   settle(settlement: Settlement): void;
   /** A call is over. Never waits; without an attempt before, and without room, its row is lost. */
   call(row: CallRow): void;
-  /** Resolves once nothing waits any more. */
+  /** Resolves once nothing of what waits now waits any more. */
   flush(): Promise<void>;
   /** Writes what waits. What the store does not take then is lost, and told. */
   close(): Promise<void>;
@@ -70,6 +70,9 @@ class GatheringLedger implements Ledger {
   private readonly settlements: Settlement[] = [];
   private readonly calls: CallRow[] = [];
   private inFlight = 0;
+  /** Rows that ever came, and those of them that were ever begun to be written. */
+  private accepted = 0;
+  private taken = 0;
   /** Attempts that are to be settled, and calls that are to end: each has room kept for its row. */
   private readonly openAttempts = new Set<string>();
   private readonly openCalls = new Set<string>();
@@ -109,6 +112,7 @@ class GatheringLedger implements Ledger {
     // Of others the row was lost, which is told, or refused.
     if (!this.openAttempts.delete(keyOf(settlement))) return;
     this.settlements.push(settlement);
+    this.accepted++;
     this.writeWithin(OTHERS_AFTER_MS);
   }
 
@@ -118,16 +122,20 @@ class GatheringLedger implements Ledger {
       return;
     }
     this.calls.push(row);
+    this.accepted++;
     this.writeWithin(OTHERS_AFTER_MS);
   }
 
   async flush(): Promise<void> {
-    while (this.writing || this.hasRows) await (this.writing ?? this.write());
+    // Rows that come meanwhile must not keep it for ever.
+    const upTo = this.accepted;
+    while (this.taken < upTo) await (this.writing ?? this.write());
+    await this.writing;
   }
 
   async close(): Promise<void> {
     this.closing = true;
-    await this.flush();
+    while (this.writing || this.hasRows) await (this.writing ?? this.write());
   }
 
   private get hasRows(): boolean {
@@ -142,6 +150,7 @@ class GatheringLedger implements Ledger {
 
   private accept(intent: Intent): void {
     this.intents.push(intent);
+    this.accepted++;
     this.openAttempts.add(keyOf(intent));
     this.openCalls.add(intent.callId);
     this.writeWithin(INTENTS_AFTER_MS);
@@ -185,6 +194,7 @@ class GatheringLedger implements Ledger {
     const batch = this.takeGroup();
     const rows = batch.intents.length + batch.settlements.length + batch.calls.length;
     this.inFlight = rows;
+    this.taken += rows;
     const kept = await this.append(batch);
     this.inFlight = 0;
     this.failing = undefined;

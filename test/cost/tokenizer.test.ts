@@ -8,8 +8,10 @@ import { Tokenizer } from "../../src/cost/tokenizer.ts";
 
 const counter = new Tokenizer();
 
-async function count(texts: readonly string[], model = "gpt-4o"): Promise<number | undefined> {
-  return counter.count(texts, { kind: "openai", model });
+async function count(texts: readonly string[], model = "gpt-4o"): Promise<number> {
+  const tokens = await counter.count(texts, { kind: "openai", model });
+  if (tokens === undefined) throw new Error(`no tokenizer for ${model}`);
+  return tokens;
 }
 
 const PROSE = "The gateway says for every request what it cost, and why.\n";
@@ -88,13 +90,6 @@ describe("a long text", () => {
     await count([PROSE.repeat(1_000)]);
     over = true;
     expect(turns).toBeGreaterThan(10);
-  });
-
-  it("is taken to be like its beginning where it is very long", async () => {
-    const letters = 128 * 1024;
-    const beginning = PROSE.replace("\n", " ").repeat(letters).slice(0, letters);
-    const tokens = await count([beginning + "x ".repeat(letters / 2)]);
-    expect(Math.abs(tokens / (2 * o200k(beginning)) - 1)).toBeLessThan(0.01);
   });
 });
 

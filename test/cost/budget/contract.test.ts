@@ -147,7 +147,7 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
     expect(await reservation.extend(mills(6_000))).toBe(mills(6_000));
     reservation.settle(mills(4_000));
     await stands(4_000, 0);
-    expect(wall.bounds(spending())).toBe(false);
+    expect(wall.reach(spending())).toBe("soft");
   });
 
   it("warns once for each part of the limit that is spent", async () => {

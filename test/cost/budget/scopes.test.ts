@@ -32,7 +32,7 @@ describe("the budgets that are about a spending", () => {
   ])("%j: %s", (fields, applies) => {
     const scopes = compileScopes([rule(fields)]);
     expect(scopes.of(by, NOW).length).toBe(applies ? 1 : 0);
-    expect(scopes.bounds(by)).toBe(applies);
+    expect(scopes.reach(by)).toBe(applies ? "hard" : "none");
   });
 
   it("are told to the ledger in its own terms", () => {
