@@ -35,22 +35,44 @@ describe("worstRates", () => {
     expect(worstRates(search, 1, { cacheWrites: "none" }).fixedPico).toBe(35_000_000_000n);
   });
 
+  it.each([
+    ["cached_input_per_1k_tokens", { inputTokens: 9, cachedInputTokens: 9 }],
+    ["cache_write_per_1k_tokens", { inputTokens: 9, cacheWriteTokens: 9 }],
+    ["cache_write_1h_per_1k_tokens", { inputTokens: 9, cacheWriteTokens: 9, cacheWrite1hTokens: 9 }],
+    ["audio_input_per_1k_tokens", { inputTokens: 9, audioInputTokens: 9 }],
+    ["image_input_per_1k_tokens", { inputTokens: 9, imageInputTokens: 9 }],
+    ["reasoning_per_1k_tokens", { outputTokens: 9, reasoningTokens: 9 }],
+    ["audio_output_per_1k_tokens", { outputTokens: 9, audioOutputTokens: 9 }],
+    ["image_output_per_1k_tokens", { outputTokens: 9, imageOutputTokens: 9 }],
+  ])("are just enough where all tokens are of the dearest kind: %s", (kind, fields) => {
+    const cheap = Object.fromEntries(KINDS.map((one) => [one, 0]));
+    const price = modelOf({ ...cheap, [kind]: 0.001 });
+    const used = usage("measured", fields);
+    const worst = worstRates(price, 9, { cacheWrites: "1h" });
+    const most =
+      worst.inputPicoPerToken * BigInt(used.inputTokens) +
+      worst.outputPicoPerToken * BigInt(used.outputTokens);
+    expect(most).toBe(9_000_000n);
+    expect(priced(price, used)?.total).toBe(most);
+  });
+
   it("are never exceeded by what is used within the limits", () => {
     fc.assert(
       fc.property(
-        fc.constantFrom(...catalog.models()),
+        fc.oneof(fc.constantFrom(...catalog.models()), anyModel),
         fc.nat(600_000),
         fc.nat(100_000),
         fc.constantFrom("none", "default", "1h"),
         fc.constantFrom(undefined, "flex", "priority", "batch", "auto"),
         fc.boolean(),
         fc.nat(3),
-        fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
+        fc.infiniteStream(fc.oneof(fc.constantFrom(0, ALL), fc.double({ min: 0, max: ALL, noNaN: true }))),
         (price, maxInput, maxOutput, cacheWrites, serviceTier, media, images, shares) => {
-          const part = (whole: number) => Math.floor(whole * (shares.next().value ?? 0));
-          const inputTokens = part(maxInput + 1);
+          const below = (count: number) => Math.floor(count * (shares.next().value ?? 0));
+          const part = (whole: number) => below(whole + 1);
+          const inputTokens = part(maxInput);
           const cacheWriteTokens = cacheWrites === "none" ? 0 : part(inputTokens);
-          const outputTokens = part(maxOutput + 1);
+          const outputTokens = part(maxOutput);
           const served =
             serviceTier === "auto" ? ["flex", "priority", "batch"] : [serviceTier ?? "", "default"];
           const used = usage("measured", {
@@ -60,7 +82,7 @@ describe("worstRates", () => {
             cachedInputTokens: part(inputTokens - cacheWriteTokens),
             outputTokens,
             reasoningTokens: part(outputTokens),
-            serviceTier: served[part(served.length)] ?? "",
+            serviceTier: served[below(served.length)] ?? "",
             ...(media && {
               audioInputTokens: part(inputTokens),
               imageInputTokens: part(inputTokens),
@@ -85,3 +107,37 @@ describe("worstRates", () => {
     );
   });
 });
+
+/** The largest share below 1. */
+const ALL = 1 - Number.EPSILON / 2;
+
+/** With any price for every kind of token, at two lengths of the input and in two service tiers. */
+const anyModel = fc
+  .array(fc.oneof(fc.constantFrom(0, 1_000), fc.nat(1_000)), { minLength: 40, maxLength: 40 })
+  .map((numbers) => {
+    const prices = () => Object.fromEntries(KINDS.map((kind) => [kind, (numbers.pop() ?? 0) / 1e9]));
+    const longer = () => ({ context_tiers: [{ above_input_tokens: 200_000, prices: prices() }] });
+    const flex = { prices: prices(), ...longer() };
+    const fees = { usd_per_request: 1e-9, usd_per_image: 1e-9 };
+    return modelOf({ ...prices(), ...longer(), service_tiers: { flex }, ...fees });
+  });
+
+function modelOf(m: object): ModelPrice {
+  const json = { version: "1", last_updated: "2026-01-01", providers: { p: { m } } };
+  const price = loadCatalog(JSON.stringify(json), "it").find("p", "m");
+  if (!price) throw new Error("no price");
+  return price;
+}
+
+const KINDS = [
+  "input_per_1k_tokens",
+  "output_per_1k_tokens",
+  "cached_input_per_1k_tokens",
+  "cache_write_per_1k_tokens",
+  "cache_write_1h_per_1k_tokens",
+  "audio_input_per_1k_tokens",
+  "image_input_per_1k_tokens",
+  "reasoning_per_1k_tokens",
+  "audio_output_per_1k_tokens",
+  "image_output_per_1k_tokens",
+];

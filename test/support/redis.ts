@@ -39,7 +39,11 @@ export async function startRedis(): Promise<RedisServer> {
 
 async function spawnRedis(port: number): Promise<ChildProcess> {
   const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-  const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "ignore"] });
+  // A worker that is ended in the middle of a test must not leave it behind.
+  const abandon = () => child.kill("SIGKILL");
+  process.once("exit", abandon);
+  child.once("exit", () => process.off("exit", abandon));
   await new Promise<void>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`redis-server ended with ${code}`)));

@@ -24,9 +24,10 @@ const ROLL_UP_KEY = "7063041298532";
 export async function openPostgres({ databaseUrl, instance }: Options): Promise<Store> {
   const postgres = connectPostgres(databaseUrl);
   const alive = new Alive(databaseUrl, instance, systemClock);
-  const close = async () => {
-    await alive.close();
-    await postgres.pool.end();
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    closed ??= alive.close().then(() => postgres.pool.end());
+    return closed;
   };
   try {
     await migratePostgres(postgres, POSTGRES_MIGRATIONS);

@@ -170,6 +170,13 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
     expect(await figures(wall)).toEqual([mills(700), ZERO]);
   });
 
+  it("serve 5,000 calls at once within the usual limit of time, since Redis answers all the while", async () => {
+    const { wall } = counted([rule({ limitUsd: 1e6 })], await engine.join({ timeoutMs: 100 }));
+    await wall.reserve(ask(1));
+    const all = await Promise.all(Array.from({ length: 5_000 }, () => wall.reserve(ask(1))));
+    expect(new Set(all.map(({ granted }) => granted))).toEqual(new Set([mills(1)]));
+  });
+
   it("round up to a nano-dollar, and never grant more than was asked", async () => {
     const { wall } = counted(rules, await engine.join());
     const most = 1_234_567_001n as PicoUsd;
