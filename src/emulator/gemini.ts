@@ -158,8 +158,9 @@ async function answerEmbeddings(exchange: Exchange, stage: Stage, api: Api, mode
   const refused = (shown: Fault) => withId(exchange, errorAnswer(faultError(shown)));
   const input = { inputTokens: inputTokensOf(asked), cachedInputTokens: 0, cacheWriteTokens: 0 };
   if (!(await playBefore(exchange, fault, input, refused))) return;
-  const request = { ...asked, inputs: inputs.map(({ text }) => text) };
-  const said = api === "vertex" ? encodePredictions(request, fault?.noUsage !== true) : encodeBatch(request);
+  const texts = inputs.map(({ text }) => text);
+  const said =
+    api === "vertex" ? encodePredictions(asked, texts, fault?.noUsage !== true) : encodeBatch(asked, texts);
   await playUnary(exchange, fault, ok(exchange, said), { outputTokens: 0, reasoningTokens: 0 }, refused);
 }
 

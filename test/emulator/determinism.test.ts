@@ -60,7 +60,10 @@ describe("chaos", () => {
 
   test("leaves its mark to a request that it strikes, and to one that asks for a fault", () => {
     const by = { seed: 3, chaos: 1, profile: "refuse", paceMs: 5 } as const;
-    expect(chooseFault({ name: "", mark: "a" }, by, 0)).toMatchObject({ mark: "a", status: expect.anything() });
+    expect(chooseFault({ name: "", mark: "a" }, by, 0)).toMatchObject({
+      mark: "a",
+      status: expect.anything(),
+    });
     const asked = { name: "cut=1", cutAfter: 1, mark: "b" };
     expect(chooseFault(asked, by, 0)).toEqual({ ...asked, intervalMs: 5 });
     expect(chooseFault(undefined, { ...by, chaos: 0 }, 0)).toEqual({ name: "", intervalMs: 5 });
