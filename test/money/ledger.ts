@@ -1,0 +1,18 @@
+/** A gateway's ledger as anybody can read it who knows its tables. */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { type Columns, type Rows, rowsOfTables } from "./rows.ts";
+
+/** Of the one database in the folder; undefined when there is none. */
+export function readLedger(folder: string): Rows | undefined {
+  const [file] = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".db")) : [];
+  if (file === undefined) return undefined;
+  const database = new DatabaseSync(join(folder, file), { readOnly: true, readBigInts: true });
+  try {
+    const all = (table: string): Columns[] => database.prepare(`select * from ${table}`).all();
+    return rowsOfTables(all("attempts"), all("calls"));
+  } finally {
+    database.close();
+  }
+}
