@@ -17,7 +17,11 @@ export function pennyPrices(home: Home): object {
     max_output_tokens: 200,
     capabilities: { chat: true, embeddings: false, reasoning: false },
   };
-  const catalog = { version: "penny-1", last_updated: "2026-01-01", providers: { openai: { "gpt-penny": model } } };
+  const catalog = {
+    version: "penny-1",
+    last_updated: "2026-01-01",
+    providers: { openai: { "gpt-penny": model } },
+  };
   writeFileSync(catalog_path, JSON.stringify(catalog));
   return { prices: { catalog_path } };
 }

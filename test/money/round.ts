@@ -2,10 +2,10 @@
 import { expect, vi } from "vitest";
 import type { Books } from "./books.ts";
 import { makeCalls } from "./callers.ts";
-import { readLedger } from "./ledger.ts";
 import { plansOf } from "./plans.ts";
 import { Home, metricsOf, startEmulatorProcess } from "./rig.ts";
 import { rowsOfLog } from "./rows.ts";
+import { readLedger } from "./sqlite.ts";
 
 /** The emulator's, so that what an aborted stream had said by then means something. */
 const PACE_MS = 5;

@@ -18,7 +18,9 @@ const CENT = PICO_PER_TOKEN * BigInt(TOKENS_PER_CENT);
 const LONGEST_MS = 120_000;
 
 /** Starts the gateways that share the budget, and gives them up at the end. */
-type Use = (check: (gateways: readonly GatewayProcess[], emulator: Emulator) => Promise<void>) => Promise<void>;
+type Use = (
+  check: (gateways: readonly GatewayProcess[], emulator: Emulator) => Promise<void>,
+) => Promise<void>;
 type Emulator = Awaited<ReturnType<typeof startEmulatorProcess>>;
 
 const inMemory: Use = async (check) => {
@@ -63,24 +65,27 @@ describe.each([
     }),
   );
 
-  test("streams of unknown length: never more than the dollar, and at least 99 cents", { timeout: LONGEST_MS }, () =>
-    use(async (gateways, emulator) => {
-      const ends = await rush(gateways, async (gateway) => {
-        const messages = [{ role: "user", content: `[[emulate: tokens=${TOKENS_PER_CENT}]] Go on` }];
-        let told: bigint | undefined;
-        for await (const { receipt } of gateway.stream({ model: PENNY_MODEL, messages }))
-          told = receipt?.cost?.actualPicoUsd;
-        return told;
-      });
-      const refused = ends.filter((end) => end === "budget_exceeded").length;
-      const spent = ends.reduce<bigint>((sum, end) => (typeof end === "bigint" ? sum + end : sum), 0n);
-      expect(ends.filter((end) => typeof end !== "bigint").length).toBe(refused);
-      expect(spent).toBeLessThanOrEqual(LIMIT_PICO_USD);
-      expect(spent).toBeGreaterThanOrEqual((LIMIT_PICO_USD * 99n) / 100n);
-      expect(await settled(gateways)).toBe(spent);
-      const metered = BigInt((await emulator.totals()).outputTokens) * PICO_PER_TOKEN;
-      expect(metered).toBeLessThanOrEqual(spent);
-    }),
+  test(
+    "streams of unknown length: never more than the dollar, and at least 99 cents",
+    { timeout: LONGEST_MS },
+    () =>
+      use(async (gateways, emulator) => {
+        const ends = await rush(gateways, async (gateway) => {
+          const messages = [{ role: "user", content: `[[emulate: tokens=${TOKENS_PER_CENT}]] Go on` }];
+          let told: bigint | undefined;
+          for await (const { receipt } of gateway.stream({ model: PENNY_MODEL, messages }))
+            told = receipt?.cost?.actualPicoUsd;
+          return told;
+        });
+        const refused = ends.filter((end) => end === "budget_exceeded").length;
+        const spent = ends.reduce<bigint>((sum, end) => (typeof end === "bigint" ? sum + end : sum), 0n);
+        expect(ends.filter((end) => typeof end !== "bigint").length).toBe(refused);
+        expect(spent).toBeLessThanOrEqual(LIMIT_PICO_USD);
+        expect(spent).toBeGreaterThanOrEqual((LIMIT_PICO_USD * 99n) / 100n);
+        expect(await settled(gateways)).toBe(spent);
+        const metered = BigInt((await emulator.totals()).outputTokens) * PICO_PER_TOKEN;
+        expect(metered).toBeLessThanOrEqual(spent);
+      }),
   );
 });
 
@@ -91,7 +96,9 @@ function rush(
   gateways: readonly GatewayProcess[],
   call: (gateway: Conversation) => Promise<bigint | undefined>,
 ): Promise<End[]> {
-  const conversations = gateways.flatMap(({ url }) => CALLERS.filter(({ name }) => EASY.has(name)).map((caller) => caller.at(url)));
+  const conversations = gateways.flatMap(({ url }) =>
+    CALLERS.filter(({ name }) => EASY.has(name)).map((caller) => caller.at(url)),
+  );
   return Promise.all(
     Array.from({ length: CALLS }, async (_, index): Promise<End> => {
       const gateway = conversations[index % conversations.length];
@@ -122,6 +129,7 @@ async function settled(gateways: readonly GatewayProcess[]): Promise<bigint> {
   );
   let usd = 0;
   for (const gateway of gateways)
-    for (const value of Object.values(samplesOf(await metricsOf(gateway), "llm_cost_usd_total"))) usd += value;
+    for (const value of Object.values(samplesOf(await metricsOf(gateway), "llm_cost_usd_total")))
+      usd += value;
   return BigInt(Math.round(usd * 1e12));
 }
