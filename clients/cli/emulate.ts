@@ -1,4 +1,5 @@
 /** `llmgateway emulate`: the emulator as a program of its own. */
+import type { ChaosProfile } from "../../src/emulator/fault.ts";
 import { startEmulator } from "../../src/emulator/server.ts";
 
 export interface EmulateOptions {
@@ -6,6 +7,8 @@ export interface EmulateOptions {
   readonly port: number;
   readonly seed: number;
   readonly chaos: number;
+  readonly profile: ChaosProfile;
+  readonly paceMs: number;
 }
 
 /** Resolves when it was told to stop. */
@@ -25,7 +28,8 @@ export async function emulate(options: EmulateOptions): Promise<void> {
       `  GEMINI_BASE_URL=${emulator.url}/v1beta GEMINI_API_KEY=emulated llmgateway serve`,
       `emulating Vertex AI at ${emulator.url}, as base_url of a provider of kind vertex_ai with an api_key_env`,
       `  faults by a directive in the last user message, such as [[emulate: status=429 retry_after=2]]`,
-      `  what it metered: curl ${emulator.url}/emulator/meter`,
+      `  what it metered: curl ${emulator.url}/emulator/meter?limit=10`,
+      `  to find a request there again, mark it: [[emulate: mark=anything]]`,
       "",
     ].join("\n"),
   );

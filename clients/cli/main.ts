@@ -2,6 +2,7 @@
 /** The command line: serve, chat, embed, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
+import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
 import { day, dollars, httpUrl, share, wholeNumber } from "./argument.ts";
 import type { ChatOptions } from "./chat.ts";
@@ -68,6 +69,12 @@ program
   .option("-p, --port <port>", "TCP port; 0 lets the system choose", wholeNumber(0, 65_535), 9090)
   .option("--seed <number>", "decides what is answered", wholeNumber(0, MAX_INT32), 1)
   .option("--chaos <share>", "share of requests that fail at random, 0 to 1", share, 0)
+  .addOption(
+    new Option("--profile <name>", "what fails then: everything, or what refuses, slows or breaks an answer")
+      .choices(CHAOS_PROFILES)
+      .default("all"),
+  )
+  .option("--pace-ms <ms>", "milliseconds between two words of a stream", wholeNumber(0, 60_000), 0)
   .action(async (options: EmulateOptions) => {
     const { emulate } = await import("./emulate.ts");
     await emulate(options);

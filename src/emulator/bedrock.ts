@@ -13,7 +13,7 @@ import { requireSignature } from "./bedrock/signature.ts";
 import { encodeStream } from "./bedrock/stream.ts";
 import { markedInput } from "./claude/input.ts";
 import type { Answer, Arrival, Exchange } from "./exchange.ts";
-import { drawFault, type Fault } from "./fault.ts";
+import { chooseFault, type Fault } from "./fault.ts";
 import type { Format, Stage } from "./format.ts";
 import type { Fields } from "./json.ts";
 import { type AcceptedInput, type Frame, playBefore, playStream, playUnary } from "./play.ts";
@@ -56,7 +56,7 @@ async function answer(
   const embedding = operation === "invoke" ? embeddingFormat(model, body) : undefined;
   if (embedding) return answerEmbeddings(exchange, stage, embedding, finish);
   const asked = spoken(operation, body, model);
-  const fault = asked.request.fault ?? drawFault(stage.seed, arrival.ordinal, stage.chaos);
+  const fault = chooseFault(asked.request.fault, stage, arrival.ordinal);
   const script = writeScript(stage.seed, asked.request.prompt);
   const input = markedInput({ ...asked.request, model }, script.inputTokens, stage, fault);
   const errorAnswer = (shown: Fault) => finish(faultAnswer(shown));
@@ -83,9 +83,11 @@ async function answerEmbeddings(
   finish: Finish,
 ): Promise<void> {
   const asked = texts.map((text) => directed(text));
-  const fault =
-    asked.findLast((one) => one.fault !== undefined)?.fault ??
-    drawFault(stage.seed, exchange.arrival.ordinal, stage.chaos);
+  const fault = chooseFault(
+    asked.findLast((one) => one.fault !== undefined)?.fault,
+    stage,
+    exchange.arrival.ordinal,
+  );
   const body = encode(
     asked.map(({ text }) => text),
     !fault?.noUsage,

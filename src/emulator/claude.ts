@@ -11,7 +11,7 @@ import { encodeReply, writeReply } from "./claude/reply.ts";
 import { decodeRequest, type MessageRequest, parseBody } from "./claude/request.ts";
 import { encodeStream, sse } from "./claude/stream.ts";
 import type { Answer, Exchange } from "./exchange.ts";
-import { drawFault, type Fault } from "./fault.ts";
+import { chooseFault, type Fault } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { playBefore, playStream, playUnary } from "./play.ts";
 import { type Script, writeScript } from "./script.ts";
@@ -54,7 +54,7 @@ async function answerMessage(exchange: Exchange, stage: Stage, named: string | u
   record.stream = body.stream === true;
   record.model = named ?? (typeof body.model === "string" ? body.model : "");
   const asked = decodeRequest(body, record.model);
-  const fault = asked.fault ?? drawFault(stage.seed, arrival.ordinal, stage.chaos);
+  const fault = chooseFault(asked.fault, stage, arrival.ordinal);
   const request: MessageRequest = { ...asked, fault };
   const script = scriptOf(request, stage.seed);
   const input = markedInput(request, script.inputTokens, stage, fault);

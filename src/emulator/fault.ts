@@ -9,7 +9,7 @@ import { mixSeeds, mulberry32, type Random } from "./random.ts";
  * the keys are those of DIRECTIVES. Everything absent stays as usual.
  */
 export interface Fault {
-  /** The directives, normalised, for the meter: `status=429 retry_after=2`. */
+  /** The directives but the mark, normalised, for the meter: `status=429 retry_after=2`. */
   readonly name: string;
   /** Answer with this HTTP error (400–599). With `errorAfter` it only shapes the error that is sent in-band. */
   readonly status?: number;
@@ -43,6 +43,8 @@ export interface Fault {
   readonly reset?: boolean;
   /** A very long stream as fast as the reader takes it, past any `max_tokens`. */
   readonly flood?: boolean;
+  /** No fault: a word by which the meter's record can be found again. Alone, it leaves chaos its draw. */
+  readonly mark?: string;
 }
 
 /** A text with its directives taken out, and the faults that they ask for. */
@@ -84,6 +86,7 @@ const DIRECTIVES: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ["hang", (value) => ({ hang: flag(value) })],
   ["reset", (value) => ({ reset: flag(value) })],
   ["flood", (value) => ({ flood: flag(value) })],
+  ["mark", (value) => ({ mark: value })],
 ]);
 
 /** Reads the directives in a text. Throws DirectiveError for an unknown key or a value it cannot mean. */
@@ -93,25 +96,51 @@ export function readDirectives(text: string): Directed {
   return { text: text.replaceAll(DIRECTIVE, "").trim(), fault: faultOf(words.filter((word) => word !== "")) };
 }
 
+/** What an emulator's owner set for all requests. */
+export interface Chaos {
+  readonly seed: number;
+  /** Share of requests that get a fault. */
+  readonly chaos: number;
+  readonly profile: ChaosProfile;
+  /** How long a stream waits between two pieces of its content where no fault says otherwise. */
+  readonly paceMs: number;
+}
+
+/** Which faults chaos draws from: all, or those that refuse, slow down or break an answer. */
+export type ChaosProfile = "all" | "refuse" | "slow" | "break";
+
+export const CHAOS_PROFILES: readonly ChaosProfile[] = ["all", "refuse", "slow", "break"];
+
 /**
- * Draws a fault for `share` of all requests, by seed and ordinal alone. Draws neither `hang` nor `flood`:
- * both end only by the caller's own limits, and a run under chaos has to end.
+ * The fault that a request asks for, or else one that chaos draws, by seed and ordinal alone. It draws neither `hang`
+ * nor `flood`: both end only by the caller's own limits, and a run under chaos has to end.
  */
-export function drawFault(seed: number, ordinal: number, share: number): Fault | undefined {
-  if (share <= 0) return undefined;
+export function chooseFault(asked: Fault | undefined, by: Chaos, ordinal: number): Fault | undefined {
+  const drawn = asked === undefined || asked.name === "" ? drawFault(by, ordinal) : undefined;
+  const fault = asked === undefined ? drawn : { ...asked, ...drawn };
+  return by.paceMs === 0 || fault?.flood ? fault : { name: "", intervalMs: by.paceMs, ...fault };
+}
+
+function drawFault({ seed, chaos, profile }: Chaos, ordinal: number): Fault | undefined {
+  if (chaos <= 0) return undefined;
   const random = mulberry32(mixSeeds(seed ^ 0xc4a05, ordinal));
-  if (random() >= share) return undefined;
-  const draw = CHAOS[Math.floor(random() * CHAOS.length)];
+  if (random() >= chaos) return undefined;
+  const draws = CHAOS[profile];
+  const draw = draws[Math.floor(random() * draws.length)];
   return draw === undefined ? undefined : faultOf(draw(random).split(" "));
 }
 
-const CHAOS: readonly ((random: Random) => string)[] = [
-  () => "status=429 retry_after=1",
-  () => "status=500",
-  () => "status=503",
+type Draw = (random: Random) => string;
+
+const REFUSING: readonly Draw[] = [() => "status=429 retry_after=1", () => "status=500", () => "status=503"];
+
+const SLOW: readonly Draw[] = [
   (random) => `delay_ms=${upTo(random, 200)}`,
   (random) => `first_token_ms=${upTo(random, 200)}`,
   (random) => `interval_ms=${upTo(random, 10)}`,
+];
+
+const BREAKING: readonly Draw[] = [
   () => "cut=0",
   (random) => `cut=${upTo(random, 12)}`,
   () => "malformed=1",
@@ -121,6 +150,13 @@ const CHAOS: readonly ((random: Random) => string)[] = [
   () => "duplicate=1",
   () => "reset=1",
 ];
+
+const CHAOS: Readonly<Record<ChaosProfile, readonly Draw[]>> = {
+  all: [...REFUSING, ...SLOW, ...BREAKING],
+  refuse: REFUSING,
+  slow: SLOW,
+  break: BREAKING,
+};
 
 function faultOf(words: readonly string[]): Fault {
   const settings: Partial<Settings> = {};
@@ -139,7 +175,8 @@ function faultOf(words: readonly string[]): Fault {
       throw new DirectiveError(`Emulator directive '${key}': ${error.message}`);
     }
   }
-  return { name: words.join(" "), ...settings };
+  const name = words.filter((word) => !word.startsWith("mark=")).join(" ");
+  return { name, ...settings };
 }
 
 function integer(value: string, least: number, most: number): number {

@@ -1,12 +1,10 @@
 /** What a provider's wire format has to offer to be served: it claims requests by method and path, and answers them. */
 import type { Exchange } from "./exchange.ts";
+import type { Chaos } from "./fault.ts";
 import type { PromptCache } from "./prompt-cache.ts";
 
 /** What every answer of one emulator depends on. */
-export interface Stage {
-  readonly seed: number;
-  /** Share of requests that get a random fault. */
-  readonly chaos: number;
+export interface Stage extends Chaos {
   /** When set, only this key is served. */
   readonly apiKey: string | undefined;
   readonly promptCache: PromptCache;

@@ -3,7 +3,7 @@
  * answers. Paths are matched by their end, so that any base path will do.
  */
 import type { Answer, Exchange } from "./exchange.ts";
-import { drawFault, type Fault, refuses } from "./fault.ts";
+import { chooseFault, type Fault, refuses } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import {
   decodeBatch,
@@ -75,7 +75,7 @@ async function answerContent(
   record.stream = stream;
   record.model = model;
   const asked = decodeRequest(parseBody(await exchange.body()), api, model);
-  const fault = asked.fault ?? drawFault(stage.seed, arrival.ordinal, stage.chaos);
+  const fault = chooseFault(asked.fault, stage, arrival.ordinal);
   const request: ContentRequest = { ...asked, fault };
   const script = writeScript(stage.seed, request.prompt);
   const input = acceptedInput(request, script, stage);
@@ -150,14 +150,17 @@ async function answerEmbeddings(exchange: Exchange, stage: Stage, api: Api, mode
   const body = parseBody(await exchange.body());
   const asked = api === "vertex" ? decodeInstances(body) : decodeBatch(body);
   const inputs = asked.inputs.map((text) => directed(text));
-  const fault =
-    inputs.findLast((one) => one.fault !== undefined)?.fault ??
-    drawFault(stage.seed, exchange.arrival.ordinal, stage.chaos);
+  const fault = chooseFault(
+    inputs.findLast((one) => one.fault !== undefined)?.fault,
+    stage,
+    exchange.arrival.ordinal,
+  );
   const refused = (shown: Fault) => withId(exchange, errorAnswer(faultError(shown)));
   const input = { inputTokens: inputTokensOf(asked), cachedInputTokens: 0, cacheWriteTokens: 0 };
   if (!(await playBefore(exchange, fault, input, refused))) return;
-  const request = { ...asked, inputs: inputs.map(({ text }) => text) };
-  const said = api === "vertex" ? encodePredictions(request, fault?.noUsage !== true) : encodeBatch(request);
+  const texts = inputs.map(({ text }) => text);
+  const said =
+    api === "vertex" ? encodePredictions(asked, texts, fault?.noUsage !== true) : encodeBatch(asked, texts);
   await playUnary(exchange, fault, ok(exchange, said), { outputTokens: 0, reasoningTokens: 0 }, refused);
 }
 

@@ -23,11 +23,15 @@ export interface MeterRecord {
   inputTokens: number;
   cachedInputTokens: number;
   cacheWriteTokens: number;
+  /** Of those, the ones that are kept for an hour. */
+  cacheWrite1hTokens: number;
   /** Metered as they are written; includes reasoning. A unary reply is metered whole with its first byte. */
   outputTokens: number;
   reasoningTokens: number;
   /** The directives that applied, asked for or drawn by chaos; absent when none did. */
   fault?: string;
+  /** By which its client wants to find it again: the text's directive `mark`. Absent without one. */
+  mark?: string;
   outcome: Outcome;
   /** Bytes of the body handed to the socket so far. */
   bytesWritten: number;
@@ -88,6 +92,7 @@ export class RequestMeter implements Meter {
       inputTokens: 0,
       cachedInputTokens: 0,
       cacheWriteTokens: 0,
+      cacheWrite1hTokens: 0,
       outputTokens: 0,
       reasoningTokens: 0,
       outcome: "open",

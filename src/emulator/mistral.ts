@@ -1,6 +1,6 @@
 /** Mistral's wire format below `/mistral`: which paths it serves, and what each of them answers. */
 import type { Answer, Exchange } from "./exchange.ts";
-import { drawFault, type Fault } from "./fault.ts";
+import { chooseFault, type Fault } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { faultAnswer, faultBody, notFound, refusalAnswer } from "./mistral/errors.ts";
 import { describeModel, listModels } from "./mistral/models.ts";
@@ -45,7 +45,7 @@ async function answerChat(exchange: Exchange, stage: Stage): Promise<void> {
   exchange.record.stream = body.stream === true;
   exchange.record.model = typeof body.model === "string" ? body.model : "";
   const request = decodeChat(body);
-  const fault = request.fault ?? drawFault(stage.seed, exchange.arrival.ordinal, stage.chaos);
+  const fault = chooseFault(request.fault, stage, exchange.arrival.ordinal);
   const script = writeScript(stage.seed, request.prompt);
   const input = acceptedInput(request, script.inputTokens, stage, fault);
   const errorAnswer = (asked: Fault) => withId(exchange, faultAnswer(asked));
@@ -70,7 +70,7 @@ async function answerEmbeddings(exchange: Exchange, stage: Stage): Promise<void>
   const request = decodeEmbeddings(body);
   const inputs = request.inputs.map((text) => directed(text));
   const asked = inputs.findLast((one) => one.fault !== undefined)?.fault;
-  const fault = asked ?? drawFault(stage.seed, exchange.arrival.ordinal, stage.chaos);
+  const fault = chooseFault(asked, stage, exchange.arrival.ordinal);
   const errorAnswer = (shown: Fault) => withId(exchange, faultAnswer(shown));
   const input = { inputTokens: request.inputTokens, cachedInputTokens: 0, cacheWriteTokens: 0 };
   if (!(await playBefore(exchange, fault, input, errorAnswer))) return;

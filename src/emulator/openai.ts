@@ -3,7 +3,7 @@
  * Chat and embeddings are matched by the end of the path, so that any base path will do.
  */
 import type { Answer, Exchange } from "./exchange.ts";
-import { drawFault, type Fault } from "./fault.ts";
+import { chooseFault, type Fault } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { azureDeployment, decodeSegment } from "./openai/azure.ts";
 import { decodeEmbedding, encodeEmbedding } from "./openai/embeddings.ts";
@@ -60,7 +60,7 @@ async function answerChat(exchange: Exchange, stage: Stage, deployment: string |
   const model = decodeModel(body, deployment);
   const request = decodeChat(body, model);
   const azure = deployment !== undefined;
-  const fault = request.fault ?? drawFault(stage.seed, exchange.arrival.ordinal, stage.chaos);
+  const fault = chooseFault(request.fault, stage, exchange.arrival.ordinal);
   const script = writeScript(stage.seed, request.prompt);
   const input = acceptedInput(request, script.inputTokens, stage, fault);
   const errorAnswer = (asked: Fault) => withIds(exchange, faultAnswer(asked, azure));
@@ -94,7 +94,7 @@ async function answerEmbedding(
   const request = decodeEmbedding(body, decodeModel(body, deployment));
   const inputs = request.inputs.map((text) => directed(text));
   const asked = inputs.findLast((one) => one.fault !== undefined)?.fault;
-  const fault = asked ?? drawFault(stage.seed, exchange.arrival.ordinal, stage.chaos);
+  const fault = chooseFault(asked, stage, exchange.arrival.ordinal);
   const errorAnswer = (shown: Fault) => withIds(exchange, faultAnswer(shown, deployment !== undefined));
   const input = { inputTokens: request.inputTokens, cachedInputTokens: 0, cacheWriteTokens: 0 };
   if (!(await playBefore(exchange, fault, input, errorAnswer))) return;

@@ -22,6 +22,8 @@ export interface AcceptedInput {
   readonly inputTokens: number;
   readonly cachedInputTokens: number;
   readonly cacheWriteTokens: number;
+  /** Of those, the ones that are kept for an hour; none where the format knows but one time. */
+  readonly cacheWrite1hTokens?: number;
 }
 
 /** How a format spells the error that a fault asks for. */
@@ -41,7 +43,8 @@ export async function playBefore(
     Object.assign(exchange.record, input);
     return true;
   }
-  exchange.record.fault = fault.name;
+  if (fault.name !== "") exchange.record.fault = fault.name;
+  if (fault.mark !== undefined) exchange.record.mark = fault.mark;
   if (!refuses(fault)) Object.assign(exchange.record, input);
   await exchange.pause(fault.delayMs ?? 0);
   if (fault.reset) exchange.reset();

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { bedrockFormat } from "./bedrock.ts";
 import { claudeFormat } from "./claude.ts";
 import { Exchange } from "./exchange.ts";
+import type { ChaosProfile } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { geminiFormat } from "./gemini.ts";
 import { type Meter, RequestMeter } from "./meter.ts";
@@ -23,6 +24,10 @@ export interface EmulatorOptions {
   readonly seed?: number;
   /** Share of requests without a directive that get a random fault, from 0 (the default) to 1. */
   readonly chaos?: number;
+  /** Which faults those are. Default `all`. */
+  readonly profile?: ChaosProfile;
+  /** How long streams wait between two pieces of their content. Default 0: they go as fast as they are read. */
+  readonly paceMs?: number;
   /** When set, requests with another key or none are refused with 401. */
   readonly apiKey?: string;
 }
@@ -37,10 +42,10 @@ export interface Emulator {
 
 /** Rejects when the address is taken or `chaos` is not a share. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const { host = "127.0.0.1", port = 0, seed = 1, chaos = 0, apiKey } = options;
+  const { host = "127.0.0.1", port = 0, seed = 1, chaos = 0, profile = "all", paceMs = 0, apiKey } = options;
   if (!(chaos >= 0 && chaos <= 1)) throw new RangeError(`chaos is a share from 0 to 1, but got ${chaos}`);
   const meter = new RequestMeter();
-  const stage: Stage = { seed, chaos, apiKey, promptCache: new PromptCache() };
+  const stage: Stage = { seed, chaos, profile, paceMs, apiKey, promptCache: new PromptCache() };
   let ordinal = 0;
   // No idle timeout: a connection that a client keeps must not vanish under its next request.
   const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
@@ -103,11 +108,14 @@ function openExchange(
   return new Exchange(request, response, { id: `req_${randomHex(random, 32)}`, ordinal, random }, meter);
 }
 
-/** GET answers the totals and every request; DELETE forgets them. */
+/** GET answers the totals and every request, or the latest `limit` of them; DELETE forgets them. */
 function answerMeter(request: IncomingMessage, response: ServerResponse, meter: RequestMeter): void {
   if (request.method === "GET") {
     response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify({ totals: meter.totals(), requests: meter.requests }));
+    const limit = new URL(request.url ?? "", "http://emulator").searchParams.get("limit");
+    const { requests } = meter;
+    const latest = limit === null ? requests : requests.slice(Math.max(0, requests.length - Number(limit)));
+    response.end(JSON.stringify({ totals: meter.totals(), requests: latest }));
     return;
   }
   if (request.method === "DELETE") meter.reset();

@@ -174,6 +174,8 @@ function acceptHttp2(server: Http2Server, socket: Socket): void {
  */
 function cutWhenDead(session: Http2Session, { clock, http2 }: ListenerOptions): void {
   const ask = clock.after(http2.pingIntervalMs, () => {
+    // It is closed only once its socket is, and asking it until then would throw.
+    if (session.destroyed) return;
     const cut = clock.after(http2.pingTimeoutMs, () => session.destroy());
     // Called, too, when the session ends without an answer.
     session.ping(() => {

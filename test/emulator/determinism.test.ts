@@ -1,6 +1,6 @@
 import type { ChatCompletion } from "openai/resources/chat/completions";
 import { describe, expect, test } from "vitest";
-import { drawFault } from "../../src/emulator/fault.ts";
+import { CHAOS_PROFILES, type ChaosProfile, chooseFault } from "../../src/emulator/fault.ts";
 import { type EmulatorOptions, startEmulator } from "../../src/emulator/server.ts";
 import { postChat, readJson } from "./emulated.ts";
 
@@ -35,9 +35,13 @@ test("the text depends on the question and not on when it is asked", async () =>
 });
 
 describe("chaos", () => {
+  const draw = (seed: number, chaos: number, profile: ChaosProfile = "all") =>
+    Array.from(
+      { length: 2_000 },
+      (_, ordinal) => chooseFault(undefined, { seed, chaos, profile, paceMs: 0 }, ordinal)?.name,
+    );
+
   test("draws faults by seed and ordinal, for about its share of all requests", () => {
-    const draw = (seed: number, share: number) =>
-      Array.from({ length: 2_000 }, (_, ordinal) => drawFault(seed, ordinal, share)?.name);
     expect(draw(3, 0.25)).toEqual(draw(3, 0.25));
     expect(draw(3, 0.25)).not.toEqual(draw(4, 0.25));
     const faults = draw(3, 0.25).filter((name) => name !== undefined);
@@ -45,6 +49,25 @@ describe("chaos", () => {
     expect(faults.length).toBeLessThan(600);
     expect(new Set(faults.map((name) => name.split("=", 1)[0])).size).toBe(11);
     expect(draw(3, 0).every((name) => name === undefined)).toBe(true);
+  });
+
+  test.each(CHAOS_PROFILES.filter((profile) => profile !== "all"))("draws what fits: %s", (profile) => {
+    const drawn = draw(3, 1, profile);
+    const others = CHAOS_PROFILES.filter((other) => other !== "all" && other !== profile);
+    for (const other of others) expect(new Set(drawn).intersection(new Set(draw(3, 1, other))).size).toBe(0);
+    expect(drawn.every((name) => name !== undefined)).toBe(true);
+  });
+
+  test("leaves its mark to a request that it strikes, and to one that asks for a fault", () => {
+    const by = { seed: 3, chaos: 1, profile: "refuse", paceMs: 5 } as const;
+    expect(chooseFault({ name: "", mark: "a" }, by, 0)).toMatchObject({
+      mark: "a",
+      status: expect.anything(),
+    });
+    const asked = { name: "cut=1", cutAfter: 1, mark: "b" };
+    expect(chooseFault(asked, by, 0)).toEqual({ ...asked, intervalMs: 5 });
+    expect(chooseFault(undefined, { ...by, chaos: 0 }, 0)).toEqual({ name: "", intervalMs: 5 });
+    expect(chooseFault({ name: "flood=1", flood: true }, by, 0)?.intervalMs).toBeUndefined();
   });
 
   test("strikes requests that carry no directive, and notes it", async () => {

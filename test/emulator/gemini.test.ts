@@ -240,6 +240,14 @@ test("embeddings, counted on Vertex AI alone", async () => {
   });
   expect(predicted.predictions[0].embeddings.values).toHaveLength(768);
   expect((await post(url, { instances: [] })).status).toBe(400);
+
+  emulator.meter.reset();
+  const marked = await post(url, { instances: [{ content: "[[emulate: mark=one]] One" }] });
+  const [said] = JSON.parse(await marked.text()).predictions;
+  expect(said.embeddings.values).toEqual(predicted.predictions[0].embeddings.values);
+  expect(emulator.meter.requests).toMatchObject([
+    { mark: "one", inputTokens: said.embeddings.statistics.token_count },
+  ]);
 });
 
 test("tokens are counted, which is not metered", async () => {

@@ -134,6 +134,7 @@ describe("the meter", () => {
     expect(read.totals.requests).toBe(1);
     expect(Object.keys(read.requests[0] ?? {}).sort()).toEqual(
       [
+        "cacheWrite1hTokens",
         "cacheWriteTokens",
         "cachedInputTokens",
         "bytesWritten",
@@ -150,9 +151,26 @@ describe("the meter", () => {
         "stream",
       ].sort(),
     );
+    await (await postChat(emulator, "Hi")).text();
+    await meter.ended(2);
+    const latest = await readJson<{ totals: MeterTotals; requests: MeterRecord[] }>(
+      await fetch(`${url}?limit=1`),
+    );
+    expect(latest).toEqual({ totals: meter.totals(), requests: meter.requests.slice(1) });
     expect((await fetch(url, { method: "DELETE" })).status).toBe(204);
     expect(meter.totals().requests).toBe(0);
     expect((await fetch(url, { method: "PUT" })).status).toBe(405);
+  });
+
+  test("keeps the mark of a request, which is no fault", async () => {
+    meter.reset();
+    await (await postChat(emulator, "[[emulate: mark=call-7]] Hi")).text();
+    await postChat(emulator, "[[emulate: mark=call-8 status=429]] Hi");
+    await meter.ended(2);
+    const [plain, refused] = meter.requests;
+    expect(plain).toMatchObject({ mark: "call-7", status: 200 });
+    expect(plain).not.toHaveProperty("fault");
+    expect(refused).toMatchObject({ mark: "call-8", fault: "status=429" });
   });
 
   test("refusals are records too", async () => {

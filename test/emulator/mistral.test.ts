@@ -28,6 +28,21 @@ function textOf(content: string | readonly ContentChunk[] | null | undefined): s
 }
 
 describe("chat", () => {
+  test("tells the usage with the last word of all, whichever choice says it", async () => {
+    const questions = Array.from({ length: 10 }, (_, index) => `Question ${index}`);
+    const ends = questions.map(async (content) => {
+      const messages = [{ role: "user", content }];
+      const reply = await postChat({ messages, stream: true, n: 2 });
+      const chunks = eventData(await reply.text())
+        .slice(0, -1)
+        .map((data) => JSON.parse(data));
+      expect(chunks.filter(({ usage }) => usage).length).toBe(1);
+      expect(chunks.at(-1).usage).toBeDefined();
+      return chunks.at(-1).choices[0].index;
+    });
+    expect(new Set(await Promise.all(ends))).toEqual(new Set([0, 1]));
+  });
+
   test.each([undefined, "low" as const])("streams what it says at once, with effort %s", async (effort) => {
     const request = ask("Hello", effort ? { reasoningEffort: effort } : {});
     const whole = await sdk().chat.complete(request);

@@ -1,11 +1,12 @@
 /** Connections of HTTP/2: those whose peer is gone, how many calls one may bear, and large messages on them. */
 import { once } from "node:events";
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2, type Http2ServerRequest } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import { type Listener, listen } from "../../src/rpc/listener.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
@@ -125,6 +126,41 @@ describe("a silent peer", () => {
     await listener.close(0);
     await expect.poll(() => clock.pending).toBe(0);
   });
+});
+
+test("a connection that was given up, and is not closed yet, is not asked any more", async () => {
+  const due: (() => void)[] = [];
+  const clock: Clock = {
+    now: () => 0,
+    after: (_, action) => {
+      due.push(action);
+      return { refresh: () => {}, cancel: () => {} };
+    },
+  };
+  const asked = Promise.withResolvers<void>();
+  const listener = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    tls: undefined,
+    http2: { maxConcurrentStreams: 10, pingIntervalMs: 30_000, pingTimeoutMs: 20_000 },
+    handler: (request) => {
+      (request as Http2ServerRequest).stream.session?.destroy();
+      try {
+        for (const action of due) action();
+        asked.resolve();
+      } catch (error) {
+        asked.reject(error);
+      }
+    },
+    clock,
+  });
+  const session = connectHttp2(`http://127.0.0.1:${listener.port}`);
+  session.on("error", () => {});
+  session.request({ ":path": "/" }).on("error", () => {});
+  await asked.promise;
+  expect(due.length).toBeGreaterThan(0);
+  session.destroy();
+  await listener.close(0);
 });
 
 describe("a connection whose callers give up", () => {

@@ -22,5 +22,10 @@ export function markedInput(
     return { inputTokens, cachedInputTokens: 0, cacheWriteTokens: 0 };
   const text = () => prompt.turns.map((turn) => `${turn.role}\n${turn.text}\n`).join("");
   const { cachedTokens, writtenTokens } = stage.promptCache.observe(model, inputTokens, text);
-  return { inputTokens, cachedInputTokens: cachedTokens, cacheWriteTokens: writtenTokens };
+  return {
+    inputTokens,
+    cachedInputTokens: cachedTokens,
+    cacheWriteTokens: writtenTokens,
+    cacheWrite1hTokens: cache === "1h" ? writtenTokens : 0,
+  };
 }

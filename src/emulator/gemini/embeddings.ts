@@ -39,16 +39,27 @@ export function inputTokensOf({ inputs }: EmbeddingRequest): number {
   return inputs.reduce((sum, input) => sum + countTokens(input), 0);
 }
 
-/** Gemini reports no usage here. */
-export function encodeBatch({ inputs, dimensions }: EmbeddingRequest): string {
-  return pretty({ embeddings: inputs.map((input) => ({ values: valuesOf(input, dimensions) })) });
+/**
+ * Gemini reports no usage here.
+ *
+ * @param texts the inputs without what directs the emulator
+ */
+export function encodeBatch({ dimensions }: EmbeddingRequest, texts: readonly string[]): string {
+  return pretty({ embeddings: texts.map((text) => ({ values: valuesOf(text, dimensions) })) });
 }
 
-/** `usage: false` leaves the counts out. */
-export function encodePredictions({ inputs, dimensions }: EmbeddingRequest, usage: boolean): string {
-  const predictions = inputs.map((input) => ({
+/**
+ * @param texts the inputs without what directs the emulator, which counts all the same
+ * @param usage false leaves the counts out
+ */
+export function encodePredictions(
+  { inputs, dimensions }: EmbeddingRequest,
+  texts: readonly string[],
+  usage: boolean,
+): string {
+  const predictions = inputs.map((input, index) => ({
     embeddings: {
-      values: valuesOf(input, dimensions),
+      values: valuesOf(texts[index] ?? input, dimensions),
       ...(usage ? { statistics: { token_count: countTokens(input), truncated: false } } : {}),
     },
   }));

@@ -1,7 +1,7 @@
 /**
  * Encodes a script as Mistral's stream. Recordings: the role comes first and without padding; thoughts are lists of
  * chunks and text is text, but the first word stands in one list with the last thought; calls come whole; the last
- * word bears the reason to finish, and that of the last choice the usage.
+ * word bears the reason to finish, and the very last one the usage.
  */
 import type { ContentChunk$Outbound, ToolCall$Outbound } from "@mistralai/mistralai/models/components";
 import { frame, sse } from "../openai/stream.ts";
@@ -33,13 +33,15 @@ export function* encodeStream(script: Script, shape: StreamShape): Generator<Fra
     yield frame("opening", sse(chunkOf(shape, opening)));
   }
   const longest = Math.max(...choices.map((said) => said.length));
+  // Choices differ in length, so that the last one need not be the last to end.
+  const lastToEnd = choices.findLastIndex((said) => said.length === longest);
   for (let at = 0; at < longest; at++) {
     for (const [index, said] of choices.entries()) {
       const [delta, tokens] = said[at] ?? [undefined, 0];
       if (delta === undefined) continue;
       const last = at === said.length - 1;
       const reason = last ? finishReason(script.choices[index] as Choice) : null;
-      const ends = last && at === longest - 1 && index === choices.length - 1;
+      const ends = at === longest - 1 && index === lastToEnd;
       const body = chunkOf(shape, { index, delta, finish_reason: reason });
       yield frame(last ? "finish" : "content", padded(body, ends ? shape.usage : undefined, shape), tokens);
     }

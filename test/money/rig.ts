@@ -1,0 +1,105 @@
+/** The emulator and a gateway before it, as their users start them: each a process of its own, on loopback. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { MeterTotals } from "../../src/emulator/meter.ts";
+import { type GatewayProcess, startProcess } from "../support/process.ts";
+import type { Exchange } from "./exchanges.ts";
+
+const COMMAND = join(import.meta.dirname, "..", "..", "clients", "cli", "main.ts");
+
+export interface EmulatorProcess extends AsyncDisposable {
+  readonly url: string;
+  totals(): Promise<MeterTotals>;
+  exchanges(): Promise<Exchange[]>;
+}
+
+/** @param options of the command line, such as `--chaos` */
+export async function startEmulatorProcess(...options: readonly string[]): Promise<EmulatorProcess> {
+  const child = spawn(process.execPath, [COMMAND, "emulate", "--port", "0", ...options], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const closed = once(child, "close");
+  const url = await urlOf(child);
+  const meter = async (limit: number) => {
+    const reply = await fetch(`${url}/emulator/meter?limit=${limit}`);
+    return (await reply.json()) as { totals: MeterTotals; requests: Exchange[] };
+  };
+  return {
+    url,
+    totals: async () => (await meter(0)).totals,
+    exchanges: async () => (await meter(100_000)).requests,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await closed;
+    },
+  };
+}
+
+/** From what it prints once it listens. */
+function urlOf({ stdout }: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let printed = "";
+    stdout?.setEncoding("utf8").on("data", (text: string) => {
+      printed += text;
+      const [, url] = /emulating OpenAI at (\S+)\/v1,/.exec(printed) ?? [];
+      if (url) resolve(url);
+    });
+    stdout?.once("end", () => reject(new Error(`the emulator ended before it listened: ${printed}`)));
+  });
+}
+
+/** A folder for a gateway's configuration and its data, which goes when it is disposed of. */
+export class Home implements Disposable {
+  readonly folder = mkdtempSync(join(tmpdir(), "llmgateway-money-"));
+  readonly data = join(this.folder, "data");
+  private readonly emulatorUrl: string;
+
+  constructor(emulatorUrl: string) {
+    this.emulatorUrl = emulatorUrl;
+  }
+
+  /** @param config what there is besides the providers, which all are the emulator */
+  start(config: object = {}, env: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
+    const file = join(this.folder, "config.yaml");
+    const providers = providersAt(this.emulatorUrl);
+    // JSON is YAML.
+    writeFileSync(file, JSON.stringify({ providers, ledger: { data_dir: this.data }, ...config }));
+    return startProcess({ ...KEYS, ...env, LLMGATEWAY_CONFIG: file }, [
+      "--disable-warning=ExperimentalWarning",
+    ]);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+function providersAt(url: string) {
+  const providers = {
+    openai: { base_url: `${url}/v1` },
+    claude: { base_url: `${url}/anthropic` },
+    gemini: { base_url: `${url}/v1beta` },
+    mistral: { base_url: `${url}/mistral/v1` },
+    vertex_ai: { base_url: url, project: "emulated", api_key_env: "VERTEX_AI_TOKEN" },
+    bedrock: { base_url: `${url}/bedrock`, region: "us-east-1" },
+  };
+  return providers;
+}
+
+const KEYS = {
+  OPENAI_API_KEY: "emulated",
+  ANTHROPIC_API_KEY: "emulated",
+  GEMINI_API_KEY: "emulated",
+  MISTRAL_API_KEY: "emulated",
+  VERTEX_AI_TOKEN: "emulated",
+  AWS_ACCESS_KEY_ID: "AKIAEMULATED",
+  AWS_SECRET_ACCESS_KEY: "emulated",
+};
+
+/** What a scraper gets. */
+export async function metricsOf({ url }: GatewayProcess): Promise<string> {
+  return (await fetch(`${url}/v1/gateway/metrics`)).text();
+}

@@ -1,0 +1,95 @@
+/** Reads the rows of attempts and calls: off the tables of a ledger, or off the gateway's log where there is none. */
+import type { LogEvent } from "../support/gateway.ts";
+import type { AttemptRow, CallRow, LineItem } from "./books.ts";
+
+export interface Rows {
+  readonly attempts: readonly AttemptRow[];
+  readonly calls: readonly CallRow[];
+}
+
+/** A row of a database, by the names of its columns. */
+export type Columns = Readonly<Record<string, unknown>>;
+
+export function rowsOfTables(attempts: readonly Columns[], calls: readonly Columns[]): Rows {
+  return { attempts: attempts.map(attemptOf), calls: calls.map(callOf) };
+}
+
+/** A call has one attempt at most, as long as nothing is tried again; the log sums them up. */
+export function rowsOfLog(events: readonly LogEvent[]): Rows {
+  const calls = events.filter(({ msg }) => msg === "call");
+  const reached = calls.filter(({ attempts }) => attempts !== 0);
+  return {
+    attempts: reached.map((event) => ({
+      ...attemptOf({
+        ...event,
+        call_id: event.request_id,
+        number: 1,
+        tags: event.metadata,
+        state: "settled",
+      }),
+      operation: event.method === "Embed" ? "embeddings" : "chat",
+    })),
+    calls: calls.map((event) => callOf({ ...event, call_id: event.request_id, tags: event.metadata })),
+  };
+}
+
+function attemptOf(row: Columns): AttemptRow {
+  return {
+    callId: text(row.call_id),
+    number: Number(row.number),
+    mark: markOf(row.tags),
+    operation: row.operation === "embeddings" ? "embeddings" : "chat",
+    provider: text(row.provider),
+    model: text(row.model),
+    state: row.state as AttemptRow["state"],
+    outcome: text(row.outcome),
+    priceVersion: text(row.price_version),
+    provenance: text(row.provenance),
+    inputTokens: Number(row.input_tokens ?? 0),
+    outputTokens: Number(row.output_tokens ?? 0),
+    cachedInputTokens: Number(row.cached_input_tokens ?? 0),
+    reservedPicoUsd: integer(row.reserved_pico_usd),
+    costPicoUsd: integer(row.cost_pico_usd),
+    lineItems: itemsOf(row.line_items),
+  };
+}
+
+function callOf(row: Columns): CallRow {
+  return {
+    callId: text(row.call_id),
+    mark: markOf(row.tags),
+    outcome: text(row.outcome),
+    route: text(row.method).toLowerCase(),
+    attempts: Number(row.attempts),
+    costPicoUsd: integer(row.cost_pico_usd),
+  };
+}
+
+function itemsOf(column: unknown): LineItem[] | undefined {
+  const items = parsed(column);
+  if (!Array.isArray(items)) return undefined;
+  return items.map((item) => ({
+    kind: text(item.kind),
+    count: integer(item.count) ?? 0n,
+    unitPicoUsd: integer(item.unit_pico_usd ?? item.unitPicoUsd) ?? 0n,
+    picoUsd: integer(item.pico_usd ?? item.picoUsd) ?? 0n,
+  }));
+}
+
+function markOf(tags: unknown): string {
+  return text((parsed(tags) as Columns | undefined)?.mark);
+}
+
+/** JSON is a text in one database, and a value in the other. */
+function parsed(column: unknown): unknown {
+  return typeof column === "string" && column !== "" ? JSON.parse(column) : (column ?? undefined);
+}
+
+/** 64 bits come as a bigint or as a text. */
+function integer(column: unknown): bigint | undefined {
+  return column === null || column === undefined ? undefined : BigInt(String(column));
+}
+
+function text(column: unknown): string {
+  return column === null || column === undefined ? "" : String(column);
+}

@@ -1,0 +1,141 @@
+/**
+ * The wall: a budget of a dollar, and two thousand calls at once of a cent each. What is spent never exceeds the
+ * dollar, and nearly all of it can be spent: in one process, and in two that share a Redis.
+ */
+import { ConnectError } from "@connectrpc/connect";
+import { describe, expect, test, vi } from "vitest";
+import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
+import { CALLERS, type Conversation } from "../support/callers.ts";
+import { samplesOf } from "../support/exposition.ts";
+import type { GatewayProcess } from "../support/process.ts";
+import { startRedis } from "../support/redis.ts";
+import { PENNY_MODEL, PICO_PER_TOKEN, pennyPrices, TOKENS_PER_CENT } from "./penny.ts";
+import { Home, metricsOf, startEmulatorProcess } from "./rig.ts";
+
+const CALLS = 2_000;
+const LIMIT_PICO_USD = 1_000_000_000_000n;
+const CENT = PICO_PER_TOKEN * BigInt(TOKENS_PER_CENT);
+const LONGEST_MS = 120_000;
+
+/** Starts the gateways that share the budget, and gives them up at the end. */
+type Use = (
+  check: (gateways: readonly GatewayProcess[], emulator: Emulator) => Promise<void>,
+) => Promise<void>;
+type Emulator = Awaited<ReturnType<typeof startEmulatorProcess>>;
+
+const inMemory: Use = async (check) => {
+  await using emulator = await startEmulatorProcess();
+  using home = new Home(emulator.url);
+  await using gateway = await home.start(budgeted(home));
+  await check([gateway], emulator);
+};
+
+const onRedis: Use = async (check) => {
+  await using emulator = await startEmulatorProcess();
+  await using redis = await startRedis();
+  using home = new Home(emulator.url);
+  using other = new Home(emulator.url);
+  const env = { REDIS_URL: redis.url };
+  await using one = await home.start(budgeted(home), env);
+  await using two = await other.start(budgeted(other), env);
+  await check([one, two], emulator);
+};
+
+function budgeted(home: Home): object {
+  return { ...pennyPrices(home), budgets: [{ name: "wall", limit_usd: 1, per: "month" }] };
+}
+
+describe.each([
+  ["in memory", inMemory],
+  ["two gateways on Redis", onRedis],
+])("%s", (_, use) => {
+  test("calls of a cent: never more than the dollar, and at least 99 of them", { timeout: LONGEST_MS }, () =>
+    use(async (gateways, emulator) => {
+      const ends = await rush(gateways, async (gateway) => {
+        const parameters = { maxTokens: TOKENS_PER_CENT };
+        const messages = [{ role: "user", content: "A cent for your thoughts" }];
+        return (await gateway.chat({ model: PENNY_MODEL, messages, parameters })).cost?.actualPicoUsd;
+      });
+      const { [String(CENT)]: served = 0, ...others } = counted(ends);
+      expect(Object.keys(others)).toEqual(["budget_exceeded"]);
+      expect(served).toBeGreaterThanOrEqual(99);
+      expect(served).toBeLessThanOrEqual(100);
+      expect((await emulator.totals()).served).toBe(served);
+      expect(await settled(gateways)).toBe(CENT * BigInt(served));
+    }),
+  );
+
+  test(
+    "streams of unknown length: never more than the dollar, and at least 99 cents",
+    { timeout: LONGEST_MS },
+    () =>
+      use(async (gateways, emulator) => {
+        const ends = await rush(gateways, async (gateway) => {
+          const messages = [{ role: "user", content: `[[emulate: tokens=${TOKENS_PER_CENT}]] Go on` }];
+          let told: bigint | undefined;
+          for await (const { receipt } of gateway.stream({ model: PENNY_MODEL, messages }))
+            told = receipt?.cost?.actualPicoUsd;
+          return told;
+        });
+        const spent = ends.reduce<bigint>((sum, end) => (typeof end === "bigint" ? sum + end : sum), 0n);
+        const refusals = ends.filter((end) => typeof end !== "bigint");
+        expect(Object.keys(counted(refusals))).toEqual(["budget_exceeded"]);
+        expect(spent).toBeLessThanOrEqual(LIMIT_PICO_USD);
+        expect(spent).toBeGreaterThanOrEqual((LIMIT_PICO_USD * 99n) / 100n);
+        expect(await settled(gateways)).toBe(spent);
+        const metered = BigInt((await emulator.totals()).outputTokens) * PICO_PER_TOKEN;
+        expect(metered).toBeLessThanOrEqual(spent);
+      }),
+  );
+});
+
+type End = bigint | string | undefined;
+
+/** All at once, in turns to each gateway: what each call cost, or why it was refused. */
+function rush(
+  gateways: readonly GatewayProcess[],
+  call: (gateway: Conversation) => Promise<bigint | undefined>,
+): Promise<End[]> {
+  const conversations = gateways.flatMap(({ url }) =>
+    CALLERS.filter(({ name }) => EASY.has(name)).map((caller) => caller.at(url)),
+  );
+  return Promise.all(
+    Array.from({ length: CALLS }, async (_, index): Promise<End> => {
+      const gateway = conversations[index % conversations.length];
+      if (!gateway) throw new Error("there is no gateway");
+      try {
+        return await call(gateway);
+      } catch (error) {
+        const refusal = ConnectError.from(error);
+        return refusal.findDetails(ErrorInfoSchema)[0]?.reason ?? refusal.message;
+      }
+    }),
+  );
+}
+
+/** How many calls ended in each way. */
+function counted(ends: readonly End[]): Record<string, number> {
+  const groups = Map.groupBy(ends, String);
+  return Object.fromEntries([...groups].map(([end, { length }]) => [end, length]));
+}
+
+/** Those that take so many at once without a connection for each. */
+const EASY = new Set(["REST and SSE", "Connect in binary", "gRPC"]);
+
+/** What all gateways have settled, in pico-USD, once nothing is held back any more. */
+async function settled(gateways: readonly GatewayProcess[]): Promise<bigint> {
+  await vi.waitFor(
+    async () => {
+      for (const gateway of gateways) {
+        const metrics = await metricsOf(gateway);
+        expect(Object.values(samplesOf(metrics, "llm_budget_reserved_usd"))).toEqual([0]);
+      }
+    },
+    { timeout: 5_000 },
+  );
+  let usd = 0;
+  for (const gateway of gateways)
+    for (const value of Object.values(samplesOf(await metricsOf(gateway), "llm_cost_usd_total")))
+      usd += value;
+  return BigInt(Math.round(usd * 1e12));
+}
