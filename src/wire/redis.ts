@@ -21,6 +21,8 @@ export interface Redis {
    * @throws RedisAway, or what Redis answered, or that it took too long or broke off: then it may be done all the same
    */
   send(command: readonly string[]): Promise<unknown>;
+  /** Resolves once it is there for the first time. */
+  readonly connected: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -43,7 +45,7 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const SILENCE_MS = 10_000;
 const PING_MS = 3_000;
 /** In a burst the last is answered late by a Redis that is as quick as ever. */
-const PATIENCE = 8;
+const PATIENCE = 40;
 const RETRY_MS = { least: 50, most: 2_000 };
 /** Commands that wait for an answer; one that hangs must not fill the memory. */
 const MAX_WAITING = 20_000;
@@ -72,7 +74,11 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 250 }: 
         Math.min(RETRY_MS.least * 2 ** Math.min(retries, 10), RETRY_MS.most) * (0.5 + random() / 2),
     },
   });
-  client.on("ready", () => tell(true, ""));
+  const first = Promise.withResolvers<void>();
+  client.on("ready", () => {
+    tell(true, "");
+    first.resolve();
+  });
   client.on("error", (error: unknown) =>
     tell(false, redact(error instanceof Error ? error.message : String(error))),
   );
@@ -80,20 +86,27 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 250 }: 
   client.connect().catch(() => {});
 
   return {
+    connected: first.promise,
     send(command) {
       return new Promise((resolve, reject) => {
         if (!client.isReady) return reject(new RedisAway());
         const sentMs = clock.now();
-        let timer = clock.after(timeoutMs, check);
+        let answered = false;
+        let timer = clock.after(timeoutMs, look);
+        /** Where this process was busy for so long, the answer may lie here unread. */
+        function look() {
+          setImmediate(() => answered || check());
+        }
         function check() {
           const now = clock.now();
           const silentMs = now - Math.max(sentMs, heardMs);
           if (silentMs < timeoutMs && now - sentMs < PATIENCE * timeoutMs) {
-            timer = clock.after(timeoutMs - silentMs, check);
+            timer = clock.after(timeoutMs - silentMs, look);
           } else reject(new Error(`Redis did not answer within ${now - sentMs} ms`));
         }
         const settle = (act: () => void) => {
           heardMs = clock.now();
+          answered = true;
           timer.cancel();
           act();
         };
