@@ -7,7 +7,7 @@ import { Failure, toFailure } from "../core/failure.ts";
 import { lesser, type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
 import { type Batch, event, isContent } from "../core/reply.ts";
 import { usage } from "../core/usage.ts";
-import { Answer } from "./answer.ts";
+import { Answer, hiddenTokens } from "./answer.ts";
 import { ratesAt } from "./catalog.ts";
 import { type Plan, spentBy } from "./plan.ts";
 import { priced } from "./price.ts";
@@ -225,8 +225,13 @@ export class Metered {
   private mostWritten(): number {
     const { call, plan, clock } = this.options;
     const { answers, likelyTokens, maxTokens = Number.POSITIVE_INFINITY } = plan.demand;
-    const seen = this.answer.mostTokens(clock.now());
-    const hidden = call.streaming && plan.visible ? 0 : likelyTokens * answers;
+    if (answers === 0) return 0;
+    const now = clock.now();
+    const seen = this.answer.mostTokens(now);
+    const hidden =
+      call.streaming && plan.visible
+        ? 0
+        : Math.min(likelyTokens * answers, hiddenTokens(now - this.startedAtMs) * answers);
     const limit = Math.min(maxTokens, plan.maxTokens ?? maxTokens) * answers;
     return Math.max(Math.min(Math.max(seen, hidden), limit), this.answer.tokens);
   }

@@ -104,7 +104,7 @@ function unpriced(call: RoutedCall, { pricing, inputs, outputs }: Means): Plan {
     purse: new Purse(undefined, undefined),
     maxTokens: undefined,
     most: undefined,
-    visible: false,
+    visible: true,
     inSteps: false,
     bounded: false,
   };
@@ -139,7 +139,7 @@ class Draft {
     this.demand = demandOf(request, this.target, model, this.estimate, means.outputs);
     this.quote = quote(model, this.demand);
     this.ceiling = maxCost === undefined ? undefined : ((maxCost - (spentBy(call) ?? ZERO)) as PicoUsd);
-    this.visible = model.capabilities?.reasoning === false;
+    this.visible = model.capabilities?.reasoning !== true;
     this.inSteps = streaming && this.visible;
   }
 

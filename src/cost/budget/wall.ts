@@ -101,7 +101,9 @@ class Wall implements ReloadableBudgets {
   private async wait(ask: Ask, short: Counter): Promise<Reservation> {
     if (this.lines.size >= this.maxWaiters) throw this.crowded(short);
     const { signal } = ask;
-    const waiting = { signal, untilMs: this.clock.now() + this.maxWaitMs, pollMs: this.pollMs };
+    // When the window ends there is money again.
+    const untilMs = Math.min(this.clock.now() + this.maxWaitMs, short.windowEndMs);
+    const waiting = { signal, untilMs, pollMs: this.pollMs };
     let counter = short;
     let place = this.lines.join(counter, waiting);
     try {
