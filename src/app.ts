@@ -154,6 +154,7 @@ function build(
     maxConnections: provider.maxConnections,
     bufferedReads: stream.bufferSize,
     clock,
+    random: Math.random,
   });
 }
 
