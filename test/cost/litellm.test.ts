@@ -226,9 +226,10 @@ it("is how docs/price-catalog.json was written, our own rows included", () => {
   expect(catalogText(written)).toBe(text);
   const catalog = loadCatalog(text, "it");
   for (const [provider, rows] of Object.entries(JSON.parse(read("ops/prices/own.json")).providers)) {
-    for (const [model, { source, aliases = [] }] of Object.entries(
+    for (const [model, { source, aliases = [], ...fields }] of Object.entries(
       rows as Record<string, { source: string; aliases?: string[] }>,
     )) {
+      expect(JSON.parse(text).providers[provider][model]).toMatchObject(fields);
       expect(catalog.find(provider, model)?.rates.source).toContain(source);
       for (const alias of aliases) expect(catalog.find(provider, alias)?.model).toBe(model);
     }
