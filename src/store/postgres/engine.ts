@@ -82,6 +82,7 @@ async function settle(client: PoolClient, rows: string, count: number): Promise<
   const { rowCount } = await client.query(statements.SETTLE, [rows]);
   if (rowCount === count) return;
   // The others were booked before: by us, which stands, or as unknown, which gives way to what is known now.
+  await client.query(statements.LOCK_UNKNOWN, [rows]);
   await client.query(statements.TAKE_OUT, [rows]);
   await client.query(statements.SETTLE_UNKNOWN, [rows]);
 }

@@ -11,17 +11,16 @@ export const INSERT_CALLS = insert("calls", CALL_COLUMNS);
 
 /** Of rows that are open. */
 export const SETTLE = settle("state = 'open'");
-/** Of rows that were booked as unknown while their gateway lived, and that are in no sum. */
+/** Of rows that were booked as unknown while their gateway lived. They must be in no sum. */
 export const SETTLE_UNKNOWN = settle("state = 'unknown'");
 
-/** Takes those that will be settled after all out of the sums. */
-export const TAKE_OUT = flagAndBook(
-  "-",
-  false,
-  `SELECT a.call_id, a.number FROM attempts AS a, jsonb_array_elements($1::jsonb) AS r
-   WHERE a.call_id = r->>0 AND a.number = (r->>1)::integer AND a.state = 'unknown' AND a.rolled_up
-   FOR UPDATE OF a`,
-);
+const UNKNOWN_ONES = `
+  SELECT a.call_id, a.number FROM attempts AS a, jsonb_array_elements($1::jsonb) AS r
+  WHERE a.call_id = r->>0 AND a.number = (r->>1)::integer AND a.state = 'unknown'`;
+/** Before anything is done to them, so that no sum of their hour comes in between. */
+export const LOCK_UNKNOWN = `${UNKNOWN_ONES} ORDER BY a.call_id, a.number FOR UPDATE OF a`;
+/** Takes them out of the sums. */
+export const TAKE_OUT = flagAndBook("-", false, `${UNKNOWN_ONES} AND a.rolled_up`);
 
 export const ROLL_UP = flagAndBook(
   "",
