@@ -1,7 +1,7 @@
 /** What is said to PostgreSQL: each statement takes all of its rows as one JSON text. It knows no connection. */
 import type { SpendFilter } from "../../core/ledger.ts";
 import { bookHours, HOUR_KEYS, SPENT } from "../hours.ts";
-import { CALL_COLUMNS, type Columns, INTENT_COLUMNS, SETTLEMENT_COLUMNS, tagsText } from "../rows.ts";
+import { CALL_COLUMNS, type Columns, INTENT_COLUMNS, SETTLEMENT_COLUMNS, storedFilter } from "../rows.ts";
 
 /** So few at once that others are not held up. */
 export const CHUNK_ROWS = 5_000;
@@ -46,8 +46,8 @@ export const KEEP_CATALOG = "INSERT INTO price_catalogs VALUES ($1, $2, $3, $4) 
 export const CATALOG_SUM = "SELECT sha256 FROM price_catalogs WHERE version = $1";
 
 export function spentQuery(filter: SpendFilter, sinceMs: number): { text: string; values: unknown[] } {
-  const { tags = {}, ...columns } = filter;
-  const values: unknown[] = [sinceMs, tagsText(tags)];
+  const { tags, columns } = storedFilter(filter);
+  const values: unknown[] = [sinceMs, JSON.stringify(tags)];
   const conditions = Object.entries(columns).map(([name, value]) => `${name} = $${values.push(value)}`);
   const where = ["tags @> $2::jsonb", ...conditions].join(" AND ");
   const text = `

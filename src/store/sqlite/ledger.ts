@@ -6,7 +6,14 @@ import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import type { SpendFilter } from "../../core/ledger.ts";
 import { bookHours, HOUR_KEYS, hourOf, SPENT } from "../hours.ts";
-import { type BatchRows, CALL_COLUMNS, type Columns, INTENT_COLUMNS, SETTLEMENT_COLUMNS } from "../rows.ts";
+import {
+  type BatchRows,
+  CALL_COLUMNS,
+  type Columns,
+  INTENT_COLUMNS,
+  SETTLEMENT_COLUMNS,
+  storedFilter,
+} from "../rows.ts";
 
 /** So few at once that writing waits for some milliseconds only. */
 const CHUNK_ROWS = 1_000;
@@ -38,7 +45,7 @@ export class SqliteLedger {
   }
 
   spent(filter: SpendFilter, sinceMs: number): bigint {
-    const { tags = {}, ...columns } = filter;
+    const { tags, columns } = storedFilter(filter);
     const conditions = ["true"];
     const values: string[] = [];
     for (const [name, value] of Object.entries(columns)) {
@@ -56,11 +63,8 @@ export class SqliteLedger {
         UNION ALL SELECT cost_pico_usd FROM spend_hours WHERE hour_ms >= ? AND ${where}
         UNION ALL SELECT unknown_pico_usd FROM spend_hours WHERE hour_ms >= ? AND ${where})`);
     statement.setReadBigInts(true);
-    const [bound, hours] = [
-      [sinceMs, ...values],
-      [sinceMs, ...values],
-    ];
-    const row = statement.get(...bound, ...hours, ...hours);
+    const bound = [sinceMs, ...values];
+    const row = statement.get(...bound, ...bound, ...bound);
     return BigInt(row?.upper as bigint) * SPLIT + BigInt(row?.lower as bigint);
   }
 
@@ -68,7 +72,7 @@ export class SqliteLedger {
     return Number(this.statements.orphans.run(nowMs, this.instance).changes);
   }
 
-  /** A part of the work. Returns false when nothing is left to do. */
+  /** A part of the work. Returns whether there is more. */
   rollUp(nowMs: number, keepSinceMs: number): boolean {
     const { due, flag, oldAttempts, oldCalls } = this.statements;
     const [now, keepSince] = [hourOf(nowMs), hourOf(keepSinceMs)];
