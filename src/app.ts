@@ -5,20 +5,22 @@
 import { readFileSync } from "node:fs";
 import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
+import type { Books, PriceFile } from "./books.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import type { Call, Layer, Service } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
-import { type Catalog, loadCatalog, type ModelPrice } from "./cost/catalog.ts";
-import { tokenizerOf } from "./cost/tokenizer.ts";
+import { type Catalog, loadCatalog } from "./cost/catalog.ts";
+import type { Pricing } from "./cost/plan.ts";
 import { admit } from "./layers/admit.ts";
 import { client } from "./layers/client.ts";
 import { drop } from "./layers/drop.ts";
 import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
-import { type Directory, route } from "./layers/route.ts";
-import { type Models, suit } from "./layers/suit.ts";
+import { route } from "./layers/route.ts";
+import { suit } from "./layers/suit.ts";
 import { type Timeouts, timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
+import { directoryOf, dropsOf, isPriced, knownModels, modelsOf, priceOf } from "./models.ts";
 import { judge } from "./providers/availability.ts";
 import type { Provider } from "./providers/provider.ts";
 import { createProvider } from "./providers/registry.ts";
@@ -30,7 +32,9 @@ export interface Snapshot {
   readonly config: CompleteConfig;
   readonly service: Service;
   readonly authenticate: Authenticate;
-  readonly priceVersion: string;
+  readonly prices: PriceFile;
+  /** Models that were called and have no price, as `provider/model`. */
+  unpricedModels(): string[];
   readonly models: readonly Model[];
   status(): Promise<ProviderStatus[]>;
   /** Lets go of the providers' connections, once the calls on them have ended. */
@@ -46,12 +50,15 @@ export interface Surroundings {
   readonly admit: Layer;
   /** How calls went lately, kept over all reloads. */
   readonly traffic: Traffic;
+  /** What calls come to, kept over all reloads. */
+  readonly books: Books;
 }
 
 /** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */
 export function createSnapshot(config: CompleteConfig, surroundings: Surroundings): Snapshot {
-  const { env, clock, traffic } = surroundings;
-  const catalog = loadCatalog(readFileSync(config.prices.catalogPath, "utf8"), config.prices.catalogPath);
+  const { env, clock, traffic, books } = surroundings;
+  const json = readFileSync(config.prices.catalogPath, "utf8");
+  const catalog = loadCatalog(json, config.prices.catalogPath);
   const providers = new Map(
     Object.entries(config.providers).map(([name, provider]) => [
       name,
@@ -63,7 +70,8 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     config,
     service,
     authenticate: createAuthenticate(config.auth.keys),
-    priceVersion: catalog.version,
+    prices: { version: catalog.version, json },
+    unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),
     status: () => Promise.all([...providers.values()].map((provider) => statusOf(provider, config, traffic))),
     close: async () => {
@@ -81,15 +89,12 @@ function stack(
   config: CompleteConfig,
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
-  { signals, clock, admit, traffic }: Surroundings,
+  { signals, clock, admit, traffic, books }: Surroundings,
 ): Service<Call> {
   const services = new Map([...providers].map(([name, provider]) => [name, provider.serve]));
   const timeouts = timeoutsOf(config);
   // Outermost, so that it tells every call, refused ones too, and sees the reply as the caller does.
-  return record(
-    signals,
-    clock,
-  )(
+  return record(signals, clock, (row) => books.ledger?.call(row))(
     // Before anything that costs: a refused call has cost nothing.
     admit(
       // Names the target; below, a call is one to a provider.
@@ -104,11 +109,15 @@ function stack(
             // Above the meter, whose settled row it describes.
             trace()(
               // Each pass through here is an attempt with a row of its own, whatever becomes of it.
-              meter(
-                { version: catalog.version, find: (target) => priceOf(config, catalog, target), tokenizerOf },
+              meter({
+                ...books,
+                pricing: pricingOf(config, catalog),
                 clock,
-                (attempt) => traffic.settled(attempt),
-              )(
+                onSettled: (attempt) => {
+                  traffic.settled(attempt);
+                  books.settled(attempt);
+                },
+              })(
                 // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
                 drop(dropsOf(config))(client(services)),
               ),
@@ -161,103 +170,13 @@ function keysIn(value = ""): string[] {
   return value.split(",").filter(Boolean);
 }
 
-function priceOf(
-  config: CompleteConfig,
-  catalog: Catalog,
-  target: { provider: string; model: string },
-): ModelPrice | undefined {
-  if (!config.prices.trackingEnabled) return undefined;
-  const { prices = target.provider, region = "" } = config.providers[target.provider] ?? {};
-  return catalog.find(prices, target.model, region);
-}
-
-function dropsOf(config: CompleteConfig): (provider: string) => boolean {
-  return (provider) => config.providers[provider]?.unsupported === "drop";
-}
-
-/** What models can do holds whether calls are priced or not. */
-function knownModels(config: CompleteConfig, catalog: Catalog): Models {
-  const pricesOf = (provider: string) => config.providers[provider]?.prices ?? provider;
+function pricingOf(config: CompleteConfig, catalog: Catalog): Pricing {
+  const { unknownModels } = config.prices;
   return {
-    find: ({ provider, model }) => catalog.find(pricesOf(provider), model),
-    drops: dropsOf(config),
-    offered: (provider) => {
-      const {
-        models: allowed = [],
-        defaultModel = "",
-        defaultEmbeddingModel = "",
-      } = config.providers[provider] ?? {};
-      const prices = pricesOf(provider);
-      const priced = catalog.models().filter((model) => model.provider === prices);
-      const names =
-        allowed.length > 0
-          ? allowed
-          : [defaultModel, defaultEmbeddingModel, ...priced.map(({ model }) => model)];
-      return names.flatMap((name) => {
-        const known = catalog.find(prices, name);
-        return known ? [[name, known] as const] : [];
-      });
-    },
-  };
-}
-
-function directoryOf(
-  config: CompleteConfig,
-  catalog: Catalog,
-  providers: ReadonlyMap<string, Provider>,
-): Directory {
-  const names = [...providers.keys()];
-  const named = new Map(
-    Object.entries(config.providers).map(([name, { defaultModel, defaultEmbeddingModel, models }]) => [
-      name,
-      { defaultModels: { chat: defaultModel, embeddings: defaultEmbeddingModel }, models },
-    ]),
-  );
-  return {
-    provider: (name) => named.get(name),
-    providers: names,
-    providersOf: (model) =>
-      names.filter((name) => {
-        if (providers.get(name)?.off) return false;
-        const { models = [], prices = name } = config.providers[name] ?? {};
-        return models.length > 0 ? models.includes(model) : catalog.find(prices, model) !== undefined;
-      }),
-    defaultModels: { chat: config.defaultModel, embeddings: config.defaultEmbeddingModel },
-  };
-}
-
-function modelsOf(
-  config: CompleteConfig,
-  catalog: Catalog,
-  providers: ReadonlyMap<string, Provider>,
-): readonly Model[] {
-  const models: Model[] = [];
-  for (const name of [...providers.keys()].sort()) {
-    if (providers.get(name)?.off) continue;
-    const { models: allowed = [], prices = name, region = "" } = config.providers[name] ?? {};
-    const priced = catalog.models().filter((price) => price.provider === prices);
-    const known = allowed.length > 0 ? allowed : priced.map((price) => price.model);
-    for (const model of [...known].sort())
-      models.push(modelOf(name, model, catalog.find(prices, model), region));
-  }
-  return models;
-}
-
-function modelOf(provider: string, model: string, price: ModelPrice | undefined, region: string): Model {
-  const { rates, capabilities, contextWindowTokens, maxOutputTokens } = price ?? {};
-  const prices = rates?.regions[region] ?? rates;
-  return {
-    $typeName: "llmgateway.v1.Model",
-    id: `${provider}/${model}`,
-    provider,
-    model,
-    inputPer1kTokens: prices?.inputPer1kTokens,
-    // A model that makes embeddings writes nothing.
-    outputPer1kTokens: capabilities?.chat === false ? undefined : prices?.outputPer1kTokens,
-    cachedInputPer1kTokens: prices?.cachedInputPer1kTokens,
-    contextWindowTokens,
-    maxOutputTokens,
-    capabilities,
+    version: catalog.version,
+    find: (target, atMs) => priceOf(config, catalog, target, atMs),
+    kindOf: (provider) => config.providers[provider]?.kind ?? "",
+    unknownModels: unknownModels as Pricing["unknownModels"],
   };
 }
 

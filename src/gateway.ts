@@ -6,6 +6,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import type { DestinationStream } from "pino";
 import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
+import { openBooks } from "./books.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
@@ -70,25 +71,35 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
-  let current = createSnapshot(config, { env, signals, clock, admit, traffic });
   const readiness = new Readiness();
+  const books = await openBooks(config, { env, signals, readiness, clock });
+  let current: Snapshot;
+  try {
+    current = createSnapshot(config, { env, signals, clock, admit, traffic, books });
+    await books.keep(current.prices);
+  } catch (error) {
+    await books.close();
+    throw error;
+  }
   const closing = new AbortController();
 
   const replace = () => {
     const next = load();
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic });
+    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, books });
     const old = current;
     current = snapshot;
+    books.replace(next);
+    books.keep(snapshot.prices).catch((error: unknown) => log.logger.error({ err: error }, "price catalog"));
     old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));
     return snapshot;
   };
   const watching = watchConfig<Snapshot>({
     paths: [...(options.file ? [options.file] : []), config.prices.catalogPath],
     load: replace,
-    onLoaded: ({ priceVersion }) => {
+    onLoaded: ({ prices }) => {
       metrics.configReloads.inc({ success: "true" });
-      log.logger.info({ price_version: priceVersion }, "configuration reloaded");
+      log.logger.info({ price_version: prices.version }, "configuration reloaded");
     },
     onFailed: (error) => {
       metrics.configReloads.inc({ success: "false" });
@@ -98,7 +109,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   const door = createDoor({
-    handlers: createHandlers(() => ({ ...current, version: VERSION, draining: readiness.has("draining") })),
+    handlers: createHandlers(() => ({
+      ...current,
+      priceVersion: current.prices.version,
+      version: VERSION,
+      draining: readiness.has("draining"),
+    })),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),
     signals,
@@ -146,6 +162,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await listener.close(drainMs + LAST_WORDS_MS);
     overdue.cancel();
     await current.close();
+    await books.close();
     await stopTracing();
     log.logger.info("stopped");
     await log.close();

@@ -11,6 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["gateway.ts"],
   ["app.ts"],
+  ["books.ts", "models.ts"],
   ["rpc", "compat", "jobs", "config"],
   ["layers"],
   ["providers", "resilience", "cost", "cache", "store", "telemetry"],

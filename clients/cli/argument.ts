@@ -21,6 +21,12 @@ export function dollars(text: string): number {
   throw new InvalidArgumentError("It must be an amount of dollars above 0, such as 0.05.");
 }
 
+export function day(text: string): string {
+  const time = Date.parse(`${text}T00:00:00Z`);
+  if (Number.isFinite(time) && new Date(time).toISOString().startsWith(text)) return text;
+  throw new InvalidArgumentError("It must be a day, such as 2026-01-31.");
+}
+
 export function httpUrl(text: string): string {
   const url = URL.parse(text);
   if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password) return text;

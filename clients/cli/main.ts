@@ -1,13 +1,14 @@
 #!/usr/bin/env node
-/** The command line: serve, chat, embed, emulate, demo. Each is loaded when it is called: a chat need not wait for a server. */
+/** The command line: serve, chat, embed, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
 import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
-import { dollars, httpUrl, share, wholeNumber } from "./argument.ts";
+import { day, dollars, httpUrl, share, wholeNumber } from "./argument.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { EmbedOptions } from "./embed.ts";
 import type { EmulateOptions } from "./emulate.ts";
+import type { ImportOptions, PricesOptions } from "./prices.ts";
 
 const MAX_INT32 = 2_147_483_647;
 
@@ -79,6 +80,42 @@ program
     await emulate(options);
   });
 
+const prices = program.command("prices").description("look after the price catalog");
+
+prices
+  .command("check")
+  .description("say what is wrong with it; the exit status is 1 when something is")
+  .addOption(catalog())
+  .option("--reference <file>", "LiteLLM's table, by path or URL, to compare with")
+  .addOption(today())
+  .action(async (options: PricesOptions) => {
+    const { checkPrices } = await import("./prices.ts");
+    process.exitCode = await checkPrices(options);
+  });
+
+prices
+  .command("diff")
+  .description("show how LiteLLM's table differs from it")
+  .addOption(catalog())
+  .addOption(reference())
+  .addOption(today())
+  .action(async (options: PricesOptions) => {
+    const { diffPrices } = await import("./prices.ts");
+    process.exitCode = await diffPrices(options);
+  });
+
+prices
+  .command("import")
+  .description("take over what LiteLLM's table has, as a new version")
+  .addOption(catalog())
+  .addOption(reference())
+  .option("--out <file>", "where it goes (default: in place of the old one)")
+  .addOption(today())
+  .action(async (options: ImportOptions) => {
+    const { importPrices } = await import("./prices.ts");
+    process.exitCode = await importPrices(options);
+  });
+
 program
   .command("demo")
   .description("show the gateway with an emulated provider, then serve both")
@@ -112,6 +149,22 @@ function url(): Option {
 
 function key(): Option {
   return new Option("--key <key>", "API key").env("LLMGATEWAY_API_KEY");
+}
+
+function catalog(): Option {
+  return new Option("--file <file>", "the catalog (default: the one that comes with the gateway)").env(
+    "PRICE_CATALOG_PATH",
+  );
+}
+
+function reference(): Option {
+  return new Option("--reference <file>", "LiteLLM's table, by path or URL (default: its newest state)");
+}
+
+function today(): Option {
+  return new Option("--date <date>", "the day that counts as today")
+    .argParser(day)
+    .default(new Date().toISOString().slice(0, 10), "today");
 }
 
 /** What an operator can mend, without the stack; anything else is a defect and keeps it. */

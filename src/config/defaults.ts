@@ -75,7 +75,7 @@ export function withDefaults(draft: Config): CompleteConfig {
       drainDelay: server.drainDelay ?? durationFromMs(0),
       console: server.console ?? true,
     },
-    auth: { ...auth, keys: auth.keys.map((key) => ({ ...key, tenant: key.tenant || DEFAULT_TENANT })) },
+    auth: { ...auth, keys: auth.keys.map((key) => ({ ...key, tenant: key.tenant || "internal" })) },
     rateLimit: draft.rateLimit ?? create(RateLimitSchema),
     providers: providersOf(draft),
     prices: {
@@ -107,9 +107,6 @@ export function withDefaults(draft: Config): CompleteConfig {
     },
   };
 }
-
-/** Who pays where no key says so. */
-export const DEFAULT_TENANT = "internal";
 
 /** The kinds that there are, and what is known of each before anything is configured. */
 export const KINDS: Readonly<Record<string, Known>> = {

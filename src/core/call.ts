@@ -11,6 +11,9 @@ import type { Reply } from "./reply.ts";
 
 /** Who calls, from where, until when. Made once, at the door. */
 export interface RequestContext {
+  /** The gateway's own, and never the same twice. */
+  readonly callId: string;
+  /** The caller's own, where it sent one; it may be repeated. */
   readonly requestId: string;
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;

@@ -11,11 +11,13 @@ export type FailureKind =
   | "unauthenticated"
   | "not_found"
   | "unknown_model"
+  | "unpriced_model"
   | "method_not_allowed"
   | "unsupported_media_type"
   | "payload_too_large"
   | "rate_limited"
   | "budget_exceeded"
+  | "budget_unavailable"
   | "deadline_exceeded"
   | "cancelled"
   | "shutting_down"
@@ -61,11 +63,13 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   unauthenticated: { ...CALLER, code: Code.Unauthenticated, http: 401 },
   not_found: { ...CALLER, code: Code.NotFound, http: 404 },
   unknown_model: { ...CALLER, code: Code.NotFound, http: 404 },
+  unpriced_model: { ...OPERATOR, code: Code.FailedPrecondition, http: 400 },
   method_not_allowed: { ...CALLER, code: Code.Unimplemented, http: 405 },
   unsupported_media_type: { ...CALLER, code: Code.InvalidArgument, http: 415 },
   payload_too_large: { ...CALLER, code: Code.ResourceExhausted, http: 413 },
   rate_limited: { ...CALLER, retryable: true, code: Code.ResourceExhausted, http: 429 },
   budget_exceeded: { ...CALLER, code: Code.ResourceExhausted, http: 429 },
+  budget_unavailable: { ...OPERATOR, retryable: true, code: Code.Unavailable, http: 503 },
   deadline_exceeded: { ...CALLER, ...PAID, code: Code.DeadlineExceeded, http: 504 },
   cancelled: { ...PAID, retryable: false, faultOf: "nobody", code: Code.Canceled, http: 499 },
   shutting_down: { ...PAID, retryable: true, faultOf: "nobody", code: Code.Unavailable, http: 503 },

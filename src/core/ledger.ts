@@ -61,6 +61,7 @@ export interface SpendFilter {
   readonly principal?: string;
   readonly provider?: string;
   readonly model?: string;
+  /** An empty value means those without the tag as well. */
   readonly tags?: Readonly<Record<string, string>>;
 }
 

@@ -4,7 +4,7 @@
  */
 import { EventEmitter, once } from "node:events";
 
-export type Reason = "draining";
+export type Reason = "draining" | "ledger";
 
 export class Readiness {
   private readonly reasons = new Map<Reason, string>();

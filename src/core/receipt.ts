@@ -56,7 +56,7 @@ function costOf(call: Call): Cost {
   return cost;
 }
 
-function add(cost: Cost, { usage }: Attempt): void {
+function add(cost: Cost, { usage, priceAssumed }: Attempt): void {
   if (!usage) return;
   cost.inputTokens += usage.inputTokens;
   cost.outputTokens += usage.outputTokens;
@@ -64,5 +64,5 @@ function add(cost: Cost, { usage }: Attempt): void {
   cost.cachedInputTokens += usage.cachedInputTokens;
   cost.cacheWriteTokens += usage.cacheWriteTokens;
   cost.reasoningTokens += usage.reasoningTokens;
-  if (usage.provenance !== "measured") cost.provenance = "estimated";
+  if (usage.provenance !== "measured" || priceAssumed) cost.provenance = "estimated";
 }

@@ -4,12 +4,48 @@
  */
 import { createValidator } from "@bufbuild/protovalidate";
 import { LineCounter, parseDocument } from "yaml";
-import { type PriceCatalog, PriceCatalogSchema } from "../../gen/ts/llmgateway/config/v1/prices_pb.ts";
+import {
+  type ModelPrices,
+  type PriceCatalog,
+  PriceCatalogSchema,
+  type ProviderPrices,
+} from "../../gen/ts/llmgateway/config/v1/prices_pb.ts";
 import { keyPath, readStrict, type Violation } from "../core/strict-json.ts";
 
+/** What the file says, in its order. */
+export interface CatalogFile {
+  readonly version: string;
+  readonly lastUpdated: string;
+  readonly providers: readonly (readonly [name: string, models: readonly ModelFile[]])[];
+}
+
+export interface ModelFile {
+  readonly model: string;
+  /** At least one, the earliest first. */
+  readonly rows: readonly [ModelPrices, ...ModelPrices[]];
+  /** Where they stand in the file. */
+  readonly paths: readonly string[];
+}
+
 /** @throws CatalogError */
-export function readCatalogFile(json: string, name: string): PriceCatalog {
-  return read(parse(json, name), name);
+export function readCatalogFile(json: string, name: string): CatalogFile {
+  const file = parse(json, name);
+  const { version, lastUpdated, providers } = read(file, name);
+  const written = (file as { providers?: Readonly<Record<string, JsonObject | null>> }).providers ?? {};
+  return {
+    version,
+    lastUpdated,
+    providers: Object.entries(written).map(([provider, models]) => [
+      provider,
+      Object.entries(models ?? {}).flatMap(([model, value]) => {
+        const [first, ...others] = rowsOf(providers[provider], model);
+        if (!first) return [];
+        const path = keyPath(keyPath("providers", provider), model);
+        const paths = Array.isArray(value) ? value.map((_, index) => `${path}[${index}]`) : [path];
+        return [{ model, rows: [first, ...others] as const, paths }];
+      }),
+    ]),
+  };
 }
 
 /** The catalog cannot be used; the message lists every place that is wrong, by its path in the file. */
@@ -39,6 +75,7 @@ function read(file: unknown, name: string): PriceCatalog {
   const violations = (verdict.violations ?? []).map((violation) =>
     inFile({
       field: violation.field.reduce((path, step) => {
+        if (step.kind === "list_sub") return `${path}[${step.index}]`;
         return keyPath(path, step.kind === "map_sub" ? String(step.key) : "name" in step ? step.name : "");
       }, ""),
       description: violation.message,
@@ -51,28 +88,46 @@ function read(file: unknown, name: string): PriceCatalog {
 
 /** A price that is left out reads as 0, which would give the model away: so the file itself is asked. */
 function missingPrices(file: unknown): Violation[] {
-  const { providers } = file as { providers?: Record<string, Record<string, JsonObject> | null> };
+  const { providers } = file as {
+    providers?: Record<string, Record<string, JsonObject | JsonObject[]> | null>;
+  };
   return Object.entries(providers ?? {}).flatMap(([provider, models]) =>
-    Object.entries(models ?? {}).flatMap(([model, row]) => {
+    Object.entries(models ?? {}).flatMap(([model, written]) => {
       const path = keyPath(keyPath("providers", provider), model);
-      const { chat } = (row.capabilities ?? {}) as JsonObject;
-      const sides = chat === false ? (["input"] as const) : (["input", "output"] as const);
-      const tiers = (given(row, "context_tiers", "contextTiers") ?? []) as JsonObject[];
-      return [
-        [path, row] as const,
-        ...tiers.map(({ prices }, index) => [`${path}.context_tiers[${index}].prices`, prices] as const),
-        ...Object.entries(row.regions ?? {}).map(
-          ([name, prices]) => [keyPath(`${path}.regions`, name), prices] as const,
-        ),
-      ].flatMap(([place, prices]) =>
-        sides
-          .filter(
-            (side) => given(prices as JsonObject, `${side}_per_1k_tokens`, `${side}Per1kTokens`) === null,
-          )
-          .map((side) => ({ field: `${place}.${side}_per_1k_tokens`, description: MISSING })),
-      );
+      if (!Array.isArray(written)) return missingOf(written, path);
+      return written.flatMap((row, index) => missingOf(row, `${path}[${index}]`));
     }),
   );
+}
+
+function missingOf(row: JsonObject, path: string): Violation[] {
+  const { chat } = (row.capabilities ?? {}) as JsonObject;
+  const sides = chat === false ? (["input"] as const) : (["input", "output"] as const);
+  return [...pricesIn(row, path)].flatMap(([place, prices]) =>
+    sides
+      .filter((side) => given(prices, `${side}_per_1k_tokens`, `${side}Per1kTokens`) === null)
+      .map((side) => ({ field: `${place}.${side}_per_1k_tokens`, description: MISSING })),
+  );
+}
+
+/** Each place of a row that has prices; where they are missing as a whole, that has been found by now. */
+function* pricesIn(row: JsonObject, path: string): Generator<[path: string, prices: JsonObject]> {
+  yield [path, row];
+  yield* tierPrices(row, path);
+  for (const [name, prices] of Object.entries(row.regions ?? {}))
+    yield [keyPath(`${path}.regions`, name), prices];
+  const serviceTiers = (given(row, "service_tiers", "serviceTiers") ?? {}) as Record<string, JsonObject>;
+  for (const [name, tier] of Object.entries(serviceTiers)) {
+    const place = keyPath(`${path}.service_tiers`, name);
+    if (tier.prices) yield [`${place}.prices`, tier.prices as JsonObject];
+    yield* tierPrices(tier, place);
+  }
+}
+
+function* tierPrices(object: JsonObject, path: string): Generator<[path: string, prices: JsonObject]> {
+  const tiers = (given(object, "context_tiers", "contextTiers") ?? []) as JsonObject[];
+  for (const [index, { prices }] of tiers.entries())
+    if (prices) yield [`${path}.context_tiers[${index}].prices`, prices as JsonObject];
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -84,18 +139,39 @@ function given(object: JsonObject, snake: string, camel: string): unknown {
   return object[snake] ?? object[camel] ?? null;
 }
 
-/** In the file the models stand directly below the provider's name; in the message one level deeper. */
+/**
+ * In the file the models stand directly below the provider's name, and those whose prices changed are lists; in the
+ * message both are one level deeper.
+ */
 function reshape(file: unknown): unknown {
   if (!isObject(file) || !isObject(file.providers)) return file;
-  const providers = Object.entries(file.providers).map(([name, models]) => [name, { models: models ?? {} }]);
+  const providers = Object.entries(file.providers).map(([name, written]) => {
+    if (!isObject(written)) return [name, { models: written ?? {} }];
+    const all = Object.entries(written);
+    const histories = all.flatMap(([model, rows]) => (Array.isArray(rows) ? [[model, { rows }]] : []));
+    const models = all.filter(([, row]) => !Array.isArray(row));
+    return [name, { models: Object.fromEntries(models), histories: Object.fromEntries(histories) }];
+  });
   return { ...file, providers: Object.fromEntries(providers) };
 }
 
 function inFile({ field, description }: Violation): Violation {
-  return {
-    field: field.replace(/^(providers(?:\.[^.[]+|\["(?:[^"\\]|\\.)*"\]))\.models/, "$1"),
-    description,
-  };
+  const place = HISTORY.test(field) ? field.replace(HISTORY, "$1$2") : field.replace(MODELS, "$1");
+  return { field: place, description };
+}
+
+const STEP = String.raw`(?:\.[^.[]+|\["(?:[^"\\]|\\.)*"\])`;
+const MODELS = new RegExp(`^(providers${STEP})\\.models`);
+const HISTORY = new RegExp(`^(providers${STEP})\\.histories(${STEP})\\.rows`);
+
+function rowsOf(prices: ProviderPrices | undefined, model: string): readonly ModelPrices[] {
+  const row = own(prices?.models, model);
+  return row ? [row] : (own(prices?.histories, model)?.rows ?? []);
+}
+
+/** A model may have the name of what every object has. */
+function own<T>(map: Readonly<Record<string, T>> = {}, key: string): T | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
 /** JSON, and no name twice in an object: the platform's parser would take the last one in silence. */

@@ -1,60 +1,117 @@
 /**
- * Counts tokens as OpenAI's models do, for the rare call whose provider counted nothing. Its tables weigh some
- * 70 MB, so they are loaded with the first text; of other vendors' models it knows nothing.
+ * Counts tokens as OpenAI's models do, where an estimate is not enough: when a provider counted nothing, when money
+ * is short, when someone asks what a call would cost. Of other vendors' models it knows nothing.
  */
 import { setImmediate } from "node:timers/promises";
-import type { ModelPrice } from "./catalog.ts";
+import type { ModelRequest } from "../core/call.ts";
+import { CountingThread } from "./counting-thread.ts";
+import { counterOf, type Encoding, encodingOf, piecesOf } from "./encodings.ts";
+import { type Asked, familyOf, tokensAround } from "./family.ts";
+import { featuresOf } from "./features.ts";
 
-export type CountTokens = (texts: readonly string[]) => Promise<number>;
+/** For texts of any length, without holding up others. */
+export class Tokenizer {
+  private readonly thread: CountingThread;
 
-/** Undefined when no tokenizer is known for the model. */
-export function tokenizerOf({ provider, model }: ModelPrice): CountTokens | undefined {
-  const load = provider === "openai" ? ENCODINGS.find(([names]) => names.test(model))?.[1] : undefined;
-  if (!load) return undefined;
-  return async (texts) => {
-    const { countTokens } = await load();
-    // What looks like a control token is the caller's text.
-    return count(texts, (text) => countTokens(text, { disallowedSpecial: NONE }));
-  };
+  constructor(thread = new CountingThread()) {
+    this.thread = thread;
+  }
+
+  /** Whether texts can be counted for the model. */
+  knows(target: Asked): boolean {
+    return encodingFor(target) !== undefined;
+  }
+
+  /**
+   * Tokens of the request's texts, and what the model puts around them.
+   *
+   * @returns undefined where that cannot be counted: no tokenizer is known for the model, or for what is in the
+   *   request beside text, or too many texts wait
+   * @throws the signal's reason
+   */
+  async countInput(request: ModelRequest, target: Asked, signal?: AbortSignal): Promise<number | undefined> {
+    const features = featuresOf(request);
+    const { images, fileBytes, remoteFiles, openRounds } = features;
+    if (images.length + fileBytes + remoteFiles + openRounds > 0) return undefined;
+    const tokens = await this.count(textsOf(request), target, signal);
+    return tokens === undefined ? undefined : Math.ceil(tokens + tokensAround(familyOf(target), features));
+  }
+
+  /** Tokens of the texts alone; otherwise as `countInput`. */
+  async count(texts: readonly string[], target: Asked, signal?: AbortSignal): Promise<number | undefined> {
+    const encoding = encodingFor(target);
+    if (!encoding) return undefined;
+    signal?.throwIfAborted();
+    const chars = texts.reduce((sum, { length }) => sum + length, 0);
+    if (chars <= SHORT_CHARS) return countInSlices(encoding, texts, signal);
+    const counts = await Promise.all(texts.map((text) => this.thread.count(encoding, text, signal)));
+    return counts.reduce(
+      (sum, tokens) => (sum === undefined || tokens === undefined ? undefined : sum + tokens),
+      0,
+    );
+  }
+
+  close(): Promise<void> {
+    return this.thread.close();
+  }
 }
 
-const ENCODINGS = [
-  [
-    /^(?:chatgpt-4o|gpt-4o|gpt-4\.[1-9]|gpt-[5-9]|gpt-audio|o\d)/,
-    () => import("gpt-tokenizer/encoding/o200k_base"),
-  ],
-  [/^(?:gpt-4|gpt-3\.5|text-embedding-)/, () => import("gpt-tokenizer/encoding/cl100k_base")],
-] as const;
-const NONE: ReadonlySet<string> & Set<string> = new Set();
+function encodingFor({ kind, model }: Asked): Encoding | undefined {
+  return OPENAI_KINDS.has(kind) ? encodingOf(model) : undefined;
+}
 
-/** The time for a text without spaces grows with the square of its length; for so much it is a few milliseconds. */
-const PIECE_CHARS = 1024;
+/** Who serves OpenAI's models under their own names. */
+const OPENAI_KINDS: ReadonlySet<string> = new Set(["openai", "openai_compatible"]);
+
+/** What is said in a request. Tools and schemas are told to the model in words of its own. */
+function textsOf(request: ModelRequest): string[] {
+  if (request.$typeName === "llmgateway.v1.EmbedRequest") return request.input;
+  return request.messages.flatMap(({ content, name, parts }) => [
+    content,
+    name,
+    ...parts.flatMap(({ part }) => {
+      switch (part.case) {
+        case "text":
+        case "refusal":
+          return part.value;
+        case "toolCall":
+          return [part.value.name, part.value.arguments || part.value.input];
+        case "toolResult":
+          return part.value.content;
+        case "reasoning":
+          return part.value.text;
+        default:
+          return [];
+      }
+    }),
+  ]);
+}
+
+/** A few milliseconds of counting; what is longer is for the thread. */
+const SHORT_CHARS = 16 * 1024;
 /** Pieces between which others get their turn. */
 const PIECES_AT_ONCE = 4;
 /** What is longer is counted so far, and its rest taken to be like that. */
 const MAX_CHARS = 128 * 1024;
 
-async function count(texts: readonly string[], countPiece: (text: string) => number): Promise<number> {
+async function countInSlices(
+  encoding: Encoding,
+  texts: readonly string[],
+  signal?: AbortSignal,
+): Promise<number> {
+  const countPiece = await counterOf(encoding);
   const all = texts.reduce((chars, text) => chars + text.length, 0);
   let counted = 0;
   let tokens = 0;
   let pieces = 0;
   for (const text of texts) {
-    for (let from = 0; from < text.length && counted < MAX_CHARS; ) {
-      const end = endOfPiece(text, from);
-      tokens += countPiece(text.slice(from, end));
-      counted += end - from;
-      from = end;
+    for (const piece of piecesOf(text)) {
+      if (counted >= MAX_CHARS) break;
+      tokens += countPiece(piece);
+      counted += piece.length;
       if (++pieces % PIECES_AT_ONCE === 0) await setImmediate();
+      signal?.throwIfAborted();
     }
   }
   return counted === 0 ? 0 : Math.ceil((tokens * all) / counted);
-}
-
-/** Before a space where there is one, since no token reaches over its front. */
-function endOfPiece(text: string, from: number): number {
-  const end = from + PIECE_CHARS;
-  if (end >= text.length) return text.length;
-  const space = text.lastIndexOf(" ", end);
-  return space > from ? space : end;
 }

@@ -4,9 +4,11 @@
  */
 
 import type { Attempt, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import type { Call, Layer } from "../core/call.ts";
+import { type Call, type Layer, operationOf } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
+import { labelsOf } from "../core/labels.ts";
+import type { CallRow } from "../core/ledger.ts";
 import { receiptOf } from "../core/receipt.ts";
 import { redact } from "../core/redact.ts";
 import type { Batch } from "../core/reply.ts";
@@ -19,9 +21,10 @@ export interface Signals {
   readonly metrics: Metrics;
 }
 
-export function record(signals: Signals, clock: Clock): Layer {
+/** @param book told of each call once it is over */
+export function record(signals: Signals, clock: Clock, book: (row: CallRow) => void = () => {}): Layer {
   return (next) => async (call) => {
-    const recorded = new Recorded(call, signals, clock);
+    const recorded = new Recorded(call, signals, clock, book);
     try {
       const reply = await next(call);
       return { ...reply, events: recorded.watch(reply.events) };
@@ -35,13 +38,15 @@ class Recorded {
   private readonly call: Call;
   private readonly signals: Signals;
   private readonly clock: Clock;
+  private readonly book: (row: CallRow) => void;
   private firstEventMs: number | undefined;
   private over = false;
 
-  constructor(call: Call, signals: Signals, clock: Clock) {
+  constructor(call: Call, signals: Signals, clock: Clock, book: (row: CallRow) => void) {
     this.call = call;
     this.signals = signals;
     this.clock = clock;
+    this.book = book;
     signals.metrics.inFlight.inc({ route: this.route });
   }
 
@@ -79,6 +84,27 @@ class Recorded {
     this.count(receipt, failure);
     this.log(receipt, failure, finishReason);
     this.describe(receipt, failure, finishReason);
+    this.book(this.rowOf(receipt, failure, finishReason));
+  }
+
+  private rowOf(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): CallRow {
+    const { context, request } = this.call;
+    const { callId, startedAtMs, tenant, principal, method, protocol } = context;
+    return {
+      callId,
+      startedAtMs,
+      endedAtMs: this.clock.now(),
+      tenant,
+      principal,
+      tags: labelsOf(request),
+      method,
+      operation: operationOf(this.call),
+      protocol,
+      outcome: failure?.outcome ?? "ok",
+      failureKind: failure?.kind ?? "",
+      finishReason: finishReason ?? "",
+      receipt,
+    };
   }
 
   private count(receipt: Receipt, failure: Failure | undefined): void {
@@ -133,7 +159,7 @@ class Recorded {
       estimated_usd: cost?.estimatedUsd,
       provenance: cost?.provenance,
       price_version: cost?.priceVersion,
-      metadata: labelsOf(request.metadata),
+      metadata: Object.keys(request.metadata).length > 0 ? labelsOf(request) : undefined,
     };
     const { faultOf = "nobody" } = failure?.traits ?? {};
     const level = faultOf === "provider" || faultOf === "operator" ? "warn" : "info";
@@ -169,11 +195,4 @@ class Recorded {
 /** A caller can make up names without end; those that fail must not each begin a series. */
 function modelLabel(attempt: Attempt | undefined): string {
   return attempt && (attempt.priceVersion !== "" || attempt.outcome === "ok") ? attempt.model : "unknown";
-}
-
-/** A caller may put anything into its labels, a key included. */
-function labelsOf(metadata: Readonly<Record<string, string>>): Record<string, string> | undefined {
-  const entries = Object.entries(metadata);
-  if (entries.length === 0) return undefined;
-  return Object.fromEntries(entries.map(([name, value]) => [name, redact(value)]));
 }

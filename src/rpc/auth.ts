@@ -2,30 +2,42 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { Failure } from "../core/failure.ts";
 
-/** Finds the name of the caller whose key this is. */
-export type Authenticate = (headers: { get(name: string): string | null }) => string;
+/** Finds the caller whose key this is. */
+export type Authenticate = (headers: { get(name: string): string | null }) => Identity;
 
-export const ANONYMOUS = "anonymous";
+export interface Identity {
+  /** The key's name. */
+  readonly principal: string;
+  /** The team that pays. */
+  readonly tenant: string;
+}
+
+export const ANONYMOUS: Identity = { principal: "anonymous", tenant: "internal" };
 
 /**
  * Without keys everyone is `anonymous`.
  *
  * @returns a function that throws Failure `unauthenticated` for a missing or wrong key
  */
-export function createAuthenticate(keys: readonly { name: string; sha256: string }[]): Authenticate {
+export function createAuthenticate(
+  keys: readonly { name: string; sha256: string; tenant: string }[],
+): Authenticate {
   if (keys.length === 0) return () => ANONYMOUS;
-  const known = keys.map(({ name, sha256 }) => ({ name, digest: Buffer.from(sha256, "hex") }));
+  const known = keys.map(({ name, sha256, tenant }) => ({
+    digest: Buffer.from(sha256, "hex"),
+    identity: { principal: name, tenant },
+  }));
   return (headers) => {
     const key = bearer(headers.get("authorization")) ?? headers.get("x-api-key");
     if (!key) {
       throw new Failure("unauthenticated", 'an API key is missing: send it as "Authorization: Bearer KEY"');
     }
     const digest = hash("sha256", key, "buffer");
-    let name: string | undefined;
+    let found: Identity | undefined;
     // Every key is compared, so that time tells nothing of their order either.
-    for (const candidate of known) if (timingSafeEqual(candidate.digest, digest)) name = candidate.name;
-    if (!name) throw new Failure("unauthenticated", "the API key is not known");
-    return name;
+    for (const candidate of known) if (timingSafeEqual(candidate.digest, digest)) found = candidate.identity;
+    if (!found) throw new Failure("unauthenticated", "the API key is not known");
+    return found;
   };
 }
 

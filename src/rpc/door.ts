@@ -116,7 +116,7 @@ class OpenRequest implements Request {
   }
 
   authenticate(): void {
-    this.context = { ...this.context, principal: this.options.authenticate(this.metadata.headers) };
+    this.context = { ...this.context, ...this.options.authenticate(this.metadata.headers) };
   }
 
   async invoke(message: Message, method = this.method): Promise<Answer> {
@@ -164,9 +164,11 @@ class OpenRequest implements Request {
 
   private contextOf(): RequestContext {
     const { headers, protocol, peer } = this.metadata;
-    const requestId = requestIdOf(headers.get("x-request-id"));
+    const callId = randomUUID();
+    const requestId = wishedId(headers.get("x-request-id")) ?? callId;
     const rpc = `${this.method.parent.typeName}/${this.method.name}`;
     return {
+      callId,
       requestId,
       startedAtMs: this.options.clock.now(),
       principal: "",
@@ -205,6 +207,6 @@ function tell(
 }
 
 /** The caller's own id, where it is one that logs and headers can bear. */
-function requestIdOf(wish: string | null): string {
-  return wish && /^[A-Za-z0-9._:-]{1,128}$/.test(wish) ? wish : randomUUID();
+function wishedId(wish: string | null): string | undefined {
+  return wish && /^[A-Za-z0-9._:-]{1,128}$/.test(wish) ? wish : undefined;
 }

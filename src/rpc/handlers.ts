@@ -25,6 +25,7 @@ export interface Backend {
   readonly draining: boolean;
   readonly priceVersion: string;
   readonly models: readonly Model[];
+  unpricedModels(): string[];
   /** Asks each provider, or remembers its answer. */
   status(): Promise<ProviderStatus[]>;
 }
@@ -85,5 +86,6 @@ async function statusOf(backend: Backend): Promise<GetStatusResponse & Message> 
     version: backend.version,
     priceVersion: backend.priceVersion,
     providers: await backend.status(),
+    unpricedModels: backend.unpricedModels(),
   });
 }

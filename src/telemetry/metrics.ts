@@ -12,6 +12,11 @@ export interface Metrics {
   readonly failures: Counter<"kind" | "route">;
   readonly configReloads: Counter<"success">;
   readonly inFlight: Gauge<"route">;
+  readonly budgetWarnings: Counter<"budget" | "ratio">;
+  readonly budgetRefusals: Counter<"budget">;
+  readonly ledgerLostRows: Counter;
+  readonly ledgerErrors: Counter;
+  readonly orphanedAttempts: Counter;
 }
 
 export function createMetrics(): Metrics {
@@ -73,6 +78,33 @@ export function createMetrics(): Metrics {
       name: "llm_requests_in_flight",
       help: "Calls under way.",
       labelNames: ["route"],
+      registers,
+    }),
+    budgetWarnings: new Counter({
+      name: "llm_budget_warnings_total",
+      help: "Times that a budget's spend reached a part of its limit at which a warning is due.",
+      labelNames: ["budget", "ratio"],
+      registers,
+    }),
+    budgetRefusals: new Counter({
+      name: "llm_budget_refusals_total",
+      help: "Calls that a budget refused.",
+      labelNames: ["budget"],
+      registers,
+    }),
+    ledgerLostRows: new Counter({
+      name: "llm_ledger_lost_rows_total",
+      help: "Rows that the ledger could not keep. Anything but 0 means that its sums are too low.",
+      registers,
+    }),
+    ledgerErrors: new Counter({
+      name: "llm_ledger_errors_total",
+      help: "Writes of the ledger that failed and were tried again.",
+      registers,
+    }),
+    orphanedAttempts: new Counter({
+      name: "llm_orphaned_attempts_total",
+      help: "Attempts that a gateway left open when it died, booked at the most that they could cost.",
       registers,
     }),
   };

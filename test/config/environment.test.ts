@@ -151,6 +151,27 @@ const ROWS: readonly Row[] = [
     bad: ["yes", "TRUE", "2", "constructor"],
   },
   {
+    name: "LLMGATEWAY_DATA_DIR",
+    good: "/var/lib/llmgateway",
+    value: "/var/lib/llmgateway",
+    read: (c) => c.ledger.dataDir,
+    bad: [" "],
+  },
+  {
+    name: "DATABASE_URL",
+    good: "postgres://u:p@db/gw",
+    value: undefined,
+    read: READ_ELSEWHERE,
+    bad: ["mysql://db"],
+  },
+  {
+    name: "REDIS_URL",
+    good: "rediss://u:p@cache:6379/1",
+    value: undefined,
+    read: READ_ELSEWHERE,
+    bad: ["cache:6379"],
+  },
+  {
     name: "STREAM_BUFFER_SIZE",
     good: "5",
     value: 5,

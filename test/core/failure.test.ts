@@ -25,10 +25,11 @@ describe("the table of failures", () => {
   });
 
   it.each(kinds)(
-    "%s is worth another try only if that is nobody's fault, the provider's, or a matter of rate",
+    "%s is worth another try only if that is nobody's fault, the provider's, a matter of rate, or of Redis",
     (kind) => {
       const { retryable, faultOf } = FAILURES[kind];
-      if (retryable && kind !== "rate_limited") expect(["provider", "nobody"]).toContain(faultOf);
+      if (retryable && kind !== "rate_limited" && kind !== "budget_unavailable")
+        expect(["provider", "nobody"]).toContain(faultOf);
     },
   );
 

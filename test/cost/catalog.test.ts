@@ -27,9 +27,9 @@ function problems(json: string): string[] {
 }
 
 describe("a catalog", () => {
-  it("is read in the plan's schema", () => {
+  it("is read in the plan's schema as it stands there", () => {
     const catalog = load({
-      openai: { "gpt-4o": PRICE },
+      openai: { "gpt-4o": { input_per_1k_tokens: 0.005, output_per_1k_tokens: 0.015 } },
       vertex_ai: { "gemini-2.0-flash": { input_per_1k_tokens: 0.00025, output_per_1k_tokens: 0.00075 } },
     });
     expect([catalog.version, catalog.lastUpdated]).toEqual(["1.0", "2025-10-31"]);
@@ -132,6 +132,74 @@ describe("a catalog", () => {
     expect(catalog.find("p", "m")).toMatchObject({ capabilities, outputPicoPerToken: 0n });
     expect(catalog.find("p", "m")?.capabilities?.tools).toBeUndefined();
     expect(catalog.find("p", "plain")).not.toHaveProperty("capabilities");
+  });
+
+  it("prices a call by the row that was in force when it began", () => {
+    const row = (usd: number, effective_from?: string) => ({
+      input_per_1k_tokens: usd,
+      output_per_1k_tokens: usd,
+      ...(effective_from && { effective_from }),
+    });
+    const gov = { regions: { gov: { input_per_1k_tokens: 9, output_per_1k_tokens: 9 } } };
+    const catalog = load({
+      p: {
+        open: [
+          row(1),
+          { ...row(2, "2026-03-01"), aliases: ["x"] },
+          { ...row(3, "2026-06-01T12:00:00.5+02:00"), ...gov, aliases: ["x"] },
+        ],
+        dated: [row(4, "2026-01-01")],
+        later: row(5, "2026-01-01"),
+        plain: row(6),
+      },
+    });
+    const usdAt = (model: string, time: string, region = "") => {
+      const pico = catalog.find("p", model, region, Date.parse(time))?.inputPicoPerToken;
+      return pico === undefined ? undefined : Number(pico) / 1e9;
+    };
+    expect(usdAt("open", "1999-01-01")).toBe(1);
+    expect(usdAt("open", "2026-02-28T23:59:59.999Z")).toBe(1);
+    expect(usdAt("open", "2026-03-01")).toBe(2);
+    expect(usdAt("open", "2026-06-01T10:00:00.499Z")).toBe(2);
+    expect(usdAt("x", "2026-06-01T10:00:00.500Z")).toBe(3);
+    expect(usdAt("open", "2026-05-01", "gov")).toBe(2);
+    expect(usdAt("open", "2026-07-01", "gov")).toBe(9);
+    for (const model of ["dated", "later"]) {
+      expect(usdAt(model, "2025-12-31T23:59:59Z")).toBeUndefined();
+      expect(usdAt(model, "2026-01-01")).toBe(model === "dated" ? 4 : 5);
+    }
+    expect(catalog.find("p", "open")?.inputPicoPerToken).toBe(3_000_000_000n);
+    expect(catalog.models().map(({ model, effectiveFromMs }) => [model, effectiveFromMs])).toEqual([
+      ["open", Date.parse("2026-06-01T10:00:00.5Z")],
+      ["dated", Date.parse("2026-01-01")],
+      ["later", Date.parse("2026-01-01")],
+      ["plain", Number.NEGATIVE_INFINITY],
+    ]);
+  });
+
+  it("derives a tier's missing prices from its own, but never below what the row has for such tokens", () => {
+    const own = { cached_input_per_1k_tokens: 0.004, audio_input_per_1k_tokens: 0.05 };
+    const flex = { prices: { input_per_1k_tokens: 0.0025, output_per_1k_tokens: 0.0075 } };
+    const price = load({ p: { m: { ...PRICE, ...own, service_tiers: { flex } } } }).find("p", "m");
+    expect(price && ratesAt(price, 1, "flex")).toMatchObject({
+      inputPicoPerToken: 2_500_000n,
+      cachedInputPicoPerToken: 4_000_000n,
+      audioInputPicoPerToken: 50_000_000n,
+      cacheWritePicoPerToken: 2_500_000n,
+      reasoningPicoPerToken: 7_500_000n,
+      isAssumed: false,
+    });
+  });
+
+  it("has prices of requests and images", () => {
+    const catalog = load({
+      p: { m: { ...PRICE, usd_per_request: 0.035, usd_per_image: 0.00006 }, n: PRICE },
+    });
+    expect(catalog.find("p", "m")).toMatchObject({
+      picoPerRequest: 35_000_000_000n,
+      picoPerImage: 60_000_000n,
+    });
+    expect(catalog.find("p", "n")).toMatchObject({ picoPerRequest: 0n, picoPerImage: 0n });
   });
 
   it("finds aliases to the letter, never by prefix", () => {
@@ -250,6 +318,95 @@ describe("an error", () => {
       ["providers.openai.m.context_tiers[1].above_input_tokens: must be more than the one before"],
     ],
     [
+      "rows in disorder",
+      {
+        openai: {
+          m: [
+            PRICE,
+            { ...PRICE, effective_from: "2026-02-01" },
+            { ...PRICE, effective_from: "2026-02-01" },
+            PRICE,
+          ],
+        },
+      },
+      [
+        "providers.openai.m[2].effective_from: must be later than the one before",
+        "providers.openai.m[3].effective_from: is missing; only the first may be without it",
+      ],
+    ],
+    [
+      "a price that a row, or a service tier, leaves out",
+      {
+        openai: {
+          "gpt-4.1": [
+            { input_per_1k_tokens: 1 },
+            {
+              ...PRICE,
+              effective_from: "2026-02-01",
+              service_tiers: {
+                flex: {
+                  prices: { output_per_1k_tokens: 1 },
+                  context_tiers: [{ above_input_tokens: 1, prices: { input_per_1k_tokens: 1 } }],
+                },
+              },
+            },
+          ],
+        },
+      },
+      [
+        `providers.openai["gpt-4.1"][0].output_per_1k_tokens: ${NOT_KNOWN}`,
+        `providers.openai["gpt-4.1"][1].service_tiers.flex.prices.input_per_1k_tokens: ${NOT_KNOWN}`,
+        `providers.openai["gpt-4.1"][1].service_tiers.flex.context_tiers[0].prices.output_per_1k_tokens: ${NOT_KNOWN}`,
+      ],
+    ],
+    [
+      "a day that is none",
+      { openai: { m: { ...PRICE, effective_from: "2026-02-30" } } },
+      ["providers.openai.m.effective_from: is no day of the calendar"],
+    ],
+    [
+      "a time that is none",
+      { openai: { m: [{ ...PRICE, effective_from: "yesterday" }] } },
+      [expect.stringContaining("providers.openai.m[0].effective_from: ") as unknown as string],
+    ],
+    [
+      "a tier under the standard one's name",
+      { openai: { m: { ...PRICE, service_tiers: { default: { prices: PRICE } } } } },
+      [expect.stringMatching(/^providers\.openai\.m\.service_tiers/) as unknown as string],
+    ],
+    [
+      "a service tier without prices",
+      { openai: { m: { ...PRICE, service_tiers: { flex: {} } } } },
+      [expect.stringContaining("providers.openai.m.service_tiers.flex.prices: ") as unknown as string],
+    ],
+    [
+      "what a service tier cannot charge",
+      {
+        openai: {
+          m: {
+            ...PRICE,
+            usd_per_image: 1.5e-12,
+            service_tiers: {
+              flex: {
+                prices: { ...PRICE, reasoning_per_1k_tokens: 1.5e-9 },
+                context_tiers: [
+                  { above_input_tokens: 2, prices: PRICE },
+                  { above_input_tokens: 1, prices: PRICE },
+                ],
+              },
+            },
+          },
+        },
+      },
+      [
+        expect.stringContaining(
+          "m.service_tiers.flex.prices.reasoning_per_1k_tokens: 1.5e-9",
+        ) as unknown as string,
+        "providers.openai.m.service_tiers.flex.context_tiers[1].above_input_tokens: must be more than the one before",
+        "providers.openai.m.usd_per_image: 1.5e-12 USD is not a whole number of pico-USD",
+      ],
+    ],
+    [
       "a price finer than a pico-dollar",
       { openai: { m: { ...PRICE, cached_input_per_1k_tokens: 1.5e-9 } } },
       [
@@ -257,9 +414,9 @@ describe("an error", () => {
       ],
     ],
     [
-      "a model that is a list",
+      "a model without a row",
       { openai: { models: [] } },
-      ["providers.openai.models: must be an object, got a list"],
+      ["providers.openai.models: must contain at least 1 item(s)"],
     ],
     ["a provider that is text", { openai: "x" }, ["providers.openai: must be an object, got a string"]],
     [
@@ -327,6 +484,7 @@ describe("docs/price-catalog.json", () => {
   it("has every provider, and the models that people ask for", () => {
     for (const [provider, model] of [
       ["claude", "claude-3-haiku"],
+      ["claude", "claude-3-sonnet"],
       ["claude", "claude-3-opus"],
       ["claude", "claude-sonnet-4-5-20250929"],
       ["gemini", "gemini-2.5-flash"],
@@ -400,6 +558,43 @@ describe("docs/price-catalog.json", () => {
         if (model.rates[field] !== undefined) expect(written[field], model.model).toBeDefined();
       }
     }
+  });
+
+  it("charges more for a hurry and less for patience, at each length of the input", () => {
+    const tiers = catalog.models().flatMap((model) =>
+      Object.keys(model.rates.serviceTiers).flatMap((tier) =>
+        [0, ...model.tiers.map(({ aboveInputTokens }) => aboveInputTokens + 1)].map((length) => ({
+          name: `${model.provider}/${model.model} ${tier} ${length}`,
+          tier,
+          rates: ratesAt(model, length, tier),
+          standard: ratesAt(model, length),
+        })),
+      ),
+    );
+    expect(tiers.length).toBeGreaterThan(100);
+    for (const { name, tier, rates, standard } of tiers) {
+      const wrong = (one: bigint, other: bigint) => (tier === "priority" ? one < other : one > other);
+      expect(wrong(rates.inputPicoPerToken, standard.inputPicoPerToken), name).toBe(false);
+      expect(wrong(rates.outputPicoPerToken, standard.outputPicoPerToken), name).toBe(false);
+      expect(["flex", "priority", "batch"]).toContain(tier);
+    }
+  });
+
+  it("combines a service tier with a long input", () => {
+    const pro = catalog.find("gemini", "gemini-3.1-pro-preview");
+    expect(pro && ratesAt(pro, 200_000, "priority")).toMatchObject({ inputPicoPerToken: 3_600_000n });
+    expect(pro && ratesAt(pro, 200_001, "priority")).toMatchObject({
+      inputPicoPerToken: 7_200_000n,
+      cachedInputPicoPerToken: 720_000n,
+      outputPicoPerToken: 32_400_000n,
+      isAssumed: false,
+    });
+    const gpt = catalog.find("openai", "gpt-5.4");
+    expect(gpt && ratesAt(gpt, 1, "flex")).toMatchObject({ inputPicoPerToken: 1_250_000n, isAssumed: false });
+    expect(gpt && ratesAt(gpt, 272_001, "flex")).toMatchObject({
+      inputPicoPerToken: 5_000_000n,
+      isAssumed: true,
+    });
   });
 
   it("charges more for a longer input", () => {

@@ -1,21 +1,17 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { countTokens as o200k } from "gpt-tokenizer/encoding/o200k_base";
-import { describe, expect, it } from "vitest";
-import { loadCatalog } from "../../src/cost/catalog.ts";
-import { tokenizerOf } from "../../src/cost/tokenizer.ts";
+import { afterAll, describe, expect, it } from "vitest";
+import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { EmbedRequestSchema } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
+import { Tokenizer } from "../../src/cost/tokenizer.ts";
 
-const PRICE = { input_per_1k_tokens: 1, output_per_1k_tokens: 1 };
-
-function tokenizer(model: string, provider = "openai") {
-  const file = { version: "1", last_updated: "2026-01-01", providers: { [provider]: { [model]: PRICE } } };
-  const priced = loadCatalog(JSON.stringify(file), "test").find(provider, model);
-  return priced && tokenizerOf(priced);
-}
+const counter = new Tokenizer();
 
 async function count(texts: readonly string[], model = "gpt-4o"): Promise<number> {
-  const counter = tokenizer(model);
-  if (!counter) throw new Error(`no tokenizer for ${model}`);
-  return counter(texts);
+  const tokens = await counter.count(texts, { kind: "openai", model });
+  if (tokens === undefined) throw new Error(`no tokenizer for ${model}`);
+  return tokens;
 }
 
 const PROSE = "The gateway says for every request what it cost, and why.\n";
@@ -41,8 +37,10 @@ describe("tokens are counted", () => {
     ["vertex_ai", "gemini-2.5-pro"],
     ["bedrock", "openai.gpt-oss-120b-1:0"],
     ["openai", "whatever"],
-  ])("not for %s/%s", (provider, model) => {
-    expect(tokenizer(model, provider)).toBeUndefined();
+  ])("not for %s/%s", async (kind, model) => {
+    expect(await counter.count(["Hello"], { kind, model })).toBeUndefined();
+    expect(counter.knows({ kind, model })).toBe(false);
+    expect(counter.knows({ kind: "openai", model: "gpt-4o" })).toBe(true);
   });
 
   it("of several texts together, and 0 of none", async () => {
@@ -93,11 +91,77 @@ describe("a long text", () => {
     over = true;
     expect(turns).toBeGreaterThan(10);
   });
+});
 
-  it("is taken to be like its beginning where it is very long", async () => {
-    const letters = 128 * 1024;
-    const beginning = PROSE.replace("\n", " ").repeat(letters).slice(0, letters);
-    const tokens = await count([beginning + "x ".repeat(letters / 2)]);
-    expect(Math.abs(tokens / (2 * o200k(beginning)) - 1)).toBeLessThan(0.01);
+describe("a request", () => {
+  const GPT = { kind: "openai", model: "gpt-4o" };
+  const counting = new Tokenizer();
+  afterAll(() => counting.close());
+
+  function input(request: MessageInitShape<typeof ChatRequestSchema>, target = GPT, signal?: AbortSignal) {
+    return counting.countInput(create(ChatRequestSchema, request), target, signal);
+  }
+
+  it("is counted as OpenAI does, what stands around its messages included", async () => {
+    // As it was recorded: gpt-4o read 14 tokens.
+    const question = { role: "user", content: "What is the capital of Mexico?" };
+    expect(await input({ messages: [question] })).toBe(14);
+    expect(await input({ messages: [question, question] })).toBe(25);
+  });
+
+  it("is counted with all that was said", async () => {
+    const none = (await input({ messages: [{ role: "user" }] })) ?? 0;
+    const parts = [
+      { part: { case: "text", value: "one two" } },
+      { part: { case: "refusal", value: "one two" } },
+      { part: { case: "reasoning", value: { text: "one two" } } },
+    ] as const;
+    const more = await input({ messages: [{ role: "user", content: "one two", parts: [...parts] }] });
+    expect(more).toBe(none + 8);
+    const call = { part: { case: "toolCall", value: { name: "one", arguments: " two" } } } as const;
+    const result = { part: { case: "toolResult", value: { content: "one two" } } } as const;
+    const called = await input({ messages: [{ role: "user", parts: [call, result] }] });
+    expect(called).toBeGreaterThanOrEqual(none + 4);
+  });
+
+  it("is counted with its tools and its schema", async () => {
+    const messages = [{ role: "user", content: "Hi" }];
+    const bare = (await input({ messages })) ?? 0;
+    const schema = JSON.stringify({ type: "object", properties: { city: { type: "string" } } });
+    expect(await input({ messages, tools: [{ name: "weather", parametersJson: schema }] })).toBeGreaterThan(
+      bare + 10,
+    );
+    const responseFormat = { type: "json_schema", name: "city", schemaJson: schema };
+    expect(await input({ messages, responseFormat })).toBeGreaterThan(bare + 10);
+  });
+
+  it("is counted beside the event loop where it is long, to the last token", async () => {
+    const text = PROSE.replace("\n", " ").repeat(5_000).trim();
+    expect(await input({ messages: [{ role: "user", content: text }] })).toBe(o200k(text) + 7);
+    const two = create(EmbedRequestSchema, { input: [text, "Hello world"] });
+    const target = { kind: "openai", model: "text-embedding-3-small" };
+    expect(await counting.countInput(two, target)).toBeGreaterThan(60_000);
+  });
+
+  it.each([
+    ["claude", "claude-opus-5"],
+    ["bedrock", "openai.gpt-oss-120b-1:0"],
+    ["openai", "whatever"],
+  ])("is not counted for %s/%s", async (kind, model) => {
+    expect(await input({ messages: [{ role: "user", content: "Hi" }] }, { kind, model })).toBeUndefined();
+  });
+
+  it.each(["image", "file"] as const)("is not counted with an %s, which no tokenizer reads", async (kind) => {
+    const value = { source: { case: "url", value: "https://example.com/a" } } as const;
+    expect(
+      await input({ messages: [{ role: "user", parts: [{ part: { case: kind, value } }] }] }),
+    ).toBeUndefined();
+  });
+
+  it("is not counted when nobody waits for it any more, short or long", async () => {
+    for (const times of [1, 1_000]) {
+      const messages = [{ role: "user", content: PROSE.repeat(times) }];
+      await expect(input({ messages }, GPT, AbortSignal.abort(new Error("gone")))).rejects.toThrow("gone");
+    }
   });
 });

@@ -3,14 +3,20 @@ import { event, fold } from "../../src/core/reply.ts";
 import { meter } from "../../src/layers/meter.ts";
 import { type CallInit, replyOf, routedCallOf, spoken } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { OUTPUT, PRICING } from "../support/prices.ts";
-import { GUESSED, type MeteredInit, metered, UNPRICED } from "./metered.ts";
+import { accountsOf } from "../support/means.ts";
+import { CACHE_WRITE, INPUT, OUTPUT } from "../support/prices.ts";
+import { GUESSED, guess, type MeteredInit, metered, UNPRICED } from "./metered.ts";
 
 const clock = new VirtualClock();
+/** What the meter reckons with once it has counted the usual request's 8 tokens. */
+const COUNTED = 17n;
 
 describe("max_cost_usd", () => {
-  /** Affords the guessed input and so many tokens of output. */
-  const affording = (tokens: bigint) => GUESSED + tokens * OUTPUT + OUTPUT - 1n;
+  /** Affords the input at its dearest, counted since money is short, and so many tokens of output. */
+  const affording = (tokens: bigint) => COUNTED * CACHE_WRITE + tokens * OUTPUT + OUTPUT - 1n;
+  /** The same for models whose cache costs nothing more. */
+  const plainly = (tokens: bigint) =>
+    BigInt(guess("boundless").maxInputTokens) * INPUT + tokens * OUTPUT + OUTPUT - 1n;
   const asking = (parameters: { maxTokens?: number; choices?: number }) => ({
     messages: [{ role: "user", content: "Hello" }],
     parameters,
@@ -43,13 +49,13 @@ describe("max_cost_usd", () => {
     ],
     [
       "a model without any limit",
-      { maxCost: affording(50n), target: { provider: "openai", model: "boundless" } },
+      { maxCost: plainly(50n), target: { provider: "openai", model: "boundless" } },
       50,
     ],
-    ["a model's window", { maxCost: affording(50n), target: { provider: "openai", model: "narrow" } }, 50],
+    ["a model's window", { maxCost: plainly(50n), target: { provider: "openai", model: "narrow" } }, 50],
     [
       "not a model's window that is lower",
-      { maxCost: affording(100n), target: { provider: "openai", model: "narrow" } },
+      { maxCost: plainly(100n), target: { provider: "openai", model: "narrow" } },
       undefined,
     ],
     [
@@ -63,12 +69,12 @@ describe("max_cost_usd", () => {
   });
 
   it.each<[string, CallInit]>([
-    ["not even one token", { maxCost: GUESSED + OUTPUT - 1n }],
-    ["not even the input", { maxCost: GUESSED - 1n }],
+    ["not even one token", { maxCost: affording(0n) }],
+    ["not even the input", { maxCost: INPUT }],
     ["not a token for each choice", { maxCost: affording(3n), request: asking({ choices: 4 }) }],
   ])("refuses what it does not afford, %s, without an attempt", async (_, init) => {
     const call = routedCallOf(init);
-    const refused = meter(PRICING, clock)(() => Promise.reject(new Error("was called")))(call);
+    const refused = meter(accountsOf(clock))(() => Promise.reject(new Error("was called")))(call);
     await expect(refused).rejects.toMatchObject({
       kind: "budget_exceeded",
       message: expect.stringContaining("affords no reply from openai/gpt-4o"),
@@ -79,7 +85,7 @@ describe("max_cost_usd", () => {
 
   it("refuses a model whose price is not known, since it could not be kept", async () => {
     const call = routedCallOf({ maxCost: 10n ** 15n, target: UNPRICED });
-    const refused = meter(PRICING, clock)(() => Promise.reject(new Error("was called")))(call);
+    const refused = meter(accountsOf(clock))(() => Promise.reject(new Error("was called")))(call);
     await expect(refused).rejects.toMatchObject({
       kind: "budget_exceeded",
       message: expect.stringContaining("openai/gpt-unheard-of has no known price"),
@@ -103,7 +109,7 @@ describe("max_cost_usd", () => {
       [event({ done: true, finishReason: "length" })],
     ];
     const init = { maxCost: affording(50n), request: asking({ choices: 3 }) };
-    const reply = await meter(PRICING, clock)(async () => replyOf(said))(routedCallOf(init));
+    const reply = await meter(accountsOf(clock))(async () => replyOf(said))(routedCallOf(init));
     const { choices } = await fold(reply);
     expect(choices.map(({ finishReason }) => finishReason)).toEqual([
       "budget_exceeded",

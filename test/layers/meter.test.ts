@@ -5,8 +5,9 @@ import { type UsageFields, usage } from "../../src/core/usage.ts";
 import { meter } from "../../src/layers/meter.ts";
 import { eventsOf, replyOf, routedCallOf, spoken } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { CACHE_WRITE, CACHED, INPUT, OUTPUT, PRICE_VERSION, PRICING } from "../support/prices.ts";
-import { GUESSED, lastOf, metered, type Serve, UNPRICED } from "./metered.ts";
+import { accountsOf } from "../support/means.ts";
+import { CACHE_WRITE, CACHED, INPUT, OUTPUT, PRICE_VERSION } from "../support/prices.ts";
+import { GUESSED, guess, lastOf, MOST_GUESSED, metered, type Serve, UNDER_WAY, UNPRICED } from "./metered.ts";
 
 const clock = new VirtualClock();
 
@@ -42,9 +43,10 @@ describe("a call that ended well", () => {
   });
 
   it("is priced by an estimate when the provider measured nothing", async () => {
-    const { attempt } = await metered(async () => replyOf(spoken(["Hello", " world"])));
+    const target = { provider: "openai", model: "boundless" };
+    const { attempt } = await metered(async () => replyOf(spoken(["Hello", " world"])), { target });
     expect(attempt).toMatchObject({ outcome: "ok", usage: { provenance: "estimated", outputTokens: 4 } });
-    expect(attempt.actualPicoUsd).toBe(GUESSED + 4n * OUTPUT);
+    expect(attempt.actualPicoUsd).toBe(BigInt(guess("boundless").inputTokens) * INPUT + 4n * OUTPUT);
   });
 
   it("tells the provider what the model can write at most", async () => {
@@ -80,7 +82,7 @@ describe("a call that ended well", () => {
 });
 
 describe("figures that the provider gave before the answer was complete", () => {
-  const fields = { inputTokens: 100, cachedInputTokens: 30, outputTokens: 3, serviceTier: "standard" };
+  const fields = { inputTokens: 100, cachedInputTokens: 30, outputTokens: 38, serviceTier: "standard" };
   const begun =
     (said: string[], failure?: Failure): Serve =>
     async ({ attempt }) => {
@@ -89,8 +91,12 @@ describe("figures that the provider gave before the answer was complete", () => 
     };
 
   it.each([
-    ["are the least that it had", ["Hi"], 3],
-    ["give way to what was seen of it", ["Hello", " wonderful", " world"], 7],
+    ["are the least that it had", ["Hi"], 38],
+    [
+      "give way to what was seen of it, and to what was under way",
+      ["Hello", " wonderful", " world"],
+      7 + UNDER_WAY,
+    ],
   ])("%s", async (_, said, outputTokens) => {
     const { attempt } = await metered(begun(said, new Failure("cut", "gone")));
     expect(attempt.usage).toMatchObject({
@@ -194,13 +200,13 @@ describe("a stream that broke off", () => {
       failureKind: "cut",
       usage: { provenance: "estimated" },
     });
-    expect(attempt.actualPicoUsd).toBe(GUESSED + 2n * OUTPUT);
+    expect(attempt.actualPicoUsd).toBe(MOST_GUESSED + BigInt(2 + UNDER_WAY) * OUTPUT);
   });
 
   it("is not free even before it said anything", async () => {
     const { attempt } = await metered(failing(cut));
-    expect(attempt.usage).toMatchObject({ provenance: "estimated", outputTokens: 0 });
-    expect(attempt.actualPicoUsd).toBe(GUESSED);
+    expect(attempt.usage).toMatchObject({ provenance: "estimated", outputTokens: UNDER_WAY });
+    expect(attempt.actualPicoUsd).toBe(MOST_GUESSED + BigInt(UNDER_WAY) * OUTPUT);
   });
 
   it("keeps what the provider had measured before", async () => {
@@ -217,19 +223,19 @@ describe("a stream that broke off", () => {
 
   it("is abandoned when its reader left, which is nobody's fault", async () => {
     const call = routedCallOf();
-    const reply = await meter(PRICING, clock)(async () => replyOf(spoken(["Hello", "world"])))(call);
+    const reply = await meter(accountsOf(clock))(async () => replyOf(spoken(["Hello", "world"])))(call);
     for await (const _ of reply.events) break;
     expect(lastOf(call)).toMatchObject({
       outcome: "abandoned",
       failureKind: "cancelled",
       usage: { provenance: "estimated" },
-      actualPicoUsd: GUESSED + 2n * OUTPUT,
+      actualPicoUsd: MOST_GUESSED + BigInt(2 + UNDER_WAY) * OUTPUT,
     });
   });
 
   it("stays as it ended when its reader leaves after that", async () => {
     const call = routedCallOf();
-    const reply = await meter(PRICING, clock)(reporting({ inputTokens: 1 }))(call);
+    const reply = await meter(accountsOf(clock))(reporting({ inputTokens: 1 }))(call);
     for await (const [first] of reply.events) if (first?.done) break;
     expect(lastOf(call)).toMatchObject({ outcome: "ok", actualPicoUsd: INPUT });
   });
@@ -264,7 +270,7 @@ describe("a unary call that failed", () => {
     "shutting_down",
     "internal",
   ] as const)(
-    "with %s may have been written and paid for all the same, and is booked as expected",
+    "with %s may have been written and paid for all the same, and is booked as if it was",
     async (kind) => {
       const parameters = { maxTokens: 40, choices: 2 };
       const request = { messages: [{ role: "user", content: "Hello" }], parameters };
@@ -273,8 +279,8 @@ describe("a unary call that failed", () => {
         failureKind: kind,
         usage: { provenance: "estimated", outputTokens: 80 },
       });
-      expect(attempt.actualPicoUsd).toBe(GUESSED + 80n * OUTPUT);
-      expect(attempt.actualPicoUsd).toBe(call.tally.estimated);
+      expect(attempt.actualPicoUsd).toBe(MOST_GUESSED + 80n * OUTPUT);
+      expect(call.tally.estimated).toBe(GUESSED + 80n * OUTPUT);
     },
   );
 
@@ -283,7 +289,11 @@ describe("a unary call that failed", () => {
     const request = { messages: [{ role: "user", content: "Hello" }], parameters };
     const cut = failing(new Failure("cut", "gone"));
     expect((await metered(cut, { ...unary, request })).attempt.usage?.outputTokens).toBe(3_000);
-    const { attempt } = await metered(cut, { ...unary, request, target: UNPRICED });
+    const much: Serve = async ({ attempt }) => {
+      attempt.usage = usage("estimated", { outputTokens: 2 ** 31 - 1 });
+      throw new Failure("cut", "gone");
+    };
+    const { attempt } = await metered(much, { ...unary, request, target: UNPRICED });
     expect(attempt.usage?.outputTokens).toBe(2 ** 31 - 1);
   });
 
@@ -302,10 +312,7 @@ it("keeps the first attempt's estimate and price version for the call", async ()
 
 it("hands the row down, so that the provider can report to it", async () => {
   const call = routedCallOf();
-  const reply = await meter(
-    PRICING,
-    clock,
-  )(async (below) => {
+  const reply = await meter(accountsOf(clock))(async (below) => {
     expect(below.attempt).toBe(call.tally.attempts[0]);
     expect(below.attempt.outcome).toBe("pending");
     below.attempt.servedModel = "gpt-4o-2024-08-06";
@@ -317,9 +324,13 @@ it("hands the row down, so that the provider can report to it", async () => {
 
 it("tells of each attempt once, when it has ended and is priced", async () => {
   const told: string[] = [];
-  const layer = meter(PRICING, clock, ({ number, outcome, failureKind, actualPicoUsd }) => {
-    told.push(`${number} ${outcome} ${failureKind} ${actualPicoUsd}`);
-  });
+  const layer = meter(
+    accountsOf(clock, {
+      onSettled: ({ number, outcome, failureKind, actualPicoUsd }) => {
+        told.push(`${number} ${outcome} ${failureKind} ${actualPicoUsd}`);
+      },
+    }),
+  );
   const call = routedCallOf();
   await eventsOf(await layer(reporting({ inputTokens: 1 }))(call));
   await expect(layer(failing(new Failure("unreachable", "no")))(call)).rejects.toThrow();

@@ -3,20 +3,29 @@ import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { AttemptCall, Call } from "../../src/core/call.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type { Reply } from "../../src/core/reply.ts";
-import { demandOf } from "../../src/cost/demand.ts";
-import { meter } from "../../src/layers/meter.ts";
-import { attemptOf, type CallInit, routedCallOf } from "../support/call.ts";
+import { Estimator } from "../../src/cost/estimate.ts";
+import { type Accounts, meter } from "../../src/layers/meter.ts";
+import { attemptOf, type CallInit, routedCallOf, TARGET } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { INPUT, PRICING } from "../support/prices.ts";
+import { accountsOf } from "../support/means.ts";
+import { INPUT } from "../support/prices.ts";
 
 export const UNPRICED = { provider: "openai", model: "gpt-unheard-of" };
 /** What the meter estimates for the input of the usual request. */
-export const GUESSED = BigInt(demandOf(routedCallOf().request).inputTokens) * INPUT;
+export function guess(model = TARGET.model) {
+  return new Estimator().estimate(routedCallOf().request, { provider: "openai", model, kind: "openai" });
+}
+export const GUESSED = BigInt(guess().inputTokens) * INPUT;
+/** Where the answer broke off, the input is booked at the most that it may have had. */
+export const MOST_GUESSED = BigInt(guess().maxInputTokens) * INPUT;
+/** What a provider may have written beyond what came. */
+export const UNDER_WAY = 32;
 
 export interface MeteredInit extends CallInit {
   /** An attempt that the call has behind it. */
   readonly before?: Parameters<typeof attemptOf>[0];
   readonly clock?: Clock;
+  readonly accounts?: Partial<Accounts>;
 }
 
 export type Serve = (call: AttemptCall) => Promise<Reply>;
@@ -26,7 +35,7 @@ export async function metered(serve: Serve, init: MeteredInit = {}) {
   const call = routedCallOf(init);
   if (init.before) call.tally.attempts.push(attemptOf(init.before));
   const seen: StreamResponse[] = [];
-  const layer = meter(PRICING, init.clock ?? new VirtualClock());
+  const layer = meter(accountsOf(init.clock ?? new VirtualClock(), init.accounts));
   const failure = await layer(serve)(call)
     .then(async ({ events }) => {
       for await (const batch of events) seen.push(...batch.map((one) => ({ ...one })));

@@ -10,7 +10,8 @@ import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { type CallInit, callOf, eventsOf, replyOf, spoken, TARGET } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { ownSeries, samplesOf } from "../support/exposition.ts";
-import { INPUT, OUTPUT, PRICE_VERSION, PRICING } from "../support/prices.ts";
+import { accountsOf } from "../support/means.ts";
+import { INPUT, OUTPUT, PRICE_VERSION } from "../support/prices.ts";
 
 type Serve = (call: AttemptCall) => Promise<Reply>;
 type LogEvent = Readonly<Record<string, unknown>>;
@@ -27,7 +28,7 @@ function recorder() {
     (call) =>
       next({ ...call, target });
   const stack = (serve: Serve, target = TARGET) =>
-    record({ logger, metrics }, clock)(to(target)(meter(PRICING, clock)(serve)));
+    record({ logger, metrics }, clock)(to(target)(meter(accountsOf(clock))(serve)));
   const samples = async (name: string) => samplesOf(await metrics.registry.metrics(), name);
   return { clock, log, metrics, stack, samples };
 }

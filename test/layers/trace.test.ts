@@ -9,7 +9,8 @@ import { meter } from "../../src/layers/meter.ts";
 import { trace } from "../../src/layers/trace.ts";
 import { type CallInit, eventsOf, replyOf, routedCallOf, spoken } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { PRICE_VERSION, PRICING } from "../support/prices.ts";
+import { accountsOf } from "../support/means.ts";
+import { PRICE_VERSION } from "../support/prices.ts";
 
 type Processor = NonNullable<NonNullable<ConstructorParameters<typeof NodeSDK>[0]>["spanProcessors"]>[number];
 type Ended = Parameters<Processor["onEnd"]>[0];
@@ -38,7 +39,7 @@ function tracedCall(init: CallInit = {}) {
 }
 
 function stack(serve: (call: AttemptCall) => Promise<Reply>) {
-  return trace()(meter(PRICING, new VirtualClock())(serve));
+  return trace()(meter(accountsOf(new VirtualClock()))(serve));
 }
 
 it("tells of an attempt: who served, what it used and what it cost, below the request's span", async () => {

@@ -11,7 +11,8 @@ import { openaiDialect } from "../../src/providers/openai/dialect.ts";
 import { createTransport, type Transport } from "../../src/wire/transport.ts";
 import { type CallInit, routedCallOf } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { INPUT, PRICING } from "../support/prices.ts";
+import { accountsOf } from "../support/means.ts";
+import { INPUT } from "../support/prices.ts";
 import { answers, NO_CREDENTIALS, type ScriptedProvider, scriptedProvider } from "../support/provider.ts";
 
 let server: ScriptedProvider | undefined;
@@ -66,10 +67,7 @@ async function embedding(
     transport,
   );
   const call = routedCallOf({ target, embed: { input: init.input }, ...init });
-  const outcome = meter(
-    PRICING,
-    new VirtualClock(),
-  )(serve)(call)
+  const outcome = meter(accountsOf(new VirtualClock()))(serve)(call)
     .then(foldEmbeddings)
     .then(
       ({ embeddings }) => ({ embeddings, failure: undefined }),
@@ -285,7 +283,7 @@ it("a model without embeddings is refused, with one that has them", async () => 
   const { embeddings: _, ...silent } = openaiDialect({ maxTokensField: "max_tokens", streamUsage: true });
   const endpoint = { basePath: "", query: "", headers: {}, credentials: NO_CREDENTIALS };
   for (const dialect of [silent, { ...silent, embeddings: () => undefined }]) {
-    const serve = meter(PRICING, new VirtualClock())(httpProvider(dialect, endpoint, transport));
+    const serve = meter(accountsOf(new VirtualClock()))(httpProvider(dialect, endpoint, transport));
     await expect(serve(routedCallOf({ target, embed: { input: ["1"] } }))).rejects.toMatchObject({
       kind: "invalid_request",
       message:

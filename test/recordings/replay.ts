@@ -30,6 +30,7 @@ function callOf(attempt: Attempt, streaming: boolean): AttemptCall {
   const { signal } = new AbortController();
   return {
     context: {
+      callId: "call-1",
       requestId: "request-1",
       startedAtMs: 0,
       principal: "anonymous",

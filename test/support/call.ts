@@ -31,6 +31,7 @@ export function callOf(init: CallInit = {}): Call {
   const signal = init.signal ?? new AbortController().signal;
   return {
     context: {
+      callId: "call-1",
       requestId: "request-1",
       startedAtMs: 1_000_000,
       principal: "anonymous",
@@ -80,6 +81,7 @@ export function attemptOf(fields: Partial<Omit<Attempt, "$typeName">> = {}): Att
     priceVersion: "",
     servedModel: "",
     lineItems: [],
+    priceAssumed: false,
     ...fields,
   };
 }

@@ -2,6 +2,7 @@
 
 import type { ModelPrice } from "../../src/cost/catalog.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
+import type { Pricing } from "../../src/cost/plan.ts";
 
 const catalog = loadCatalog(
   JSON.stringify({
@@ -15,6 +16,13 @@ const catalog = loadCatalog(
           cached_input_per_1k_tokens: 0.0001,
           cache_write_per_1k_tokens: 0.1,
           max_output_tokens: 1_000,
+          capabilities: { reasoning: false },
+        },
+        thinker: {
+          input_per_1k_tokens: 0.001,
+          output_per_1k_tokens: 0.01,
+          max_output_tokens: 8_000,
+          capabilities: { reasoning: true },
         },
         boundless: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01 },
         narrow: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01, context_window_tokens: 100 },
@@ -58,7 +66,9 @@ export function priceOf(model: string): ModelPrice {
 }
 
 /** As the meter asks for them. */
-export const PRICING = {
+export const PRICING: Pricing = {
   version: PRICE_VERSION,
-  find: ({ provider, model }: { provider: string; model: string }) => catalog.find(provider, model),
+  find: ({ provider, model }) => catalog.find(provider, model),
+  kindOf: (provider) => provider,
+  unknownModels: "",
 };

@@ -37,9 +37,11 @@ export interface Reservation {
   settle(spent: PicoUsd): void;
 }
 
+/** Whether budgets are about an attempt, and whether one of them is hard. */
+export type Reach = "none" | "soft" | "hard";
+
 export interface Budgets {
-  /** Whether a hard budget is about it. */
-  bounds(spending: Spending): boolean;
+  reach(spending: Spending): Reach;
   /**
    * Holds money ready in all budgets that apply, or in none.
    *

@@ -436,9 +436,12 @@ type GetStatusResponse struct {
 	// By name.
 	Providers []*ProviderStatus `protobuf:"bytes,3,rep,name=providers,proto3" json:"providers,omitempty"`
 	// The price catalog's version in force.
-	PriceVersion  string `protobuf:"bytes,4,opt,name=price_version,json=priceVersion,proto3" json:"price_version,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PriceVersion string `protobuf:"bytes,4,opt,name=price_version,json=priceVersion,proto3" json:"price_version,omitempty"`
+	// Models that were called since the gateway started and whose price is not
+	// known, as `provider/model`. Anything here wants a row in the catalog.
+	UnpricedModels []string `protobuf:"bytes,5,rep,name=unpriced_models,json=unpricedModels,proto3" json:"unpriced_models,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -497,6 +500,13 @@ func (x *GetStatusResponse) GetPriceVersion() string {
 		return x.PriceVersion
 	}
 	return ""
+}
+
+func (x *GetStatusResponse) GetUnpricedModels() []string {
+	if x != nil {
+		return x.UnpricedModels
+	}
+	return nil
 }
 
 // Whether a provider can be called.
@@ -732,12 +742,13 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\x10_system_messagesB\x11\n" +
 	"\x0f_prompt_cachingB\v\n" +
 	"\t_sampling\"\x12\n" +
-	"\x10GetStatusRequest\"\xa7\x01\n" +
+	"\x10GetStatusRequest\"\xd0\x01\n" +
 	"\x11GetStatusResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12;\n" +
 	"\tproviders\x18\x03 \x03(\v2\x1d.llmgateway.v1.ProviderStatusR\tproviders\x12#\n" +
-	"\rprice_version\x18\x04 \x01(\tR\fpriceVersion\"\xfc\x01\n" +
+	"\rprice_version\x18\x04 \x01(\tR\fpriceVersion\x12'\n" +
+	"\x0funpriced_models\x18\x05 \x03(\tR\x0eunpricedModels\"\xfc\x01\n" +
 	"\x0eProviderStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +

@@ -384,8 +384,11 @@ type Attempt struct {
 	// The most that the attempt could cost, which budgets held ready for it;
 	// absent where none applied. In trillionths of a dollar.
 	ReservedPicoUsd *int64 `protobuf:"varint,14,opt,name=reserved_pico_usd,json=reservedPicoUsd,proto3,oneof" json:"reserved_pico_usd,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Whether the catalog lacks the price of the service tier that served, and
+	// the standard one stands in for it: the provider may charge another sum.
+	PriceAssumed  bool `protobuf:"varint,15,opt,name=price_assumed,json=priceAssumed,proto3" json:"price_assumed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Attempt) Reset() {
@@ -516,12 +519,19 @@ func (x *Attempt) GetReservedPicoUsd() int64 {
 	return 0
 }
 
+func (x *Attempt) GetPriceAssumed() bool {
+	if x != nil {
+		return x.PriceAssumed
+	}
+	return false
+}
+
 // One kind of thing that was paid for.
 type LineItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// For tokens `input`, `cached_input`, `cache_write`, `cache_write_1h`,
 	// `audio_input`, `image_input`, `output`, `reasoning`, `audio_output` or
-	// `image_output`; besides them `request`. Each token is in one item.
+	// `image_output`; besides them `request` and `image`. Each token is in one item.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// How many.
 	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
@@ -816,7 +826,7 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\x0e_estimated_usdB\r\n" +
 	"\v_actual_usdB\x15\n" +
 	"\x13_estimated_pico_usdB\x12\n" +
-	"\x10_actual_pico_usd\"\xd4\x04\n" +
+	"\x10_actual_pico_usd\"\xf9\x04\n" +
 	"\aAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
@@ -835,7 +845,8 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\fserved_model\x18\f \x01(\tR\vservedModel\x126\n" +
 	"\n" +
 	"line_items\x18\r \x03(\v2\x17.llmgateway.v1.LineItemR\tlineItems\x12/\n" +
-	"\x11reserved_pico_usd\x18\x0e \x01(\x03H\x03R\x0freservedPicoUsd\x88\x01\x01B\x11\n" +
+	"\x11reserved_pico_usd\x18\x0e \x01(\x03H\x03R\x0freservedPicoUsd\x88\x01\x01\x12#\n" +
+	"\rprice_assumed\x18\x0f \x01(\bR\fpriceAssumedB\x11\n" +
 	"\x0f_first_event_msB\r\n" +
 	"\v_actual_usdB\x12\n" +
 	"\x10_actual_pico_usdB\x14\n" +

@@ -92,7 +92,10 @@ func (x *PriceCatalog) GetProviders() map[string]*ProviderPrices {
 type ProviderPrices struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By the provider's own name of the model.
-	Models        map[string]*ModelPrices `protobuf:"bytes,1,rep,name=models,proto3" json:"models,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Models map[string]*ModelPrices `protobuf:"bytes,1,rep,name=models,proto3" json:"models,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Models whose prices changed. In the file they stand among the others, each
+	// as a list.
+	Histories     map[string]*PriceHistory `protobuf:"bytes,2,rep,name=histories,proto3" json:"histories,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,6 +137,60 @@ func (x *ProviderPrices) GetModels() map[string]*ModelPrices {
 	return nil
 }
 
+func (x *ProviderPrices) GetHistories() map[string]*PriceHistory {
+	if x != nil {
+		return x.Histories
+	}
+	return nil
+}
+
+// A model's prices one after another, as a list in the file.
+type PriceHistory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By `effective_from`, each later than the one before. Only the first may do
+	// without it, and then was always in force.
+	Rows          []*ModelPrices `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PriceHistory) Reset() {
+	*x = PriceHistory{}
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PriceHistory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PriceHistory) ProtoMessage() {}
+
+func (x *PriceHistory) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PriceHistory.ProtoReflect.Descriptor instead.
+func (*PriceHistory) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_prices_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PriceHistory) GetRows() []*ModelPrices {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
 // US dollars for a thousand tokens. A price that is absent is not known.
 type ModelPrices struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -168,14 +225,31 @@ type ModelPrices struct {
 	// By the provider's region, where it charges others than these prices.
 	Regions map[string]*TokenPrices `protobuf:"bytes,13,rep,name=regions,proto3" json:"regions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// What the model can do; what is absent is not known.
-	Capabilities  *v1.Capabilities `protobuf:"bytes,14,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
+	Capabilities *v1.Capabilities `protobuf:"bytes,14,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
+	// Tokens thought and not said; as those written when absent.
+	ReasoningPer_1KTokens *float64 `protobuf:"fixed64,15,opt,name=reasoning_per_1k_tokens,json=reasoningPer1kTokens,proto3,oneof" json:"reasoning_per_1k_tokens,omitempty"`
+	// Tokens seen; as fresh ones when absent.
+	ImageInputPer_1KTokens *float64 `protobuf:"fixed64,16,opt,name=image_input_per_1k_tokens,json=imageInputPer1kTokens,proto3,oneof" json:"image_input_per_1k_tokens,omitempty"`
+	// Tokens drawn; as those written when absent.
+	ImageOutputPer_1KTokens *float64 `protobuf:"fixed64,17,opt,name=image_output_per_1k_tokens,json=imageOutputPer1kTokens,proto3,oneof" json:"image_output_per_1k_tokens,omitempty"`
+	// By the provider's service tier, as it names the tier in its replies: `flex`,
+	// `priority`, `batch`. The prices of the row itself are those of `default`
+	// and `standard`, which are one tier under two names.
+	ServiceTiers map[string]*ServiceTier `protobuf:"bytes,18,rep,name=service_tiers,json=serviceTiers,proto3" json:"service_tiers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// US dollars for each request, beside its tokens.
+	UsdPerRequest *float64 `protobuf:"fixed64,19,opt,name=usd_per_request,json=usdPerRequest,proto3,oneof" json:"usd_per_request,omitempty"`
+	// US dollars for each image read, beside the tokens.
+	UsdPerImage *float64 `protobuf:"fixed64,20,opt,name=usd_per_image,json=usdPerImage,proto3,oneof" json:"usd_per_image,omitempty"`
+	// When these prices come into force: a day, which begins at midnight UTC, or
+	// an RFC 3339 time. Calls that began before have no price from this row.
+	EffectiveFrom string `protobuf:"bytes,21,opt,name=effective_from,json=effectiveFrom,proto3" json:"effective_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ModelPrices) Reset() {
 	*x = ModelPrices{}
-	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -187,7 +261,7 @@ func (x *ModelPrices) String() string {
 func (*ModelPrices) ProtoMessage() {}
 
 func (x *ModelPrices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -200,7 +274,7 @@ func (x *ModelPrices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelPrices.ProtoReflect.Descriptor instead.
 func (*ModelPrices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_prices_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_config_v1_prices_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ModelPrices) GetInputPer_1KTokens() float64 {
@@ -301,6 +375,112 @@ func (x *ModelPrices) GetCapabilities() *v1.Capabilities {
 	return nil
 }
 
+func (x *ModelPrices) GetReasoningPer_1KTokens() float64 {
+	if x != nil && x.ReasoningPer_1KTokens != nil {
+		return *x.ReasoningPer_1KTokens
+	}
+	return 0
+}
+
+func (x *ModelPrices) GetImageInputPer_1KTokens() float64 {
+	if x != nil && x.ImageInputPer_1KTokens != nil {
+		return *x.ImageInputPer_1KTokens
+	}
+	return 0
+}
+
+func (x *ModelPrices) GetImageOutputPer_1KTokens() float64 {
+	if x != nil && x.ImageOutputPer_1KTokens != nil {
+		return *x.ImageOutputPer_1KTokens
+	}
+	return 0
+}
+
+func (x *ModelPrices) GetServiceTiers() map[string]*ServiceTier {
+	if x != nil {
+		return x.ServiceTiers
+	}
+	return nil
+}
+
+func (x *ModelPrices) GetUsdPerRequest() float64 {
+	if x != nil && x.UsdPerRequest != nil {
+		return *x.UsdPerRequest
+	}
+	return 0
+}
+
+func (x *ModelPrices) GetUsdPerImage() float64 {
+	if x != nil && x.UsdPerImage != nil {
+		return *x.UsdPerImage
+	}
+	return 0
+}
+
+func (x *ModelPrices) GetEffectiveFrom() string {
+	if x != nil {
+		return x.EffectiveFrom
+	}
+	return ""
+}
+
+// What calls of one service tier cost.
+type ServiceTier struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What they cost instead.
+	Prices *TokenPrices `protobuf:"bytes,1,opt,name=prices,proto3" json:"prices,omitempty"`
+	// What long inputs change in this tier, shortest first. Without them, long
+	// inputs cost the dearer of the tier's prices and those of the row's own
+	// context tier, and such costs are marked as estimated.
+	ContextTiers  []*ContextTier `protobuf:"bytes,2,rep,name=context_tiers,json=contextTiers,proto3" json:"context_tiers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServiceTier) Reset() {
+	*x = ServiceTier{}
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServiceTier) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServiceTier) ProtoMessage() {}
+
+func (x *ServiceTier) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServiceTier.ProtoReflect.Descriptor instead.
+func (*ServiceTier) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_prices_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ServiceTier) GetPrices() *TokenPrices {
+	if x != nil {
+		return x.Prices
+	}
+	return nil
+}
+
+func (x *ServiceTier) GetContextTiers() []*ContextTier {
+	if x != nil {
+		return x.ContextTiers
+	}
+	return nil
+}
+
 // What calls with a long input cost.
 type ContextTier struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -314,7 +494,7 @@ type ContextTier struct {
 
 func (x *ContextTier) Reset() {
 	*x = ContextTier{}
-	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -326,7 +506,7 @@ func (x *ContextTier) String() string {
 func (*ContextTier) ProtoMessage() {}
 
 func (x *ContextTier) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -339,7 +519,7 @@ func (x *ContextTier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContextTier.ProtoReflect.Descriptor instead.
 func (*ContextTier) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_prices_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_config_v1_prices_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ContextTier) GetAboveInputTokens() int32 {
@@ -357,7 +537,8 @@ func (x *ContextTier) GetPrices() *TokenPrices {
 }
 
 // US dollars for a thousand tokens, as in ModelPrices. A price that is absent
-// is derived from these prices as it is there.
+// is derived from these prices as it is there, but never below the price that
+// the model's row itself has for such tokens.
 type TokenPrices struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Fresh tokens read.
@@ -374,13 +555,19 @@ type TokenPrices struct {
 	AudioInputPer_1KTokens *float64 `protobuf:"fixed64,6,opt,name=audio_input_per_1k_tokens,json=audioInputPer1kTokens,proto3,oneof" json:"audio_input_per_1k_tokens,omitempty"`
 	// Tokens spoken.
 	AudioOutputPer_1KTokens *float64 `protobuf:"fixed64,7,opt,name=audio_output_per_1k_tokens,json=audioOutputPer1kTokens,proto3,oneof" json:"audio_output_per_1k_tokens,omitempty"`
+	// Tokens thought and not said.
+	ReasoningPer_1KTokens *float64 `protobuf:"fixed64,8,opt,name=reasoning_per_1k_tokens,json=reasoningPer1kTokens,proto3,oneof" json:"reasoning_per_1k_tokens,omitempty"`
+	// Tokens seen.
+	ImageInputPer_1KTokens *float64 `protobuf:"fixed64,9,opt,name=image_input_per_1k_tokens,json=imageInputPer1kTokens,proto3,oneof" json:"image_input_per_1k_tokens,omitempty"`
+	// Tokens drawn.
+	ImageOutputPer_1KTokens *float64 `protobuf:"fixed64,10,opt,name=image_output_per_1k_tokens,json=imageOutputPer1kTokens,proto3,oneof" json:"image_output_per_1k_tokens,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }
 
 func (x *TokenPrices) Reset() {
 	*x = TokenPrices{}
-	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -392,7 +579,7 @@ func (x *TokenPrices) String() string {
 func (*TokenPrices) ProtoMessage() {}
 
 func (x *TokenPrices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_prices_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -405,7 +592,7 @@ func (x *TokenPrices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenPrices.ProtoReflect.Descriptor instead.
 func (*TokenPrices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_prices_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_config_v1_prices_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TokenPrices) GetInputPer_1KTokens() float64 {
@@ -457,6 +644,27 @@ func (x *TokenPrices) GetAudioOutputPer_1KTokens() float64 {
 	return 0
 }
 
+func (x *TokenPrices) GetReasoningPer_1KTokens() float64 {
+	if x != nil && x.ReasoningPer_1KTokens != nil {
+		return *x.ReasoningPer_1KTokens
+	}
+	return 0
+}
+
+func (x *TokenPrices) GetImageInputPer_1KTokens() float64 {
+	if x != nil && x.ImageInputPer_1KTokens != nil {
+		return *x.ImageInputPer_1KTokens
+	}
+	return 0
+}
+
+func (x *TokenPrices) GetImageOutputPer_1KTokens() float64 {
+	if x != nil && x.ImageOutputPer_1KTokens != nil {
+		return *x.ImageOutputPer_1KTokens
+	}
+	return 0
+}
+
 var File_llmgateway_config_v1_prices_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_prices_proto_rawDesc = "" +
@@ -468,12 +676,18 @@ const file_llmgateway_config_v1_prices_proto_rawDesc = "" +
 	"\tproviders\x18\x03 \x03(\v21.llmgateway.config.v1.PriceCatalog.ProvidersEntryR\tproviders\x1ab\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12:\n" +
-	"\x05value\x18\x02 \x01(\v2$.llmgateway.config.v1.ProviderPricesR\x05value:\x028\x01\"\xb8\x01\n" +
+	"\x05value\x18\x02 \x01(\v2$.llmgateway.config.v1.ProviderPricesR\x05value:\x028\x01\"\xed\x02\n" +
 	"\x0eProviderPrices\x12H\n" +
-	"\x06models\x18\x01 \x03(\v20.llmgateway.config.v1.ProviderPrices.ModelsEntryR\x06models\x1a\\\n" +
+	"\x06models\x18\x01 \x03(\v20.llmgateway.config.v1.ProviderPrices.ModelsEntryR\x06models\x12Q\n" +
+	"\thistories\x18\x02 \x03(\v23.llmgateway.config.v1.ProviderPrices.HistoriesEntryR\thistories\x1a\\\n" +
 	"\vModelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
-	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.ModelPricesR\x05value:\x028\x01\"\xda\t\n" +
+	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.ModelPricesR\x05value:\x028\x01\x1a`\n" +
+	"\x0eHistoriesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x128\n" +
+	"\x05value\x18\x02 \x01(\v2\".llmgateway.config.v1.PriceHistoryR\x05value:\x028\x01\"O\n" +
+	"\fPriceHistory\x12?\n" +
+	"\x04rows\x18\x01 \x03(\v2!.llmgateway.config.v1.ModelPricesB\b\xbaH\x05\x92\x01\x02\b\x01R\x04rows\"\x9e\x10\n" +
 	"\vModelPrices\x12?\n" +
 	"\x13input_per_1k_tokens\x18\x01 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\x10inputPer1kTokens\x12A\n" +
 	"\x14output_per_1k_tokens\x18\x02 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\x11outputPer1kTokens\x12Q\n" +
@@ -489,20 +703,39 @@ const file_llmgateway_config_v1_prices_proto_rawDesc = "" +
 	"\x1aaudio_output_per_1k_tokens\x18\v \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x06R\x16audioOutputPer1kTokens\x88\x01\x01\x12F\n" +
 	"\rcontext_tiers\x18\f \x03(\v2!.llmgateway.config.v1.ContextTierR\fcontextTiers\x12H\n" +
 	"\aregions\x18\r \x03(\v2..llmgateway.config.v1.ModelPrices.RegionsEntryR\aregions\x12?\n" +
-	"\fcapabilities\x18\x0e \x01(\v2\x1b.llmgateway.v1.CapabilitiesR\fcapabilities\x1a]\n" +
+	"\fcapabilities\x18\x0e \x01(\v2\x1b.llmgateway.v1.CapabilitiesR\fcapabilities\x12L\n" +
+	"\x17reasoning_per_1k_tokens\x18\x0f \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\aR\x14reasoningPer1kTokens\x88\x01\x01\x12O\n" +
+	"\x19image_input_per_1k_tokens\x18\x10 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\bR\x15imageInputPer1kTokens\x88\x01\x01\x12Q\n" +
+	"\x1aimage_output_per_1k_tokens\x18\x11 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\tR\x16imageOutputPer1kTokens\x88\x01\x01\x12y\n" +
+	"\rservice_tiers\x18\x12 \x03(\v23.llmgateway.config.v1.ModelPrices.ServiceTiersEntryB\x1f\xbaH\x1c\x9a\x01\x19\"\x17r\x15\x10\x01Z\adefaultZ\bstandardR\fserviceTiers\x12=\n" +
+	"\x0fusd_per_request\x18\x13 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\n" +
+	"R\rusdPerRequest\x88\x01\x01\x129\n" +
+	"\rusd_per_image\x18\x14 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\vR\vusdPerImage\x88\x01\x01\x12x\n" +
+	"\x0eeffective_from\x18\x15 \x01(\tBQ\xbaHN\xd8\x01\x01rI2G^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?(Z|[+-]\\d{2}:\\d{2}))?$R\reffectiveFrom\x1a]\n" +
 	"\fRegionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
-	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.TokenPricesR\x05value:\x028\x01B\x1d\n" +
+	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.TokenPricesR\x05value:\x028\x01\x1ab\n" +
+	"\x11ServiceTiersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
+	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.ServiceTierR\x05value:\x028\x01B\x1d\n" +
 	"\x1b_cached_input_per_1k_tokensB\x1c\n" +
 	"\x1a_cache_write_per_1k_tokensB\x18\n" +
 	"\x16_context_window_tokensB\x14\n" +
 	"\x12_max_output_tokensB\x1f\n" +
 	"\x1d_cache_write_1h_per_1k_tokensB\x1c\n" +
 	"\x1a_audio_input_per_1k_tokensB\x1d\n" +
-	"\x1b_audio_output_per_1k_tokens\"\x87\x01\n" +
+	"\x1b_audio_output_per_1k_tokensB\x1a\n" +
+	"\x18_reasoning_per_1k_tokensB\x1c\n" +
+	"\x1a_image_input_per_1k_tokensB\x1d\n" +
+	"\x1b_image_output_per_1k_tokensB\x12\n" +
+	"\x10_usd_per_requestB\x10\n" +
+	"\x0e_usd_per_image\"\x98\x01\n" +
+	"\vServiceTier\x12A\n" +
+	"\x06prices\x18\x01 \x01(\v2!.llmgateway.config.v1.TokenPricesB\x06\xbaH\x03\xc8\x01\x01R\x06prices\x12F\n" +
+	"\rcontext_tiers\x18\x02 \x03(\v2!.llmgateway.config.v1.ContextTierR\fcontextTiers\"\x87\x01\n" +
 	"\vContextTier\x125\n" +
 	"\x12above_input_tokens\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x10aboveInputTokens\x12A\n" +
-	"\x06prices\x18\x02 \x01(\v2!.llmgateway.config.v1.TokenPricesB\x06\xbaH\x03\xc8\x01\x01R\x06prices\"\xca\x05\n" +
+	"\x06prices\x18\x02 \x01(\v2!.llmgateway.config.v1.TokenPricesB\x06\xbaH\x03\xc8\x01\x01R\x06prices\"\x95\b\n" +
 	"\vTokenPrices\x12?\n" +
 	"\x13input_per_1k_tokens\x18\x01 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\x10inputPer1kTokens\x12A\n" +
 	"\x14output_per_1k_tokens\x18\x02 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\x11outputPer1kTokens\x12Q\n" +
@@ -510,12 +743,19 @@ const file_llmgateway_config_v1_prices_proto_rawDesc = "" +
 	"\x19cache_write_per_1k_tokens\x18\x04 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\x15cacheWritePer1kTokens\x88\x01\x01\x12T\n" +
 	"\x1ccache_write_1h_per_1k_tokens\x18\x05 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x02R\x17cacheWrite1hPer1kTokens\x88\x01\x01\x12O\n" +
 	"\x19audio_input_per_1k_tokens\x18\x06 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x03R\x15audioInputPer1kTokens\x88\x01\x01\x12Q\n" +
-	"\x1aaudio_output_per_1k_tokens\x18\a \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x04R\x16audioOutputPer1kTokens\x88\x01\x01B\x1d\n" +
+	"\x1aaudio_output_per_1k_tokens\x18\a \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x04R\x16audioOutputPer1kTokens\x88\x01\x01\x12L\n" +
+	"\x17reasoning_per_1k_tokens\x18\b \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x05R\x14reasoningPer1kTokens\x88\x01\x01\x12O\n" +
+	"\x19image_input_per_1k_tokens\x18\t \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x06R\x15imageInputPer1kTokens\x88\x01\x01\x12Q\n" +
+	"\x1aimage_output_per_1k_tokens\x18\n" +
+	" \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\aR\x16imageOutputPer1kTokens\x88\x01\x01B\x1d\n" +
 	"\x1b_cached_input_per_1k_tokensB\x1c\n" +
 	"\x1a_cache_write_per_1k_tokensB\x1f\n" +
 	"\x1d_cache_write_1h_per_1k_tokensB\x1c\n" +
 	"\x1a_audio_input_per_1k_tokensB\x1d\n" +
-	"\x1b_audio_output_per_1k_tokensBGZEgithub.com/llmgateway/llmgateway/gen/go/llmgateway/config/v1;configv1b\x06proto3"
+	"\x1b_audio_output_per_1k_tokensB\x1a\n" +
+	"\x18_reasoning_per_1k_tokensB\x1c\n" +
+	"\x1a_image_input_per_1k_tokensB\x1d\n" +
+	"\x1b_image_output_per_1k_tokensBGZEgithub.com/llmgateway/llmgateway/gen/go/llmgateway/config/v1;configv1b\x06proto3"
 
 var (
 	file_llmgateway_config_v1_prices_proto_rawDescOnce sync.Once
@@ -529,33 +769,44 @@ func file_llmgateway_config_v1_prices_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_prices_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_prices_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_llmgateway_config_v1_prices_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_llmgateway_config_v1_prices_proto_goTypes = []any{
 	(*PriceCatalog)(nil),    // 0: llmgateway.config.v1.PriceCatalog
 	(*ProviderPrices)(nil),  // 1: llmgateway.config.v1.ProviderPrices
-	(*ModelPrices)(nil),     // 2: llmgateway.config.v1.ModelPrices
-	(*ContextTier)(nil),     // 3: llmgateway.config.v1.ContextTier
-	(*TokenPrices)(nil),     // 4: llmgateway.config.v1.TokenPrices
-	nil,                     // 5: llmgateway.config.v1.PriceCatalog.ProvidersEntry
-	nil,                     // 6: llmgateway.config.v1.ProviderPrices.ModelsEntry
-	nil,                     // 7: llmgateway.config.v1.ModelPrices.RegionsEntry
-	(*v1.Capabilities)(nil), // 8: llmgateway.v1.Capabilities
+	(*PriceHistory)(nil),    // 2: llmgateway.config.v1.PriceHistory
+	(*ModelPrices)(nil),     // 3: llmgateway.config.v1.ModelPrices
+	(*ServiceTier)(nil),     // 4: llmgateway.config.v1.ServiceTier
+	(*ContextTier)(nil),     // 5: llmgateway.config.v1.ContextTier
+	(*TokenPrices)(nil),     // 6: llmgateway.config.v1.TokenPrices
+	nil,                     // 7: llmgateway.config.v1.PriceCatalog.ProvidersEntry
+	nil,                     // 8: llmgateway.config.v1.ProviderPrices.ModelsEntry
+	nil,                     // 9: llmgateway.config.v1.ProviderPrices.HistoriesEntry
+	nil,                     // 10: llmgateway.config.v1.ModelPrices.RegionsEntry
+	nil,                     // 11: llmgateway.config.v1.ModelPrices.ServiceTiersEntry
+	(*v1.Capabilities)(nil), // 12: llmgateway.v1.Capabilities
 }
 var file_llmgateway_config_v1_prices_proto_depIdxs = []int32{
-	5, // 0: llmgateway.config.v1.PriceCatalog.providers:type_name -> llmgateway.config.v1.PriceCatalog.ProvidersEntry
-	6, // 1: llmgateway.config.v1.ProviderPrices.models:type_name -> llmgateway.config.v1.ProviderPrices.ModelsEntry
-	3, // 2: llmgateway.config.v1.ModelPrices.context_tiers:type_name -> llmgateway.config.v1.ContextTier
-	7, // 3: llmgateway.config.v1.ModelPrices.regions:type_name -> llmgateway.config.v1.ModelPrices.RegionsEntry
-	8, // 4: llmgateway.config.v1.ModelPrices.capabilities:type_name -> llmgateway.v1.Capabilities
-	4, // 5: llmgateway.config.v1.ContextTier.prices:type_name -> llmgateway.config.v1.TokenPrices
-	1, // 6: llmgateway.config.v1.PriceCatalog.ProvidersEntry.value:type_name -> llmgateway.config.v1.ProviderPrices
-	2, // 7: llmgateway.config.v1.ProviderPrices.ModelsEntry.value:type_name -> llmgateway.config.v1.ModelPrices
-	4, // 8: llmgateway.config.v1.ModelPrices.RegionsEntry.value:type_name -> llmgateway.config.v1.TokenPrices
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	7,  // 0: llmgateway.config.v1.PriceCatalog.providers:type_name -> llmgateway.config.v1.PriceCatalog.ProvidersEntry
+	8,  // 1: llmgateway.config.v1.ProviderPrices.models:type_name -> llmgateway.config.v1.ProviderPrices.ModelsEntry
+	9,  // 2: llmgateway.config.v1.ProviderPrices.histories:type_name -> llmgateway.config.v1.ProviderPrices.HistoriesEntry
+	3,  // 3: llmgateway.config.v1.PriceHistory.rows:type_name -> llmgateway.config.v1.ModelPrices
+	5,  // 4: llmgateway.config.v1.ModelPrices.context_tiers:type_name -> llmgateway.config.v1.ContextTier
+	10, // 5: llmgateway.config.v1.ModelPrices.regions:type_name -> llmgateway.config.v1.ModelPrices.RegionsEntry
+	12, // 6: llmgateway.config.v1.ModelPrices.capabilities:type_name -> llmgateway.v1.Capabilities
+	11, // 7: llmgateway.config.v1.ModelPrices.service_tiers:type_name -> llmgateway.config.v1.ModelPrices.ServiceTiersEntry
+	6,  // 8: llmgateway.config.v1.ServiceTier.prices:type_name -> llmgateway.config.v1.TokenPrices
+	5,  // 9: llmgateway.config.v1.ServiceTier.context_tiers:type_name -> llmgateway.config.v1.ContextTier
+	6,  // 10: llmgateway.config.v1.ContextTier.prices:type_name -> llmgateway.config.v1.TokenPrices
+	1,  // 11: llmgateway.config.v1.PriceCatalog.ProvidersEntry.value:type_name -> llmgateway.config.v1.ProviderPrices
+	3,  // 12: llmgateway.config.v1.ProviderPrices.ModelsEntry.value:type_name -> llmgateway.config.v1.ModelPrices
+	2,  // 13: llmgateway.config.v1.ProviderPrices.HistoriesEntry.value:type_name -> llmgateway.config.v1.PriceHistory
+	6,  // 14: llmgateway.config.v1.ModelPrices.RegionsEntry.value:type_name -> llmgateway.config.v1.TokenPrices
+	4,  // 15: llmgateway.config.v1.ModelPrices.ServiceTiersEntry.value:type_name -> llmgateway.config.v1.ServiceTier
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_prices_proto_init() }
@@ -563,15 +814,15 @@ func file_llmgateway_config_v1_prices_proto_init() {
 	if File_llmgateway_config_v1_prices_proto != nil {
 		return
 	}
-	file_llmgateway_config_v1_prices_proto_msgTypes[2].OneofWrappers = []any{}
-	file_llmgateway_config_v1_prices_proto_msgTypes[4].OneofWrappers = []any{}
+	file_llmgateway_config_v1_prices_proto_msgTypes[3].OneofWrappers = []any{}
+	file_llmgateway_config_v1_prices_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_prices_proto_rawDesc), len(file_llmgateway_config_v1_prices_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

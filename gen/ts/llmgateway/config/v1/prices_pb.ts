@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/config/v1/prices.proto.
  */
 export const file_llmgateway_config_v1_prices: GenFile = /*@__PURE__*/
-  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9wcmljZXMucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIvgBCgxQcmljZUNhdGFsb2cSGAoHdmVyc2lvbhgBIAEoCUIHukgEcgIQARIwCgxsYXN0X3VwZGF0ZWQYAiABKAlCGrpIF3IVMhNeXGR7NH0tXGR7Mn0tXGR7Mn0kEkQKCXByb3ZpZGVycxgDIAMoCzIxLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByaWNlQ2F0YWxvZy5Qcm92aWRlcnNFbnRyeRpWCg5Qcm92aWRlcnNFbnRyeRILCgNrZXkYASABKAkSMwoFdmFsdWUYAiABKAsyJC5sbG1nYXRld2F5LmNvbmZpZy52MS5Qcm92aWRlclByaWNlczoCOAEipAEKDlByb3ZpZGVyUHJpY2VzEkAKBm1vZGVscxgBIAMoCzIwLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyUHJpY2VzLk1vZGVsc0VudHJ5GlAKC01vZGVsc0VudHJ5EgsKA2tleRgBIAEoCRIwCgV2YWx1ZRgCIAEoCzIhLmxsbWdhdGV3YXkuY29uZmlnLnYxLk1vZGVsUHJpY2VzOgI4ASLWBwoLTW9kZWxQcmljZXMSLQoTaW5wdXRfcGVyXzFrX3Rva2VucxgBIAEoAUIQukgNEgtAASkAAAAAAAAAABIuChRvdXRwdXRfcGVyXzFrX3Rva2VucxgCIAEoAUIQukgNEgtAASkAAAAAAAAAABI5ChpjYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2VucxgDIAEoAUIQukgNEgtAASkAAAAAAAAAAEgAiAEBEjgKGWNhY2hlX3dyaXRlX3Blcl8xa190b2tlbnMYBCABKAFCELpIDRILQAEpAAAAAAAAAABIAYgBARIrChVjb250ZXh0X3dpbmRvd190b2tlbnMYBSABKAVCB7pIBBoCIABIAogBARInChFtYXhfb3V0cHV0X3Rva2VucxgGIAEoBUIHukgEGgIgAEgDiAEBEg8KB2FsaWFzZXMYByADKAkSDgoGc291cmNlGAggASgJEjsKHGNhY2hlX3dyaXRlXzFoX3Blcl8xa190b2tlbnMYCSABKAFCELpIDRILQAEpAAAAAAAAAABIBIgBARI4ChlhdWRpb19pbnB1dF9wZXJfMWtfdG9rZW5zGAogASgBQhC6SA0SC0ABKQAAAAAAAAAASAWIAQESOQoaYXVkaW9fb3V0cHV0X3Blcl8xa190b2tlbnMYCyABKAFCELpIDRILQAEpAAAAAAAAAABIBogBARI4Cg1jb250ZXh0X3RpZXJzGAwgAygLMiEubGxtZ2F0ZXdheS5jb25maWcudjEuQ29udGV4dFRpZXISPwoHcmVnaW9ucxgNIAMoCzIuLmxsbWdhdGV3YXkuY29uZmlnLnYxLk1vZGVsUHJpY2VzLlJlZ2lvbnNFbnRyeRIxCgxjYXBhYmlsaXRpZXMYDiABKAsyGy5sbG1nYXRld2F5LnYxLkNhcGFiaWxpdGllcxpRCgxSZWdpb25zRW50cnkSCwoDa2V5GAEgASgJEjAKBXZhbHVlGAIgASgLMiEubGxtZ2F0ZXdheS5jb25maWcudjEuVG9rZW5QcmljZXM6AjgBQh0KG19jYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IcChpfY2FjaGVfd3JpdGVfcGVyXzFrX3Rva2Vuc0IYChZfY29udGV4dF93aW5kb3dfdG9rZW5zQhQKEl9tYXhfb3V0cHV0X3Rva2Vuc0IfCh1fY2FjaGVfd3JpdGVfMWhfcGVyXzFrX3Rva2Vuc0IcChpfYXVkaW9faW5wdXRfcGVyXzFrX3Rva2Vuc0IdChtfYXVkaW9fb3V0cHV0X3Blcl8xa190b2tlbnMibQoLQ29udGV4dFRpZXISIwoSYWJvdmVfaW5wdXRfdG9rZW5zGAEgASgFQge6SAQaAiAAEjkKBnByaWNlcxgCIAEoCzIhLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRva2VuUHJpY2VzQga6SAPIAQEirgQKC1Rva2VuUHJpY2VzEi0KE2lucHV0X3Blcl8xa190b2tlbnMYASABKAFCELpIDRILQAEpAAAAAAAAAAASLgoUb3V0cHV0X3Blcl8xa190b2tlbnMYAiABKAFCELpIDRILQAEpAAAAAAAAAAASOQoaY2FjaGVkX2lucHV0X3Blcl8xa190b2tlbnMYAyABKAFCELpIDRILQAEpAAAAAAAAAABIAIgBARI4ChljYWNoZV93cml0ZV9wZXJfMWtfdG9rZW5zGAQgASgBQhC6SA0SC0ABKQAAAAAAAAAASAGIAQESOwocY2FjaGVfd3JpdGVfMWhfcGVyXzFrX3Rva2VucxgFIAEoAUIQukgNEgtAASkAAAAAAAAAAEgCiAEBEjgKGWF1ZGlvX2lucHV0X3Blcl8xa190b2tlbnMYBiABKAFCELpIDRILQAEpAAAAAAAAAABIA4gBARI5ChphdWRpb19vdXRwdXRfcGVyXzFrX3Rva2VucxgHIAEoAUIQukgNEgtAASkAAAAAAAAAAEgEiAEBQh0KG19jYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IcChpfY2FjaGVfd3JpdGVfcGVyXzFrX3Rva2Vuc0IfCh1fY2FjaGVfd3JpdGVfMWhfcGVyXzFrX3Rva2Vuc0IcChpfYXVkaW9faW5wdXRfcGVyXzFrX3Rva2Vuc0IdChtfYXVkaW9fb3V0cHV0X3Blcl8xa190b2tlbnNCR1pFZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvY29uZmlnL3YxO2NvbmZpZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_llmgateway_v1_gateway]);
+  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9wcmljZXMucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIvgBCgxQcmljZUNhdGFsb2cSGAoHdmVyc2lvbhgBIAEoCUIHukgEcgIQARIwCgxsYXN0X3VwZGF0ZWQYAiABKAlCGrpIF3IVMhNeXGR7NH0tXGR7Mn0tXGR7Mn0kEkQKCXByb3ZpZGVycxgDIAMoCzIxLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByaWNlQ2F0YWxvZy5Qcm92aWRlcnNFbnRyeRpWCg5Qcm92aWRlcnNFbnRyeRILCgNrZXkYASABKAkSMwoFdmFsdWUYAiABKAsyJC5sbG1nYXRld2F5LmNvbmZpZy52MS5Qcm92aWRlclByaWNlczoCOAEiwgIKDlByb3ZpZGVyUHJpY2VzEkAKBm1vZGVscxgBIAMoCzIwLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyUHJpY2VzLk1vZGVsc0VudHJ5EkYKCWhpc3RvcmllcxgCIAMoCzIzLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyUHJpY2VzLkhpc3Rvcmllc0VudHJ5GlAKC01vZGVsc0VudHJ5EgsKA2tleRgBIAEoCRIwCgV2YWx1ZRgCIAEoCzIhLmxsbWdhdGV3YXkuY29uZmlnLnYxLk1vZGVsUHJpY2VzOgI4ARpUCg5IaXN0b3JpZXNFbnRyeRILCgNrZXkYASABKAkSMQoFdmFsdWUYAiABKAsyIi5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZUhpc3Rvcnk6AjgBIkkKDFByaWNlSGlzdG9yeRI5CgRyb3dzGAEgAygLMiEubGxtZ2F0ZXdheS5jb25maWcudjEuTW9kZWxQcmljZXNCCLpIBZIBAggBIpANCgtNb2RlbFByaWNlcxItChNpbnB1dF9wZXJfMWtfdG9rZW5zGAEgASgBQhC6SA0SC0ABKQAAAAAAAAAAEi4KFG91dHB1dF9wZXJfMWtfdG9rZW5zGAIgASgBQhC6SA0SC0ABKQAAAAAAAAAAEjkKGmNhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zGAMgASgBQhC6SA0SC0ABKQAAAAAAAAAASACIAQESOAoZY2FjaGVfd3JpdGVfcGVyXzFrX3Rva2VucxgEIAEoAUIQukgNEgtAASkAAAAAAAAAAEgBiAEBEisKFWNvbnRleHRfd2luZG93X3Rva2VucxgFIAEoBUIHukgEGgIgAEgCiAEBEicKEW1heF9vdXRwdXRfdG9rZW5zGAYgASgFQge6SAQaAiAASAOIAQESDwoHYWxpYXNlcxgHIAMoCRIOCgZzb3VyY2UYCCABKAkSOwocY2FjaGVfd3JpdGVfMWhfcGVyXzFrX3Rva2VucxgJIAEoAUIQukgNEgtAASkAAAAAAAAAAEgEiAEBEjgKGWF1ZGlvX2lucHV0X3Blcl8xa190b2tlbnMYCiABKAFCELpIDRILQAEpAAAAAAAAAABIBYgBARI5ChphdWRpb19vdXRwdXRfcGVyXzFrX3Rva2VucxgLIAEoAUIQukgNEgtAASkAAAAAAAAAAEgGiAEBEjgKDWNvbnRleHRfdGllcnMYDCADKAsyIS5sbG1nYXRld2F5LmNvbmZpZy52MS5Db250ZXh0VGllchI/CgdyZWdpb25zGA0gAygLMi4ubGxtZ2F0ZXdheS5jb25maWcudjEuTW9kZWxQcmljZXMuUmVnaW9uc0VudHJ5EjEKDGNhcGFiaWxpdGllcxgOIAEoCzIbLmxsbWdhdGV3YXkudjEuQ2FwYWJpbGl0aWVzEjYKF3JlYXNvbmluZ19wZXJfMWtfdG9rZW5zGA8gASgBQhC6SA0SC0ABKQAAAAAAAAAASAeIAQESOAoZaW1hZ2VfaW5wdXRfcGVyXzFrX3Rva2VucxgQIAEoAUIQukgNEgtAASkAAAAAAAAAAEgIiAEBEjkKGmltYWdlX291dHB1dF9wZXJfMWtfdG9rZW5zGBEgASgBQhC6SA0SC0ABKQAAAAAAAAAASAmIAQESawoNc2VydmljZV90aWVycxgSIAMoCzIzLmxsbWdhdGV3YXkuY29uZmlnLnYxLk1vZGVsUHJpY2VzLlNlcnZpY2VUaWVyc0VudHJ5Qh+6SByaARkiF3IVEAFaB2RlZmF1bHRaCHN0YW5kYXJkEi4KD3VzZF9wZXJfcmVxdWVzdBgTIAEoAUIQukgNEgtAASkAAAAAAAAAAEgKiAEBEiwKDXVzZF9wZXJfaW1hZ2UYFCABKAFCELpIDRILQAEpAAAAAAAAAABIC4gBARJpCg5lZmZlY3RpdmVfZnJvbRgVIAEoCUJRukhO2AEBckkyR15cZHs0fS1cZHsyfS1cZHsyfShUXGR7Mn06XGR7Mn06XGR7Mn0oXC5cZHsxLDl9KT8oWnxbKy1dXGR7Mn06XGR7Mn0pKT8kGlEKDFJlZ2lvbnNFbnRyeRILCgNrZXkYASABKAkSMAoFdmFsdWUYAiABKAsyIS5sbG1nYXRld2F5LmNvbmZpZy52MS5Ub2tlblByaWNlczoCOAEaVgoRU2VydmljZVRpZXJzRW50cnkSCwoDa2V5GAEgASgJEjAKBXZhbHVlGAIgASgLMiEubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmljZVRpZXI6AjgBQh0KG19jYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IcChpfY2FjaGVfd3JpdGVfcGVyXzFrX3Rva2Vuc0IYChZfY29udGV4dF93aW5kb3dfdG9rZW5zQhQKEl9tYXhfb3V0cHV0X3Rva2Vuc0IfCh1fY2FjaGVfd3JpdGVfMWhfcGVyXzFrX3Rva2Vuc0IcChpfYXVkaW9faW5wdXRfcGVyXzFrX3Rva2Vuc0IdChtfYXVkaW9fb3V0cHV0X3Blcl8xa190b2tlbnNCGgoYX3JlYXNvbmluZ19wZXJfMWtfdG9rZW5zQhwKGl9pbWFnZV9pbnB1dF9wZXJfMWtfdG9rZW5zQh0KG19pbWFnZV9vdXRwdXRfcGVyXzFrX3Rva2Vuc0ISChBfdXNkX3Blcl9yZXF1ZXN0QhAKDl91c2RfcGVyX2ltYWdlIoIBCgtTZXJ2aWNlVGllchI5CgZwcmljZXMYASABKAsyIS5sbG1nYXRld2F5LmNvbmZpZy52MS5Ub2tlblByaWNlc0IGukgDyAEBEjgKDWNvbnRleHRfdGllcnMYAiADKAsyIS5sbG1nYXRld2F5LmNvbmZpZy52MS5Db250ZXh0VGllciJtCgtDb250ZXh0VGllchIjChJhYm92ZV9pbnB1dF90b2tlbnMYASABKAVCB7pIBBoCIAASOQoGcHJpY2VzGAIgASgLMiEubGxtZ2F0ZXdheS5jb25maWcudjEuVG9rZW5QcmljZXNCBrpIA8gBASK0BgoLVG9rZW5QcmljZXMSLQoTaW5wdXRfcGVyXzFrX3Rva2VucxgBIAEoAUIQukgNEgtAASkAAAAAAAAAABIuChRvdXRwdXRfcGVyXzFrX3Rva2VucxgCIAEoAUIQukgNEgtAASkAAAAAAAAAABI5ChpjYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2VucxgDIAEoAUIQukgNEgtAASkAAAAAAAAAAEgAiAEBEjgKGWNhY2hlX3dyaXRlX3Blcl8xa190b2tlbnMYBCABKAFCELpIDRILQAEpAAAAAAAAAABIAYgBARI7ChxjYWNoZV93cml0ZV8xaF9wZXJfMWtfdG9rZW5zGAUgASgBQhC6SA0SC0ABKQAAAAAAAAAASAKIAQESOAoZYXVkaW9faW5wdXRfcGVyXzFrX3Rva2VucxgGIAEoAUIQukgNEgtAASkAAAAAAAAAAEgDiAEBEjkKGmF1ZGlvX291dHB1dF9wZXJfMWtfdG9rZW5zGAcgASgBQhC6SA0SC0ABKQAAAAAAAAAASASIAQESNgoXcmVhc29uaW5nX3Blcl8xa190b2tlbnMYCCABKAFCELpIDRILQAEpAAAAAAAAAABIBYgBARI4ChlpbWFnZV9pbnB1dF9wZXJfMWtfdG9rZW5zGAkgASgBQhC6SA0SC0ABKQAAAAAAAAAASAaIAQESOQoaaW1hZ2Vfb3V0cHV0X3Blcl8xa190b2tlbnMYCiABKAFCELpIDRILQAEpAAAAAAAAAABIB4gBAUIdChtfY2FjaGVkX2lucHV0X3Blcl8xa190b2tlbnNCHAoaX2NhY2hlX3dyaXRlX3Blcl8xa190b2tlbnNCHwodX2NhY2hlX3dyaXRlXzFoX3Blcl8xa190b2tlbnNCHAoaX2F1ZGlvX2lucHV0X3Blcl8xa190b2tlbnNCHQobX2F1ZGlvX291dHB1dF9wZXJfMWtfdG9rZW5zQhoKGF9yZWFzb25pbmdfcGVyXzFrX3Rva2Vuc0IcChpfaW1hZ2VfaW5wdXRfcGVyXzFrX3Rva2Vuc0IdChtfaW1hZ2Vfb3V0cHV0X3Blcl8xa190b2tlbnNCR1pFZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvY29uZmlnL3YxO2NvbmZpZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_llmgateway_v1_gateway]);
 
 /**
  * What tokens cost: `docs/price-catalog.json`.
@@ -63,6 +63,14 @@ export type ProviderPrices = Message<"llmgateway.config.v1.ProviderPrices"> & {
    * @generated from field: map<string, llmgateway.config.v1.ModelPrices> models = 1;
    */
   models: { [key: string]: ModelPrices };
+
+  /**
+   * Models whose prices changed. In the file they stand among the others, each
+   * as a list.
+   *
+   * @generated from field: map<string, llmgateway.config.v1.PriceHistory> histories = 2;
+   */
+  histories: { [key: string]: PriceHistory };
 };
 
 /**
@@ -71,6 +79,28 @@ export type ProviderPrices = Message<"llmgateway.config.v1.ProviderPrices"> & {
  */
 export const ProviderPricesSchema: GenMessage<ProviderPrices> = /*@__PURE__*/
   messageDesc(file_llmgateway_config_v1_prices, 1);
+
+/**
+ * A model's prices one after another, as a list in the file.
+ *
+ * @generated from message llmgateway.config.v1.PriceHistory
+ */
+export type PriceHistory = Message<"llmgateway.config.v1.PriceHistory"> & {
+  /**
+   * By `effective_from`, each later than the one before. Only the first may do
+   * without it, and then was always in force.
+   *
+   * @generated from field: repeated llmgateway.config.v1.ModelPrices rows = 1;
+   */
+  rows: ModelPrices[];
+};
+
+/**
+ * Describes the message llmgateway.config.v1.PriceHistory.
+ * Use `create(PriceHistorySchema)` to create a new message.
+ */
+export const PriceHistorySchema: GenMessage<PriceHistory> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_prices, 2);
 
 /**
  * US dollars for a thousand tokens. A price that is absent is not known.
@@ -179,6 +209,58 @@ export type ModelPrices = Message<"llmgateway.config.v1.ModelPrices"> & {
    * @generated from field: llmgateway.v1.Capabilities capabilities = 14;
    */
   capabilities?: Capabilities | undefined;
+
+  /**
+   * Tokens thought and not said; as those written when absent.
+   *
+   * @generated from field: optional double reasoning_per_1k_tokens = 15;
+   */
+  reasoningPer1kTokens?: number | undefined;
+
+  /**
+   * Tokens seen; as fresh ones when absent.
+   *
+   * @generated from field: optional double image_input_per_1k_tokens = 16;
+   */
+  imageInputPer1kTokens?: number | undefined;
+
+  /**
+   * Tokens drawn; as those written when absent.
+   *
+   * @generated from field: optional double image_output_per_1k_tokens = 17;
+   */
+  imageOutputPer1kTokens?: number | undefined;
+
+  /**
+   * By the provider's service tier, as it names the tier in its replies: `flex`,
+   * `priority`, `batch`. The prices of the row itself are those of `default`
+   * and `standard`, which are one tier under two names.
+   *
+   * @generated from field: map<string, llmgateway.config.v1.ServiceTier> service_tiers = 18;
+   */
+  serviceTiers: { [key: string]: ServiceTier };
+
+  /**
+   * US dollars for each request, beside its tokens.
+   *
+   * @generated from field: optional double usd_per_request = 19;
+   */
+  usdPerRequest?: number | undefined;
+
+  /**
+   * US dollars for each image read, beside the tokens.
+   *
+   * @generated from field: optional double usd_per_image = 20;
+   */
+  usdPerImage?: number | undefined;
+
+  /**
+   * When these prices come into force: a day, which begins at midnight UTC, or
+   * an RFC 3339 time. Calls that began before have no price from this row.
+   *
+   * @generated from field: string effective_from = 21;
+   */
+  effectiveFrom: string;
 };
 
 /**
@@ -186,7 +268,37 @@ export type ModelPrices = Message<"llmgateway.config.v1.ModelPrices"> & {
  * Use `create(ModelPricesSchema)` to create a new message.
  */
 export const ModelPricesSchema: GenMessage<ModelPrices> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_prices, 2);
+  messageDesc(file_llmgateway_config_v1_prices, 3);
+
+/**
+ * What calls of one service tier cost.
+ *
+ * @generated from message llmgateway.config.v1.ServiceTier
+ */
+export type ServiceTier = Message<"llmgateway.config.v1.ServiceTier"> & {
+  /**
+   * What they cost instead.
+   *
+   * @generated from field: llmgateway.config.v1.TokenPrices prices = 1;
+   */
+  prices?: TokenPrices | undefined;
+
+  /**
+   * What long inputs change in this tier, shortest first. Without them, long
+   * inputs cost the dearer of the tier's prices and those of the row's own
+   * context tier, and such costs are marked as estimated.
+   *
+   * @generated from field: repeated llmgateway.config.v1.ContextTier context_tiers = 2;
+   */
+  contextTiers: ContextTier[];
+};
+
+/**
+ * Describes the message llmgateway.config.v1.ServiceTier.
+ * Use `create(ServiceTierSchema)` to create a new message.
+ */
+export const ServiceTierSchema: GenMessage<ServiceTier> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_prices, 4);
 
 /**
  * What calls with a long input cost.
@@ -214,11 +326,12 @@ export type ContextTier = Message<"llmgateway.config.v1.ContextTier"> & {
  * Use `create(ContextTierSchema)` to create a new message.
  */
 export const ContextTierSchema: GenMessage<ContextTier> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_prices, 3);
+  messageDesc(file_llmgateway_config_v1_prices, 5);
 
 /**
  * US dollars for a thousand tokens, as in ModelPrices. A price that is absent
- * is derived from these prices as it is there.
+ * is derived from these prices as it is there, but never below the price that
+ * the model's row itself has for such tokens.
  *
  * @generated from message llmgateway.config.v1.TokenPrices
  */
@@ -271,6 +384,27 @@ export type TokenPrices = Message<"llmgateway.config.v1.TokenPrices"> & {
    * @generated from field: optional double audio_output_per_1k_tokens = 7;
    */
   audioOutputPer1kTokens?: number | undefined;
+
+  /**
+   * Tokens thought and not said.
+   *
+   * @generated from field: optional double reasoning_per_1k_tokens = 8;
+   */
+  reasoningPer1kTokens?: number | undefined;
+
+  /**
+   * Tokens seen.
+   *
+   * @generated from field: optional double image_input_per_1k_tokens = 9;
+   */
+  imageInputPer1kTokens?: number | undefined;
+
+  /**
+   * Tokens drawn.
+   *
+   * @generated from field: optional double image_output_per_1k_tokens = 10;
+   */
+  imageOutputPer1kTokens?: number | undefined;
 };
 
 /**
@@ -278,5 +412,5 @@ export type TokenPrices = Message<"llmgateway.config.v1.TokenPrices"> & {
  * Use `create(TokenPricesSchema)` to create a new message.
  */
 export const TokenPricesSchema: GenMessage<TokenPrices> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_prices, 4);
+  messageDesc(file_llmgateway_config_v1_prices, 6);
 

@@ -27,7 +27,7 @@ export function raw(text: string): object {
  *
  * @throws RangeError when it is none, or is below 0
  */
-function shift(decimal: string, places: number): string {
+export function shift(decimal: string, places: number): string {
   const [, whole = "", fraction = "", exponent = "0"] = DECIMAL.exec(decimal) ?? [];
   if (whole === "") throw new RangeError(`${decimal} is not a number from 0 on`);
   const point = whole.length + Number(exponent) + places;

@@ -1,0 +1,213 @@
+/**
+ * What calls come to, kept over all reloads: the ledger on its durable store, budgets on their counters, and what
+ * was learnt of models.
+ */
+import { randomUUID } from "node:crypto";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { CompleteConfig } from "./config/defaults.ts";
+import type { Environment } from "./config/environment.ts";
+import type { Clock, Timer } from "./core/clock.ts";
+import { toUsd } from "./core/money.ts";
+import type { Readiness } from "./core/readiness.ts";
+import type { Budgets } from "./cost/budget/budgets.ts";
+import type { Counter, Figures } from "./cost/budget/counters.ts";
+import { memoryCounters } from "./cost/budget/memory.ts";
+import { redisCounters } from "./cost/budget/redis.ts";
+import { createBudgets, type ReloadableBudgets } from "./cost/budget/wall.ts";
+import { Estimator } from "./cost/estimate.ts";
+import { OutputHistory } from "./cost/history.ts";
+import { createLedger, type Ledger } from "./cost/ledger.ts";
+import type { Means } from "./cost/plan.ts";
+import { Tokenizer } from "./cost/tokenizer.ts";
+import { Unpriced } from "./cost/unpriced.ts";
+import type { Signals } from "./layers/record.ts";
+import { openStore, type Store } from "./store/store.ts";
+import { showBudgets } from "./telemetry/budgets.ts";
+import { connectRedis, type Redis } from "./wire/redis.ts";
+
+export interface Books extends Omit<Means, "pricing"> {
+  /** Undefined when costs are not tracked. */
+  readonly ledger: Ledger | undefined;
+  readonly unpriced: Unpriced;
+  /** To be told of each attempt once it has ended and is priced. */
+  settled(attempt: Attempt): void;
+  /** Other budgets are in force from now on. */
+  replace(config: CompleteConfig): void;
+  /** Keeps the prices that are in force from now on. */
+  keep(prices: PriceFile): Promise<void>;
+  /** Writes what waits, and lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** The price catalog as it was read. */
+export interface PriceFile {
+  readonly version: string;
+  readonly json: string;
+}
+
+export interface Desk {
+  readonly env: Environment;
+  readonly signals: Signals;
+  readonly readiness: Readiness;
+  readonly clock: Clock;
+}
+
+/** How often old rows are summed up, and what dead replicas left open is looked for. */
+const SWEEP_MS = 60_000;
+/** Values of budgets that are shown, at most. */
+const MAX_SHOWN = 1_000;
+
+/** @throws Error that says why the database cannot be used, and what to do */
+export async function openBooks(config: CompleteConfig, desk: Desk): Promise<Books> {
+  const unpriced = new Unpriced();
+  const learnt = {
+    inputs: new Estimator(),
+    outputs: new OutputHistory(),
+    tokenizer: new Tokenizer(),
+    unpriced,
+  };
+  const { logger } = desk.signals;
+  const settled = (attempt: Attempt) => {
+    const model = unpriced.settled(attempt);
+    if (model)
+      logger.warn({ model }, "no price is known for this model: its calls are booked without a cost");
+  };
+  if (!config.prices.trackingEnabled) {
+    logger.warn("cost tracking is off: no call is priced, no budget kept, and no ledger");
+    const budgets: Budgets = {
+      reach: () => "none",
+      reserve: () => Promise.reject(new Error("there are no budgets")),
+    };
+    const nothing = { replace: () => {}, keep: async () => {}, close: () => learnt.tokenizer.close() };
+    return { ...learnt, ...nothing, settled, budgets, ledger: undefined };
+  }
+  const store = await openStore({
+    databaseUrl: desk.env.DATABASE_URL || undefined,
+    dataDir: config.ledger.dataDir,
+    instance: randomUUID(),
+    onDeath: (reason) => {
+      logger.error({ failure: reason }, "the ledger's database is gone");
+      desk.readiness.fail("ledger", `the ledger's database is gone: ${reason}`);
+    },
+  });
+  const ledger = ledgerOn(store, config, desk);
+  const { budgets, redis } = budgetsOn(store, ledger, config, desk);
+  const sweeping = await sweep(store, config, desk);
+  return {
+    ...learnt,
+    settled,
+    budgets,
+    ledger,
+    replace: ({ budgets: rules }) => budgets.replace(rules),
+    keep: (prices) => keep(prices, store, desk),
+    async close() {
+      sweeping.stop();
+      await ledger.close();
+      await budgets.close();
+      await redis?.close();
+      await learnt.tokenizer.close();
+      await store.close();
+    },
+  };
+}
+
+function ledgerOn(store: Store, { ledger }: CompleteConfig, { signals, clock }: Desk): Ledger {
+  const { logger, metrics } = signals;
+  return createLedger({
+    store: store.ledger,
+    clock,
+    maxWaitingRows: ledger.maxWaitingRows,
+    whenFull: ledger.whenFull === "drop" ? "drop" : "wait",
+    onLost: (rows) => {
+      metrics.ledgerLostRows.inc(rows);
+      logger.error({ rows }, "rows of the ledger are lost");
+    },
+    onError: (error) => {
+      metrics.ledgerErrors.inc();
+      logger.error({ err: error }, "the ledger could not be written");
+    },
+  });
+}
+
+function budgetsOn(
+  store: Store,
+  ledger: Ledger,
+  config: CompleteConfig,
+  { env, signals, clock }: Desk,
+): { budgets: ReloadableBudgets; redis: Redis | undefined } {
+  const { logger, metrics } = signals;
+  const random = Math.random;
+  const redis = env.REDIS_URL
+    ? connectRedis({
+        url: env.REDIS_URL,
+        clock,
+        random,
+        onChange: (state, reason) => logger[state === "away" ? "error" : "info"]({ state, reason }, "redis"),
+      })
+    : undefined;
+  const budgets = createBudgets({
+    budgets: config.budgets,
+    counters: redis ? redisCounters({ redis }) : memoryCounters,
+    clock,
+    random,
+    spentSince: async (filter, sinceMs) => {
+      await ledger.flush();
+      return store.ledger.spent(filter, sinceMs);
+    },
+    onThreshold: (figures, ratio) => {
+      metrics.budgetWarnings.inc({ budget: figures.counter.budget, ratio: String(ratio) });
+      logger.warn({ ...standingOf(figures), ratio }, "a budget's spend has reached a part of its limit");
+    },
+    onRefused: (budget) => metrics.budgetRefusals.inc({ budget }),
+  });
+  showBudgets(metrics.registry, () => budgets.snapshot(MAX_SHOWN).map(standingOf));
+  return { budgets, redis };
+}
+
+function standingOf({ counter, spent, reserved }: Figures) {
+  const { budget, scope, limit }: Counter = counter;
+  return { budget, scope, limitUsd: toUsd(limit), spentUsd: toUsd(spent), reservedUsd: toUsd(reserved) };
+}
+
+/** The first time before any call is served, so that no budget is below what was spent. */
+async function sweep(
+  { ledger }: Store,
+  { ledger: { retention } }: CompleteConfig,
+  { signals, clock }: Desk,
+): Promise<{ stop(): void }> {
+  const { logger, metrics } = signals;
+  const once = async () => {
+    const nowMs = clock.now();
+    const orphans = await ledger.closeOrphans(nowMs);
+    if (orphans > 0) {
+      metrics.orphanedAttempts.inc(orphans);
+      logger.warn(
+        { attempts: orphans },
+        "attempts that a dead gateway left open are booked at their maximum",
+      );
+    }
+    await ledger.rollUp(nowMs, nowMs - durationMs(retention));
+  };
+  await once();
+  let timer: Timer;
+  const again = () => {
+    timer = clock.after(SWEEP_MS, () => {
+      once()
+        .catch((error: unknown) => logger.error({ err: error }, "the ledger could not be swept"))
+        .finally(again);
+    });
+  };
+  again();
+  return { stop: () => timer.cancel() };
+}
+
+async function keep(
+  { version, json }: PriceFile,
+  { ledger }: Store,
+  { signals, clock }: Desk,
+): Promise<void> {
+  if (await ledger.keepCatalog(version, json, clock.now())) return;
+  const text = "other prices were kept under this version before; give the catalog a new one";
+  signals.logger.error({ price_version: version }, text);
+}

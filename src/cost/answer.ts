@@ -1,0 +1,58 @@
+/**
+ * How much of an answer came, counted as it comes, and how much more its provider may have written by the time
+ * that it notices an end. It knows no prices.
+ */
+import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { estimateTextTokens } from "../core/tokens.ts";
+
+/** How long a provider may write on after its reader has gone: a way there, and a token or more under way. */
+const NOTICE_MS = 500;
+/** What may be under way however slowly the answer comes. */
+const LEAST_UNDER_WAY = 32;
+/** A rate that is measured over less would be that of one read. */
+const RATE_WINDOW_MS = 250;
+
+export class Answer {
+  /** Tokens that came. */
+  tokens = 0;
+  /** What was said; gathered only where it is to be counted later. */
+  readonly said: string[] | undefined;
+  private firstAtMs: number | undefined;
+
+  constructor(gather: boolean) {
+    this.said = gather ? [] : undefined;
+  }
+
+  get begun(): boolean {
+    return this.firstAtMs !== undefined;
+  }
+
+  /** An event with content. */
+  add(event: StreamResponse, nowMs: number): void {
+    this.firstAtMs ??= nowMs;
+    const text = textOf(event);
+    this.tokens += estimateTextTokens(text);
+    this.said?.push(text);
+  }
+
+  /** The most tokens that the provider has written, as far as can be seen from here. */
+  mostTokens(nowMs: number): number {
+    return this.tokens + this.underWay(nowMs);
+  }
+
+  /** What it may have written by the time that one piece more has come. */
+  tokensAhead(nowMs: number): number {
+    return this.tokens + 2 * this.underWay(nowMs);
+  }
+
+  private underWay(nowMs: number): number {
+    if (this.firstAtMs === undefined) return LEAST_UNDER_WAY;
+    const perMs = this.tokens / Math.max(nowMs - this.firstAtMs, RATE_WINDOW_MS);
+    return Math.max(LEAST_UNDER_WAY, Math.ceil(perMs * NOTICE_MS));
+  }
+}
+
+function textOf({ token, reasoning, toolCall, refusal }: StreamResponse): string {
+  const text = token ?? refusal ?? reasoning?.text ?? toolCall?.arguments ?? toolCall?.input ?? "";
+  return toolCall?.name ? toolCall.name + text : text;
+}

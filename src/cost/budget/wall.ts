@@ -1,0 +1,166 @@
+/**
+ * Budgets as those who spend see them: which apply, who waits for whom, and what a refusal says. It does not count;
+ * counters do.
+ */
+import type { Clock } from "../../core/clock.ts";
+import { Failure } from "../../core/failure.ts";
+import { toUsd, ZERO } from "../../core/money.ts";
+import type { Ask, Budgets, Reach, Reservation } from "./budgets.ts";
+import type { Counter, Counters, CreateCounters, Figures, Outcome, Surroundings } from "./counters.ts";
+import { Lines, type Place } from "./lines.ts";
+import { type BudgetRule, compileScopes } from "./scopes.ts";
+
+export interface BudgetOptions extends Omit<Surroundings, "onFreed"> {
+  readonly budgets: readonly BudgetRule[];
+  readonly counters: CreateCounters;
+  /** A call was refused on account of this budget. */
+  readonly onRefused: (budget: string) => void;
+  /** The longest wait for money that others hold. Default 2 s. */
+  readonly maxWaitMs?: number;
+  /** How many may wait. Default 10,000. */
+  readonly maxWaiters?: number;
+}
+
+export interface ReloadableBudgets extends Budgets {
+  /** Goes by these from now on. What was spent stays counted. */
+  replace(budgets: readonly BudgetRule[]): void;
+  /** What is known here of each counter, in no order, of as many at most. */
+  snapshot(max: number): Figures[];
+  close(): Promise<void>;
+}
+
+export function createBudgets(options: BudgetOptions): ReloadableBudgets {
+  return new Wall(options);
+}
+
+/** How long the first in a line waits before it asks others' counters again, at least and on top. */
+const POLL_MS = { least: 20, spread: 80 };
+
+/** For what no budget is about. */
+const UNBOUND = { extend: async (most) => most, settle: () => {} } satisfies Omit<Reservation, "granted">;
+
+class Wall implements ReloadableBudgets {
+  private readonly clock: Clock;
+  private readonly counters: Counters;
+  private readonly lines: Lines;
+  private readonly onRefused: (budget: string) => void;
+  private readonly maxWaitMs: number;
+  private readonly maxWaiters: number;
+  private readonly pollMs: (() => number) | undefined;
+  private scopes: ReturnType<typeof compileScopes>;
+
+  constructor({ budgets, counters, onRefused, maxWaitMs, maxWaiters, ...surroundings }: BudgetOptions) {
+    this.clock = surroundings.clock;
+    this.lines = new Lines(this.clock);
+    this.counters = counters({ ...surroundings, onFreed: (freed) => this.lines.wake(freed) });
+    this.onRefused = onRefused;
+    this.maxWaitMs = maxWaitMs ?? 2_000;
+    this.maxWaiters = maxWaiters ?? 10_000;
+    this.pollMs = this.counters.shared
+      ? () => POLL_MS.least + surroundings.random() * POLL_MS.spread
+      : undefined;
+    this.scopes = compileScopes(budgets);
+  }
+
+  reach(spending: Ask["spending"]): Reach {
+    return this.scopes.reach(spending);
+  }
+
+  async reserve(ask: Ask): Promise<Reservation> {
+    ask.signal.throwIfAborted();
+    const counters = this.scopes.of(ask.spending, this.clock.now());
+    if (counters.length === 0) return { granted: ask.most, ...UNBOUND };
+    const ahead = this.lines.busy(counters);
+    const outcome = ahead ? { short: ahead } : await this.counters.reserve(counters, ask, false);
+    if ("reservation" in outcome) return this.given(ask, outcome.reservation);
+    if ("exceeded" in outcome) throw this.refusal(outcome.exceeded, ask);
+    return this.wait(ask, outcome.short);
+  }
+
+  replace(budgets: readonly BudgetRule[]): void {
+    this.scopes = compileScopes(budgets);
+    this.lines.wakeAll();
+  }
+
+  snapshot(max: number): Figures[] {
+    const figures: Figures[] = [];
+    for (const one of this.counters.snapshot()) {
+      if (figures.length >= max) break;
+      if (this.scopes.has(one.counter.budget)) figures.push(one);
+    }
+    return figures;
+  }
+
+  close(): Promise<void> {
+    return this.counters.close();
+  }
+
+  private async wait(ask: Ask, short: Counter): Promise<Reservation> {
+    if (this.lines.size >= this.maxWaiters) throw this.crowded(short);
+    const { signal } = ask;
+    const waiting = { signal, untilMs: this.clock.now() + this.maxWaitMs, pollMs: this.pollMs };
+    let counter = short;
+    let place = this.lines.join(counter, waiting);
+    try {
+      for (;;) {
+        await place.turn();
+        const outcome = await this.askAgain(ask, waiting.untilMs);
+        if ("reservation" in outcome) return this.given(ask, outcome.reservation);
+        if ("exceeded" in outcome) throw this.refusal(outcome.exceeded, ask);
+        if (outcome.short.key !== counter.key) place = this.move(place, outcome.short, waiting);
+        counter = outcome.short;
+      }
+    } finally {
+      place.leave();
+    }
+  }
+
+  /** A window may have begun anew, and the budgets may be others than before. */
+  private async askAgain(ask: Ask, untilMs: number): Promise<Outcome> {
+    const now = this.clock.now();
+    const counters = this.scopes.of(ask.spending, now);
+    if (counters.length === 0) return { reservation: { granted: ask.most, ...UNBOUND } };
+    return this.counters.reserve(counters, ask, now >= untilMs);
+  }
+
+  private move(place: Place, to: Counter, waiting: Parameters<Lines["join"]>[1]): Place {
+    place.leave();
+    return this.lines.join(to, waiting);
+  }
+
+  /** Who left while the answer was on its way needs no money. */
+  private given({ signal }: Ask, reservation: Reservation): Reservation {
+    if (!signal.aborted) return reservation;
+    reservation.settle(ZERO);
+    throw signal.reason;
+  }
+
+  private refusal({ counter, spent, reserved }: Figures, { least }: Ask): Failure {
+    const { budget, limit, windowEndMs } = counter;
+    this.onRefused(budget);
+    const lastsMs = Math.max(0, windowEndMs - this.clock.now());
+    const held = limit - spent >= least && reserved > ZERO;
+    const text = held
+      ? `$${toUsd(reserved)} of what is left are held by calls under way; try again`
+      : `it begins anew at ${new Date(windowEndMs).toISOString()}`;
+    return new Failure(
+      "budget_exceeded",
+      `budget ${nameOf(counter)} is used up: $${toUsd(spent)} of $${toUsd(limit)} are spent, and this call ` +
+        `needs $${toUsd(least)} at least; ${text}`,
+      { retryAfterMs: held ? this.maxWaitMs : lastsMs },
+    );
+  }
+
+  private crowded(counter: Counter): Failure {
+    this.onRefused(counter.budget);
+    return new Failure(
+      "budget_exceeded",
+      `budget ${nameOf(counter)} is nearly used up, and ${this.maxWaiters} calls wait for what others hold`,
+      { retryAfterMs: this.maxWaitMs },
+    );
+  }
+}
+
+function nameOf({ budget, scope }: Counter): string {
+  return scope ? `${budget} (${scope})` : budget;
+}

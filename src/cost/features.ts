@@ -1,0 +1,153 @@
+/** What a request has in it that makes tokens, in one pass over it. It knows no model. */
+import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { Media, Message, Part } from "../../gen/ts/llmgateway/v1/message_pb.ts";
+import type { ModelRequest } from "../core/call.ts";
+import { addText, noText, type TextShape } from "./text.ts";
+
+export interface Features {
+  readonly chat: boolean;
+  /** What is said, by whomever. */
+  readonly text: TextShape;
+  /** Or texts, where vectors are made of them. */
+  readonly messages: number;
+  /** Calls made earlier, and their results. */
+  readonly calls: number;
+  /** Sealed thoughts and seals, as characters of base64. */
+  readonly sealedChars: number;
+  readonly tools: number;
+  readonly toolText: TextShape;
+  /** Whether the model must call one. */
+  readonly toolForced: boolean;
+  /** Undefined where the answer has no schema. */
+  readonly schemaText: TextShape | undefined;
+  readonly thinking: boolean;
+  readonly images: readonly Media[];
+  /** Of those files that are given, as they are given; text apart, which is in `text`. */
+  readonly fileBytes: number;
+  /** Files that the provider fetches. */
+  readonly remoteFiles: number;
+  /**
+   * How often the provider may read what no one here knows the size of, such as pages that it searches: 0 when it
+   * reads the request alone.
+   */
+  readonly openRounds: number;
+}
+
+export function featuresOf(request: ModelRequest): Features {
+  const found = new Finding();
+  if (request.$typeName === "llmgateway.v1.EmbedRequest") {
+    for (const text of request.input) addText(found.text, text);
+    found.messages = request.input.length;
+    found.chat = false;
+  } else found.addChat(request);
+  found.openRounds = roundsOf(request);
+  return found;
+}
+
+/** Calls that the provider answers itself go round at most so often before it hands over: Anthropic's default. */
+const SERVER_TOOL_ROUNDS = 10;
+// Only what is known to make providers read more. https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools
+const READS_MORE: Readonly<Record<string, number>> = {
+  tools: SERVER_TOOL_ROUNDS,
+  toolConfig: SERVER_TOOL_ROUNDS,
+  mcp_servers: SERVER_TOOL_ROUNDS,
+  web_search_options: SERVER_TOOL_ROUNDS,
+  search_parameters: SERVER_TOOL_ROUNDS,
+  plugins: SERVER_TOOL_ROUNDS,
+  cachedContent: 1,
+  cached_content: 1,
+};
+
+function roundsOf({ extraBody }: ModelRequest): number {
+  let rounds = 0;
+  if (extraBody) for (const key of Object.keys(extraBody)) rounds = Math.max(rounds, READS_MORE[key] ?? 0);
+  return rounds;
+}
+
+class Finding implements Features {
+  chat = true;
+  readonly text = noText();
+  messages = 0;
+  calls = 0;
+  sealedChars = 0;
+  tools = 0;
+  readonly toolText = noText();
+  toolForced = false;
+  schemaText: TextShape | undefined;
+  thinking = false;
+  readonly images: Media[] = [];
+  fileBytes = 0;
+  remoteFiles = 0;
+  openRounds = 0;
+
+  addChat({ messages, tools, toolChoice, responseFormat, parameters }: ChatRequest): void {
+    this.messages = messages.length;
+    for (const message of messages) this.addMessage(message);
+    this.tools = tools.length;
+    for (const { name, description, parameters, parametersJson, freeText } of tools) {
+      addText(this.toolText, name);
+      addText(this.toolText, description);
+      addText(this.toolText, parameters ? JSON.stringify(parameters) : parametersJson);
+      if (freeText) addText(this.toolText, freeText.definition);
+    }
+    this.toolForced = toolChoice !== "" && toolChoice !== "auto" && toolChoice !== "none";
+    if (responseFormat?.type === "json_schema") {
+      this.schemaText = noText();
+      addText(this.schemaText, responseFormat.name);
+      addText(this.schemaText, responseFormat.description);
+      addText(this.schemaText, responseFormat.schemaJson || JSON.stringify(responseFormat.schema ?? {}));
+    }
+    const { reasoningEffort = "", reasoningBudgetTokens = 0 } = parameters ?? {};
+    this.thinking = reasoningBudgetTokens > 0 || (reasoningEffort !== "" && reasoningEffort !== "none");
+  }
+
+  private addMessage({ content, parts, name }: Message): void {
+    if (content) addText(this.text, content);
+    if (name) addText(this.text, name);
+    for (const { part } of parts) this.addPart(part);
+  }
+
+  private addPart(part: Part["part"]): void {
+    switch (part.case) {
+      case "text":
+      case "refusal":
+        addText(this.text, part.value);
+        break;
+      case "image":
+        this.images.push(part.value);
+        break;
+      case "file":
+        this.addFile(part.value);
+        break;
+      case "toolCall":
+        this.calls++;
+        addText(this.text, part.value.name);
+        addText(this.text, part.value.arguments || part.value.input);
+        this.sealedChars += part.value.signature.length;
+        break;
+      case "toolResult":
+        this.calls++;
+        addText(this.text, part.value.content);
+        break;
+      case "reasoning":
+        addText(this.text, part.value.text);
+        this.sealedChars += part.value.redacted.length;
+        // Anthropic's seal holds the thoughts that stand beside it; where they do not, it is all there is.
+        if (!part.value.text) this.sealedChars += part.value.signature.length;
+        break;
+      case "providerPart":
+        addText(this.text, part.value.json);
+        break;
+    }
+  }
+
+  private addFile({ source, mediaType }: Media): void {
+    if (source.case === "data" && mediaType.startsWith("text/"))
+      addText(this.text, UTF8.decode(source.value));
+    else if (source.case === "data") this.fileBytes += source.value.length;
+    else if (source.case === "url" && source.value.startsWith("data:")) this.fileBytes += source.value.length;
+    else this.remoteFiles++;
+  }
+}
+
+const UTF8 = new TextDecoder();

@@ -1,0 +1,96 @@
+/** What a request will make a provider read and write, before it is sent. It knows no price and sends nothing. */
+import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { ModelRequest } from "../core/call.ts";
+import type { ModelPrice } from "./catalog.ts";
+import type { Foreseen } from "./ceiling.ts";
+import type { Estimate, EstimateTarget, Estimator } from "./estimate.ts";
+import type { OutputHistory } from "./history.ts";
+
+/** How much an attempt will read and write. */
+export interface Demand extends Foreseen {
+  /** As estimated. */
+  readonly inputTokens: number;
+  /** What the input does not exceed. */
+  readonly maxInputTokens: number;
+  /** How many answers are written: none for embeddings. */
+  readonly answers: number;
+  /** Tokens that an answer usually has. */
+  readonly expectedTokens: number;
+  /** Tokens that an answer seldom exceeds. */
+  readonly likelyTokens: number;
+  /** Tokens that no answer can exceed; undefined when there is no limit that is known. */
+  readonly maxTokens: number | undefined;
+  /** Whether the caller set that limit, and so reckons with answers that long. */
+  readonly asked: boolean;
+  readonly images: number;
+}
+
+/** What was learnt of models from the calls before. */
+export interface Experience {
+  readonly inputs: Estimator;
+  readonly outputs: OutputHistory;
+}
+
+export function demandOf(
+  request: ModelRequest,
+  target: EstimateTarget,
+  model: ModelPrice | undefined,
+  { inputTokens, maxInputTokens, features }: Estimate,
+  outputs: OutputHistory,
+): Demand {
+  const input = { inputTokens, maxInputTokens, images: features.images.length };
+  if (request.$typeName === "llmgateway.v1.EmbedRequest") return { ...input, ...NOTHING_WRITTEN };
+  const { maxTokens: asked, choices = 1, serviceTier = "" } = request.parameters ?? {};
+  const limit = model?.maxOutputTokens ?? model?.contextWindowTokens;
+  const { expected, likely } = outputs.expect(keyOf(target), asked, limit);
+  return {
+    ...input,
+    answers: choices,
+    expectedTokens: expected,
+    likelyTokens: likely,
+    maxTokens: least(asked, limit),
+    asked: asked !== undefined,
+    cacheWrites: cacheWritesOf(request, target),
+    serviceTier,
+    media: input.images > 0 || MEDIA.test(target.model),
+  };
+}
+
+export function keyOf({ provider, model }: EstimateTarget): string {
+  return `${provider}/${model}`;
+}
+
+const NOTHING_WRITTEN = {
+  answers: 0,
+  expectedTokens: 0,
+  likelyTokens: 0,
+  maxTokens: 0,
+  asked: true,
+  cacheWrites: "none",
+  media: false,
+} as const;
+
+/** Models that speak or draw, by the words in their names. */
+const MEDIA = /audio|image|realtime|live|tts/;
+
+export function least(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+/** Anthropic's models write to the cache where they are told to, others as they please. */
+function cacheWritesOf(
+  { messages, tools, extraBody }: ChatRequest,
+  { model }: EstimateTarget,
+): Foreseen["cacheWrites"] {
+  if (extraBody) return "1h";
+  let writes: Foreseen["cacheWrites"] = model.includes("claude") ? "none" : "default";
+  const mark = (cache: { ttl: string } | undefined) => {
+    if (cache && writes !== "1h") writes = cache.ttl === "1h" ? "1h" : "default";
+  };
+  for (const { cache, parts } of messages) {
+    mark(cache);
+    for (const part of parts) mark(part.cache);
+  }
+  for (const { cache } of tools) mark(cache);
+  return writes;
+}

@@ -1,0 +1,233 @@
+/** One attempt while it runs: counts and prices what comes, ends it where its money ends, and settles it once. */
+import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { Attempt, Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { RoutedCall } from "../core/call.ts";
+import type { Clock } from "../core/clock.ts";
+import { Failure, toFailure } from "../core/failure.ts";
+import { lesser, type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
+import { type Batch, event, isContent } from "../core/reply.ts";
+import { usage } from "../core/usage.ts";
+import { Answer } from "./answer.ts";
+import { ratesAt } from "./catalog.ts";
+import { type Plan, STEP_TOKENS, spentBy } from "./plan.ts";
+import { priced } from "./price.ts";
+
+/** The most that a token count on the wire can say. */
+const MAX_INT32 = 2 ** 31 - 1;
+
+export interface MeteredOptions {
+  readonly call: RoutedCall;
+  readonly plan: Plan;
+  readonly priceVersion: string;
+  readonly clock: Clock;
+  /** Counts what was said where the provider counted nothing; undefined where it can only be estimated. */
+  readonly recount: Recount | undefined;
+  /** Told once, when the attempt has ended and is priced. */
+  readonly onSettled: (attempt: Attempt) => void;
+}
+
+/** Each undefined where it cannot be counted. */
+export type Recount = (
+  said: string,
+) => Promise<{ inputTokens: number | undefined; outputTokens: number | undefined }>;
+
+export class Metered {
+  readonly attempt: Attempt;
+  private readonly options: MeteredOptions;
+  private readonly answer: Answer;
+  private readonly before: PicoUsd | undefined;
+  private readonly startedAtMs: number;
+  /** What the input costs, and a token of output, as it is estimated. */
+  private readonly inputCost: PicoUsd;
+  private readonly perToken: PicoUsd;
+  private inputTokens: number;
+  /** Where counting came between the end and the settlement. */
+  private endedAtMs: number | undefined;
+
+  constructor(options: MeteredOptions) {
+    const { call, plan, priceVersion, clock, recount } = options;
+    const { model, demand } = plan;
+    this.options = options;
+    this.startedAtMs = clock.now();
+    this.answer = new Answer(recount !== undefined);
+    this.before = spentBy(call);
+    this.inputTokens = demand.inputTokens;
+    const rates = model && ratesAt(model, demand.inputTokens);
+    this.inputCost = rates ? times(rates.inputPicoPerToken, demand.inputTokens) : ZERO;
+    this.perToken = rates?.outputPicoPerToken ?? ZERO;
+    this.attempt = {
+      $typeName: "llmgateway.v1.Attempt",
+      number: call.tally.attempts.length + 1,
+      provider: call.target.provider,
+      model: call.target.model,
+      outcome: "pending",
+      failureKind: "",
+      latencyMs: 0,
+      priceVersion: model ? priceVersion : "",
+      servedModel: "",
+      lineItems: [],
+      priceAssumed: false,
+    };
+    const held = plan.inSteps ? plan.purse.held && plan.quote?.most : plan.purse.held;
+    if (held !== undefined) this.attempt.reservedPicoUsd = held;
+    if (this.attempt.number === 1) {
+      call.tally.estimated = plan.quote?.expected(plan.maxTokens);
+      call.tally.priceVersion = this.attempt.priceVersion;
+    }
+    call.tally.attempts.push(this.attempt);
+  }
+
+  /** Ends with `budget_exceeded` behind the event that used the money up; what is left of its batch is not said. */
+  async *watch(events: AsyncIterable<Batch>): AsyncGenerator<Batch> {
+    try {
+      for await (const batch of events) {
+        if (batch.at(-1)?.done) await this.recount();
+        for (const [index, event] of batch.entries()) {
+          this.take(event);
+          if (!this.limited || this.affordable() || (await this.topUp())) continue;
+          yield [...batch.slice(0, index + 1), this.cut()];
+          return;
+        }
+        yield batch;
+      }
+    } catch (error) {
+      this.settle(toFailure(error));
+      throw error;
+    } finally {
+      if (this.open) this.settle(new Failure("cancelled", "the reply was not read to its end"));
+    }
+  }
+
+  /** The first outcome stands. */
+  settle(failure?: Failure): void {
+    if (!this.open) return;
+    const { attempt, answer } = this;
+    // What was said is paid for, whatever ended it.
+    const free = !attempt.usage && !answer.begun && failure !== undefined && !failure.maybePaid;
+    attempt.usage = free ? usage("measured") : this.completed(failure !== undefined);
+    this.end(failure?.outcome ?? "ok", failure?.kind ?? "", free);
+  }
+
+  private end(outcome: string, failureKind: string, free = false): void {
+    const { attempt } = this;
+    const { clock, plan, onSettled } = this.options;
+    attempt.outcome = outcome;
+    attempt.failureKind = failureKind;
+    attempt.latencyMs = (this.endedAtMs ?? clock.now()) - this.startedAtMs;
+    const cost = free
+      ? NOTHING
+      : plan.model && attempt.usage && priced(plan.model, attempt.usage, plan.demand.images);
+    if (cost) {
+      attempt.lineItems = cost.items;
+      attempt.actualPicoUsd = cost.total;
+      attempt.actualUsd = toUsd(cost.total);
+      if (cost.isAssumed) attempt.priceAssumed = true;
+    }
+    plan.purse.settle(cost?.total);
+    onSettled(attempt);
+  }
+
+  private get open(): boolean {
+    return this.attempt.outcome === "pending";
+  }
+
+  private take(event: StreamResponse): void {
+    if (event.done) this.settle();
+    else if (isContent(event)) {
+      const nowMs = this.options.clock.now();
+      this.attempt.firstEventMs ??= nowMs - this.startedAtMs;
+      this.answer.add(event, nowMs);
+    }
+    if (event.finishReason === "length" && this.options.plan.maxTokens !== undefined)
+      event.finishReason = "budget_exceeded";
+    this.stamp(event);
+  }
+
+  /** Whether the answer comes piece by piece, on money that may run out before its end. */
+  private get limited(): boolean {
+    const { call, plan } = this.options;
+    return call.streaming && this.open && plan.purse.money !== undefined;
+  }
+
+  private affordable(): boolean {
+    const { purse } = this.options.plan;
+    return !purse.spent(this.running()) && purse.covers(this.needed(0));
+  }
+
+  private async topUp(): Promise<boolean> {
+    const { purse } = this.options.plan;
+    if (purse.spent(this.running())) return false;
+    return purse.topUp(this.needed(0), this.needed(STEP_TOKENS));
+  }
+
+  /** What must be held ready to go on, and for so many tokens more. */
+  private needed(moreTokens: number): PicoUsd {
+    const { plan, clock } = this.options;
+    const { quote } = plan;
+    if (!quote) return ZERO;
+    return lesser(quote.spent(this.answer.tokensAhead(clock.now()) + moreTokens), quote.most);
+  }
+
+  /** Ends the answer here, and with it the provider's work. */
+  private cut(): StreamResponse {
+    this.attempt.usage = this.completed(true);
+    this.end("ok", "");
+    const done = event({ done: true, finishReason: "budget_exceeded" });
+    this.stamp(done);
+    return done;
+  }
+
+  /**
+   * By the model's tokenizer, where a whole answer came and the provider counted nothing: in place of what was
+   * estimated by length. An answer that broke off keeps its estimate, which errs to the dear side: its provider
+   * wrote on, and charges for more than came.
+   */
+  private async recount(): Promise<void> {
+    const { recount, clock } = this.options;
+    if (!this.open || !recount || this.attempt.usage) return;
+    this.endedAtMs = clock.now();
+    try {
+      const { inputTokens, outputTokens } = await recount(this.answer.said?.join("") ?? "");
+      this.inputTokens = inputTokens ?? this.inputTokens;
+      this.answer.tokens = outputTokens ?? this.answer.tokens;
+    } catch {
+      // The answer is whole and paid for: the estimate by length will do.
+    }
+  }
+
+  /** The running total of the call, on the event that brought it there. */
+  private stamp(event: StreamResponse): void {
+    if (!this.options.plan.model || this.before === undefined) return;
+    const total = (this.before + (this.attempt.actualPicoUsd ?? this.running())) as PicoUsd;
+    event.costPicoUsd = total;
+    if (event.done) event.totalCostUsd = toUsd(total);
+    else event.costUsd = toUsd(total);
+  }
+
+  private running(): PicoUsd {
+    return sum(this.inputCost, times(this.perToken, this.answer.tokens));
+  }
+
+  /** What the provider counted before an answer was complete counts the answer's beginning at most. */
+  private completed(broken: boolean): Usage {
+    const { usage: reported } = this.attempt;
+    if (reported?.provenance === "measured") return reported;
+    const { demand } = this.options.plan;
+    const inputTokens = broken ? demand.maxInputTokens : this.inputTokens;
+    const outputTokens = Math.min(broken ? this.mostWritten() : this.answer.tokens, MAX_INT32);
+    if (!reported) return usage("estimated", { inputTokens, outputTokens });
+    return usage("estimated", { ...reported, outputTokens: Math.max(reported.outputTokens, outputTokens) });
+  }
+
+  /** What an answer that nobody saw whole may have had: its provider may have thought unseen, and wrote on. */
+  private mostWritten(): number {
+    const { call, plan, clock } = this.options;
+    const { answers, likelyTokens, maxTokens = Number.POSITIVE_INFINITY } = plan.demand;
+    const seen = this.answer.mostTokens(clock.now());
+    const hidden = call.streaming && plan.visible ? 0 : likelyTokens * answers;
+    const limit = Math.min(maxTokens, plan.maxTokens ?? maxTokens) * answers;
+    return Math.max(Math.min(Math.max(seen, hidden), limit), this.answer.tokens);
+  }
+}
+
+const NOTHING = { items: [], total: ZERO, isAssumed: false };

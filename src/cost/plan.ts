@@ -1,0 +1,218 @@
+/**
+ * What an attempt needs before it is sent: a price, an estimate, and money held ready for it. Refuses it where
+ * one of them is missing.
+ */
+import type { RoutedCall, Target } from "../core/call.ts";
+import { Failure } from "../core/failure.ts";
+import { labelsOf } from "../core/labels.ts";
+import { lesser, type PicoUsd, sum, toUsd, ZERO } from "../core/money.ts";
+import type { Budgets, Reservation, Spending } from "./budget/budgets.ts";
+import type { ModelPrice } from "./catalog.ts";
+import type { Estimate, EstimateTarget, Estimator } from "./estimate.ts";
+import { type Demand, demandOf, least } from "./forecast.ts";
+import type { OutputHistory } from "./history.ts";
+import { Purse } from "./purse.ts";
+import { type Quote, quote } from "./quote.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+export interface Pricing {
+  readonly version: string;
+  /** Undefined when the price is not known, which is never the same as 0. */
+  find(target: Target, atMs: number): ModelPrice | undefined;
+  /** How the provider is spoken to, such as `bedrock`. */
+  kindOf(provider: string): string;
+  /** What becomes of models without a price; when empty that depends on whether money is limited. */
+  readonly unknownModels: "refuse" | "allow" | "";
+}
+
+export interface Means {
+  readonly pricing: Pricing;
+  readonly inputs: Estimator;
+  readonly outputs: OutputHistory;
+  readonly tokenizer: Tokenizer;
+  readonly budgets: Budgets;
+}
+
+export interface Plan {
+  readonly target: EstimateTarget;
+  readonly estimate: Estimate;
+  readonly model: ModelPrice | undefined;
+  readonly demand: Demand;
+  /** Undefined without a price. */
+  readonly quote: Quote | undefined;
+  readonly purse: Purse;
+  /** The most tokens that each answer may have, where money lowers them. */
+  readonly maxTokens: number | undefined;
+  /** Whether all that is written is seen as it comes, so that nothing is thought unseen. */
+  readonly visible: boolean;
+  /** Whether more money is held ready as the answer comes. */
+  readonly inSteps: boolean;
+  /** Whether a hard budget is about the attempt. */
+  readonly bounded: boolean;
+}
+
+const COUNTED_MARGIN = 1.03;
+const COUNTED_SLACK = 8;
+/** What is held ready for a stream at a time. */
+export const STEP_TOKENS = 512;
+
+/** @throws Failure `budget_exceeded` or `unpriced_model`, before there is an attempt; nothing is held then */
+export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan> {
+  const { pricing, budgets } = means;
+  const model = pricing.find(call.target, call.context.startedAtMs);
+  const spending = spendingOf(call);
+  const reach = budgets.reach(spending);
+  if (!model) {
+    refuseUnknown(call, pricing, reach === "hard");
+    return unpriced(call, means);
+  }
+  const draft = new Draft(call, model, means);
+  const { ceiling, visible, inSteps } = draft;
+  if (ceiling !== undefined && draft.quote.wanted > ceiling) await draft.count();
+  const byCall = draft.clampToCeiling();
+  const reservation = reach === "none" ? undefined : await reserve(draft, spending, budgets);
+  const byBudget = inSteps ? undefined : draft.clampTo(reservation?.granted);
+  return {
+    target: draft.target,
+    model,
+    estimate: draft.estimate,
+    demand: draft.demand,
+    quote: draft.quote,
+    purse: new Purse(ceiling, reservation),
+    maxTokens: least(byCall, byBudget),
+    visible,
+    inSteps,
+    bounded: reach === "hard",
+  };
+}
+
+function unpriced(call: RoutedCall, { pricing, inputs, outputs }: Means): Plan {
+  const target = { ...call.target, kind: pricing.kindOf(call.target.provider) };
+  const estimate = inputs.estimate(call.request, target);
+  return {
+    target,
+    model: undefined,
+    estimate,
+    demand: demandOf(call.request, target, undefined, estimate, outputs),
+    quote: undefined,
+    purse: new Purse(undefined, undefined),
+    maxTokens: undefined,
+    visible: false,
+    inSteps: false,
+    bounded: false,
+  };
+}
+
+/** What is known of an attempt's cost, until it is known better. */
+class Draft {
+  readonly target: EstimateTarget;
+  estimate: Estimate;
+  demand: Demand;
+  quote: Quote;
+  /** What is left of the call's own limit. */
+  readonly ceiling: PicoUsd | undefined;
+  readonly visible: boolean;
+  readonly inSteps: boolean;
+  readonly call: RoutedCall;
+  private readonly model: ModelPrice;
+  private readonly means: Means;
+
+  constructor(call: RoutedCall, model: ModelPrice, means: Means) {
+    const { target, request, maxCost, streaming } = call;
+    this.call = call;
+    this.model = model;
+    this.means = means;
+    this.target = {
+      provider: target.provider,
+      model: target.model,
+      kind: means.pricing.kindOf(target.provider),
+      contextWindowTokens: model.contextWindowTokens,
+    };
+    this.estimate = means.inputs.estimate(request, this.target);
+    this.demand = demandOf(request, this.target, model, this.estimate, means.outputs);
+    this.quote = quote(model, this.demand);
+    this.ceiling = maxCost === undefined ? undefined : ((maxCost - (spentBy(call) ?? ZERO)) as PicoUsd);
+    this.visible = model.capabilities?.reasoning === false;
+    this.inSteps = streaming && this.visible;
+  }
+
+  /** Counts the input instead of estimating it, where that can be done; true when less may do now. */
+  async count(): Promise<boolean> {
+    const { request, signal } = this.call;
+    const { tokenizer, outputs } = this.means;
+    const inputTokens = await tokenizer.countInput(request, this.target, signal);
+    if (inputTokens === undefined) return false;
+    // How tools and schemas are told to the model is not known to the token.
+    const maxInputTokens = Math.ceil(inputTokens * COUNTED_MARGIN) + COUNTED_SLACK;
+    if (maxInputTokens >= this.estimate.maxInputTokens) return false;
+    this.estimate = { ...this.estimate, inputTokens, maxInputTokens };
+    this.demand = demandOf(request, this.target, this.model, this.estimate, outputs);
+    this.quote = quote(this.model, this.demand);
+    return true;
+  }
+
+  /** @throws Failure when the call's own limit affords no answer at all */
+  clampToCeiling(): number | undefined {
+    const tokens = this.clampTo(this.ceiling);
+    if (tokens === undefined || tokens >= 1) return tokens;
+    const least = toUsd(this.quote.cost(1));
+    const { provider, model } = this.call.target;
+    throw tooDear(`max_cost_usd affords no reply from ${provider}/${model}: the least is about $${least}`);
+  }
+
+  /** Undefined when so much money lowers nothing. */
+  clampTo(money: PicoUsd | undefined): number | undefined {
+    if (money === undefined) return undefined;
+    const tokens = this.quote.affords(money);
+    return tokens >= (this.demand.maxTokens ?? Number.POSITIVE_INFINITY) ? undefined : tokens;
+  }
+
+  get needs() {
+    const { quote, ceiling, inSteps } = this;
+    const most = ceiling === undefined ? quote.most : lesser(quote.most, ceiling);
+    const wanted = lesser(inSteps ? quote.cost(STEP_TOKENS) : quote.wanted, most);
+    return { least: lesser(quote.least, wanted), wanted, most: inSteps ? wanted : most };
+  }
+}
+
+async function reserve(draft: Draft, spending: Spending, budgets: Budgets): Promise<Reservation> {
+  const { signal } = draft.call;
+  try {
+    return await budgets.reserve({ spending, signal, ...draft.needs });
+  } catch (error) {
+    const short = error instanceof Failure && error.kind === "budget_exceeded";
+    if (!short || !(await draft.count())) throw error;
+    return budgets.reserve({ spending, signal, ...draft.needs });
+  }
+}
+
+function spendingOf({ context, request, target }: RoutedCall): Spending {
+  const { tenant, principal } = context;
+  return { tenant, principal, ...target, tags: labelsOf(request) };
+}
+
+function refuseUnknown({ target, maxCost }: RoutedCall, { unknownModels }: Pricing, bounded: boolean): void {
+  const name = `${target.provider}/${target.model}`;
+  if (maxCost !== undefined)
+    throw tooDear(`${name} has no known price, so max_cost_usd cannot be kept; leave it out`);
+  if (unknownModels === "allow" || (unknownModels === "" && !bounded)) return;
+  const why = bounded ? "a budget applies that could not be kept" : "such models are refused here";
+  throw new Failure("unpriced_model", `${name} has no known price, and ${why}; choose another model`, {
+    operator: `add ${name} to the price catalog, or set prices.unknown_models to allow`,
+  });
+}
+
+function tooDear(description: string): Failure {
+  const violations = [{ field: "max_cost_usd", description }];
+  return new Failure("budget_exceeded", description, { violations });
+}
+
+/** What attempts before have cost; undefined when that is not known. */
+export function spentBy({ tally }: RoutedCall): PicoUsd | undefined {
+  let total: PicoUsd | undefined = ZERO;
+  for (const { actualPicoUsd } of tally.attempts) {
+    if (actualPicoUsd === undefined) return undefined;
+    total = sum(total, actualPicoUsd as PicoUsd);
+  }
+  return total;
+}

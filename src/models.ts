@@ -1,0 +1,116 @@
+/** Which models there are, and what is known of them, as the configuration and the catalog have it together. */
+import type { Model } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
+import type { CompleteConfig } from "./config/defaults.ts";
+import type { Target } from "./core/call.ts";
+import type { Catalog, ModelPrice } from "./cost/catalog.ts";
+import type { Directory } from "./layers/route.ts";
+import type { Models } from "./layers/suit.ts";
+import type { Provider } from "./providers/provider.ts";
+
+export function directoryOf(
+  config: CompleteConfig,
+  catalog: Catalog,
+  providers: ReadonlyMap<string, Provider>,
+): Directory {
+  const names = [...providers.keys()];
+  const named = new Map(
+    Object.entries(config.providers).map(([name, { defaultModel, defaultEmbeddingModel, models }]) => [
+      name,
+      { defaultModels: { chat: defaultModel, embeddings: defaultEmbeddingModel }, models },
+    ]),
+  );
+  return {
+    provider: (name) => named.get(name),
+    providers: names,
+    providersOf: (model) =>
+      names.filter((name) => {
+        if (providers.get(name)?.off) return false;
+        const { models = [], prices = name } = config.providers[name] ?? {};
+        return models.length > 0 ? models.includes(model) : catalog.find(prices, model) !== undefined;
+      }),
+    defaultModels: { chat: config.defaultModel, embeddings: config.defaultEmbeddingModel },
+  };
+}
+
+export function priceOf(
+  config: CompleteConfig,
+  catalog: Catalog,
+  target: Target,
+  atMs?: number,
+): ModelPrice | undefined {
+  if (!config.prices.trackingEnabled) return undefined;
+  const { prices = target.provider, region = "" } = config.providers[target.provider] ?? {};
+  return catalog.find(prices, target.model, region, atMs);
+}
+
+/** @param name as `provider/model` */
+export function isPriced(name: string, config: CompleteConfig, catalog: Catalog): boolean {
+  const slash = name.indexOf("/");
+  const target = { provider: name.slice(0, slash), model: name.slice(slash + 1) };
+  return priceOf(config, catalog, target) !== undefined;
+}
+
+export function dropsOf(config: CompleteConfig): (provider: string) => boolean {
+  return (provider) => config.providers[provider]?.unsupported === "drop";
+}
+
+/** What models can do holds whether calls are priced or not. */
+export function knownModels(config: CompleteConfig, catalog: Catalog): Models {
+  const pricesOf = (provider: string) => config.providers[provider]?.prices ?? provider;
+  return {
+    find: ({ provider, model }) => catalog.find(pricesOf(provider), model),
+    drops: dropsOf(config),
+    offered: (provider) => {
+      const {
+        models: allowed = [],
+        defaultModel = "",
+        defaultEmbeddingModel = "",
+      } = config.providers[provider] ?? {};
+      const prices = pricesOf(provider);
+      const priced = catalog.models().filter((model) => model.provider === prices);
+      const names =
+        allowed.length > 0
+          ? allowed
+          : [defaultModel, defaultEmbeddingModel, ...priced.map(({ model }) => model)];
+      return names.flatMap((name) => {
+        const known = catalog.find(prices, name);
+        return known ? [[name, known] as const] : [];
+      });
+    },
+  };
+}
+
+export function modelsOf(
+  config: CompleteConfig,
+  catalog: Catalog,
+  providers: ReadonlyMap<string, Provider>,
+): readonly Model[] {
+  const models: Model[] = [];
+  for (const name of [...providers.keys()].sort()) {
+    if (providers.get(name)?.off) continue;
+    const { models: allowed = [], prices = name, region = "" } = config.providers[name] ?? {};
+    const priced = catalog.models().filter((price) => price.provider === prices);
+    const known = allowed.length > 0 ? allowed : priced.map((price) => price.model);
+    for (const model of [...known].sort())
+      models.push(modelOf(name, model, catalog.find(prices, model), region));
+  }
+  return models;
+}
+
+function modelOf(provider: string, model: string, price: ModelPrice | undefined, region: string): Model {
+  const { rates, capabilities, contextWindowTokens, maxOutputTokens } = price ?? {};
+  const prices = rates?.regions[region] ?? rates;
+  return {
+    $typeName: "llmgateway.v1.Model",
+    id: `${provider}/${model}`,
+    provider,
+    model,
+    inputPer1kTokens: prices?.inputPer1kTokens,
+    // A model that makes embeddings writes nothing.
+    outputPer1kTokens: capabilities?.chat === false ? undefined : prices?.outputPer1kTokens,
+    cachedInputPer1kTokens: prices?.cachedInputPer1kTokens,
+    contextWindowTokens,
+    maxOutputTokens,
+    capabilities,
+  };
+}

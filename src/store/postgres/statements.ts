@@ -1,0 +1,97 @@
+/** What is said to PostgreSQL: each statement takes all of its rows as one JSON text. It knows no connection. */
+import type { SpendFilter } from "../../core/ledger.ts";
+import { bookHours, HOUR_KEYS, SPENT } from "../hours.ts";
+import { CALL_COLUMNS, type Columns, INTENT_COLUMNS, SETTLEMENT_COLUMNS, tagsText } from "../rows.ts";
+
+/** So few at once that others are not held up. */
+export const CHUNK_ROWS = 5_000;
+
+export const INSERT_INTENTS = insert("attempts", INTENT_COLUMNS);
+export const INSERT_CALLS = insert("calls", CALL_COLUMNS);
+
+/** Of rows that are open. */
+export const SETTLE = settle("state = 'open'");
+/** Of rows that were booked as unknown while their gateway lived, and that are in no sum. */
+export const SETTLE_UNKNOWN = settle("state = 'unknown'");
+
+/** Takes those that will be settled after all out of the sums. */
+export const TAKE_OUT = flagAndBook(
+  "-",
+  false,
+  `SELECT a.call_id, a.number FROM attempts AS a, jsonb_array_elements($1::jsonb) AS r
+   WHERE a.call_id = r->>0 AND a.number = (r->>1)::integer AND a.state = 'unknown' AND a.rolled_up
+   FOR UPDATE OF a`,
+);
+
+export const ROLL_UP = flagAndBook(
+  "",
+  true,
+  `SELECT call_id, number FROM attempts
+   WHERE NOT rolled_up AND started_at_ms < $1 AND state <> 'open'
+   ORDER BY started_at_ms LIMIT ${CHUNK_ROWS} FOR UPDATE`,
+);
+
+export const DELETE_ATTEMPTS = `
+  DELETE FROM attempts WHERE (call_id, number) IN (
+    SELECT call_id, number FROM attempts WHERE rolled_up AND started_at_ms < $1 LIMIT ${CHUNK_ROWS})`;
+export const DELETE_CALLS = `
+  DELETE FROM calls WHERE call_id IN (SELECT call_id FROM calls WHERE started_at_ms < $1 LIMIT ${CHUNK_ROWS})`;
+
+export const OPEN_INSTANCES =
+  "SELECT DISTINCT instance FROM attempts WHERE state = 'open' AND instance <> $1";
+export const CLOSE_ORPHANS = `
+  UPDATE attempts SET state = 'unknown', outcome = 'unknown', settled_at_ms = $1
+  WHERE state = 'open' AND instance = $2`;
+
+export const KEEP_CATALOG = "INSERT INTO price_catalogs VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+export const CATALOG_SUM = "SELECT sha256 FROM price_catalogs WHERE version = $1";
+
+export function spentQuery(filter: SpendFilter, sinceMs: number): { text: string; values: unknown[] } {
+  const { tags = {}, ...columns } = filter;
+  const values: unknown[] = [sinceMs, tagsText(tags)];
+  const conditions = Object.entries(columns).map(([name, value]) => `${name} = $${values.push(value)}`);
+  const where = ["tags @> $2::jsonb", ...conditions].join(" AND ");
+  const text = `
+    SELECT coalesce(sum(amount), 0)::text AS spent FROM (
+      SELECT ${SPENT}::numeric AS amount FROM attempts WHERE NOT rolled_up AND started_at_ms >= $1 AND ${where}
+      UNION ALL
+      SELECT cost_pico_usd + unknown_pico_usd FROM spend_hours WHERE hour_ms >= $1 AND ${where}) AS amounts`;
+  return { text, values };
+}
+
+function insert(table: string, columns: Columns): string {
+  return `
+    INSERT INTO ${table} (${Object.keys(columns).join()})
+    SELECT ${valuesOf(columns).join()} FROM jsonb_array_elements($1::jsonb) AS r
+    ON CONFLICT DO NOTHING`;
+}
+
+function settle(condition: string): string {
+  const values = valuesOf(SETTLEMENT_COLUMNS);
+  const setters = Object.keys(SETTLEMENT_COLUMNS).map((name, index) =>
+    // More may be held ready than the intent said, but never nothing.
+    name === "reserved_pico_usd"
+      ? `${name} = coalesce(${values[index]}, a.${name})`
+      : `${name} = ${values[index]}`,
+  );
+  return `
+    UPDATE attempts AS a SET ${setters.slice(2).join()}, state = 'settled'
+    FROM jsonb_array_elements($1::jsonb) AS r
+    WHERE a.call_id = r->>0 AND a.number = (r->>1)::integer AND a.${condition}`;
+}
+
+function valuesOf(columns: Columns): string[] {
+  const types = { text: "text", integer: "integer", bigint: "bigint", json: "jsonb" };
+  return Object.values(columns).map((kind, index) => `(r->>${index})::${types[kind]}`);
+}
+
+/** Marks attempts as being in the sums of their hours, or not any more, and makes it so. Tells how many. */
+function flagAndBook(sign: "" | "-", rolledUp: boolean, chosen: string): string {
+  const conflict = [...HOUR_KEYS, "md5(tags::text)"].join();
+  return `
+    WITH chosen AS (${chosen}), booked AS (
+      UPDATE attempts AS a SET rolled_up = ${rolledUp} FROM chosen AS c
+      WHERE a.call_id = c.call_id AND a.number = c.number RETURNING a.*
+    ), hours AS (${bookHours(sign, "booked", conflict)})
+    SELECT count(*) AS count FROM booked`;
+}

@@ -1,0 +1,227 @@
+/**
+ * The SQLite database of one gateway: opens it, writes batches, sums and deletes. It blocks while the disk works,
+ * and knows nothing of threads.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { SpendFilter } from "../../core/ledger.ts";
+import { bookHours, HOUR_KEYS, hourOf, SPENT } from "../hours.ts";
+import { type BatchRows, CALL_COLUMNS, type Columns, INTENT_COLUMNS, SETTLEMENT_COLUMNS } from "../rows.ts";
+import { type Migrations, stepsFrom } from "../version.ts";
+import { SQLITE_MIGRATIONS } from "./migrations.ts";
+
+export interface SqliteOptions {
+  readonly dataDir: string;
+  readonly instance: string;
+  /** Other than the program's own, for tests. */
+  readonly migrations?: Migrations;
+}
+
+/** So few at once that writing waits for some milliseconds only. */
+const CHUNK_ROWS = 1_000;
+/** SQLite's sums throw beyond 64 bits, so amounts are added in two parts; the upper counts thousandths of a dollar. */
+const SPLIT = 1_000_000_000n;
+
+export class Database {
+  private readonly db: DatabaseSync;
+  private readonly lock: DatabaseSync;
+  private readonly instance: string;
+  private readonly statements: ReturnType<typeof prepare>;
+
+  /** @throws Error that names the folder and says what to do */
+  constructor({ dataDir, instance, migrations = SQLITE_MIGRATIONS }: SqliteOptions) {
+    this.instance = instance;
+    const file = join(dataDir, "llmgateway.db");
+    try {
+      mkdirSync(dataDir, { recursive: true });
+    } catch (error) {
+      throw new Error(`${dataDir} cannot hold the database: ${messageOf(error)}; ${ADVICE}`);
+    }
+    this.lock = lockFolder(dataDir);
+    try {
+      this.db = openFile(file, migrations);
+      this.statements = prepare(this.db);
+    } catch (error) {
+      this.lock.close();
+      throw error;
+    }
+  }
+
+  append({ intents, settlements, calls }: BatchRows): void {
+    const { intent, settlement, call } = this.statements;
+    this.transaction(() => {
+      for (const row of intents) intent.run(...row);
+      for (const row of settlements) {
+        const [callId = null, number = null, ...rest] = row;
+        if (settlement.run(...rest, callId, number, "open").changes === 0)
+          this.settleLate(callId, number, rest);
+      }
+      for (const row of calls) call.run(...row);
+    });
+  }
+
+  spent(filter: SpendFilter, sinceMs: number): bigint {
+    const { tags = {}, ...columns } = filter;
+    const conditions = ["true"];
+    const values: string[] = [];
+    for (const [name, value] of Object.entries(columns)) {
+      conditions.push(`${name} = ?`);
+      values.push(value);
+    }
+    for (const [name, value] of Object.entries(tags)) {
+      conditions.push("EXISTS (SELECT 1 FROM json_each(tags) AS tag WHERE tag.key = ? AND tag.value = ?)");
+      values.push(name, value);
+    }
+    const where = conditions.join(" AND ");
+    const statement = this.db.prepare(`
+      SELECT coalesce(sum(amount / ${SPLIT}), 0) AS upper, coalesce(sum(amount % ${SPLIT}), 0) AS lower FROM (
+        SELECT ${SPENT} AS amount FROM attempts WHERE rolled_up = 0 AND started_at_ms >= ? AND ${where}
+        UNION ALL SELECT cost_pico_usd FROM spend_hours WHERE hour_ms >= ? AND ${where}
+        UNION ALL SELECT unknown_pico_usd FROM spend_hours WHERE hour_ms >= ? AND ${where})`);
+    statement.setReadBigInts(true);
+    const [bound, hours] = [
+      [sinceMs, ...values],
+      [sinceMs, ...values],
+    ];
+    const row = statement.get(...bound, ...hours, ...hours);
+    return BigInt(row?.upper as bigint) * SPLIT + BigInt(row?.lower as bigint);
+  }
+
+  closeOrphans(nowMs: number): number {
+    return Number(this.statements.orphans.run(nowMs, this.instance).changes);
+  }
+
+  /** A part of the work. Returns false when nothing is left to do. */
+  rollUp(nowMs: number, keepSinceMs: number): boolean {
+    const { due, flag, oldAttempts, oldCalls } = this.statements;
+    const [now, keepSince] = [hourOf(nowMs), hourOf(keepSinceMs)];
+    return this.transaction(() => {
+      due.run(now);
+      const changes = [flag.run(now), oldAttempts.run(keepSince), oldCalls.run(keepSince)];
+      return changes.some((result) => Number(result.changes) === CHUNK_ROWS);
+    });
+  }
+
+  keepCatalog(version: string, json: string, nowMs: number): boolean {
+    const sha256 = createHash("sha256").update(json).digest("hex");
+    this.statements.catalog.run(version, sha256, json, nowMs);
+    return this.statements.catalogSum.get(version)?.sha256 === sha256;
+  }
+
+  close(): void {
+    this.db.close();
+    this.lock.close();
+  }
+
+  /** Booked before: by us, which stands, or as unknown, which gives way to what is known now. */
+  private settleLate(callId: Value, number: Value, rest: readonly Value[]): void {
+    const { settlement, takeOut, unflag } = this.statements;
+    takeOut.run(callId, number);
+    unflag.run(callId, number);
+    settlement.run(...rest, callId, number, "unknown");
+  }
+
+  private transaction<T>(work: () => T): T {
+    this.db.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.db.exec("COMMIT");
+      return result;
+    } catch (error) {
+      // Some errors have ended it already.
+      if (this.db.isTransaction) this.db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+}
+
+type Value = string | number | null;
+
+const ADVICE =
+  "give this gateway another folder by LLMGATEWAY_DATA_DIR, or a PostgreSQL for all gateways by DATABASE_URL";
+
+/** Held by the operating system until the process ends, however it ends. Others may read the database meanwhile. */
+function lockFolder(dataDir: string): DatabaseSync {
+  const file = join(dataDir, "llmgateway.lock");
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(file, { timeout: 0 });
+    lock.exec("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock?.close();
+    const busy = error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
+    const reason = busy ? "is used by another gateway" : `cannot hold the database: ${messageOf(error)}`;
+    throw new Error(`${dataDir} ${reason}; ${ADVICE}`);
+  }
+}
+
+const SQLITE_BUSY = 5;
+
+function openFile(file: string, migrations: Migrations): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file, { timeout: 5_000 });
+    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    migrate(db, migrations);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw new Error(`the database ${file} cannot be used: ${messageOf(error)}`);
+  }
+}
+
+function migrate(db: DatabaseSync, migrations: Migrations): void {
+  db.exec(
+    "CREATE TABLE IF NOT EXISTS llmgateway_migrations (version INTEGER PRIMARY KEY, applied_at_ms INTEGER NOT NULL) STRICT",
+  );
+  const newest = db.prepare("SELECT coalesce(max(version), 0) AS version FROM llmgateway_migrations").get();
+  for (const { version, sql } of stepsFrom(Number(newest?.version), migrations)) {
+    db.exec(`BEGIN; ${sql}; INSERT INTO llmgateway_migrations VALUES (${version}, ${Date.now()}); COMMIT`);
+  }
+}
+
+function prepare(db: DatabaseSync) {
+  const one = "call_id = ? AND number = ?";
+  const lateOne = `${one} AND state = 'unknown' AND rolled_up = 1`;
+  const due = `rowid IN (SELECT rowid FROM attempts WHERE rolled_up = 0 AND started_at_ms < ? AND state <> 'open'
+    ORDER BY started_at_ms, rowid LIMIT ${CHUNK_ROWS})`;
+  const old = (table: string, condition: string) => `
+    DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} WHERE ${condition} LIMIT ${CHUNK_ROWS})`;
+  const settled = Object.keys(SETTLEMENT_COLUMNS).slice(2);
+  const conflict = [...HOUR_KEYS, "tags"].join();
+  return {
+    intent: db.prepare(insert("attempts", INTENT_COLUMNS)),
+    settlement: db.prepare(
+      `UPDATE attempts SET ${settled.map(setter).join()}, state = 'settled' WHERE ${one} AND state = ?`,
+    ),
+    call: db.prepare(insert("calls", CALL_COLUMNS)),
+    takeOut: db.prepare(bookHours("-", `attempts WHERE ${lateOne}`, conflict)),
+    unflag: db.prepare(`UPDATE attempts SET rolled_up = 0 WHERE ${lateOne}`),
+    orphans: db.prepare(`
+      UPDATE attempts SET state = 'unknown', outcome = 'unknown', settled_at_ms = ?
+      WHERE rolled_up = 0 AND state = 'open' AND instance <> ?`),
+    due: db.prepare(bookHours("", `attempts WHERE ${due}`, conflict)),
+    flag: db.prepare(`UPDATE attempts SET rolled_up = 1 WHERE ${due}`),
+    oldAttempts: db.prepare(old("attempts", "rolled_up = 1 AND started_at_ms < ?")),
+    oldCalls: db.prepare(old("calls", "started_at_ms < ?")),
+    catalog: db.prepare("INSERT INTO price_catalogs VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"),
+    catalogSum: db.prepare("SELECT sha256 FROM price_catalogs WHERE version = ?"),
+  };
+}
+
+function insert(table: string, columns: Columns): string {
+  const names = Object.keys(columns);
+  return `INSERT INTO ${table} (${names.join()}) VALUES (${names.map(() => "?").join()}) ON CONFLICT DO NOTHING`;
+}
+
+/** More may be held ready than the intent said, but never nothing. */
+function setter(name: string): string {
+  return name === "reserved_pico_usd" ? `${name} = coalesce(?, ${name})` : `${name} = ?`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,14 @@
+/** What the thread that owns the database is asked, and what it answers. */
+import type { SpendFilter } from "../../core/ledger.ts";
+
+export type Question =
+  /** Rows as JSON in UTF-8. The buffer is handed over. */
+  | { readonly kind: "append"; readonly rows: ArrayBuffer }
+  | { readonly kind: "spent"; readonly filter: SpendFilter; readonly sinceMs: number }
+  | { readonly kind: "closeOrphans"; readonly nowMs: number }
+  | { readonly kind: "rollUp"; readonly nowMs: number; readonly keepSinceMs: number }
+  | { readonly kind: "keepCatalog"; readonly version: string; readonly json: string; readonly nowMs: number }
+  | { readonly kind: "close" };
+
+/** One for each question in their order, after one without value that says that the database is open. */
+export type Answer = { readonly value: bigint | number | boolean | undefined } | { readonly error: string };

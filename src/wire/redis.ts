@@ -1,0 +1,110 @@
+/**
+ * The connection to Redis: one, pipelined, with a limit of time on each command and no queue while it is away. It does
+ * not know what is kept there.
+ */
+import { createClient } from "@redis/client";
+import type { Clock } from "../core/clock.ts";
+import { redact } from "../core/redact.ts";
+
+/** Redis is away, and has not seen the command. */
+export class RedisAway extends Error {
+  constructor() {
+    super("Redis is away");
+    this.name = "RedisAway";
+  }
+}
+
+export interface Redis {
+  /**
+   * Sends one command.
+   *
+   * @throws RedisAway, or what Redis answered, or that it took too long or broke off: then it may be done all the same
+   */
+  send(command: readonly string[]): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export interface RedisOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  /** Between 0 and 1. */
+  readonly random: () => number;
+  /** Told when it is gone, and when it is there again. Never has the password. */
+  readonly onChange: (state: "connected" | "away", reason: string) => void;
+  /**
+   * How long Redis may say nothing while a command waits. One that waits behind others which are answered may take
+   * eight times as long. Default 250 ms.
+   */
+  readonly timeoutMs?: number;
+}
+
+const CONNECT_TIMEOUT_MS = 2_000;
+/** A connection that nothing came from for so long is given up; a ping is sent before. */
+const SILENCE_MS = 10_000;
+const PING_MS = 3_000;
+/** In a burst the last is answered late by a Redis that is as quick as ever. */
+const PATIENCE = 8;
+const RETRY_MS = { least: 50, most: 2_000 };
+/** Commands that wait for an answer; one that hangs must not fill the memory. */
+const MAX_WAITING = 20_000;
+
+/** Connects in the background, again and again. */
+export function connectRedis({ url, clock, random, onChange, timeoutMs = 250 }: RedisOptions): Redis {
+  let connected: boolean | undefined;
+  let heardMs = 0;
+  const tell = (now: boolean, reason: string) => {
+    if (connected === now) return;
+    connected = now;
+    onChange(now ? "connected" : "away", reason);
+  };
+  const client = createClient({
+    url,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: MAX_WAITING,
+    pingInterval: PING_MS,
+    maintNotifications: "disabled",
+    // Ours bounds the answer too, theirs only the time until a command is sent.
+    commandOptions: { timeout: 0 },
+    socket: {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: SILENCE_MS,
+      reconnectStrategy: (retries) =>
+        Math.min(RETRY_MS.least * 2 ** Math.min(retries, 10), RETRY_MS.most) * (0.5 + random() / 2),
+    },
+  });
+  client.on("ready", () => tell(true, ""));
+  client.on("error", (error: unknown) =>
+    tell(false, redact(error instanceof Error ? error.message : String(error))),
+  );
+  // It rejects only when it is closed before it was connected; all else comes as an error and is tried again.
+  client.connect().catch(() => {});
+
+  return {
+    send(command) {
+      return new Promise((resolve, reject) => {
+        if (!client.isReady) return reject(new RedisAway());
+        const sentMs = clock.now();
+        let timer = clock.after(timeoutMs, check);
+        function check() {
+          const now = clock.now();
+          const silentMs = now - Math.max(sentMs, heardMs);
+          if (silentMs < timeoutMs && now - sentMs < PATIENCE * timeoutMs) {
+            timer = clock.after(timeoutMs - silentMs, check);
+          } else reject(new Error(`Redis did not answer within ${now - sentMs} ms`));
+        }
+        const settle = (act: () => void) => {
+          heardMs = clock.now();
+          timer.cancel();
+          act();
+        };
+        client.sendCommand(command as string[]).then(
+          (reply) => settle(() => resolve(reply)),
+          (error) => settle(() => reject(error)),
+        );
+      });
+    },
+    async close() {
+      if (client.isOpen) client.destroy();
+    },
+  };
+}

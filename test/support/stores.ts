@@ -1,0 +1,95 @@
+/** Databases of both engines, each with a way to look into it that is not the store's own. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Client } from "pg";
+import { onTestFinished } from "vitest";
+import { openStore, type Store } from "../../src/store/store.ts";
+import { hasPostgres, type PostgresServer, startPostgres } from "./postgres.ts";
+
+export interface Place {
+  /** A store upon it, as a gateway of that name opens it. Closed with the test. */
+  open(instance?: string): Promise<Store>;
+  /** What is in it. Whole numbers are bigint, JSON is text. */
+  rows(sql: string): Promise<Record<string, unknown>[]>;
+}
+
+export interface Engine {
+  readonly name: string;
+  /** An empty database, gone with the test. */
+  place(): Promise<Place>;
+  stop(): Promise<void>;
+}
+
+/** Those that are here. */
+export function engines(what: string): Engine[] {
+  return [sqlite, ...(hasPostgres(`${what} on PostgreSQL`) ? [postgres()] : [])];
+}
+
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "llmgateway-store-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const sqlite: Engine = {
+  name: "SQLite",
+  async place() {
+    const dataDir = temporaryFolder();
+    return {
+      open: (instance = "here") => open({ dataDir }, instance),
+      rows: async (sql) => rowsOf(join(dataDir, "llmgateway.db"), sql),
+    };
+  },
+  stop: async () => {},
+};
+
+/** Read as an operator would, beside the gateway that writes. */
+export function rowsOf(file: string, sql: string): Record<string, unknown>[] {
+  const db = new DatabaseSync(file, { readOnly: true, readBigInts: true });
+  try {
+    return db.prepare(sql).all();
+  } finally {
+    db.close();
+  }
+}
+
+function postgres(): Engine {
+  let server: Promise<PostgresServer> | undefined;
+  return {
+    name: "PostgreSQL",
+    async place() {
+      server ??= startPostgres();
+      const databaseUrl = await (await server).createDatabase();
+      return {
+        open: (instance = "here") => open({ databaseUrl, dataDir: "" }, instance),
+        rows: (sql) => query(databaseUrl, sql),
+      };
+    },
+    stop: async () => (await server)?.stop(),
+  };
+}
+
+async function query(connectionString: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString });
+  await client.connect();
+  try {
+    return (await client.query({ text: sql, types: { getTypeParser } })).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const WHOLE_NUMBERS = [20, 21, 23, 1700];
+
+function getTypeParser(type: number): (text: string) => unknown {
+  if (WHOLE_NUMBERS.includes(type)) return BigInt;
+  return (text) => (text === "t" ? 1n : text === "f" ? 0n : text);
+}
+
+async function open(where: { databaseUrl?: string; dataDir: string }, instance: string): Promise<Store> {
+  const store = await openStore({ ...where, instance, onDeath: () => {} });
+  onTestFinished(() => store.close());
+  return store;
+}
