@@ -5,6 +5,7 @@
 
 import { describe, expect, onTestFinished, test } from "vitest";
 import { mulberry32 } from "../../src/emulator/random.ts";
+import { CALLERS } from "../support/callers.ts";
 import { samplesOf } from "../support/exposition.ts";
 import { hasPostgres, startPostgres } from "../support/postgres.ts";
 import { agreement, type Kind } from "./agreement.ts";
@@ -22,6 +23,9 @@ const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 20);
 const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
 const CALLS_PER_ROUND = 1_000;
 const LONGEST_MS = 300_000;
+/** Behind the start of the calls, when as a rule some are at each of their stages. */
+const EARLIEST_KILL_MS = 300;
+const KILL_SPREAD_MS = 1_500;
 const BUDGETS = { budgets: [{ name: "all", limit_usd: 1_000, per: "month" }] };
 
 /** What a crash may not bring about. What callers and metrics were told in their last moments went with the process. */
@@ -63,25 +67,23 @@ describe("kill -9 under load loses nothing that was metered", () => {
 
 async function crash({ env, read, check }: Durable): Promise<void> {
   const random = mulberry32(SEED);
-  await using emulator = await startEmulatorProcess(
-    "--chaos",
-    "0.2",
-    "--pace-ms",
-    "5",
-    "--seed",
-    String(SEED),
-  );
+  await using emulator = await startEmulatorProcess({ chaos: 0.2, "pace-ms": 5, seed: SEED });
   using home = new Home(emulator.url);
   for (let round = 0; round < ROUNDS; round++) {
     const gateway = await home.start(BUDGETS, env);
-    const calls = makeCalls(gateway.url, priced(plansOf(SEED + round, CALLS_PER_ROUND)));
-    await new Promise((resolve) => setTimeout(resolve, 100 + 700 * random()));
+    const over = new AbortController();
+    const calls = makeCalls(gateway.url, priced(plansOf(SEED + round, CALLS_PER_ROUND)), over.signal);
+    await new Promise((resolve) => setTimeout(resolve, EARLIEST_KILL_MS + KILL_SPREAD_MS * random()));
     await gateway[Symbol.asyncDispose]();
+    over.abort();
     await calls;
   }
   await expect.poll(async () => (await emulator.totals()).open, { timeout: 10_000 }).toBe(0);
 
   const gateway = await home.start(BUDGETS, env);
+  // A budget is counted from its first call on, and begins with what is booked.
+  const messages = [{ role: "user", content: "Who is there?" }];
+  await CALLERS[0]?.at(gateway.url).chat({ model: "openai/gpt-4o-mini", messages });
   const budget = samplesOf(await metricsOf(gateway), "llm_budget_spent_usd");
   expect(await gateway.stop()).toBe(0);
   const exchanges = await emulator.exchanges();

@@ -14,8 +14,7 @@ const CHAOS = 0.3;
 const REST_MS = 10_000;
 
 export async function playRound(seed: number, calls: number): Promise<Books> {
-  const options = { "--chaos": CHAOS, "--pace-ms": PACE_MS, "--seed": seed };
-  await using emulator = await startEmulatorProcess(...Object.entries(options).flat().map(String));
+  await using emulator = await startEmulatorProcess({ chaos: CHAOS, "pace-ms": PACE_MS, seed });
   using home = new Home(emulator.url);
   await using gateway = await home.start();
   const receipts = await makeCalls(gateway.url, plansOf(seed, calls));

@@ -1,5 +1,5 @@
 /** The meter test's result for people: what was metered and what was booked, and how far an estimate is off. */
-import type { AttemptRow } from "./books.ts";
+import { type AttemptRow, bookedFor } from "./books.ts";
 import { type Matched, meteredBy, providerOf } from "./exchanges.ts";
 import { costOf } from "./prices.ts";
 
@@ -26,7 +26,7 @@ export function tableOf(matched: readonly Matched[], rows: readonly AttemptRow[]
       one.rows += 1;
       one[row.provenance === "measured" ? "measured" : "estimated"] += 1;
       one.meteredPicoUsd += costOf(row.provider, row.model, meteredBy(exchanges)) ?? 0n;
-      one.bookedPicoUsd += row.costPicoUsd ?? 0n;
+      one.bookedPicoUsd += bookedFor(row) ?? 0n;
     }
   }
   const seen = new Set(matched.map(({ row }) => row));
