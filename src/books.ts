@@ -55,6 +55,7 @@ export interface Desk {
 
 /** How often old rows are summed up, and what dead replicas left open is looked for. */
 const SWEEP_MS = 60_000;
+const REDIS_WAIT_MS = 2_000;
 /** Values of budgets that are shown, at most. */
 const MAX_SHOWN = 1_000;
 
@@ -94,6 +95,8 @@ export async function openBooks(config: CompleteConfig, desk: Desk): Promise<Boo
   const ledger = ledgerOn(store, config, desk);
   const { budgets, redis } = budgetsOn(store, ledger, config, desk);
   const sweeping = await sweep(store, config, desk);
+  // One that is away for longer is no reason not to serve what no budget is about.
+  if (redis) await Promise.race([redis.connected, pass(REDIS_WAIT_MS, desk.clock)]);
   return {
     ...learnt,
     settled,
@@ -200,6 +203,10 @@ async function sweep(
   };
   again();
   return { stop: () => timer.cancel() };
+}
+
+function pass(ms: number, clock: Clock): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve));
 }
 
 async function keep(

@@ -23,6 +23,7 @@ export async function demo(): Promise<number> {
     AWS_BEARER_TOKEN_BEDROCK: "emulated",
     GEMINI_API_KEY: "emulated",
     VERTEX_AI_TOKEN: "emulated",
+    LLMGATEWAY_DATA_DIR: join(folder, "data"),
     // The call that is meant to fail would be told twice.
     LOG_LEVEL: process.env.LOG_LEVEL || "error",
   };

@@ -3,7 +3,7 @@
  * descriptors do not carry at run time, and the variables from the table that the gateway itself reads.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { ENVIRONMENT } from "../../src/config/environment.ts";
+import { ENVIRONMENT } from "../../src/config/variables.ts";
 import { PRESETS } from "../../src/providers/presets.ts";
 
 interface Field {

@@ -7,9 +7,10 @@ import { type Config, ConfigSchema } from "../../gen/ts/llmgateway/config/v1/con
 import { readStrict, type Violation } from "../core/strict-json.ts";
 import { violationsOf } from "./check.ts";
 import { type CompleteConfig, withDefaults } from "./defaults.ts";
-import { applyEnvironment, ENVIRONMENT, type Environment } from "./environment.ts";
+import { applyEnvironment, type Environment } from "./environment.ts";
 import { ConfigError, type Problem } from "./error.ts";
 import { SECRET } from "./form.ts";
+import { ENVIRONMENT } from "./variables.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
 export interface Sources {

@@ -63,7 +63,7 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   unauthenticated: { ...CALLER, code: Code.Unauthenticated, http: 401 },
   not_found: { ...CALLER, code: Code.NotFound, http: 404 },
   unknown_model: { ...CALLER, code: Code.NotFound, http: 404 },
-  unpriced_model: { ...OPERATOR, code: Code.FailedPrecondition, http: 400 },
+  unpriced_model: { ...CALLER, code: Code.FailedPrecondition, http: 400 },
   method_not_allowed: { ...CALLER, code: Code.Unimplemented, http: 405 },
   unsupported_media_type: { ...CALLER, code: Code.InvalidArgument, http: 415 },
   payload_too_large: { ...CALLER, code: Code.ResourceExhausted, http: 413 },

@@ -9,6 +9,8 @@ import { estimateTextTokens } from "../core/tokens.ts";
 const NOTICE_MS = 500;
 /** What may be under way however slowly the answer comes. */
 const LEAST_UNDER_WAY = 32;
+/** What the fastest of the usual models write is half of it. */
+const HIDDEN_TOKENS_PER_MS = 0.4;
 /** A rate that is measured over less would be that of one read. */
 const RATE_WINDOW_MS = 250;
 
@@ -50,6 +52,11 @@ export class Answer {
     const perMs = this.tokens / Math.max(nowMs - this.firstAtMs, RATE_WINDOW_MS);
     return Math.max(LEAST_UNDER_WAY, Math.ceil(perMs * NOTICE_MS));
   }
+}
+
+/** The most tokens that a provider writes unseen in so much time, by the time that it notices an end. */
+export function hiddenTokens(elapsedMs: number): number {
+  return Math.ceil((elapsedMs + NOTICE_MS) * HIDDEN_TOKENS_PER_MS);
 }
 
 function textOf({ token, reasoning, toolCall, refusal }: StreamResponse): string {

@@ -64,7 +64,7 @@ const NOTHING_WRITTEN = {
   answers: 0,
   expectedTokens: 0,
   likelyTokens: 0,
-  maxTokens: 0,
+  maxTokens: undefined,
   asked: true,
   cacheWrites: "none",
   media: false,

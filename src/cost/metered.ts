@@ -7,11 +7,13 @@ import { Failure, toFailure } from "../core/failure.ts";
 import { lesser, type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
 import { type Batch, event, isContent } from "../core/reply.ts";
 import { usage } from "../core/usage.ts";
-import { Answer } from "./answer.ts";
+import { Answer, hiddenTokens } from "./answer.ts";
 import { ratesAt } from "./catalog.ts";
-import { type Plan, STEP_TOKENS, spentBy } from "./plan.ts";
+import { type Plan, spentBy } from "./plan.ts";
 import { priced } from "./price.ts";
 
+/** How much more is held ready for a stream at a time. */
+const STEP_TOKENS = 256;
 /** The most that a token count on the wire can say. */
 const MAX_INT32 = 2 ** 31 - 1;
 
@@ -68,7 +70,7 @@ export class Metered {
       lineItems: [],
       priceAssumed: false,
     };
-    const held = plan.inSteps ? plan.purse.held && plan.quote?.most : plan.purse.held;
+    const held = plan.inSteps ? plan.purse.held && plan.most : plan.purse.held;
     if (held !== undefined) this.attempt.reservedPicoUsd = held;
     if (this.attempt.number === 1) {
       call.tally.estimated = plan.quote?.expected(plan.maxTokens);
@@ -163,9 +165,9 @@ export class Metered {
   /** What must be held ready to go on, and for so many tokens more. */
   private needed(moreTokens: number): PicoUsd {
     const { plan, clock } = this.options;
-    const { quote } = plan;
-    if (!quote) return ZERO;
-    return lesser(quote.spent(this.answer.tokensAhead(clock.now()) + moreTokens), quote.most);
+    const { quote, most } = plan;
+    if (!quote || most === undefined) return ZERO;
+    return lesser(quote.spent(this.answer.tokensAhead(clock.now()) + moreTokens), most);
   }
 
   /** Ends the answer here, and with it the provider's work. */
@@ -223,8 +225,13 @@ export class Metered {
   private mostWritten(): number {
     const { call, plan, clock } = this.options;
     const { answers, likelyTokens, maxTokens = Number.POSITIVE_INFINITY } = plan.demand;
-    const seen = this.answer.mostTokens(clock.now());
-    const hidden = call.streaming && plan.visible ? 0 : likelyTokens * answers;
+    if (answers === 0) return 0;
+    const now = clock.now();
+    const seen = this.answer.mostTokens(now);
+    const hidden =
+      call.streaming && plan.visible
+        ? 0
+        : Math.min(likelyTokens * answers, hiddenTokens(now - this.startedAtMs) * answers);
     const limit = Math.min(maxTokens, plan.maxTokens ?? maxTokens) * answers;
     return Math.max(Math.min(Math.max(seen, hidden), limit), this.answer.tokens);
   }

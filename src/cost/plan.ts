@@ -43,6 +43,8 @@ export interface Plan {
   readonly purse: Purse;
   /** The most tokens that each answer may have, where money lowers them. */
   readonly maxTokens: number | undefined;
+  /** What it can cost at most, by that. */
+  readonly most: PicoUsd | undefined;
   /** Whether all that is written is seen as it comes, so that nothing is thought unseen. */
   readonly visible: boolean;
   /** Whether more money is held ready as the answer comes. */
@@ -53,8 +55,8 @@ export interface Plan {
 
 const COUNTED_MARGIN = 1.03;
 const COUNTED_SLACK = 8;
-/** What is held ready for a stream at a time. */
-export const STEP_TOKENS = 512;
+/** What is held ready for a stream at first: twice what may be under way, and as much again. */
+const FIRST_TOKENS = 128;
 
 /** @throws Failure `budget_exceeded` or `unpriced_model`, before there is an attempt; nothing is held then */
 export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan> {
@@ -67,11 +69,14 @@ export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan>
     return unpriced(call, means);
   }
   const draft = new Draft(call, model, means);
-  const { ceiling, visible, inSteps } = draft;
+  const { ceiling, visible } = draft;
   if (ceiling !== undefined && draft.quote.wanted > ceiling) await draft.count();
   const byCall = draft.clampToCeiling();
   const reservation = reach === "none" ? undefined : await reserve(draft, spending, budgets);
+  // What is left for a stream may be too little for steps: the provider then keeps to it.
+  const inSteps = draft.inSteps && (!reservation || reservation.granted >= draft.needs.wanted);
   const byBudget = inSteps ? undefined : draft.clampTo(reservation?.granted);
+  const maxTokens = least(byCall, byBudget);
   return {
     target: draft.target,
     model,
@@ -79,7 +84,8 @@ export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan>
     demand: draft.demand,
     quote: draft.quote,
     purse: new Purse(ceiling, reservation),
-    maxTokens: least(byCall, byBudget),
+    maxTokens,
+    most: maxTokens === undefined ? draft.quote.most : draft.quote.cost(maxTokens),
     visible,
     inSteps,
     bounded: reach === "hard",
@@ -97,7 +103,8 @@ function unpriced(call: RoutedCall, { pricing, inputs, outputs }: Means): Plan {
     quote: undefined,
     purse: new Purse(undefined, undefined),
     maxTokens: undefined,
-    visible: false,
+    most: undefined,
+    visible: true,
     inSteps: false,
     bounded: false,
   };
@@ -132,7 +139,7 @@ class Draft {
     this.demand = demandOf(request, this.target, model, this.estimate, means.outputs);
     this.quote = quote(model, this.demand);
     this.ceiling = maxCost === undefined ? undefined : ((maxCost - (spentBy(call) ?? ZERO)) as PicoUsd);
-    this.visible = model.capabilities?.reasoning === false;
+    this.visible = model.capabilities?.reasoning !== true;
     this.inSteps = streaming && this.visible;
   }
 
@@ -170,7 +177,7 @@ class Draft {
   get needs() {
     const { quote, ceiling, inSteps } = this;
     const most = ceiling === undefined ? quote.most : lesser(quote.most, ceiling);
-    const wanted = lesser(inSteps ? quote.cost(STEP_TOKENS) : quote.wanted, most);
+    const wanted = lesser(inSteps ? quote.cost(FIRST_TOKENS) : quote.wanted, most);
     return { least: lesser(quote.least, wanted), wanted, most: inSteps ? wanted : most };
   }
 }

@@ -21,6 +21,8 @@ export interface Redis {
    * @throws RedisAway, or what Redis answered, or that it took too long or broke off: then it may be done all the same
    */
   send(command: readonly string[]): Promise<unknown>;
+  /** Resolves once it is there for the first time. */
+  readonly connected: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -32,8 +34,8 @@ export interface RedisOptions {
   /** Told when it is gone, and when it is there again. Never has the password. */
   readonly onChange: (state: "connected" | "away", reason: string) => void;
   /**
-   * How long Redis may say nothing while a command waits. One that waits behind others which are answered may take
-   * eight times as long. Default 250 ms.
+   * How long Redis may say nothing while a command waits. One that waits behind others which are answered, or while
+   * this process has no time to listen, may take twenty times as long. Default 500 ms.
    */
   readonly timeoutMs?: number;
 }
@@ -43,13 +45,13 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const SILENCE_MS = 10_000;
 const PING_MS = 3_000;
 /** In a burst the last is answered late by a Redis that is as quick as ever. */
-const PATIENCE = 8;
+const PATIENCE = 20;
 const RETRY_MS = { least: 50, most: 2_000 };
 /** Commands that wait for an answer; one that hangs must not fill the memory. */
 const MAX_WAITING = 20_000;
 
 /** Connects in the background, again and again. */
-export function connectRedis({ url, clock, random, onChange, timeoutMs = 250 }: RedisOptions): Redis {
+export function connectRedis({ url, clock, random, onChange, timeoutMs = 500 }: RedisOptions): Redis {
   let connected: boolean | undefined;
   let heardMs = 0;
   const tell = (now: boolean, reason: string) => {
@@ -72,7 +74,11 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 250 }: 
         Math.min(RETRY_MS.least * 2 ** Math.min(retries, 10), RETRY_MS.most) * (0.5 + random() / 2),
     },
   });
-  client.on("ready", () => tell(true, ""));
+  const first = Promise.withResolvers<void>();
+  client.on("ready", () => {
+    tell(true, "");
+    first.resolve();
+  });
   client.on("error", (error: unknown) =>
     tell(false, redact(error instanceof Error ? error.message : String(error))),
   );
@@ -80,20 +86,33 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 250 }: 
   client.connect().catch(() => {});
 
   return {
+    connected: first.promise,
     send(command) {
       return new Promise((resolve, reject) => {
         if (!client.isReady) return reject(new RedisAway());
         const sentMs = clock.now();
-        let timer = clock.after(timeoutMs, check);
+        let answered = false;
+        let dueMs = sentMs + timeoutMs;
+        let timer = clock.after(timeoutMs, look);
+        function lookIn(delayMs: number) {
+          dueMs = clock.now() + delayMs;
+          timer = clock.after(delayMs, look);
+        }
+        /** Where this process was busy for so long, the answer may lie here unread. */
+        function look() {
+          setImmediate(() => answered || check());
+        }
         function check() {
           const now = clock.now();
           const silentMs = now - Math.max(sentMs, heardMs);
-          if (silentMs < timeoutMs && now - sentMs < PATIENCE * timeoutMs) {
-            timer = clock.after(timeoutMs - silentMs, check);
-          } else reject(new Error(`Redis did not answer within ${now - sentMs} ms`));
+          const deaf = now - dueMs > timeoutMs / 2;
+          if (now - sentMs >= PATIENCE * timeoutMs || (silentMs >= timeoutMs && !deaf))
+            reject(new Error(`Redis did not answer within ${now - sentMs} ms`));
+          else lookIn(deaf ? timeoutMs : timeoutMs - silentMs);
         }
         const settle = (act: () => void) => {
           heardMs = clock.now();
+          answered = true;
           timer.cancel();
           act();
         };

@@ -20,8 +20,14 @@ function cpuMicros(): number {
 async function start(): Promise<string> {
   if (role === "upstream") return startUpstream();
   if (role === "bare") return startBare(upstream);
-  const file = join(mkdtempSync(join(tmpdir(), "llmgateway-bench-")), "config.yaml");
+  const folder = mkdtempSync(join(tmpdir(), "llmgateway-bench-"));
+  const file = join(folder, "config.yaml");
   writeFileSync(file, `providers:\n  openai:\n    base_url: ${upstream}/v1\n`);
-  const env = { PORT: "0", OPENAI_API_KEY: "bench", LOG_LEVEL: "info" };
+  const env = {
+    PORT: "0",
+    OPENAI_API_KEY: "bench",
+    LOG_LEVEL: "info",
+    LLMGATEWAY_DATA_DIR: join(folder, "data"),
+  };
   return (await startGateway({ file, env })).url;
 }

@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { ConfigSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { configurationPage, environmentExample, parseMessages } from "../../ops/generate/config-docs.mts";
-import { ENVIRONMENT } from "../../src/config/environment.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { ENVIRONMENT } from "../../src/config/variables.ts";
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const read = (path: string) => readFileSync(at(path), "utf8");

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { CompleteConfig } from "../../src/config/defaults.ts";
-import { ENVIRONMENT } from "../../src/config/environment.ts";
 import { ConfigError } from "../../src/config/error.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { ENVIRONMENT } from "../../src/config/variables.ts";
 
 interface Row {
   readonly name: string;

@@ -36,7 +36,7 @@ async function watching(running: AsyncDisposableStack, config: object) {
   const log: string[] = [];
   const gateway = await startGateway({
     file,
-    env: { OPENAI_API_KEY: "key" },
+    env: { OPENAI_API_KEY: "key", LLMGATEWAY_DATA_DIR: join(folder, "data") },
     logTo: { write: (line) => void log.push(line) },
   });
   running.defer(() => gateway.close());

@@ -2,6 +2,9 @@
  * `npm run test:live`, by hand: a chat, a stream and a tool call at every real provider that has credentials, through
  * the gateway, for a few cents. Prints what each call cost; the exit status is 1 when one failed.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   createGateway,
   type Gateway,
@@ -52,7 +55,8 @@ function ask(model: string) {
   return { model, messages: QUESTION, maxCostUsd: MAX_COST_USD, parameters: { maxTokens: MAX_TOKENS } };
 }
 
-const env = { ...process.env, PORT: "0", LOG_LEVEL: "silent" };
+const folder = mkdtempSync(join(tmpdir(), "llmgateway-live-"));
+const env = { ...process.env, PORT: "0", LOG_LEVEL: "silent", LLMGATEWAY_DATA_DIR: join(folder, "data") };
 const server = await startGateway({ file: process.env.LLMGATEWAY_CONFIG, env });
 const gateway = createGateway({ baseUrl: server.url, retry: false });
 const { providers } = await gateway.getStatus();
@@ -68,6 +72,7 @@ for (const { name, kind, status, reason, defaultModel } of providers) {
   for (const [trial, run] of Object.entries(TRIALS)) await attempt(name, trial, run);
 }
 await server.close();
+rmSync(folder, { recursive: true });
 process.stdout.write(`\nspent $${spentUsd.toFixed(6)}\n${passed} passed, ${failed} failed\n`);
 process.exitCode = failed > 0 ? 1 : 0;
 

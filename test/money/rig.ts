@@ -69,8 +69,8 @@ export class Home implements Disposable {
     const file = join(this.folder, "config.yaml");
     const providers = providersAt(this.emulatorUrl);
     // JSON is YAML.
-    writeFileSync(file, JSON.stringify({ providers, ledger: { data_dir: this.data }, ...config }));
-    return startProcess({ ...KEYS, ...env, LLMGATEWAY_CONFIG: file }, [
+    writeFileSync(file, JSON.stringify({ providers, ...config }));
+    return startProcess({ ...KEYS, LLMGATEWAY_DATA_DIR: this.data, ...env, LLMGATEWAY_CONFIG: file }, [
       "--disable-warning=ExperimentalWarning",
     ]);
   }

@@ -18,6 +18,7 @@ type Fields = Readonly<Record<string, unknown>>;
 export interface Configuration {
   readonly server?: Fields;
   readonly providers?: Fields;
+  readonly ledger?: Fields;
   readonly [section: string]: unknown;
 }
 
@@ -53,6 +54,7 @@ export async function startBoth(
       default_model: "openai/gpt-4o",
       ...config,
       server: { port: 0, ...config.server },
+      ledger: { data_dir: join(folder, "data"), ...config.ledger },
       providers: { openai: { base_url }, claude, gemini, mistral, vertex_ai, bedrock, ...config.providers },
     }),
   );

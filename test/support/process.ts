@@ -1,6 +1,8 @@
 /** A gateway as its users start it: a process of its own, with nothing but its environment. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -25,8 +27,9 @@ export async function startProcess(
   nodeOptions: readonly string[] = [],
   checkout = CHECKOUT,
 ): Promise<GatewayProcess> {
+  const folder = mkdtempSync(join(tmpdir(), "llmgateway-process-"));
   const child = spawn(process.execPath, [...nodeOptions, join(checkout, "src", "main.ts")], {
-    env: { PORT: "0", ...env },
+    env: { PORT: "0", LLMGATEWAY_DATA_DIR: join(folder, "data"), ...env },
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   const lines: string[] = [];
@@ -48,6 +51,7 @@ export async function startProcess(
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null) child.kill("SIGKILL");
       await closed;
+      rmSync(folder, { recursive: true });
     },
   };
 }

@@ -50,6 +50,7 @@ beforeAll(async () => {
     HOUSE_KEY: PLAIN_PROVIDER_KEY,
     LLMGATEWAY_API_KEYS: `alice=${CALLER_KEY}`,
     LOG_LEVEL: "trace",
+    LLMGATEWAY_DATA_DIR: join(folder, "data"),
   };
   gateway = await startGateway({ file, env, logTo: { write: (line) => void lines.push(line) } });
 });

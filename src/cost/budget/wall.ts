@@ -15,7 +15,7 @@ export interface BudgetOptions extends Omit<Surroundings, "onFreed"> {
   readonly counters: CreateCounters;
   /** A call was refused on account of this budget. */
   readonly onRefused: (budget: string) => void;
-  /** The longest wait for money that others hold. Default 2 s. */
+  /** The longest wait for money that others hold. Default 30 s, which is about what a long answer takes. */
   readonly maxWaitMs?: number;
   /** How many may wait. Default 10,000. */
   readonly maxWaiters?: number;
@@ -36,6 +36,9 @@ export function createBudgets(options: BudgetOptions): ReloadableBudgets {
 /** How long the first in a line waits before it asks others' counters again, at least and on top. */
 const POLL_MS = { least: 20, spread: 80 };
 
+/** When others may have given something back. */
+const RETRY_MS = 2_000;
+
 /** For what no budget is about. */
 const UNBOUND = { extend: async (most) => most, settle: () => {} } satisfies Omit<Reservation, "granted">;
 
@@ -54,7 +57,7 @@ class Wall implements ReloadableBudgets {
     this.lines = new Lines(this.clock);
     this.counters = counters({ ...surroundings, onFreed: (freed) => this.lines.wake(freed) });
     this.onRefused = onRefused;
-    this.maxWaitMs = maxWaitMs ?? 2_000;
+    this.maxWaitMs = maxWaitMs ?? 30_000;
     this.maxWaiters = maxWaiters ?? 10_000;
     this.pollMs = this.counters.shared
       ? () => POLL_MS.least + surroundings.random() * POLL_MS.spread
@@ -98,7 +101,9 @@ class Wall implements ReloadableBudgets {
   private async wait(ask: Ask, short: Counter): Promise<Reservation> {
     if (this.lines.size >= this.maxWaiters) throw this.crowded(short);
     const { signal } = ask;
-    const waiting = { signal, untilMs: this.clock.now() + this.maxWaitMs, pollMs: this.pollMs };
+    // When the window ends there is money again.
+    const untilMs = Math.min(this.clock.now() + this.maxWaitMs, short.windowEndMs);
+    const waiting = { signal, untilMs, pollMs: this.pollMs };
     let counter = short;
     let place = this.lines.join(counter, waiting);
     try {
@@ -147,7 +152,7 @@ class Wall implements ReloadableBudgets {
       "budget_exceeded",
       `budget ${nameOf(counter)} is used up: $${toUsd(spent)} of $${toUsd(limit)} are spent, and this call ` +
         `needs $${toUsd(least)} at least; ${text}`,
-      { retryAfterMs: held ? this.maxWaitMs : lastsMs },
+      { retryAfterMs: held ? RETRY_MS : lastsMs },
     );
   }
 
@@ -156,7 +161,7 @@ class Wall implements ReloadableBudgets {
     return new Failure(
       "budget_exceeded",
       `budget ${nameOf(counter)} is nearly used up, and ${this.maxWaiters} calls wait for what others hold`,
-      { retryAfterMs: this.maxWaitMs },
+      { retryAfterMs: RETRY_MS },
     );
   }
 }

@@ -79,7 +79,7 @@ describe("a line", () => {
     const waiting = [1, 2].map(() => wall.reserve(ask(1)).catch((error) => error.kind));
     await settled();
     const failure = await wall.reserve(ask(1)).catch((error) => error);
-    expect(failure).toMatchObject({ kind: "budget_exceeded", retryAfterMs: 1_000 });
+    expect(failure).toMatchObject({ kind: "budget_exceeded", retryAfterMs: 2_000 });
     expect(failure.message).toBe("budget team is nearly used up, and 2 calls wait for what others hold");
     await clock.advance(1_000);
     expect(await Promise.all(waiting)).toEqual(["budget_exceeded", "budget_exceeded"]);
