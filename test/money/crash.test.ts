@@ -26,7 +26,7 @@ const LONGEST_MS = 300_000;
 /** Behind the start of the calls, when as a rule some are at each of their stages. */
 const EARLIEST_KILL_MS = 300;
 const KILL_SPREAD_MS = 1_500;
-const BUDGETS = { budgets: [{ name: "all", limit_usd: 1_000, per: "month" }] };
+const BUDGETS = { budgets: [{ name: "all", limit_usd: 1_000_000, per: "month" }] };
 
 /** What a crash may not bring about. What callers and metrics were told in their last moments went with the process. */
 const GRAVE: readonly Kind[] = [
@@ -81,9 +81,11 @@ async function crash({ env, read, check }: Durable): Promise<void> {
   await expect.poll(async () => (await emulator.totals()).open, { timeout: 10_000 }).toBe(0);
 
   const gateway = await home.start(BUDGETS, env);
-  // A budget is counted from its first call on, and begins with what is booked.
-  const messages = [{ role: "user", content: "Who is there?" }];
-  await CALLERS[0]?.at(gateway.url).chat({ model: "openai/gpt-4o-mini", messages });
+  // A budget is counted from its first call on, and begins with what is booked. Chaos spares who directs it.
+  const messages = [{ role: "user", content: "[[emulate: tokens=5 mark=last]] Who is there?" }];
+  await CALLERS[0]
+    ?.at(gateway.url)
+    .chat({ model: "openai/gpt-4o-mini", messages, metadata: { mark: "last" } });
   const budget = samplesOf(await metricsOf(gateway), "llm_budget_spent_usd");
   expect(await gateway.stop()).toBe(0);
   const exchanges = await emulator.exchanges();
