@@ -163,6 +163,7 @@ function build(
     maxConnections: provider.maxConnections,
     bufferedReads: stream.bufferSize,
     clock,
+    random: Math.random,
   });
 }
 

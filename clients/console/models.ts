@@ -21,8 +21,9 @@ export class Models {
     return this.select.value;
   }
 
-  /** Keeps what was chosen, where it is still there. */
-  show(models: readonly Model[]): void {
+  /** Those that are not known to answer no chat. Keeps what was chosen, where it is still there. */
+  show(all: readonly Model[]): void {
+    const models = all.filter(({ capabilities }) => capabilities?.chat !== false);
     const before = this.chosen;
     this.models = new Map(models.map((model) => [model.id, model]));
     const groups = Map.groupBy(models, ({ provider }) => provider);

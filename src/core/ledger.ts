@@ -17,7 +17,7 @@ export interface Payer {
 
 /** An attempt that is about to be sent. */
 export interface Intent extends Payer {
-  /** The gateway's own id for the call, unlike the request's id, which callers may choose and repeat. */
+  /** The gateway's own id for the call, a UUIDv7, unlike the request's id, which callers may choose and repeat. */
   readonly callId: string;
   readonly requestId: string;
   readonly startedAtMs: number;

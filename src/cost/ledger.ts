@@ -48,7 +48,7 @@ export interface LedgerOptions {
 }
 
 /** The rest of 10 ms is for the disk. */
-const INTENTS_AFTER_MS = 5;
+const INTENTS_AFTER_MS = 8;
 /** The rest of 250 ms is for the disk. */
 const OTHERS_AFTER_MS = 200;
 /** Of each kind in a group: to encode more would hold up everyone else for milliseconds. */
@@ -157,7 +157,10 @@ class GatheringLedger implements Ledger {
   }
 
   private async openLater(intent: Intent, durable: boolean, signal: AbortSignal): Promise<void> {
-    await waitIn(this.waitForRoom, intent, signal);
+    const room = waitIn(this.waitForRoom, intent, signal);
+    // What waits is in the way.
+    this.writeWithin(0);
+    await room;
     if (durable) await waitIn(this.waitForSafety, intent, signal);
   }
 
@@ -171,7 +174,7 @@ class GatheringLedger implements Ledger {
 
   private writeWithin(delayMs: number): void {
     const dueMs = this.options.clock.now() + delayMs;
-    if (dueMs >= this.dueMs) return;
+    if (dueMs >= this.dueMs || !this.hasRows) return;
     this.dueMs = dueMs;
     this.schedule();
   }

@@ -15,16 +15,25 @@ export interface Availability {
 }
 
 const KEPT_MS = 30_000;
+/** An answer is kept for so much more or less, so that those who asked at once do not all ask at once again. */
+const JITTER = 0.2;
 /** A provider that says nothing holds nobody up for longer. */
 const WAIT_MS = 2_000;
 
-/** @param check asks the provider; throws when it would not serve */
-export function rememberAvailability(check: () => Promise<void>, clock: Clock): () => Promise<Availability> {
+/**
+ * @param check asks the provider; throws when it would not serve
+ * @param random draws from 0 up to 1
+ */
+export function rememberAvailability(
+  check: () => Promise<void>,
+  clock: Clock,
+  random: () => number,
+): () => Promise<Availability> {
   let known: Availability | undefined;
   let asking: Promise<Availability> | undefined;
-  let askedAtMs = 0;
+  let keptUntilMs = 0;
   const ask = async (): Promise<Availability> => {
-    askedAtMs = clock.now();
+    keptUntilMs = clock.now() + KEPT_MS * (1 + JITTER * (2 * random() - 1));
     const said = await check().then(
       () => ({ status: "available", reason: "" }) as const,
       (error) => ({ status: "unavailable", reason: toFailure(error).message }) as const,
@@ -35,7 +44,7 @@ export function rememberAvailability(check: () => Promise<void>, clock: Clock): 
   };
   return async () => {
     if (!asking) {
-      if (known && clock.now() - askedAtMs <= KEPT_MS) return known;
+      if (known && clock.now() <= keptUntilMs) return known;
       asking = ask();
     }
     return within(WAIT_MS, asking, () => known ?? SILENT, clock);

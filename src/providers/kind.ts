@@ -20,6 +20,8 @@ export interface ProviderSettings {
   readonly maxConnections: number;
   readonly bufferedReads: number;
   readonly clock: Clock;
+  /** Draws from 0 up to 1. */
+  readonly random: () => number;
 }
 
 /** What the kind decides of a provider. */
@@ -59,7 +61,7 @@ export function overHttp(settings: ProviderSettings, parts: HttpParts): Working 
   const unusual = other && httpProvider(other.dialect, endpoint, transport);
   return {
     serve: (call) => (unusual && other.speaks(call.target.model) ? unusual(call) : usual(call)),
-    availability: rememberAvailability(parts.check, settings.clock),
+    availability: rememberAvailability(parts.check, settings.clock, settings.random),
     close: transport.close,
   };
 }

@@ -3,7 +3,7 @@
  * hands over a message: context, authentication, validation, handler and error
  * mapping stand here once.
  */
-import { randomUUID } from "node:crypto";
+import { randomUUIDv7 } from "node:crypto";
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import type { Validator } from "@bufbuild/protovalidate";
@@ -164,7 +164,8 @@ class OpenRequest implements Request {
 
   private contextOf(): RequestContext {
     const { headers, protocol, peer } = this.metadata;
-    const callId = randomUUID();
+    // Begins with the time: databases keep it beside those of its time, and write fewer pages.
+    const callId = randomUUIDv7();
     const requestId = wishedId(headers.get("x-request-id")) ?? callId;
     const rpc = `${this.method.parent.typeName}/${this.method.name}`;
     return {

@@ -150,7 +150,10 @@ function secure(
   const accept = takeOver(http1, "secureConnection");
   http1.on("secureConnection", (socket: TLSSocket) => {
     if (socket.alpnProtocol === "h2") acceptHttp2(http2, socket);
-    else accept(socket);
+    else {
+      accept(socket);
+      readAsStream(socket);
+    }
   });
   return http1;
 }
@@ -160,6 +163,16 @@ function takeOver(server: Http1Server, event: "connection" | "secureConnection")
   const [accept] = server.listeners(event) as [(this: Http1Server, socket: Socket) => void];
   server.removeListener(event, accept);
   return (socket) => accept.call(server, socket);
+}
+
+/**
+ * Node's parser reads its socket by itself, and rests while the reply before is
+ * still being sent. TLS then goes on to hand it what was decrypted already, which
+ * it takes for an error that cuts the connection. Once somebody listens it reads
+ * through the stream instead, which holds that back.
+ */
+function readAsStream(socket: TLSSocket): void {
+  socket.on("data", () => {});
 }
 
 /** An HTTP/1.1 server lets callers close their half; over HTTP/2 whoever does has left, and ends its calls. */

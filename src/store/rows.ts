@@ -3,7 +3,7 @@
  * database.
  */
 import type { Attempt, LineItem } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import type { CallRow, Intent, LedgerBatch, Settlement } from "../core/ledger.ts";
+import type { CallRow, Intent, LedgerBatch, Settlement, SpendFilter } from "../core/ledger.ts";
 
 /** What a column holds. In a row, JSON and what exceeds a double are text. */
 export type Kind = "text" | "integer" | "bigint" | "json";
@@ -108,6 +108,14 @@ export function tagsText(tags: Readonly<Record<string, string>>): string {
   const names = Object.keys(tags);
   if (names.length === 0) return "{}";
   return textOf(Object.fromEntries(names.sort().map((name) => [storable(name), tags[name]])));
+}
+
+/** What is asked for, as it is in the rows. */
+export function storedFilter({ tags = {}, ...columns }: SpendFilter): {
+  readonly columns: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>>;
+} {
+  return { columns: JSON.parse(textOf(columns)), tags: JSON.parse(tagsText(tags)) };
 }
 
 const UNSTORABLE = /\\u(?:0000|d[89a-f])/;

@@ -4,7 +4,7 @@
  */
 import type { LedgerStore } from "../core/ledger.ts";
 import { openPostgres } from "./postgres/engine.ts";
-import { openSqlite } from "./sqlite/engine.ts";
+import { openSqlite, type SqliteOptions } from "./sqlite/engine.ts";
 
 export interface Store {
   readonly ledger: LedgerStore;
@@ -12,15 +12,11 @@ export interface Store {
   close(): Promise<void>;
 }
 
-export interface StoreOptions {
+export interface StoreOptions extends SqliteOptions {
   /** PostgreSQL's; SQLite when absent. */
   readonly databaseUrl?: string | undefined;
-  /** Folder of the SQLite database; made when it is not there. */
-  readonly dataDir: string;
   /** This process, by a name that none had before it. */
   readonly instance: string;
-  /** Told once when nothing can be kept any more until the process starts anew. */
-  onDeath(reason: string): void;
 }
 
 /** @throws Error that says why the database cannot be used, and what to do */

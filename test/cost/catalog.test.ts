@@ -473,6 +473,7 @@ describe("docs/price-catalog.json", () => {
     ["openai", "text-embedding-3-small", 20_000n, 0n, 20_000n],
     ["vertex_ai", "gemini-2.0-flash-lite", 75_000n, 300_000n, 18_750n],
     ["mock", "mock-echo", 1_000_000n, 2_000_000n, 1_000_000n],
+    ["mock", "mock-embed", 100_000n, 0n, 100_000n],
   ])("prices %s/%s", (provider, model, input, output, cached) => {
     expect(catalog.find(provider, model)).toMatchObject({
       inputPicoPerToken: input,
@@ -608,15 +609,14 @@ describe("docs/price-catalog.json", () => {
     }
   });
 
-  it("says of every row where it was read, and of all but three what it can do", () => {
+  it("says of every row where it was read, and whether it chats or makes embeddings", () => {
     const models = catalog.models();
-    expect(models.filter((model) => model.rates.source === "")).toEqual([]);
-    expect(models.filter((model) => !model.capabilities).map((model) => model.model)).toEqual([
-      "gemini-1.5-flash",
-      "gemini-1.5-pro",
-      "mock-echo",
-    ]);
     expect(models.length).toBeGreaterThan(350);
+    for (const { provider, model, rates, capabilities } of models) {
+      expect(rates.source, `${provider}/${model}`).not.toBe("");
+      const { chat, embeddings } = capabilities ?? {};
+      expect([chat, embeddings].sort(), `${provider}/${model}`).toEqual([false, true]);
+    }
   });
 
   it("keeps a dated model apart whose price differs", () => {

@@ -287,8 +287,11 @@ describe("a unary call that failed", () => {
   it("is not booked for more than the model can write, nor for more than a count can say", async () => {
     const parameters = { maxTokens: 2 ** 31 - 1, choices: 3 };
     const request = { messages: [{ role: "user", content: "Hello" }], parameters };
-    const cut = failing(new Failure("cut", "gone"));
-    expect((await metered(cut, { ...unary, request })).attempt.usage?.outputTokens).toBe(3_000);
+    const late: Serve = async () => {
+      await clock.advance(60_000);
+      throw new Failure("provider_timeout", "gone");
+    };
+    expect((await metered(late, { ...unary, request, clock })).attempt.usage?.outputTokens).toBe(3_000);
     const much: Serve = async ({ attempt }) => {
       attempt.usage = usage("estimated", { outputTokens: 2 ** 31 - 1 });
       throw new Failure("cut", "gone");

@@ -106,6 +106,13 @@ describe("what is in it", () => {
   });
 });
 
+test("its examples are at the prices of the catalog that comes with the gateway", () => {
+  const catalog = readFileSync(new URL("../../docs/price-catalog.json", import.meta.url), "utf8");
+  const told = [...JSON.stringify(components.examples).matchAll(/price_version\W+([\w.-]+)/g)];
+  expect(told.length).toBeGreaterThan(5);
+  expect(new Set(told.map(([, version]) => version))).toEqual(new Set([JSON.parse(catalog).version]));
+});
+
 describe("/openapi.json", () => {
   let both: GatewayUnderTest;
   beforeAll(async () => {

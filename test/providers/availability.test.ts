@@ -1,15 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { RecentCalls } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { mulberry32 } from "../../src/emulator/random.ts";
 import { type Availability, judge, rememberAvailability } from "../../src/providers/availability.ts";
 import { VirtualClock } from "../support/clock.ts";
 
 /** A provider whose answers the test gives. */
-function asked() {
+function asked(random = () => 0.5) {
   const clock = new VirtualClock();
   const answers: { say(): void; fail(error: Error): void }[] = [];
   const availability = rememberAvailability(
     () => new Promise<void>((resolve, reject) => answers.push({ say: resolve, fail: reject })),
     clock,
+    random,
   );
   return { clock, answers, availability };
 }
@@ -46,6 +48,43 @@ describe("an answer", () => {
     await clock.advance(2_000);
     // What it said before, with the time when it did.
     expect(await third).toEqual({ status: "available", reason: "", checkedAtMs: clock.now() - 33_000 });
+  });
+});
+
+describe("how long it is kept", () => {
+  it.each([
+    [0, 24_000],
+    [0.25, 27_000],
+    [1 - Number.EPSILON, 36_000],
+  ])("is drawn anew each time: by %d, %d ms", async (drawn, keptMs) => {
+    const { clock, answers, availability } = asked(() => drawn);
+    for (let asks = 1; asks <= 3; asks++) {
+      const answer = availability();
+      answers[asks - 1]?.say();
+      await answer;
+      await clock.advance(keptMs - 1);
+      await availability();
+      expect(answers).toHaveLength(asks);
+      await clock.advance(2);
+    }
+  });
+
+  it("spreads those who first asked at once over the time that it may take", async () => {
+    const clock = new VirtualClock();
+    const random = mulberry32(7);
+    const asksAt: number[] = [];
+    const ask = async () => void asksAt.push(clock.now());
+    const many = Array.from({ length: 200 }, () => rememberAvailability(ask, clock, random));
+    const start = clock.now();
+    for (let second = 0; second <= 36; second++) {
+      await Promise.all(many.map((availability) => availability()));
+      await clock.advance(1_000);
+    }
+    const again = asksAt.slice(many.length).map((atMs) => atMs - start);
+    expect(again).toHaveLength(many.length);
+    expect(Math.min(...again)).toBeGreaterThanOrEqual(24_000);
+    const busiest = Math.max(...again.map((atMs) => again.filter((other) => other === atMs).length));
+    expect(busiest).toBeLessThan(many.length / 5);
   });
 });
 

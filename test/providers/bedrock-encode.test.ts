@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { Failure } from "../../src/core/failure.ts";
 import { encodeChat } from "../../src/providers/bedrock/encode.ts";
 import { modelName } from "../../src/providers/bedrock/model.ts";
 import type { Wish } from "../../src/providers/dialect.ts";
+import { violatedBy } from "../support/failure.ts";
 import { MODEL as CLAUDE, NOVA } from "./bedrock-golden.ts";
 import {
   call,
@@ -32,15 +32,8 @@ function encode(request: Init, model: string = NOVA, wish: Partial<Wish> = {}) {
   return JSON.parse(wire(request, model, wish).body);
 }
 
-function violatedBy(request: Init, model: string = NOVA): string[] {
-  try {
-    wire(request, model);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    expect(error.kind).toBe("invalid_request");
-    return error.violations.map(({ field }) => field);
-  }
-  return [];
+function refusedFor(request: Init, model: string = NOVA): string[] {
+  return violatedBy(() => wire(request, model));
 }
 
 const behind = (role: string, ...parts: PartInit[]): Init => ({
@@ -150,18 +143,18 @@ describe("what Converse cannot be told is refused by its name", () => {
     ],
   ];
   test.each(cases)("%s", (_, request, fields, model) => {
-    expect(violatedBy(request, model)[0]).toBe(fields[0]);
-    for (const field of fields) expect(violatedBy(request, model)).toContain(field);
+    expect(refusedFor(request, model)[0]).toBe(fields[0]);
+    for (const field of fields) expect(refusedFor(request, model)).toContain(field);
   });
 
   test.each(["modelId", "messages", "system", "inferenceConfig", "serviceTier"])("extra_body.%s", (field) => {
-    expect(violatedBy({ extraBody: { [field]: {} } })).toEqual([`extra_body.${field}`]);
+    expect(refusedFor({ extraBody: { [field]: {} } })).toEqual([`extra_body.${field}`]);
   });
 
   test.each(["max_tokens", "maxTokenCount", "inferenceConfig", "n"])(
     "extra_body.additionalModelRequestFields.%s",
     (field) => {
-      expect(violatedBy({ extraBody: { additionalModelRequestFields: { [field]: 1 } } })).toEqual([
+      expect(refusedFor({ extraBody: { additionalModelRequestFields: { [field]: 1 } } })).toEqual([
         `extra_body.additionalModelRequestFields.${field}`,
       ]);
     },
@@ -170,11 +163,11 @@ describe("what Converse cannot be told is refused by its name", () => {
   test("what the request sets itself, in extra_body", () => {
     const request = { tools: [{ name: "a" }], parameters: { topK: 3 } };
     const extraBody = { toolConfig: {}, additionalModelRequestFields: { top_k: 4 } };
-    expect(violatedBy({ ...request, extraBody }, CLAUDE)).toEqual([
+    expect(refusedFor({ ...request, extraBody }, CLAUDE)).toEqual([
       "extra_body.additionalModelRequestFields.top_k",
       "extra_body.toolConfig",
     ]);
-    expect(violatedBy({ extraBody: { additionalModelRequestFields: 1 } })).toEqual([
+    expect(refusedFor({ extraBody: { additionalModelRequestFields: 1 } })).toEqual([
       "extra_body.additionalModelRequestFields",
     ]);
   });
@@ -394,7 +387,7 @@ describe("Claude is asked in its own format", () => {
 
   test("and else by Converse", () => {
     expect(wire({ parameters: { parallelToolCalls: true } }, CLAUDE).path).toMatch(/\/converse$/);
-    expect(violatedBy({ parameters: { parallelToolCalls: false } }, LLAMA)).toEqual([
+    expect(refusedFor({ parameters: { parallelToolCalls: false } }, LLAMA)).toEqual([
       "parameters.parallel_tool_calls",
     ]);
   });
@@ -459,7 +452,7 @@ describe("models that go on with a text", () => {
     expect(wire(request, model).path).toBe(`/model/${encodeURIComponent(model)}/invoke`);
     expect(wire(request, model, { stream: true }).path).toMatch(/\/invoke-with-response-stream$/);
     const [first = ""] = Object.keys(body);
-    expect(violatedBy({ extraBody: { [first]: "x" } }, model)).toEqual([`extra_body.${first}`]);
+    expect(refusedFor({ extraBody: { [first]: "x" } }, model)).toEqual([`extra_body.${first}`]);
   });
 
   test("are told a limit where they need one", () => {
@@ -483,7 +476,7 @@ describe("models that go on with a text", () => {
         serviceTier: "flex",
       },
     };
-    expect(violatedBy(request, "meta.llama2-13b-chat-v1").sort()).toEqual([
+    expect(refusedFor(request, "meta.llama2-13b-chat-v1").sort()).toEqual([
       "messages[0].parts[0].image",
       "messages[1].parts[0].tool_result",
       "messages[1].role",

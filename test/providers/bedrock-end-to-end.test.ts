@@ -1,7 +1,16 @@
 /** Bedrock through the whole gateway, in front of the emulator, which refuses what Bedrock refuses. */
 import { describe, expect, test } from "vitest";
 import type { ChatInit } from "../support/callers.ts";
-import { converseWithTools, endToEnd, kindOf, testChats, tool } from "../support/end-to-end.ts";
+import {
+  checkBroken,
+  checkMarks,
+  checkSeals,
+  converseWithTools,
+  endToEnd,
+  kindOf,
+  testChats,
+  tool,
+} from "../support/end-to-end.ts";
 import { ANSWERED } from "../support/standing.ts";
 
 const run = endToEnd();
@@ -45,6 +54,10 @@ describe("a chat", () => {
 
   testChats(run, ask);
 
+  test("reads and writes the prompt cache where it is marked", async () => {
+    await checkMarks(run, ask);
+  });
+
   test("tells the tier that served", async () => {
     const { attempts } = await run.rest.chat(ask("Hi", { parameters: { serviceTier: "flex" } }));
     expect(attempts[0]?.usage?.serviceTier).toBe("flex");
@@ -60,6 +73,7 @@ describe("a conversation with tools and thoughts", () => {
   ])("goes on with the thoughts as they came, %s", async (_, modelVersion, parameters) => {
     const question = ask("Use get_weather and get_time", { modelVersion, parameters, tools });
     const first = await converseWithTools(run, question);
+    await checkSeals(run, question, first);
     const { reasoningTokens, ...used } = await metered(1);
     expect(reasoningTokens).toBeGreaterThan(0);
     // Bedrock counts thoughts with the rest, and not apart.
@@ -113,14 +127,7 @@ describe("a call that fails", () => {
   });
 
   test("in the middle of a stream is estimated, from below by what was said", async () => {
-    for (const directive of ["cut=20 tokens=60", "error_event=20 tokens=60", "no_done=1"]) {
-      run.both.emulator.meter.reset();
-      const events = await streamed(failing(directive));
-      const usage = events.at(-1)?.error?.receipt?.attempts[0]?.usage;
-      const { outputTokens = -1 } = await metered(1);
-      expect(usage?.provenance).toBe("estimated");
-      expect(usage?.outputTokens).toBeGreaterThanOrEqual(outputTokens);
-    }
+    await checkBroken(run, ask, false);
   });
 
   test("without figures is estimated", async () => {

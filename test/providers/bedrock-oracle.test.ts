@@ -12,7 +12,6 @@ import {
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChatRequestSchema, type ChatResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { Failure } from "../../src/core/failure.ts";
 import { fold } from "../../src/core/reply.ts";
 import { bedrockDialect } from "../../src/providers/bedrock/dialect.ts";
 import { decodeFinishReason } from "../../src/providers/bedrock/finish.ts";
@@ -22,6 +21,7 @@ import { loadRecordings, type Recording, recordingsFolder } from "../recordings/
 import { type RecordingServer, serveRecordings } from "../recordings/server.ts";
 import { bedrockClient } from "../support/bedrock-client.ts";
 import { replyOf } from "../support/call.ts";
+import { violatedBy } from "../support/failure.ts";
 import { answers, type ScriptedProvider, scriptedProvider } from "../support/provider.ts";
 import { BEDROCK_GOLDEN, type Golden, MODEL, NOVA, NOVA_GOLDEN } from "./bedrock-golden.ts";
 import { CANONICAL, type CanonicalName } from "./canonical.ts";
@@ -92,16 +92,6 @@ describe("a request equals the SDK's", () => {
     expect(encode(hi, modelId, { stream: true }).path).toBe(server.requests.at(-1)?.url);
   });
 });
-
-function violatedBy(act: () => unknown): string[] {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof Failure) return error.violations.map(({ field }) => field);
-    throw error;
-  }
-  return [];
-}
 
 const folder = recordingsFolder();
 const replies =

@@ -1,14 +1,14 @@
 /** Bedrock as a kind of provider: where it is, who calls it, and whether it would serve. */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { afterEach, describe, expect, it } from "vitest";
-import { ProviderSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import type { ProviderSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { fold } from "../../src/core/reply.ts";
 import { startEmulator } from "../../src/emulator/server.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import { createProvider } from "../../src/providers/registry.ts";
 import { attemptCallOf } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { answers, type Play, scriptedProvider } from "../support/provider.ts";
+import { answers, type Play, scriptedProvider, settingsOf } from "../support/provider.ts";
 
 const clock = new VirtualClock();
 const open: (() => Promise<unknown>)[] = [];
@@ -22,16 +22,8 @@ function providerOf(
   config: MessageInitShape<typeof ProviderSchema>,
   { env = ENV, keys = [] }: { env?: Readonly<Record<string, string>>; keys?: string[] } = {},
 ): Provider {
-  const provider = createProvider({
-    name: "bedrock",
-    config: create(ProviderSchema, { kind: "bedrock", region: "us-east-1", ...config }),
-    keys,
-    env,
-    connectTimeoutMs: 1_000,
-    maxConnections: 2,
-    bufferedReads: 4,
-    clock,
-  });
+  const settings = settingsOf("bedrock", { kind: "bedrock", region: "us-east-1", ...config }, keys, clock);
+  const provider = createProvider({ ...settings, env });
   open.push(provider.close);
   return provider;
 }

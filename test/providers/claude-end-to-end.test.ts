@@ -1,7 +1,16 @@
 /** Claude through the whole gateway, in front of the emulator, which refuses what Anthropic refuses. */
 import { describe, expect, test } from "vitest";
 import type { ChatInit } from "../support/callers.ts";
-import { converseWithTools, endToEnd, kindOf, testChats, tool } from "../support/end-to-end.ts";
+import {
+  checkBroken,
+  checkMarks,
+  checkSeals,
+  converseWithTools,
+  endToEnd,
+  kindOf,
+  testChats,
+  tool,
+} from "../support/end-to-end.ts";
 import { ANSWERED } from "../support/standing.ts";
 
 const run = endToEnd();
@@ -32,6 +41,10 @@ describe("a chat", () => {
   });
 
   testChats(run, ask);
+
+  test("reads and writes the prompt cache where it is marked", async () => {
+    await checkMarks(run, ask);
+  });
 });
 
 describe("a conversation with tools and thoughts", () => {
@@ -44,6 +57,7 @@ describe("a conversation with tools and thoughts", () => {
   ])("goes on with the thoughts as they came, %s", async (_, modelVersion, parameters) => {
     const question = ask("Use get_weather and get_time", { modelVersion, parameters, tools });
     const first = await converseWithTools(run, question);
+    await checkSeals(run, question, first);
     const { usage } = first.attempts[0] ?? {};
     expect(usage).toMatchObject(await metered(1));
     expect(usage?.reasoningTokens).toBeGreaterThan(0);
@@ -96,14 +110,7 @@ describe("a call that fails", () => {
   });
 
   test("in the middle of a stream keeps the prompt's figures, and estimates the answer from below", async () => {
-    for (const directive of ["cut=20 tokens=60", "error_event=20 tokens=60", "no_done=1"]) {
-      run.both.emulator.meter.reset();
-      const events = await streamed(failing(directive));
-      const usage = events.at(-1)?.error?.receipt?.attempts[0]?.usage;
-      const { inputTokens = -1, outputTokens = -1 } = await metered(1);
-      expect(usage).toMatchObject({ inputTokens, provenance: "estimated" });
-      expect(usage?.outputTokens).toBeGreaterThanOrEqual(outputTokens);
-    }
+    await checkBroken(run, ask, true);
   });
 
   test("without figures is estimated", async () => {

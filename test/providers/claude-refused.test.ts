@@ -11,9 +11,9 @@ import {
   OLD,
   type PartInit,
   piece,
+  refusedFor,
   result,
   thought,
-  violatedBy,
 } from "./claude-wire.ts";
 
 describe("what Claude cannot be told is refused by its name", () => {
@@ -173,7 +173,7 @@ describe("what Claude cannot be told is refused by its name", () => {
     ],
   ];
   test.each(cases)("%s", (_, request, fields, model = NEW) => {
-    expect(violatedBy(request, { model })).toEqual(fields);
+    expect(refusedFor(request, { model })).toEqual(fields);
   });
 });
 
@@ -181,7 +181,7 @@ describe("extra_body", () => {
   test.each(["model", "anthropic_version", "messages", "system", "stream", "max_tokens"])(
     "never sets %s",
     (field) => {
-      expect(violatedBy({ extraBody: { [field]: 1 } })).toEqual([`extra_body.${field}`]);
+      expect(refusedFor({ extraBody: { [field]: 1 } })).toEqual([`extra_body.${field}`]);
     },
   );
 
@@ -192,7 +192,7 @@ describe("extra_body", () => {
       toolChoice: "a",
     };
     const extraBody = { thinking: {}, output_config: {}, stop_sequences: [], tools: [], tool_choice: {} };
-    expect(violatedBy({ ...request, extraBody })).toEqual(
+    expect(refusedFor({ ...request, extraBody })).toEqual(
       Object.keys(extraBody).map((field) => `extra_body.${field}`),
     );
     expect(encode({ extraBody: { ...extraBody, speed: "fast" } })).toMatchObject({ speed: "fast" });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Wish } from "../../src/providers/dialect.ts";
-import { encode, type Init, NEW, OLD, violatedBy } from "./claude-wire.ts";
+import { encode, type Init, NEW, OLD, refusedFor } from "./claude-wire.ts";
 
 describe("thinking", () => {
   const thinks = (parameters: Init["parameters"], model: string, wish: Partial<Wish> = {}) => {
@@ -66,7 +66,7 @@ describe("thinking", () => {
     ],
     ["no room to think", { reasoningEffort: "low" }, OLD, "reasoning_effort", { maxTokens: 1024 }],
   ])("%s is refused", (_, parameters, model, field, wish = {}) => {
-    expect(violatedBy({ parameters }, { model, modelMaxTokens: 64_000, ...wish })).toEqual([
+    expect(refusedFor({ parameters }, { model, modelMaxTokens: 64_000, ...wish })).toEqual([
       `parameters.${field}`,
     ]);
   });

@@ -1,11 +1,10 @@
 /** Requests to Claude in few words, and what becomes of them on the wire. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { expect } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { Failure } from "../../src/core/failure.ts";
 import { encodeChat } from "../../src/providers/claude/encode.ts";
 import { ANTHROPIC } from "../../src/providers/claude/traits.ts";
 import type { Wish } from "../../src/providers/dialect.ts";
+import { violatedBy } from "../support/failure.ts";
 
 export type Init = Exclude<MessageInitShape<typeof ChatRequestSchema>, { readonly $typeName: string }>;
 export type PartInit = NonNullable<
@@ -26,15 +25,9 @@ export function encode(request: Init, wish: Partial<Wish> = {}) {
   return JSON.parse(wire(request, wish).body);
 }
 
-export function violatedBy(request: Init, wish: Partial<Wish> = {}): string[] {
-  try {
-    wire(request, wish);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    expect(error.kind).toBe("invalid_request");
-    return error.violations.map(({ field }) => field);
-  }
-  return [];
+/** The fields by which it is refused. */
+export function refusedFor(request: Init, wish: Partial<Wish> = {}): string[] {
+  return violatedBy(() => wire(request, wish));
 }
 
 export function message(role: string, ...parts: PartInit[]): NonNullable<Init["messages"]>[number] {

@@ -1,10 +1,10 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { Failure } from "../../src/core/failure.ts";
 import { geminiDialect } from "../../src/providers/gemini/dialect.ts";
 import { geminiEmbeddings } from "../../src/providers/gemini/embeddings.ts";
 import { geminiResource } from "../../src/providers/gemini/resource.ts";
+import { violatedBy } from "../support/failure.ts";
 
 type Init = MessageInitShape<typeof ChatRequestSchema>;
 type MessageInit = NonNullable<Init["messages"]>[number];
@@ -24,15 +24,8 @@ function bodyOf(request: Init, model = OLDER) {
   return JSON.parse(wireOf(request, model).body);
 }
 
-function violatedBy(request: Init, model = OLDER): string[] {
-  try {
-    wireOf(request, model);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    expect(error.kind).toBe("invalid_request");
-    return error.violations.map(({ field }) => field);
-  }
-  return [];
+function refusedFor(request: Init, model = OLDER): string[] {
+  return violatedBy(() => wireOf(request, model));
 }
 
 function message(role: string, ...parts: PartInit[]): MessageInit {
@@ -178,11 +171,11 @@ describe("what Gemini cannot be told is refused by its name", () => {
     ],
   ];
   test.each(cases)("%s", (_, request, fields) => {
-    expect(violatedBy(request)).toEqual(fields);
+    expect(refusedFor(request)).toEqual(fields);
   });
 
   test("a newer model that shall not think at all", () => {
-    expect(violatedBy({ parameters: { reasoningEffort: "none" } }, NEWER)).toEqual([
+    expect(refusedFor({ parameters: { reasoningEffort: "none" } }, NEWER)).toEqual([
       "parameters.reasoning_effort",
     ]);
     expect(bodyOf({ parameters: { reasoningEffort: "none" } }).generationConfig.thinkingConfig).toEqual({
@@ -325,14 +318,14 @@ describe("media", () => {
 
 describe("extra_body", () => {
   test.each(["contents", "model"])("never sets %s", (field) => {
-    expect(violatedBy({ extraBody: { [field]: 1 } })).toEqual([`extra_body.${field}`]);
+    expect(refusedFor({ extraBody: { [field]: 1 } })).toEqual([`extra_body.${field}`]);
   });
 
   test("sets no limit, in no spelling", () => {
     const extraBody = {
       generation_config: { max_output_tokens: 9, candidateCount: 9, response_logprobs: true },
     };
-    expect(violatedBy({ extraBody })).toEqual([
+    expect(refusedFor({ extraBody })).toEqual([
       "extra_body.generationConfig.max_output_tokens",
       "extra_body.generationConfig.candidateCount",
     ]);
@@ -351,7 +344,7 @@ describe("extra_body", () => {
       serviceTier: "x",
       generationConfig: { temperature: 1 },
     };
-    expect(violatedBy({ ...request, extraBody })).toEqual([
+    expect(refusedFor({ ...request, extraBody })).toEqual([
       "extra_body.generationConfig.temperature",
       "extra_body.system_instruction",
       "extra_body.toolConfig",

@@ -1,24 +1,20 @@
 /** Gemini and Vertex AI through the whole gateway, in front of the emulator, which refuses what Google refuses. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ChatInit } from "../support/callers.ts";
-import { ANSWERED } from "../support/standing.ts";
 import {
   answered,
   checkBroken,
-  checkLeaving,
+  converseWithTools,
+  endToEnd,
   kindOf,
   messageOf,
-  type ThroughGateway,
-  throughGateway,
+  testChats,
   tool,
-} from "../support/through-gateway.ts";
+} from "../support/end-to-end.ts";
+import { ANSWERED } from "../support/standing.ts";
 
-let google: ThroughGateway;
-beforeAll(async () => {
-  google = await throughGateway();
-});
-afterAll(() => google[Symbol.asyncDispose]());
-beforeEach(() => google.both.emulator.meter.reset());
+const run = endToEnd();
+const { streamed, metered } = run;
 
 function ask(content: string, more: ChatInit = {}): ChatInit {
   return { messages: [{ role: "user", content }], model: "gemini", ...more };
@@ -29,45 +25,35 @@ describe.each([
   ["vertex_ai", "gemini-2.0-flash"],
 ])("a chat with %s", (provider, model) => {
   test("and its stream say the same, and use what was metered", async () => {
-    const whole = await google.chat(ask("What is new?", { model: provider }));
+    const whole = await run.rest.chat(ask("What is new?", { model: provider }));
     expect(whole).toMatchObject({ provider, model, finishReason: "stop" });
-    expect(whole.attempts[0]?.usage).toMatchObject({ ...(await google.metered(1)), provenance: "measured" });
-    const events = await google.streamed(ask("What is new?", { model: provider }));
+    expect(whole.attempts[0]?.usage).toMatchObject({ ...(await metered(1)), provenance: "measured" });
+    const events = await streamed(ask("What is new?", { model: provider }));
     expect(events.map(({ token = "" }) => token).join("")).toBe(whole.response);
     const { receipt, done } = events.at(-1) ?? {};
     expect(done).toBe(true);
     expect(receipt?.attempts[0]).toMatchObject({
       servedModel: model,
-      usage: { ...(await google.metered(2)), provenance: "measured", serviceTier: "standard" },
+      usage: { ...(await metered(2)), provenance: "measured", serviceTier: "standard" },
     });
   });
 
-  test("is JSON of a schema", async () => {
-    const schemaJson = '{"type":"object","properties":{"age":{"type":"integer"}},"required":["age"]}';
-    const responseFormat = { type: "json_schema", schemaJson };
-    const { response } = await google.chat(ask("Hi", { model: provider, responseFormat }));
-    expect(JSON.parse(response)).toEqual({ age: expect.any(Number) });
-  });
+  testChats(run, (content, more) => ask(content, { model: provider, ...more }));
 
-  test("ends where it is told, and gives as many answers", async () => {
-    const parameters = { maxTokens: 2, stop: ["answer"] };
-    expect(await google.chat(ask("Hi", { model: provider, parameters }))).toMatchObject({
-      finishReason: "length",
-      response: "This is",
-    });
-    const several = await google.chat(ask("Hi", { model: provider, parameters: { choices: 2 } }));
+  test("gives as many answers as it is asked for", async () => {
+    const several = await run.rest.chat(ask("Hi", { model: provider, parameters: { choices: 2 } }));
     expect(several.choices.map(({ index, finishReason }) => [index, finishReason])).toEqual([
       [0, "stop"],
       [1, "stop"],
     ]);
-    expect(several.attempts[0]?.usage).toMatchObject(await google.metered(2));
+    expect(several.attempts[0]?.usage).toMatchObject(await metered(1));
   });
 
   test("reads a long prompt from the cache, which is cheaper", async () => {
     const request = ask(`${provider} handbook. `.repeat(400), { model: provider });
-    await google.chat(request);
-    const { attempts } = await google.chat(request);
-    const used = await google.metered(2);
+    await run.rest.chat(request);
+    const { attempts } = await run.rest.chat(request);
+    const used = await metered(2);
     expect(used.cachedInputTokens).toBeGreaterThan(1024);
     expect(attempts[0]?.usage).toMatchObject(used);
   });
@@ -75,9 +61,9 @@ describe.each([
 
 test("Claude answers on Vertex AI in its own format", async () => {
   const modelVersion = "claude-haiku-4-5@20251001";
-  const { response, attempts } = await google.chat(ask("Hi", { model: "vertex_ai", modelVersion }));
+  const { response, attempts } = await run.rest.chat(ask("Hi", { model: "vertex_ai", modelVersion }));
   expect(response).toMatch(/^This is the answer/);
-  expect(attempts[0]?.usage).toMatchObject({ ...(await google.metered(1)), provenance: "measured" });
+  expect(attempts[0]?.usage).toMatchObject({ ...(await metered(1)), provenance: "measured" });
 });
 
 describe("a conversation with tools and thoughts", () => {
@@ -90,24 +76,15 @@ describe("a conversation with tools and thoughts", () => {
     ["gemini-3.5-flash", { reasoningEffort: "low" }],
   ])("goes on with what came, with %s", async (modelVersion, parameters) => {
     const question = ask("Use get_weather and get_time", { modelVersion, parameters, tools });
-    const first = await google.chat(question);
-    expect(first.finishReason).toBe("tool_calls");
-    expect(first.toolCalls.map(({ name }) => name)).toEqual(["get_weather", "get_time"]);
+    const first = await converseWithTools(run, question);
     expect(new Set(first.toolCalls.map(({ id }) => id)).size).toBe(2);
-    expect(first.attempts[0]?.usage).toMatchObject(await google.metered(1));
-    const messages = [...(question.messages ?? []), messageOf(first), answered(first)];
-    const second = await google.chat({ ...question, messages });
-    expect(second.finishReason).toBe("stop");
-    const third = [...messages, messageOf(second), { role: "user", content: "And now?" }];
-    expect((await google.chat({ ...question, messages: third })).finishReason).toBe("stop");
+    expect(first.attempts[0]?.usage).toMatchObject(await metered(1));
   });
 
   test("streams thoughts, then each call whole with its signature", async () => {
     const parameters = { reasoningEffort: "low" };
     const modelVersion = "gemini-3.5-flash";
-    const events = await google.streamed(
-      ask("Use get_weather and get_time", { modelVersion, parameters, tools }),
-    );
+    const events = await streamed(ask("Use get_weather and get_time", { modelVersion, parameters, tools }));
     const calls = events.flatMap(({ toolCall }) => (toolCall ? [toolCall] : []));
     expect(calls).toMatchObject(
       [
@@ -124,9 +101,9 @@ describe("a conversation with tools and thoughts", () => {
 
   test("may have begun with another provider", async () => {
     const question = ask("Use get_weather", { model: "openai/gpt-4o", tools });
-    const first = await google.chat(question);
+    const first = await run.rest.chat(question);
     const messages = [...(question.messages ?? []), messageOf(first), answered(first)];
-    const second = await google.chat({ ...question, messages, model: "gemini/gemini-3.5-flash" });
+    const second = await run.rest.chat({ ...question, messages, model: "gemini/gemini-3.5-flash" });
     expect(second).toMatchObject({ provider: "gemini", finishReason: "stop" });
   });
 });
@@ -155,27 +132,24 @@ describe("a call that fails", () => {
     ["reset=1", "cut"],
   ])("%s is %s, whole and streamed, in either API", async (directive, kind) => {
     for (const model of ["gemini", "vertex_ai"]) {
-      expect(await kindOf(() => google.chat(failing(directive, { model })))).toBe(kind);
-      expect(await kindOf(() => google.streamed(failing(directive, { model })))).toBe(kind);
+      expect(await kindOf(() => run.rest.chat(failing(directive, { model })))).toBe(kind);
+      expect(await kindOf(() => streamed(failing(directive, { model })))).toBe(kind);
     }
   });
 
   test("in the middle of a stream keeps the prompt's figures, and estimates the answer from below", async () => {
-    for (const model of ["gemini", "vertex_ai"]) await checkBroken(google, model);
+    for (const model of ["gemini", "vertex_ai"])
+      await checkBroken(run, (content, more) => ask(content, { model, ...more }), true);
   });
 
   test("without figures is estimated", async () => {
-    const { attempts } = await google.chat(failing("no_usage=1"));
+    const { attempts } = await run.rest.chat(failing("no_usage=1"));
     expect(attempts[0]?.usage?.provenance).toBe("estimated");
-  });
-
-  test("ends at the provider when the caller leaves", async () => {
-    await checkLeaving(google, "gemini");
   });
 });
 
 test("both are there, by the calls that cost nothing", async () => {
-  const status = await (await fetch(`${google.both.url}/v1/gateway/status`)).json();
+  const status = await (await fetch(`${run.both.url}/v1/gateway/status`)).json();
   expect(status).toMatchObject({
     providers: expect.arrayContaining([
       expect.objectContaining({ name: "gemini", kind: "gemini", ...ANSWERED }),

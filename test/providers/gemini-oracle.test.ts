@@ -3,7 +3,6 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type GenerateContentResponse, GoogleGenAI, type Part } from "@google/genai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { Failure } from "../../src/core/failure.ts";
 import { fold } from "../../src/core/reply.ts";
 import type { Wish } from "../../src/providers/dialect.ts";
 import { geminiDialect } from "../../src/providers/gemini/dialect.ts";
@@ -13,6 +12,7 @@ import { SseReader } from "../../src/wire/sse.ts";
 import { loadRecordings, type Recording, recordingsFolder } from "../recordings/recordings.ts";
 import { type RecordingServer, serveRecordings } from "../recordings/server.ts";
 import { replyOf } from "../support/call.ts";
+import { violatedBy } from "../support/failure.ts";
 import { answers, type ScriptedProvider, scriptedProvider } from "../support/provider.ts";
 import { CANONICAL, type CanonicalName } from "./canonical.ts";
 import { GEMINI_GOLDEN, type Golden, MODEL, NEWER_GOLDEN, NEWER_MODEL } from "./gemini-golden.ts";
@@ -80,16 +80,6 @@ describe("a request equals the SDK's", () => {
     expect(`/v1beta${path}`).toBe(server.requests.at(-1)?.url);
   });
 });
-
-function violatedBy(act: () => unknown): string[] {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof Failure) return error.violations.map(({ field }) => field);
-    throw error;
-  }
-  return [];
-}
 
 const folder = recordingsFolder();
 const replies =

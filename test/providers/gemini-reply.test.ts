@@ -1,7 +1,7 @@
 /** What Gemini says, in the events and figures of the contract. */
 import { describe, expect, test } from "vitest";
-import { Failure } from "../../src/core/failure.ts";
 import { decodeReply, GeminiStream } from "../../src/providers/gemini/decode.ts";
+import { failureOf } from "../support/failure.ts";
 
 const usageMetadata = { promptTokenCount: 5, candidatesTokenCount: 2, totalTokenCount: 7 };
 
@@ -22,16 +22,6 @@ function said(value: object): object[] {
   return decode(value).events.map((event) =>
     JSON.parse(JSON.stringify(event, (key, inner) => (key === "$typeName" ? undefined : inner))),
   );
-}
-
-function failureOf(act: () => unknown): Failure | undefined {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  return undefined;
 }
 
 describe("why it stopped", () => {
@@ -124,7 +114,7 @@ describe("a prompt that was blocked", () => {
 
   test("is one in a stream too", () => {
     const stream = new GeminiStream({});
-    expect(failureOf(() => stream.push(JSON.stringify(blocked)))?.kind).toBe("content_filtered");
+    expect(failureOf(() => stream.push(JSON.stringify(blocked))).kind).toBe("content_filtered");
     expect(stream.usage?.inputTokens).toBe(9);
   });
 });
@@ -228,7 +218,7 @@ describe("a stream", () => {
     const stream = new GeminiStream({});
     stream.push(element("Hi", { finishReason: undefined }));
     expect(stream.usage).toMatchObject({ outputTokens: 2, provenance: "estimated" });
-    expect(failureOf(() => stream.end(""))?.kind).toBe("cut");
+    expect(failureOf(() => stream.end("")).kind).toBe("cut");
   });
 
   test("may end with an error outside of all events, though the model had finished", () => {

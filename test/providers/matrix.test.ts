@@ -3,9 +3,9 @@ import { readdirSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, describe, expect, test } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { violatedBy } from "../support/failure.ts";
 import { CANONICAL, type CanonicalName } from "./canonical.ts";
 import { DIALECTS, type Spoken } from "./dialects.ts";
-import { failureOf } from "./openai-chunks.ts";
 
 const names = Object.keys(CANONICAL) as CanonicalName[];
 const providers = Object.entries(DIALECTS);
@@ -36,7 +36,7 @@ describe.each(providers)("the table tells the truth of %s:", (_, spoken) => {
         maxTokens: undefined,
       });
     const entry = golden[name];
-    if ("refused" in entry) expect(failureOf(encode).violations[0]?.field).toBe(entry.refused);
+    if ("refused" in entry) expect(violatedBy(encode)[0]).toBe(entry.refused);
     else expect(JSON.parse(encode().body)).toBeTypeOf("object");
   });
 });

@@ -5,7 +5,8 @@ import { ChatRequestSchema, type StreamResponse } from "../../gen/ts/llmgateway/
 import { event, fold, reasoning, toolCallDelta } from "../../src/core/reply.ts";
 import { mistralDialect } from "../../src/providers/mistral/dialect.ts";
 import { replyOf } from "../support/call.ts";
-import { done, failureOf } from "./openai-chunks.ts";
+import { failureOf } from "../support/failure.ts";
+import { done } from "./openai-chunks.ts";
 
 function chunk(delta: object, rest: object = {}): string {
   const { finish_reason = null, ...top } = rest as { finish_reason?: string };

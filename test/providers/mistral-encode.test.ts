@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { callId } from "../../src/providers/mistral/call_id.ts";
 import { mistralDialect } from "../../src/providers/mistral/dialect.ts";
-import { failureOf } from "./openai-chunks.ts";
+import { violatedBy } from "../support/failure.ts";
 
 type Init = MessageInitShape<typeof ChatRequestSchema>;
 type PartInit = NonNullable<NonNullable<NonNullable<Init["messages"]>[number]["parts"]>[number]["part"]>;
@@ -63,9 +63,7 @@ describe("is refused by its name", () => {
       ["extra_body.max_tokens", "extra_body.n", "extra_body.stream"],
     ],
   ])("%s", (_, request, fields) => {
-    const failure = failureOf(() => encode(request));
-    expect(failure.kind).toBe("invalid_request");
-    expect(failure.violations.map(({ field }) => field)).toEqual(fields);
+    expect(violatedBy(() => encode(request))).toEqual(fields);
   });
 });
 

@@ -1,6 +1,5 @@
 /** Chunks of an OpenAI stream by hand, and what becomes of them. */
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { Failure } from "../../src/core/failure.ts";
 import { event } from "../../src/core/reply.ts";
 import { OpenAiStream } from "../../src/providers/openai/stream.ts";
 
@@ -15,16 +14,6 @@ export const usage = { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 
 export function events(...datas: string[]): StreamResponse[] {
   const stream = new OpenAiStream();
   return [...datas.flatMap((data) => stream.push(data)), ...stream.end()];
-}
-
-export function failureOf(act: () => unknown): Failure {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error("nothing failed");
 }
 
 export const done = (finishReason: string | undefined) => event({ done: true, finishReason });

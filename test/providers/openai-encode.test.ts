@@ -1,8 +1,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { Failure } from "../../src/core/failure.ts";
 import { encodeChat } from "../../src/providers/openai/encode.ts";
+import { violatedBy } from "../support/failure.ts";
 
 type Init = MessageInitShape<typeof ChatRequestSchema>;
 type PartInit = NonNullable<NonNullable<NonNullable<Init["messages"]>[number]["parts"]>[number]["part"]>;
@@ -15,15 +15,8 @@ function encode(request: Init): string {
   return encodeChat(create(ChatRequestSchema, { messages: hello, ...request }), WISH, TRAITS).body;
 }
 
-function violatedBy(request: Init): string[] {
-  try {
-    encode(request);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    expect(error.kind).toBe("invalid_request");
-    return error.violations.map(({ field }) => field);
-  }
-  return [];
+function refusedFor(request: Init): string[] {
+  return violatedBy(() => encode(request));
 }
 
 function message(role: string, ...parts: PartInit[]): Init {
@@ -131,12 +124,12 @@ describe("what OpenAI cannot be told is refused by its name", () => {
     ["a seed beyond JSON", { parameters: { seed: 9007199254740993n } }, ["parameters.seed"]],
   ];
   test.each(cases)("%s", (_, request, fields) => {
-    expect(violatedBy(request)).toEqual(fields);
+    expect(refusedFor(request)).toEqual(fields);
   });
 
   test("all at once, each by its own place", () => {
     const wrong = { messages: [...hello, { role: "x" }, { role: "tool" }], toolChoice: "none of these" };
-    expect(violatedBy(wrong)).toEqual(["messages[1].role", "messages[2].parts", "tool_choice"]);
+    expect(refusedFor(wrong)).toEqual(["messages[1].role", "messages[2].parts", "tool_choice"]);
   });
 });
 
@@ -144,7 +137,7 @@ describe("extra_body", () => {
   test.each(["model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n"])(
     "never sets %s",
     (field) => {
-      expect(violatedBy({ extraBody: { [field]: 1 } })).toEqual([`extra_body.${field}`]);
+      expect(refusedFor({ extraBody: { [field]: 1 } })).toEqual([`extra_body.${field}`]);
     },
   );
 
@@ -156,10 +149,10 @@ describe("extra_body", () => {
       responseFormat: { type: "text" },
     };
     const extraBody = { temperature: 1, seed: 2, tools: [], tool_choice: "auto", response_format: {} };
-    expect(violatedBy({ ...request, extraBody })).toEqual(
+    expect(refusedFor({ ...request, extraBody })).toEqual(
       Object.keys(extraBody).map((field) => `extra_body.${field}`),
     );
-    expect(violatedBy({ extraBody })).toEqual([]);
+    expect(refusedFor({ extraBody })).toEqual([]);
   });
 
   test("may be named as the properties of every object are", () => {
@@ -187,7 +180,7 @@ describe("JSON that came as text", () => {
 
   test("cannot add fields to the body", () => {
     expect(
-      violatedBy({ tools: [{ name: "look", parametersJson: '{}}}],"n":9,"x":[{"y":{"z":{}' }] }),
+      refusedFor({ tools: [{ name: "look", parametersJson: '{}}}],"n":9,"x":[{"y":{"z":{}' }] }),
     ).toEqual(["tools[0].parameters_json"]);
   });
 });

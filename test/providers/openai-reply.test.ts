@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { event, reasoning, toolCallDelta } from "../../src/core/reply.ts";
 import { decodeReply } from "../../src/providers/openai/decode.ts";
-import { done, events, failureOf, usage } from "./openai-chunks.ts";
+import { failureOf } from "../support/failure.ts";
+import { done, events, usage } from "./openai-chunks.ts";
 
 describe("an error inside a stream", () => {
   test.each([

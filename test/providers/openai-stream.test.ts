@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { event, fold, reasoning, toolCallDelta } from "../../src/core/reply.ts";
 import { OpenAiStream } from "../../src/providers/openai/stream.ts";
-import { chunk, done, events, failureOf, stop, usage } from "./openai-chunks.ts";
+import { failureOf } from "../support/failure.ts";
+import { chunk, done, events, stop, usage } from "./openai-chunks.ts";
 
 describe("the end of a stream", () => {
   test("is at [DONE], once", () => {

@@ -8,9 +8,8 @@ import { PRESETS, type Preset } from "../../src/providers/presets.ts";
 import { createProvider } from "../../src/providers/registry.ts";
 import { attemptCallOf } from "../support/call.ts";
 import { CALLERS } from "../support/callers.ts";
-import { VirtualClock } from "../support/clock.ts";
 import { startBoth } from "../support/gateway.ts";
-import { answers, scriptedProvider } from "../support/provider.ts";
+import { answers, scriptedProvider, settingsOf } from "../support/provider.ts";
 
 const KEY = "preset-key-0123456789";
 const weather = {
@@ -103,16 +102,7 @@ function completed(one: MessageInitShape<typeof ProviderSchema>) {
 
 async function call(origin: string, preset: string, row: Preset, given: object = {}): Promise<void> {
   const config = completed({ preset, baseUrl: at(origin, row), ...given });
-  const provider = createProvider({
-    name: "one",
-    config,
-    keys: row.apiKeyEnv ? [KEY] : [],
-    env: {},
-    connectTimeoutMs: 1000,
-    maxConnections: 1,
-    bufferedReads: 4,
-    clock: new VirtualClock(),
-  });
+  const provider = createProvider(settingsOf("one", config, row.apiKeyEnv ? [KEY] : []));
   expect(provider.off).toBe("");
   const request = create(ChatRequestSchema, {
     messages: [

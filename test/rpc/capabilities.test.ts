@@ -50,9 +50,27 @@ describe("refuses", () => {
     expect(upstream.requests).toHaveLength(asked);
   });
 
-  test("a chat with a model for embeddings, and more tokens than a model writes", async () => {
-    const embedding = await chat("strict/text-embedding-3-small", {});
-    expect(embedding.json.message).toMatch(/^model: strict\/text-embedding-3-small answers no chat; choose/);
+  test.each(["openai", "gemini", "mistral", "vertex_ai", "bedrock", "mock"])(
+    "a chat with %s's model for embeddings, and embeddings by the one that chats",
+    async (name) => {
+      const { defaultModel, defaultEmbeddingModel } = both.gateway.config.providers[name] ?? {};
+      const asked = both.emulator.meter.requests.length;
+      const { status, json } = await chat(`${name}/${defaultEmbeddingModel}`, {});
+      expect(status).toBe(400);
+      expect(json.message).toBe(
+        `model: ${name}/${defaultEmbeddingModel} answers no chat; choose a model that chats, such as ${defaultModel}`,
+      );
+      const wish = { input: ["Hello"], model: `${name}/${defaultModel}` };
+      const reply = await http1(`${both.url}/v1/gateway/embeddings`, JSON.stringify(wish));
+      expect(reply.status).toBe(400);
+      expect(JSON.parse(await reply.text()).message).toBe(
+        `model: ${name}/${defaultModel} makes no embeddings; choose a model that does, such as ${defaultEmbeddingModel}`,
+      );
+      expect(both.emulator.meter.requests).toHaveLength(asked);
+    },
+  );
+
+  test("more tokens than a model writes", async () => {
     const long = await chat("strict/gpt-4o", { parameters: { max_tokens: 16_385 } });
     expect(long.json.message).toMatch(/^parameters.max_tokens: strict\/gpt-4o writes 16384 tokens at most/);
   });

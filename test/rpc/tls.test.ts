@@ -10,6 +10,8 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { listen } from "../../src/rpc/listener.ts";
 import { canMakeCertificates, makeCertificate } from "../support/certificate.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 
@@ -82,6 +84,37 @@ describe.runIf(canMakeCertificates)("with a certificate", () => {
   test("cleartext is not answered", async () => {
     const reply = fetch(both.url.replace("https:", "http:"));
     await expect(reply).rejects.toThrow();
+  });
+
+  test("a request over HTTP/1.1 may come in pieces while the reply before it is still being read", async () => {
+    const LARGE = 8 * 1024 * 1024;
+    const pem = (path: string) => readFileSync(path, "utf8");
+    const listener = await listen({
+      host: "127.0.0.1",
+      port: 0,
+      tls: { cert: pem(cert_path), key: pem(key_path) },
+      http2: { maxConcurrentStreams: 100, pingIntervalMs: 30_000, pingTimeoutMs: 20_000 },
+      handler: async (request, reply) => {
+        let received = 0;
+        for await (const piece of request) received += piece.length;
+        reply.end(received === 0 ? Buffer.alloc(LARGE) : `received ${received}`);
+      },
+      clock: systemClock,
+    });
+    const socket = connect({ port: listener.port, host: "127.0.0.1", ca, ALPNProtocols: ["http/1.1"] });
+    await once(socket, "secureConnect");
+    socket.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    await once(socket, "readable");
+    // More than a TLS record holds, and so several of them at once.
+    const body = "x".repeat(100_000);
+    socket.write(`POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    let last = "";
+    for await (const piece of socket.setEncoding("latin1")) {
+      last = (last + piece).slice(-1_000);
+      if (last.endsWith(`received ${body.length}`)) break;
+    }
+    expect(last).toContain("HTTP/1.1 200 OK");
+    await listener.close(0);
   });
 
   test("kept connections do not hold its end up", async () => {

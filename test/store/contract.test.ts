@@ -189,6 +189,7 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
       plain: tags.plain,
     });
     expect(await ledger.spent({ tags: { plain: tags.plain } }, EVER)).toBe(500n);
+    expect(await ledger.spent({ model: attempt.model, tags }, EVER)).toBe(500n);
   });
 
   it("tells what was spent by each that a budget can be about, and since when", async () => {

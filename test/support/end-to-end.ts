@@ -38,11 +38,7 @@ export function endToEnd(): EndToEnd {
     get rest() {
       return rest;
     },
-    async streamed(request) {
-      const events: StreamResponse[] = [];
-      for await (const event of rest.stream(request)) events.push(event);
-      return events;
-    },
+    streamed: (request) => Array.fromAsync(rest.stream(request)),
     async metered(number) {
       await both.emulator.meter.ended(number);
       const record = both.emulator.meter.requests[number - 1];
@@ -64,7 +60,7 @@ export const tool = (name: string) => ({
 
 type Ask = (content: string, more?: ChatInit) => ChatInit;
 
-/** What holds of every provider that knows schemas, limits and marks, whatever its format. */
+/** What holds of every provider, whatever its format. */
 export function testChats(run: EndToEnd, ask: Ask): void {
   test("is JSON of a schema", async () => {
     const schemaJson = '{"type":"object","properties":{"age":{"type":"integer"}},"required":["age"]}';
@@ -80,21 +76,6 @@ export function testChats(run: EndToEnd, ask: Ask): void {
     });
   });
 
-  test("reads and writes the prompt cache where it is marked", async () => {
-    const system = { role: "system", content: "Handbook. ".repeat(600), cache: { ttl: "1h" } };
-    const request = { ...ask(""), messages: [system, { role: "user", content: "Hi" }] };
-    const written = await run.rest.chat(request);
-    const first = await run.metered(1);
-    expect(first.cacheWriteTokens).toBeGreaterThan(1024);
-    expect(written.attempts[0]?.usage).toMatchObject({
-      ...first,
-      cacheWrite1hTokens: first.cacheWriteTokens,
-    });
-    const read = await run.rest.chat(request);
-    expect(read.attempts[0]?.usage).toMatchObject(await run.metered(2));
-    expect(read.cost?.cachedInputTokens).toBe(first.cacheWriteTokens);
-  });
-
   test("ends at the provider when the caller leaves", async () => {
     const leaving = new AbortController();
     const request = ask("[[emulate: interval_ms=50 tokens=500]] Hi");
@@ -107,6 +88,35 @@ export function testChats(run: EndToEnd, ask: Ask): void {
     await run.both.emulator.meter.ended(1);
     expect(run.both.emulator.meter.requests[0]).toMatchObject({ outcome: "aborted", stream: true });
   });
+}
+
+/** A provider that caches what is marked. */
+export async function checkMarks(run: EndToEnd, ask: Ask): Promise<void> {
+  const system = { role: "system", content: "Handbook. ".repeat(600), cache: { ttl: "1h" } };
+  const request = { ...ask(""), messages: [system, { role: "user", content: "Hi" }] };
+  const written = await run.rest.chat(request);
+  const first = await run.metered(1);
+  expect(first.cacheWriteTokens).toBeGreaterThan(1024);
+  expect(written.attempts[0]?.usage).toMatchObject({ ...first, cacheWrite1hTokens: first.cacheWriteTokens });
+  const read = await run.rest.chat(request);
+  expect(read.attempts[0]?.usage).toMatchObject(await run.metered(2));
+  expect(read.cost?.cachedInputTokens).toBe(first.cacheWriteTokens);
+}
+
+/**
+ * Streams that break in the middle are estimated, from below by what was said.
+ *
+ * @param countsPrompt whether the provider counts the prompt before the answer, so that its figure is kept
+ */
+export async function checkBroken(run: EndToEnd, ask: Ask, countsPrompt: boolean): Promise<void> {
+  for (const directive of ["cut=20 tokens=60", "error_event=20 tokens=60", "no_done=1"]) {
+    run.both.emulator.meter.reset();
+    const events = await run.streamed(ask(`[[emulate: ${directive}]] Hi`));
+    const usage = events.at(-1)?.error?.receipt?.attempts[0]?.usage;
+    const { inputTokens = -1, outputTokens = -1 } = await run.metered(1);
+    expect(usage).toMatchObject({ ...(countsPrompt && { inputTokens }), provenance: "estimated" });
+    expect(usage?.outputTokens).toBeGreaterThanOrEqual(outputTokens);
+  }
 }
 
 /**
@@ -125,12 +135,16 @@ export async function converseWithTools(run: EndToEnd, question: ChatInit): Prom
   expect(second.finishReason).toBe("stop");
   const third = [...messages, messageOf(second), { role: "user", content: "And now?" }];
   expect((await run.rest.chat({ ...question, messages: third })).finishReason).toBe("stop");
+  return first;
+}
+
+/** Thoughts are sealed: other ones than came are refused. */
+export async function checkSeals(run: EndToEnd, question: ChatInit, first: ChatResponse): Promise<void> {
   const changed = structuredClone(messageOf(first));
   for (const { part } of changed.parts ?? [])
     if (part?.case === "reasoning") part.value.text = "Something else.";
-  const wrong = { ...question, messages: [...asked, changed, answered(first)] };
+  const wrong = { ...question, messages: [...(question.messages ?? []), changed, answered(first)] };
   await expect(run.rest.chat(wrong)).rejects.toThrow("Invalid `signature` in `thinking` block");
-  return first;
 }
 
 /** Of a call that was refused, or of a stream that told its failure as its last event. */
@@ -145,12 +159,13 @@ export async function kindOf(
   }
 }
 
-function messageOf({ message }: ChatResponse): MessageInit {
+export function messageOf({ message }: ChatResponse): MessageInit {
   if (!message) throw new Error("there is no message");
   return message;
 }
 
-function answered({ toolCalls }: ChatResponse): MessageInit {
+/** The results of all calls of an answer. */
+export function answered({ toolCalls }: ChatResponse): MessageInit {
   return {
     role: "tool",
     parts: toolCalls.map(({ id }) => ({

@@ -31,16 +31,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   if (!folder) throw new Error(`initdb is neither on the PATH nor below ${DEBIAN}`);
   const data = mkdtempSync(join(tmpdir(), "llmgateway-postgres-"));
   const run = asNobody(data);
-  const [initdb = "", ...options] = run(
-    join(folder, "initdb"),
-    "-D",
-    data,
-    "-U",
-    "test",
-    "-A",
-    "trust",
-    "-N",
-  );
+  const locale = ["-E", "UTF8", "--locale=C"];
+  const [initdb = "", ...options] = run(join(folder, "initdb"), "-D", data, "-U", "test", "-N", ...locale);
   execFileSync(initdb, options, { stdio: "ignore" });
   const settings = { listen_addresses: "", unix_socket_directories: data, fsync: "off" };
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);

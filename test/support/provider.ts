@@ -26,6 +26,7 @@ export function settingsOf(
     maxConnections: 2,
     bufferedReads: 4,
     clock,
+    random: () => 0.5,
   };
 }
 

@@ -9,10 +9,17 @@ import { openStore, type Store } from "../../src/store/store.ts";
 import { hasPostgres, type PostgresServer, startPostgres } from "./postgres.ts";
 
 export interface Place {
+  /** As `openStore` takes it. */
+  readonly where: Where;
   /** A store upon it, as a gateway of that name opens it. Closed with the test. */
   open(instance?: string): Promise<Store>;
   /** What is in it. Whole numbers are bigint, JSON is text. */
   rows(sql: string): Promise<Record<string, unknown>[]>;
+}
+
+export interface Where {
+  readonly databaseUrl?: string;
+  readonly dataDir: string;
 }
 
 export interface Engine {
@@ -38,6 +45,7 @@ const sqlite: Engine = {
   async place() {
     const dataDir = temporaryFolder();
     return {
+      where: { dataDir },
       open: (instance = "here") => open({ dataDir }, instance),
       rows: async (sql) => rowsOf(join(dataDir, "llmgateway.db"), sql),
     };
@@ -62,8 +70,10 @@ function postgres(): Engine {
     async place() {
       server ??= startPostgres();
       const databaseUrl = await (await server).createDatabase();
+      const where = { databaseUrl, dataDir: "" };
       return {
-        open: (instance = "here") => open({ databaseUrl, dataDir: "" }, instance),
+        where,
+        open: (instance = "here") => open(where, instance),
         rows: (sql) => query(databaseUrl, sql),
       };
     },
@@ -88,7 +98,7 @@ function getTypeParser(type: number): (text: string) => unknown {
   return (text) => (text === "t" ? 1n : text === "f" ? 0n : text);
 }
 
-async function open(where: { databaseUrl?: string; dataDir: string }, instance: string): Promise<Store> {
+async function open(where: Where, instance: string): Promise<Store> {
   const store = await openStore({ ...where, instance, onDeath: () => {} });
   onTestFinished(() => store.close());
   return store;

@@ -28,8 +28,9 @@ export function connectPostgres(connectionString: string): Postgres {
     query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
   });
-  // An idle connection that is lost is replaced with the next use.
+  // A connection that is lost is replaced with the next use; whoever is using it learns from the query.
   pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
   return { pool, transaction: (work) => retried(() => inTransaction(pool, work)) };
 }
 

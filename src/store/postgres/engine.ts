@@ -9,19 +9,21 @@ import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import { hourOf } from "../hours.ts";
 import { rowsOf, textOf } from "../rows.ts";
-import type { Store, StoreOptions } from "../store.ts";
 import { Alive, lockKey } from "./alive.ts";
 import { connectPostgres, messageOf, migratePostgres, type Postgres } from "./connection.ts";
 import { POSTGRES_MIGRATIONS } from "./migrations.ts";
 import * as statements from "./statements.ts";
 
-type Options = Pick<StoreOptions, "instance"> & { readonly databaseUrl: string };
+export interface PostgresOptions {
+  readonly databaseUrl: string;
+  readonly instance: string;
+}
 
 /** Any number that nobody else locks. */
 const ROLL_UP_KEY = "7063041298532";
 
 /** @throws Error when the database cannot be reached or used */
-export async function openPostgres({ databaseUrl, instance }: Options): Promise<Store> {
+export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
   const postgres = connectPostgres(databaseUrl);
   const alive = new Alive(databaseUrl, instance, systemClock);
   let closed: Promise<void> | undefined;
@@ -82,6 +84,7 @@ async function settle(client: PoolClient, rows: string, count: number): Promise<
   const { rowCount } = await client.query(statements.SETTLE, [rows]);
   if (rowCount === count) return;
   // The others were booked before: by us, which stands, or as unknown, which gives way to what is known now.
+  await client.query(statements.LOCK_UNKNOWN, [rows]);
   await client.query(statements.TAKE_OUT, [rows]);
   await client.query(statements.SETTLE_UNKNOWN, [rows]);
 }

@@ -1,7 +1,7 @@
 /** What is said to PostgreSQL: each statement takes all of its rows as one JSON text. It knows no connection. */
 import type { SpendFilter } from "../../core/ledger.ts";
 import { bookHours, HOUR_KEYS, SPENT } from "../hours.ts";
-import { CALL_COLUMNS, type Columns, INTENT_COLUMNS, SETTLEMENT_COLUMNS, tagsText } from "../rows.ts";
+import { CALL_COLUMNS, type Columns, INTENT_COLUMNS, SETTLEMENT_COLUMNS, storedFilter } from "../rows.ts";
 
 /** So few at once that others are not held up. */
 export const CHUNK_ROWS = 5_000;
@@ -11,17 +11,16 @@ export const INSERT_CALLS = insert("calls", CALL_COLUMNS);
 
 /** Of rows that are open. */
 export const SETTLE = settle("state = 'open'");
-/** Of rows that were booked as unknown while their gateway lived, and that are in no sum. */
+/** Of rows that were booked as unknown while their gateway lived. They must be in no sum. */
 export const SETTLE_UNKNOWN = settle("state = 'unknown'");
 
-/** Takes those that will be settled after all out of the sums. */
-export const TAKE_OUT = flagAndBook(
-  "-",
-  false,
-  `SELECT a.call_id, a.number FROM attempts AS a, jsonb_array_elements($1::jsonb) AS r
-   WHERE a.call_id = r->>0 AND a.number = (r->>1)::integer AND a.state = 'unknown' AND a.rolled_up
-   FOR UPDATE OF a`,
-);
+const UNKNOWN_ONES = `
+  SELECT a.call_id, a.number FROM attempts AS a, jsonb_array_elements($1::jsonb) AS r
+  WHERE a.call_id = r->>0 AND a.number = (r->>1)::integer AND a.state = 'unknown'`;
+/** Before anything is done to them, so that no sum of their hour comes in between. */
+export const LOCK_UNKNOWN = `${UNKNOWN_ONES} ORDER BY a.call_id, a.number FOR UPDATE OF a`;
+/** Takes them out of the sums. */
+export const TAKE_OUT = flagAndBook("-", false, `${UNKNOWN_ONES} AND a.rolled_up`);
 
 export const ROLL_UP = flagAndBook(
   "",
@@ -47,8 +46,8 @@ export const KEEP_CATALOG = "INSERT INTO price_catalogs VALUES ($1, $2, $3, $4) 
 export const CATALOG_SUM = "SELECT sha256 FROM price_catalogs WHERE version = $1";
 
 export function spentQuery(filter: SpendFilter, sinceMs: number): { text: string; values: unknown[] } {
-  const { tags = {}, ...columns } = filter;
-  const values: unknown[] = [sinceMs, tagsText(tags)];
+  const { tags, columns } = storedFilter(filter);
+  const values: unknown[] = [sinceMs, JSON.stringify(tags)];
   const conditions = Object.entries(columns).map(([name, value]) => `${name} = $${values.push(value)}`);
   const where = ["tags @> $2::jsonb", ...conditions].join(" AND ");
   const text = `

@@ -7,11 +7,18 @@ import { Worker } from "node:worker_threads";
 import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import { rowsOf, textOf } from "../rows.ts";
-import type { Store, StoreOptions } from "../store.ts";
 import type { Answer, Question } from "./protocol.ts";
 
+export interface SqliteOptions {
+  /** Folder of the database; made when it is not there. */
+  readonly dataDir: string;
+  readonly instance: string;
+  /** Told once when nothing can be kept any more until the process starts anew. */
+  onDeath(reason: string): void;
+}
+
 /** @throws Error when another process uses the folder, or the database cannot be opened */
-export async function openSqlite({ dataDir, instance, onDeath }: StoreOptions): Promise<Store> {
+export async function openSqlite({ dataDir, instance, onDeath }: SqliteOptions) {
   const thread = new Thread({ dataDir, instance }, onDeath);
   await thread.opened;
   const ledger: LedgerStore = {

@@ -1,10 +1,13 @@
 /** The thread that owns the SQLite database, so that the disk holds up no call. It answers one question at a time. */
 import { parentPort, workerData } from "node:worker_threads";
-import { Database } from "./database.ts";
+import { openFolder } from "./folder.ts";
+import { SqliteLedger } from "./ledger.ts";
 import type { Answer, Question } from "./protocol.ts";
 
 // Its failure is told as its error event.
-const database = new Database(workerData);
+const { dataDir, instance } = workerData;
+const folder = openFolder(dataDir);
+const ledger = new SqliteLedger(folder.db, instance);
 parentPort?.on("message", (question: Question) => parentPort?.postMessage(told(question)));
 parentPort?.postMessage({ value: undefined } satisfies Answer);
 
@@ -19,18 +22,18 @@ function told(question: Question): Answer {
 function answer(question: Question): bigint | number | boolean | undefined {
   switch (question.kind) {
     case "append":
-      database.append(JSON.parse(Buffer.from(question.rows).toString()));
+      ledger.append(JSON.parse(Buffer.from(question.rows).toString()));
       return undefined;
     case "spent":
-      return database.spent(question.filter, question.sinceMs);
+      return ledger.spent(question.filter, question.sinceMs);
     case "closeOrphans":
-      return database.closeOrphans(question.nowMs);
+      return ledger.closeOrphans(question.nowMs);
     case "rollUp":
-      return database.rollUp(question.nowMs, question.keepSinceMs);
+      return ledger.rollUp(question.nowMs, question.keepSinceMs);
     case "keepCatalog":
-      return database.keepCatalog(question.version, question.json, question.nowMs);
+      return ledger.keepCatalog(question.version, question.json, question.nowMs);
     case "close":
-      database.close();
+      folder.close();
       parentPort?.close();
       return undefined;
   }

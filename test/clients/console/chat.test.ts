@@ -80,6 +80,8 @@ describe.runIf(canBrowse("the conversation in the console"))("a conversation", (
     await console.choose("openai/gpt-4o");
     expect(await console.texts("#prices dt")).toEqual(["In", "In, cached", "Out"]);
     expect(await console.texts("#prices dd")).toEqual(["$2.50", "$1.25", "$10.00"]);
+    const models = await console.page.$$eval("#model option", (all) => all.map(({ value }) => value));
+    expect(models.filter((model) => model.includes("embed"))).toEqual([]);
     await console.choose("thinker/deep");
     expect(await console.texts("#prices")).toEqual(["Its price is not known."]);
     await console.page.waitForSelector("#providers li");

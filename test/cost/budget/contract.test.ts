@@ -84,7 +84,10 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
     await wall.reserve(ask(1, 900));
     const [less, none] = await Promise.allSettled([wall.reserve(ask(1, 500)), wall.reserve(ask(200, 500))]);
     expect(less).toMatchObject({ status: "fulfilled", value: { granted: mills(100) } });
-    expect(none).toMatchObject({ status: "rejected", reason: { kind: "budget_exceeded", retryAfterMs: 2_000 } });
+    expect(none).toMatchObject({
+      status: "rejected",
+      reason: { kind: "budget_exceeded", retryAfterMs: 2_000 },
+    });
     expect((none as PromiseRejectedResult).reason.message).toMatch(/held by calls under way; try again$/);
   });
 

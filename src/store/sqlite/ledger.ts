@@ -1,52 +1,34 @@
 /**
- * The SQLite database of one gateway: opens it, writes batches, sums and deletes. It blocks while the disk works,
- * and knows nothing of threads.
+ * The ledger's tables in SQLite: writes batches, sums and deletes. It blocks while the disk works, and knows neither
+ * threads nor files.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { SpendFilter } from "../../core/ledger.ts";
 import { bookHours, HOUR_KEYS, hourOf, SPENT } from "../hours.ts";
-import { type BatchRows, CALL_COLUMNS, type Columns, INTENT_COLUMNS, SETTLEMENT_COLUMNS } from "../rows.ts";
-import { type Migrations, stepsFrom } from "../version.ts";
-import { SQLITE_MIGRATIONS } from "./migrations.ts";
-
-export interface SqliteOptions {
-  readonly dataDir: string;
-  readonly instance: string;
-  /** Other than the program's own, for tests. */
-  readonly migrations?: Migrations;
-}
+import {
+  type BatchRows,
+  CALL_COLUMNS,
+  type Columns,
+  INTENT_COLUMNS,
+  SETTLEMENT_COLUMNS,
+  storedFilter,
+} from "../rows.ts";
 
 /** So few at once that writing waits for some milliseconds only. */
 const CHUNK_ROWS = 1_000;
 /** SQLite's sums throw beyond 64 bits, so amounts are added in two parts; the upper counts thousandths of a dollar. */
 const SPLIT = 1_000_000_000n;
 
-export class Database {
+export class SqliteLedger {
   private readonly db: DatabaseSync;
-  private readonly lock: DatabaseSync;
   private readonly instance: string;
   private readonly statements: ReturnType<typeof prepare>;
 
-  /** @throws Error that names the folder and says what to do */
-  constructor({ dataDir, instance, migrations = SQLITE_MIGRATIONS }: SqliteOptions) {
+  constructor(db: DatabaseSync, instance: string) {
+    this.db = db;
     this.instance = instance;
-    const file = join(dataDir, "llmgateway.db");
-    try {
-      mkdirSync(dataDir, { recursive: true });
-    } catch (error) {
-      throw new Error(`${dataDir} cannot hold the database: ${messageOf(error)}; ${ADVICE}`);
-    }
-    this.lock = lockFolder(dataDir);
-    try {
-      this.db = openFile(file, migrations);
-      this.statements = prepare(this.db);
-    } catch (error) {
-      this.lock.close();
-      throw error;
-    }
+    this.statements = prepare(db);
   }
 
   append({ intents, settlements, calls }: BatchRows): void {
@@ -63,7 +45,7 @@ export class Database {
   }
 
   spent(filter: SpendFilter, sinceMs: number): bigint {
-    const { tags = {}, ...columns } = filter;
+    const { tags, columns } = storedFilter(filter);
     const conditions = ["true"];
     const values: string[] = [];
     for (const [name, value] of Object.entries(columns)) {
@@ -81,11 +63,8 @@ export class Database {
         UNION ALL SELECT cost_pico_usd FROM spend_hours WHERE hour_ms >= ? AND ${where}
         UNION ALL SELECT unknown_pico_usd FROM spend_hours WHERE hour_ms >= ? AND ${where})`);
     statement.setReadBigInts(true);
-    const [bound, hours] = [
-      [sinceMs, ...values],
-      [sinceMs, ...values],
-    ];
-    const row = statement.get(...bound, ...hours, ...hours);
+    const bound = [sinceMs, ...values];
+    const row = statement.get(...bound, ...bound, ...bound);
     return BigInt(row?.upper as bigint) * SPLIT + BigInt(row?.lower as bigint);
   }
 
@@ -93,7 +72,7 @@ export class Database {
     return Number(this.statements.orphans.run(nowMs, this.instance).changes);
   }
 
-  /** A part of the work. Returns false when nothing is left to do. */
+  /** A part of the work. Returns whether there is more. */
   rollUp(nowMs: number, keepSinceMs: number): boolean {
     const { due, flag, oldAttempts, oldCalls } = this.statements;
     const [now, keepSince] = [hourOf(nowMs), hourOf(keepSinceMs)];
@@ -108,11 +87,6 @@ export class Database {
     const sha256 = createHash("sha256").update(json).digest("hex");
     this.statements.catalog.run(version, sha256, json, nowMs);
     return this.statements.catalogSum.get(version)?.sha256 === sha256;
-  }
-
-  close(): void {
-    this.db.close();
-    this.lock.close();
   }
 
   /** Booked before: by us, which stands, or as unknown, which gives way to what is known now. */
@@ -138,50 +112,6 @@ export class Database {
 }
 
 type Value = string | number | null;
-
-const ADVICE =
-  "give this gateway another folder by LLMGATEWAY_DATA_DIR, or a PostgreSQL for all gateways by DATABASE_URL";
-
-/** Held by the operating system until the process ends, however it ends. Others may read the database meanwhile. */
-function lockFolder(dataDir: string): DatabaseSync {
-  const file = join(dataDir, "llmgateway.lock");
-  let lock: DatabaseSync | undefined;
-  try {
-    lock = new DatabaseSync(file, { timeout: 0 });
-    lock.exec("BEGIN EXCLUSIVE");
-    return lock;
-  } catch (error) {
-    lock?.close();
-    const busy = error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
-    const reason = busy ? "is used by another gateway" : `cannot hold the database: ${messageOf(error)}`;
-    throw new Error(`${dataDir} ${reason}; ${ADVICE}`);
-  }
-}
-
-const SQLITE_BUSY = 5;
-
-function openFile(file: string, migrations: Migrations): DatabaseSync {
-  let db: DatabaseSync | undefined;
-  try {
-    db = new DatabaseSync(file, { timeout: 5_000 });
-    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-    migrate(db, migrations);
-    return db;
-  } catch (error) {
-    db?.close();
-    throw new Error(`the database ${file} cannot be used: ${messageOf(error)}`);
-  }
-}
-
-function migrate(db: DatabaseSync, migrations: Migrations): void {
-  db.exec(
-    "CREATE TABLE IF NOT EXISTS llmgateway_migrations (version INTEGER PRIMARY KEY, applied_at_ms INTEGER NOT NULL) STRICT",
-  );
-  const newest = db.prepare("SELECT coalesce(max(version), 0) AS version FROM llmgateway_migrations").get();
-  for (const { version, sql } of stepsFrom(Number(newest?.version), migrations)) {
-    db.exec(`BEGIN; ${sql}; INSERT INTO llmgateway_migrations VALUES (${version}, ${Date.now()}); COMMIT`);
-  }
-}
 
 function prepare(db: DatabaseSync) {
   const one = "call_id = ? AND number = ?";
@@ -220,8 +150,4 @@ function insert(table: string, columns: Columns): string {
 /** More may be held ready than the intent said, but never nothing. */
 function setter(name: string): string {
   return name === "reserved_pico_usd" ? `${name} = coalesce(?, ${name})` : `${name} = ?`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
