@@ -157,17 +157,12 @@ function checkReceipts({ receipts, attempts }: Books, report: Report): void {
   for (const { mark, receipt } of receipts) {
     for (const { number, usage, actualPicoUsd } of receipt.attempts) {
       const row = rows.get(`${mark}/${number}`);
-      const told = usage && `${tokensOf(usage)} = ${costed(actualPicoUsd, usage.provenance)}`;
-      const booked = row && `${tokensOf(row)} = ${costed(row.costPicoUsd, row.provenance)}`;
+      const told = usage && `${tokensOf(usage)} = ${actualPicoUsd}, ${usage.provenance}`;
+      const booked = row && `${tokensOf(row)} = ${row.costPicoUsd}, ${row.provenance}`;
       if (told !== booked)
         report("a receipt that differs", mark, `attempt ${number}: told ${told}, booked ${booked}`);
     }
   }
-}
-
-/** Where the price is not known, the log does not tell of the tokens either how they came to be known. */
-function costed(picoUsd: bigint | undefined, provenance: string): string {
-  return picoUsd === undefined ? "unknown" : `${picoUsd}, ${provenance}`;
 }
 
 function checkBudgets({ budgets = [], attempts }: Books, report: Report): void {
