@@ -8,7 +8,7 @@ import { estimateTextTokens } from "../core/tokens.ts";
 /** How long a provider may write on after its reader has gone: a way there, and a token or more under way. */
 const NOTICE_MS = 500;
 /** What may be under way however slowly the answer comes. */
-const LEAST_UNDER_WAY = 32;
+export const LEAST_UNDER_WAY = 32;
 /** What the fastest of the usual models write is half of it. */
 const HIDDEN_TOKENS_PER_MS = 0.4;
 /** A rate that is measured over less would be that of one read. */
