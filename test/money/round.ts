@@ -7,8 +7,8 @@ import { plansOf } from "./plans.ts";
 import { Home, metricsOf, startEmulatorProcess } from "./rig.ts";
 import { readLedger } from "./sqlite.ts";
 
-/** The emulator's, so that what an aborted stream had said by then means something. */
-const PACE_MS = 5;
+/** A hundred tokens a second, as quick models write: so what an aborted stream had said by then means something. */
+const PACE_MS = 10;
 /** Of requests that get a fault. */
 const CHAOS = 0.3;
 const REST_MS = 10_000;
