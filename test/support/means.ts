@@ -17,6 +17,7 @@ export function accountsOf(clock: Clock, given: Partial<Accounts> = {}): Account
     budgets: budgetsOf(clock, []),
     ledger: undefined,
     clock,
+    lag: { ms: 0 },
     onSettled: () => {},
     ...given,
   };
