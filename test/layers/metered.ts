@@ -18,8 +18,7 @@ export function guess(model = TARGET.model) {
 export const GUESSED = BigInt(guess().inputTokens) * INPUT;
 /** Where the answer broke off, the input is booked at the most that it may have had. */
 export const MOST_GUESSED = BigInt(guess().maxInputTokens) * INPUT;
-/** What a provider may have written beyond what came. */
-export const UNDER_WAY = 32;
+export { LEAST_UNDER_WAY as UNDER_WAY } from "../../src/cost/answer.ts";
 
 export interface MeteredInit extends CallInit {
   /** An attempt that the call has behind it. */

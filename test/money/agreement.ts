@@ -2,7 +2,7 @@
  * Holds the books against each other: what the provider metered, what was booked, what callers were told, what the
  * metrics count. A pure function of them: it asks nobody, and prices by arithmetic of its own.
  */
-import type { AttemptRow, Books, CallRow } from "./books.ts";
+import { type AttemptRow, type Books, bookedFor, type CallRow } from "./books.ts";
 import { type Exchange, type Matched, meteredBy, providerOf } from "./exchanges.ts";
 import { disagreeingMetrics } from "./metrics.ts";
 import { costOf } from "./prices.ts";
@@ -98,8 +98,7 @@ function checkAttempt({ mark, exchanges, row }: Matched, report: Report): void {
     return;
   }
   if (row.state === "open") return;
-  // What became of an orphan is not known: it stands at what was held ready for it.
-  const booked = row.costPicoUsd ?? (row.state === "unknown" ? row.reservedPicoUsd : undefined);
+  const booked = bookedFor(row);
   const how = `${row.provider}/${row.model}, ${exchange.fault ?? "no fault"}, ${exchange.outcome}, ${row.outcome}`;
   const told = `booked ${tokensOf(row)} = ${booked}, metered ${tokensOf(metered)} = ${cost}; ${how}`;
   if (booked === undefined) report("a cost that is not known", mark, told);
@@ -158,24 +157,16 @@ function checkReceipts({ receipts, attempts }: Books, report: Report): void {
   for (const { mark, receipt } of receipts) {
     for (const { number, usage, actualPicoUsd } of receipt.attempts) {
       const row = rows.get(`${mark}/${number}`);
-      const told = usage && `${tokensOf(usage)} = ${costed(actualPicoUsd, usage.provenance)}`;
-      const booked = row && `${tokensOf(row)} = ${costed(row.costPicoUsd, row.provenance)}`;
+      const told = usage && `${tokensOf(usage)} = ${actualPicoUsd}, ${usage.provenance}`;
+      const booked = row && `${tokensOf(row)} = ${row.costPicoUsd}, ${row.provenance}`;
       if (told !== booked)
         report("a receipt that differs", mark, `attempt ${number}: told ${told}, booked ${booked}`);
     }
   }
 }
 
-/** Where the price is not known, the log does not tell of the tokens either how they came to be known. */
-function costed(picoUsd: bigint | undefined, provenance: string): string {
-  return picoUsd === undefined ? "unknown" : `${picoUsd}, ${provenance}`;
-}
-
 function checkBudgets({ budgets = [], attempts }: Books, report: Report): void {
-  const costs = attempts.map(
-    (row) => row.costPicoUsd ?? (row.state === "unknown" ? row.reservedPicoUsd : 0n),
-  );
-  const booked = costs.reduce<bigint>((sum, cost) => sum + (cost ?? 0n), 0n);
+  const booked = attempts.reduce((sum, row) => sum + (bookedFor(row) ?? 0n), 0n);
   for (const { name, spentPicoUsd, reservedPicoUsd } of budgets) {
     if (reservedPicoUsd !== 0n) report("left open", "", `budget ${name} holds ${reservedPicoUsd} back`);
     // Shared budgets count whole billionths of a dollar, rounded up for every attempt.

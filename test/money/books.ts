@@ -26,6 +26,11 @@ export interface AttemptRow {
   readonly lineItems: readonly LineItem[] | undefined;
 }
 
+/** What it counts for: what became of an orphan is not known, and so it stands at what was held ready for it. */
+export function bookedFor({ costPicoUsd, state, reservedPicoUsd }: AttemptRow): bigint | undefined {
+  return costPicoUsd ?? (state === "unknown" ? reservedPicoUsd : undefined);
+}
+
 export interface LineItem {
   readonly kind: string;
   readonly count: bigint;

@@ -8,16 +8,24 @@ import type { Plan } from "./plans.ts";
 /** How many calls are under way at a time. */
 const CONCURRENCY = 200;
 
-/** @returns the receipts, of those that got one; resolves when all calls have ended, one way or another */
-export async function makeCalls(url: string, plans: readonly Plan[]): Promise<MarkedReceipt[]> {
+/**
+ * @param over makes everyone leave, and nobody begin any more
+ * @returns the receipts, of those that got one; resolves when all calls have ended, one way or another
+ */
+export async function makeCalls(
+  url: string,
+  plans: readonly Plan[],
+  over = new AbortController().signal,
+): Promise<MarkedReceipt[]> {
   const conversations = CALLERS.map((caller) => caller.at(url));
   const receipts: MarkedReceipt[] = [];
   const left = plans.values();
   const caller = async () => {
     for (const plan of left) {
+      if (over.aborted) return;
       const conversation = conversations[plan.caller];
       if (!conversation) throw new Error(`there is no caller ${plan.caller}`);
-      const receipt = await makeCall(conversation, plan);
+      const receipt = await makeCall(conversation, plan, over);
       if (receipt) receipts.push({ mark: plan.mark, receipt });
     }
   };
@@ -27,11 +35,12 @@ export async function makeCalls(url: string, plans: readonly Plan[]): Promise<Ma
 
 type Told = MarkedReceipt["receipt"] | undefined;
 
-async function makeCall(conversation: Conversation, plan: Plan): Promise<Told> {
+async function makeCall(conversation: Conversation, plan: Plan, over: AbortSignal): Promise<Told> {
   const leaving = new AbortController();
   const { leaves, deadlineMs, request, texts } = plan;
   const timer = leaves && "afterMs" in leaves ? setTimeout(() => leaving.abort(), leaves.afterMs) : undefined;
-  const options = { signal: leaving.signal, ...(deadlineMs ? { timeoutMs: deadlineMs } : {}) };
+  const signal = AbortSignal.any([leaving.signal, over]);
+  const options = { signal, ...(deadlineMs ? { timeoutMs: deadlineMs } : {}) };
   try {
     if (plan.kind === "chat") return await conversation.chat(request, options);
     if (plan.kind === "embed") {

@@ -11,7 +11,7 @@ import { playRound } from "./round.ts";
 const CALLS = Number(process.env.METER_CALLS ?? 10_000);
 /** Another one each time; a failure names it. */
 const SEED = Number(process.env.METER_SEED ?? Date.now() % 1_000_000);
-/** About 35 s on a machine at rest. */
+/** About 45 s on a machine at rest. */
 const LONGEST_MS = 300_000;
 
 let books: Books;

@@ -16,9 +16,12 @@ export interface EmulatorProcess extends AsyncDisposable {
   exchanges(): Promise<Exchange[]>;
 }
 
-/** @param options of the command line, such as `--chaos` */
-export async function startEmulatorProcess(...options: readonly string[]): Promise<EmulatorProcess> {
-  const child = spawn(process.execPath, [COMMAND, "emulate", "--port", "0", ...options], {
+/** @param options of the command line, such as `chaos` */
+export async function startEmulatorProcess(
+  options: Readonly<Record<string, number | string>> = {},
+): Promise<EmulatorProcess> {
+  const words = Object.entries({ port: 0, ...options }).map(([name, value]) => `--${name}=${value}`);
+  const child = spawn(process.execPath, [COMMAND, "emulate", ...words], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const closed = once(child, "close");

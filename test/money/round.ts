@@ -1,23 +1,24 @@
 /** One round of calls under chaos, from the first call to the books that it left behind. */
 import { expect, vi } from "vitest";
-import type { Books } from "./books.ts";
+import { samplesOf } from "../support/exposition.ts";
+import type { Books, BudgetState } from "./books.ts";
 import { makeCalls } from "./callers.ts";
 import { plansOf } from "./plans.ts";
 import { Home, metricsOf, startEmulatorProcess } from "./rig.ts";
-import { rowsOfLog } from "./rows.ts";
 import { readLedger } from "./sqlite.ts";
 
-/** The emulator's, so that what an aborted stream had said by then means something. */
-const PACE_MS = 5;
+/** A hundred tokens a second, as quick models write: so what an aborted stream had said by then means something. */
+const PACE_MS = 10;
 /** Of requests that get a fault. */
 const CHAOS = 0.3;
 const REST_MS = 10_000;
+/** About every call, and never in the way of one: a hard one would refuse models without a price. */
+const BUDGET = { name: "all", limit_usd: 1_000, per: "month", mode: "soft" };
 
 export async function playRound(seed: number, calls: number): Promise<Books> {
-  const options = { "--chaos": CHAOS, "--pace-ms": PACE_MS, "--seed": seed };
-  await using emulator = await startEmulatorProcess(...Object.entries(options).flat().map(String));
+  await using emulator = await startEmulatorProcess({ chaos: CHAOS, "pace-ms": PACE_MS, seed });
   using home = new Home(emulator.url);
-  await using gateway = await home.start();
+  await using gateway = await home.start({ budgets: [BUDGET] });
   const receipts = await makeCalls(gateway.url, plansOf(seed, calls));
   const rest = async () => {
     expect((await emulator.totals()).open).toBe(0);
@@ -27,8 +28,22 @@ export async function playRound(seed: number, calls: number): Promise<Books> {
   const metrics = await metricsOf(gateway);
   // What waits to be written is written then.
   expect(await gateway.stop()).toBe(0);
-  const rows = readLedger(home.data) ?? rowsOfLog(gateway.lines.map((line) => JSON.parse(line)));
-  return { exchanges: await emulator.exchanges(), ...rows, receipts, metrics };
+  const rows = readLedger(home.data);
+  return { exchanges: await emulator.exchanges(), ...rows, receipts, metrics, budgets: budgetsIn(metrics) };
+}
+
+function budgetsIn(metrics: string): BudgetState[] {
+  const reserved = samplesOf(metrics, "llm_budget_reserved_usd");
+  return Object.entries(samplesOf(metrics, "llm_budget_spent_usd")).map(([name, spentUsd]) => ({
+    name,
+    spentPicoUsd: pico(spentUsd),
+    reservedPicoUsd: pico(reserved[name] ?? 0),
+  }));
+}
+
+/** A double is exact enough for some thousands of dollars. */
+function pico(usd: number): bigint {
+  return BigInt(Math.round(usd * 1e12));
 }
 
 function inFlight(metrics: string): number {

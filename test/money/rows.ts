@@ -1,5 +1,4 @@
-/** Reads the rows of attempts and calls: off the tables of a ledger, or off the gateway's log where there is none. */
-import type { LogEvent } from "../support/gateway.ts";
+/** The rows of attempts and calls, as either database of a ledger gives them. */
 import type { AttemptRow, CallRow, LineItem } from "./books.ts";
 
 export interface Rows {
@@ -12,25 +11,6 @@ export type Columns = Readonly<Record<string, unknown>>;
 
 export function rowsOfTables(attempts: readonly Columns[], calls: readonly Columns[]): Rows {
   return { attempts: attempts.map(attemptOf), calls: calls.map(callOf) };
-}
-
-/** A call has one attempt at most, as long as nothing is tried again; the log sums them up. */
-export function rowsOfLog(events: readonly LogEvent[]): Rows {
-  const calls = events.filter(({ msg }) => msg === "call");
-  const reached = calls.filter(({ attempts }) => attempts !== 0);
-  return {
-    attempts: reached.map((event) => ({
-      ...attemptOf({
-        ...event,
-        call_id: event.request_id,
-        number: 1,
-        tags: event.metadata,
-        state: "settled",
-      }),
-      operation: event.method === "Embed" ? "embeddings" : "chat",
-    })),
-    calls: calls.map((event) => callOf({ ...event, call_id: event.request_id, tags: event.metadata })),
-  };
 }
 
 function attemptOf(row: Columns): AttemptRow {

@@ -1,11 +1,10 @@
 /** A gateway's ledger on SQLite, as anybody can read it who knows its tables. */
-import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Columns, type Rows, rowsOfTables } from "./rows.ts";
 
-/** Of the one database in the folder; undefined when there is none. */
-export function readLedger(folder: string): Rows | undefined {
+/** Of a gateway whose `data_dir` it is. */
+export function readLedger(folder: string): Rows {
   return withDatabase(folder, (database) => {
     const all = (table: string): Columns[] => database.prepare(`select * from ${table}`).all();
     return rowsOfTables(all("attempts"), all("calls"));
@@ -18,13 +17,13 @@ export function ledgerIsSound(folder: string): boolean {
   return told?.integrity_check === "ok";
 }
 
-function withDatabase<Result>(folder: string, read: (database: DatabaseSync) => Result): Result | undefined {
-  const [file] = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".db")) : [];
-  if (file === undefined) return undefined;
-  const database = new DatabaseSync(join(folder, file), { readOnly: true, readBigInts: true });
+function withDatabase<Result>(folder: string, read: (database: DatabaseSync) => Result): Result {
+  const database = new DatabaseSync(join(folder, FILE), { readOnly: true, readBigInts: true });
   try {
     return read(database);
   } finally {
     database.close();
   }
 }
+
+const FILE = "llmgateway.db";

@@ -1,5 +1,5 @@
 /** The meter test's result for people: what was metered and what was booked, and how far an estimate is off. */
-import type { AttemptRow } from "./books.ts";
+import { type AttemptRow, bookedFor } from "./books.ts";
 import { type Matched, meteredBy, providerOf } from "./exchanges.ts";
 import { costOf } from "./prices.ts";
 
@@ -26,7 +26,7 @@ export function tableOf(matched: readonly Matched[], rows: readonly AttemptRow[]
       one.rows += 1;
       one[row.provenance === "measured" ? "measured" : "estimated"] += 1;
       one.meteredPicoUsd += costOf(row.provider, row.model, meteredBy(exchanges)) ?? 0n;
-      one.bookedPicoUsd += row.costPicoUsd ?? 0n;
+      one.bookedPicoUsd += bookedFor(row) ?? 0n;
     }
   }
   const seen = new Set(matched.map(({ row }) => row));
@@ -51,11 +51,18 @@ const HEAD = widened([
 
 function cellsOf(key: string, line: Line): string[] {
   const { meteredPicoUsd, bookedPicoUsd } = line;
-  const off = Number(bookedPicoUsd - meteredPicoUsd) / Number(meteredPicoUsd || 1n);
-  const error = meteredPicoUsd === bookedPicoUsd ? "0" : `${off > 0 ? "+" : ""}${(100 * off).toFixed(1)} %`;
+  const error = errorOf(Number(meteredPicoUsd), Number(bookedPicoUsd));
   const { exchanges, rows, measured, estimated } = line;
   const counts = [exchanges, rows, measured, estimated].map(String);
   return widened([key, ...counts, dollars(meteredPicoUsd), dollars(bookedPicoUsd), error]);
+}
+
+/** Of what was not charged for at all there is no part. */
+function errorOf(metered: number, booked: number): string {
+  if (metered === booked) return "0";
+  if (metered === 0) return "-";
+  const percent = 100 * (booked / metered - 1);
+  return `${percent > 0 ? "+" : ""}${percent.toFixed(1)} %`;
 }
 
 function widened(cells: readonly string[]): string[] {

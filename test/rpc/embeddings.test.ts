@@ -186,16 +186,15 @@ describe("money", () => {
 
   test("a ceiling below what it is expected to cost refuses it, before the provider is called", async () => {
     const before = both.emulator.meter.requests.length;
-    // 10,000 bytes are estimated to be 2,500 tokens, which cost $0.00005.
-    const failure = await embed({ ...ASK, input: ["x".repeat(10_000)], maxCostUsd: 0.000_049 }).catch(
-      ConnectError.from,
-    );
+    // 5,000 words of a token each cost $0.0001, and are counted, since money is short.
+    const input = ["word ".repeat(5_000).trimEnd()];
+    const failure = await embed({ ...ASK, input, maxCostUsd: 0.000_1 }).catch(ConnectError.from);
     expect((failure as ConnectError).rawMessage).toBe(
-      "max_cost_usd affords no reply from openai/text-embedding-3-small: the least is about $0.00005",
+      "max_cost_usd affords no reply from openai/text-embedding-3-small: the least is about $0.00010316",
     );
     expect(both.emulator.meter.requests).toHaveLength(before);
-    const { cost } = await embed({ ...ASK, input: ["x".repeat(10_000)], maxCostUsd: 0.000_05 });
-    expect(cost?.estimatedUsd).toBe(0.000_05);
+    const { cost } = await embed({ ...ASK, input, maxCostUsd: 0.000_104 });
+    expect(cost?.estimatedUsd).toBe(0.000_1);
   });
 
   test("without a known price, the cost is absent and a ceiling cannot be kept", async () => {

@@ -5,6 +5,7 @@ import { connect, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.ts";
+import { LEAST_UNDER_WAY as UNDER_WAY } from "../../src/cost/answer.ts";
 import { CALLERS } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { http1, http2, type Post } from "../support/http.ts";
@@ -147,7 +148,10 @@ describe("going down", () => {
     expect((await events.next()).value?.data).toContain('"kind":"shutting_down"');
     await Promise.all([closed, held.closed]);
     expect(performance.now() - closedAtMs).toBeLessThan(2_000);
-    expect(await log.about("cut-off")).toMatchObject({ failure_kind: "shutting_down", output_tokens: 1 });
+    expect(await log.about("cut-off")).toMatchObject({
+      failure_kind: "shutting_down",
+      output_tokens: 1 + UNDER_WAY,
+    });
     await upstream[Symbol.asyncDispose]();
   });
 

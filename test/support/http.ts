@@ -36,7 +36,11 @@ export const http2: Post = (url, body, { headers = JSON_HEADERS, signal } = {}) 
       signal ? { signal } : {},
     );
     stream.on("error", reject);
-    stream.on("close", () => session.close());
+    stream.on("close", () => {
+      session.close();
+      // Where the server is gone no error tells of it. After a response this says nothing any more.
+      reject(new Error("the connection was closed before there was a response"));
+    });
     stream.setEncoding("utf8");
     stream.on("response", (incoming) => {
       const { ":status": status = 0, ...rest } = incoming;
