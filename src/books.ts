@@ -8,6 +8,7 @@ import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Environment } from "./config/environment.ts";
 import type { Clock, Timer } from "./core/clock.ts";
+import { Lag } from "./core/lag.ts";
 import { toUsd } from "./core/money.ts";
 import type { Readiness } from "./core/readiness.ts";
 import type { Budgets } from "./cost/budget/budgets.ts";
@@ -30,6 +31,7 @@ export interface Books extends Omit<Means, "pricing"> {
   /** Undefined when costs are not tracked. */
   readonly ledger: Ledger | undefined;
   readonly unpriced: Unpriced;
+  readonly lag: Lag;
   /** To be told of each attempt once it has ended and is priced. */
   settled(attempt: Attempt): void;
   /** Other budgets are in force from now on. */
@@ -67,6 +69,11 @@ export async function openBooks(config: CompleteConfig, desk: Desk): Promise<Boo
     outputs: new OutputHistory(),
     tokenizer: new Tokenizer(),
     unpriced,
+    lag: new Lag(desk.clock),
+  };
+  const forget = () => {
+    learnt.lag.stop();
+    return learnt.tokenizer.close();
   };
   const { logger } = desk.signals;
   const settled = (attempt: Attempt) => {
@@ -80,7 +87,7 @@ export async function openBooks(config: CompleteConfig, desk: Desk): Promise<Boo
       reach: () => "none",
       reserve: () => Promise.reject(new Error("there are no budgets")),
     };
-    const nothing = { replace: () => {}, keep: async () => {}, close: () => learnt.tokenizer.close() };
+    const nothing = { replace: () => {}, keep: async () => {}, close: forget };
     return { ...learnt, ...nothing, settled, budgets, ledger: undefined };
   }
   const store = await openStore({
@@ -109,7 +116,7 @@ export async function openBooks(config: CompleteConfig, desk: Desk): Promise<Boo
       await ledger.close();
       await budgets.close();
       await redis?.close();
-      await learnt.tokenizer.close();
+      await forget();
       await store.close();
     },
   };

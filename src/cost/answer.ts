@@ -10,7 +10,7 @@ const NOTICE_MS = 500;
 /** What may be under way however slowly the answer comes. */
 export const LEAST_UNDER_WAY = 32;
 /** What the fastest of the usual models write is half of it. */
-const HIDDEN_TOKENS_PER_MS = 0.4;
+const FASTEST_TOKENS_PER_MS = 0.4;
 /** A rate that is measured over less would be that of one read. */
 const RATE_WINDOW_MS = 250;
 
@@ -37,26 +37,31 @@ export class Answer {
     this.said?.push(text);
   }
 
-  /** The most tokens that the provider has written, as far as can be seen from here. */
-  mostTokens(nowMs: number): number {
-    return this.tokens + this.underWay(nowMs);
+  /**
+   * The most tokens that the provider has written, as far as can be seen from here.
+   *
+   * @param lagMs for how long what comes may lie unread
+   */
+  mostTokens(nowMs: number, lagMs: number): number {
+    return this.tokens + this.underWay(nowMs, lagMs);
   }
 
   /** What it may have written by the time that one piece more has come. */
-  tokensAhead(nowMs: number): number {
-    return this.tokens + 2 * this.underWay(nowMs);
+  tokensAhead(nowMs: number, lagMs: number): number {
+    return this.tokens + 2 * this.underWay(nowMs, lagMs);
   }
 
-  private underWay(nowMs: number): number {
-    if (this.firstAtMs === undefined) return LEAST_UNDER_WAY;
+  private underWay(nowMs: number, lagMs: number): number {
+    const unread = Math.ceil(lagMs * FASTEST_TOKENS_PER_MS);
+    if (this.firstAtMs === undefined) return LEAST_UNDER_WAY + unread;
     const perMs = this.tokens / Math.max(nowMs - this.firstAtMs, RATE_WINDOW_MS);
-    return Math.max(LEAST_UNDER_WAY, Math.ceil(perMs * NOTICE_MS));
+    return Math.max(LEAST_UNDER_WAY, Math.ceil(perMs * NOTICE_MS)) + unread;
   }
 }
 
 /** The most tokens that a provider writes unseen in so much time, by the time that it notices an end. */
 export function hiddenTokens(elapsedMs: number): number {
-  return Math.ceil((elapsedMs + NOTICE_MS) * HIDDEN_TOKENS_PER_MS);
+  return Math.ceil((elapsedMs + NOTICE_MS) * FASTEST_TOKENS_PER_MS);
 }
 
 function textOf({ token, reasoning, toolCall, refusal }: StreamResponse): string {

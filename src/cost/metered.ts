@@ -4,6 +4,7 @@ import type { Attempt, Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { RoutedCall } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
+import type { Lag } from "../core/lag.ts";
 import { lesser, type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
 import { type Batch, event, isContent } from "../core/reply.ts";
 import { usage } from "../core/usage.ts";
@@ -22,6 +23,7 @@ export interface MeteredOptions {
   readonly plan: Plan;
   readonly priceVersion: string;
   readonly clock: Clock;
+  readonly lag: Pick<Lag, "ms">;
   /** Counts what was said where the provider counted nothing; undefined where it can only be estimated. */
   readonly recount: Recount | undefined;
   /** Told once, when the attempt has ended and is priced. */
@@ -164,10 +166,10 @@ export class Metered {
 
   /** What must be held ready to go on, and for so many tokens more. */
   private needed(moreTokens: number): PicoUsd {
-    const { plan, clock } = this.options;
+    const { plan, clock, lag } = this.options;
     const { quote, most } = plan;
     if (!quote || most === undefined) return ZERO;
-    return lesser(quote.spent(this.answer.tokensAhead(clock.now()) + moreTokens), most);
+    return lesser(quote.spent(this.answer.tokensAhead(clock.now(), lag.ms) + moreTokens), most);
   }
 
   /** Ends the answer here, and with it the provider's work. */
@@ -223,11 +225,11 @@ export class Metered {
 
   /** What an answer that nobody saw whole may have had: its provider may have thought unseen, and wrote on. */
   private mostWritten(): number {
-    const { call, plan, clock } = this.options;
+    const { call, plan, clock, lag } = this.options;
     const { answers, likelyTokens, maxTokens = Number.POSITIVE_INFINITY } = plan.demand;
     if (answers === 0) return 0;
     const now = clock.now();
-    const seen = this.answer.mostTokens(now);
+    const seen = this.answer.mostTokens(now, lag.ms);
     const hidden =
       call.streaming && plan.visible
         ? 0

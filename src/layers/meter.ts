@@ -7,6 +7,7 @@ import { type AttemptCall, type Layer, operationOf, type RoutedCall } from "../c
 import type { Clock } from "../core/clock.ts";
 import { toFailure } from "../core/failure.ts";
 import { labelsOf } from "../core/labels.ts";
+import type { Lag } from "../core/lag.ts";
 import { redact } from "../core/redact.ts";
 import { keyOf } from "../cost/forecast.ts";
 import type { Ledger } from "../cost/ledger.ts";
@@ -17,6 +18,7 @@ export interface Accounts extends Means {
   /** Undefined when nothing is booked. */
   readonly ledger: Ledger | undefined;
   readonly clock: Clock;
+  readonly lag: Pick<Lag, "ms">;
   /** Told of each attempt once it has ended and is priced. */
   readonly onSettled: (attempt: Attempt) => void;
 }
@@ -39,13 +41,14 @@ export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
 }
 
 function begin(call: RoutedCall, plan: Plan, accounts: Accounts): Metered {
-  const { pricing, ledger, clock, onSettled } = accounts;
+  const { pricing, ledger, clock, lag, onSettled } = accounts;
   const { callId } = call.context;
   return new Metered({
     call,
     plan,
     priceVersion: pricing.version,
     clock,
+    lag,
     recount: recountOf(call, plan, accounts),
     onSettled: (attempt) => {
       learn(plan, attempt, accounts);

@@ -17,8 +17,29 @@ export function accountsOf(clock: Clock, given: Partial<Accounts> = {}): Account
     budgets: budgetsOf(clock, []),
     ledger: undefined,
     clock,
+    lag: { ms: 0 },
     onSettled: () => {},
     ...given,
+  };
+}
+
+type BudgetRule = BudgetOptions["budgets"][number];
+
+/** Hard, for a day, and about everything unless something else is said. */
+export function budgetOf(fields: Partial<BudgetRule>): BudgetRule {
+  return {
+    name: "team",
+    limitUsd: 1,
+    per: "day",
+    tenant: "",
+    key: "",
+    provider: "",
+    model: "",
+    tags: {},
+    each: [],
+    mode: "hard",
+    warnAt: [],
+    ...fields,
   };
 }
 

@@ -18,6 +18,12 @@ const catalog = loadCatalog(
           max_output_tokens: 1_000,
           capabilities: { reasoning: false },
         },
+        plain: {
+          input_per_1k_tokens: 0.001,
+          output_per_1k_tokens: 0.01,
+          max_output_tokens: 1_000,
+          capabilities: { reasoning: false },
+        },
         thinker: {
           input_per_1k_tokens: 0.001,
           output_per_1k_tokens: 0.01,

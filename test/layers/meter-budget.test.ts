@@ -1,0 +1,184 @@
+/** What a budget does to an attempt: holds its money ready, lowers its limit, ends its stream, and gets the rest back. */
+import { describe, expect, it } from "vitest";
+import { Failure } from "../../src/core/failure.ts";
+import { fromUsd } from "../../src/core/money.ts";
+import { event } from "../../src/core/reply.ts";
+import { usage } from "../../src/core/usage.ts";
+import { meter } from "../../src/layers/meter.ts";
+import { eventsOf, replyOf, routedCallOf, spoken } from "../support/call.ts";
+import { VirtualClock } from "../support/clock.ts";
+import { accountsOf, budgetOf, budgetsOf } from "../support/means.ts";
+import { INPUT, OUTPUT, PRICING } from "../support/prices.ts";
+import { guess, lastOf, type Serve, UNPRICED } from "./metered.ts";
+
+const PLAIN = { provider: "openai", model: "plain" };
+const THINKER = { provider: "openai", model: "thinker" };
+const INPUT_COST = BigInt(guess(PLAIN.model).maxInputTokens) * INPUT;
+/** With the input, so many tokens of output. */
+const worth = (tokens: number) => INPUT_COST + BigInt(tokens) * OUTPUT;
+
+/** A meter with one budget of so much money. */
+function budgeted(limit: bigint, more: object = {}) {
+  const clock = new VirtualClock();
+  const budgets = budgetsOf(clock, [budgetOf({ limitUsd: Number(limit) / 1e12, ...more })]);
+  const accounts = accountsOf(clock, { budgets });
+  const stands = () => {
+    const [figures] = budgets.snapshot(1);
+    return figures && { spent: figures.spent, reserved: figures.reserved };
+  };
+  return { clock, accounts, stands, metered: meter(accounts) };
+}
+
+const answering =
+  (outputTokens: number): Serve =>
+  async ({ attempt }) => {
+    attempt.usage = usage("measured", { inputTokens: 5, outputTokens });
+    return replyOf(spoken(["Hello"]));
+  };
+
+describe("an attempt under a budget", () => {
+  it("has its most held ready while it runs, and gives back what it did not spend", async () => {
+    const { metered, stands } = budgeted(fromUsd(1));
+    const call = routedCallOf({ target: PLAIN, streaming: false });
+    let during: unknown;
+    const reply = await metered(async (below) => {
+      during = stands();
+      expect(below.attempt.reservedPicoUsd).toBe(worth(1_000));
+      return answering(3)(below);
+    })(call);
+    await eventsOf(reply);
+    expect(during).toEqual({ spent: 0n, reserved: worth(1_000) });
+    expect(stands()).toEqual({ spent: 5n * INPUT + 3n * OUTPUT, reserved: 0n });
+  });
+
+  it("gives all of it back when it failed for nothing", async () => {
+    const { metered, stands } = budgeted(fromUsd(1));
+    const failing = metered(() => Promise.reject(new Failure("unreachable", "no")))(routedCallOf());
+    await expect(failing).rejects.toThrow("no");
+    expect(stands()).toEqual({ spent: 0n, reserved: 0n });
+  });
+
+  it("is lowered to what is left, and says so at its end", async () => {
+    const { metered } = budgeted(worth(300));
+    const call = routedCallOf({ target: PLAIN, streaming: false });
+    let clamp: number | undefined;
+    const reply = await metered(async ({ maxTokens }) => {
+      clamp = maxTokens;
+      return replyOf(spoken(["Hello"], "length"));
+    })(call);
+    expect(clamp).toBe(300);
+    expect((await eventsOf(reply)).at(-1)?.finishReason).toBe("budget_exceeded");
+  });
+
+  it("is refused without an attempt when not even its usual answer is affordable", async () => {
+    const { metered, stands } = budgeted(worth(255));
+    const call = routedCallOf({ target: PLAIN, streaming: false });
+    await expect(metered(answering(1))(call)).rejects.toMatchObject({
+      kind: "budget_exceeded",
+      message: expect.stringContaining("budget team is used up"),
+    });
+    expect(call.tally.attempts).toEqual([]);
+    expect(stands()).toEqual({ spent: 0n, reserved: 0n });
+  });
+
+  it("is counted where it is short, and not only estimated", async () => {
+    // By length the input may have 25 tokens; it has 8, for which 17 are reckoned with.
+    const limit = 20n * 100_000_000n + 10n * OUTPUT;
+    const { metered } = budgeted(limit);
+    const request = { messages: [{ role: "user", content: "Hello" }], parameters: { maxTokens: 10 } };
+    const call = routedCallOf({ request, streaming: false });
+    await eventsOf(await metered(answering(1))(call));
+    expect(lastOf(call)).toMatchObject({ outcome: "ok" });
+  });
+});
+
+describe("a stream under a budget", () => {
+  it("has little held ready at first, and more as it comes", async () => {
+    const { metered, stands } = budgeted(fromUsd(1));
+    const held: unknown[] = [];
+    const call = routedCallOf({ target: PLAIN });
+    const reply = await metered(async () => {
+      held.push(stands()?.reserved);
+      return replyOf(
+        [...Array(20)].map(() => [event({ token: "x".repeat(64) })]).concat([[event({ done: true })]]),
+      );
+    })(call);
+    for await (const _ of reply.events) held.push(stands()?.reserved);
+    const steps = [...new Set(held.slice(0, -1))];
+    expect(steps[0]).toBe(worth(128));
+    expect(steps.length).toBeGreaterThan(2);
+    expect(stands()?.reserved).toBe(0n);
+  });
+
+  it("ends within an event of what the budget affords, is booked within it, and ends its provider's work", async () => {
+    const limit = worth(400);
+    const { metered, stands } = budgeted(limit);
+    let ended = false;
+    async function* endless() {
+      try {
+        for (;;) yield [event({ token: "four" }), event({ token: "more" })];
+      } finally {
+        ended = true;
+      }
+    }
+    const call = routedCallOf({ target: PLAIN });
+    const events = await eventsOf(await metered(async () => ({ events: endless() }))(call));
+    expect(events.at(-1)).toMatchObject({ done: true, finishReason: "budget_exceeded" });
+    expect(ended).toBe(true);
+    expect(lastOf(call)).toMatchObject({ outcome: "ok", usage: { provenance: "estimated" } });
+    const { spent, reserved } = stands() ?? {};
+    expect(reserved).toBe(0n);
+    expect(spent).toBe(lastOf(call).actualPicoUsd);
+    expect(spent).toBeLessThanOrEqual(limit);
+    expect(spent).toBeGreaterThan(worth(100));
+  });
+
+  it("of a model that thinks unseen has all held ready that it may think", async () => {
+    const { metered, stands } = budgeted(fromUsd(1));
+    const reply = await metered(async ({ maxTokens }) => {
+      expect(maxTokens).toBeUndefined();
+      return replyOf(spoken(["Hello"]));
+    })(routedCallOf({ target: THINKER }));
+    expect(stands()?.reserved).toBeGreaterThanOrEqual(8_000n * OUTPUT);
+    await eventsOf(reply);
+    expect(stands()?.reserved).toBe(0n);
+  });
+});
+
+describe("max_cost_usd", () => {
+  it("ends a stream behind the event that reaches it, whatever the provider does", async () => {
+    const { inputTokens } = guess(PLAIN.model);
+    const maxCost = worth(50);
+    const call = routedCallOf({ target: PLAIN, maxCost });
+    const deaf = [...Array(500)].map(() => [event({ token: "four" })]);
+    const events = await eventsOf(
+      await meter(accountsOf(new VirtualClock()))(async () => replyOf(deaf))(call),
+    );
+    expect(events.at(-1)).toMatchObject({ done: true, finishReason: "budget_exceeded" });
+    const running = (tokens: number) => BigInt(inputTokens) * INPUT + BigInt(tokens) * OUTPUT;
+    const said = events.length - 1;
+    expect(running(said) >= maxCost && running(said - 1) < maxCost).toBe(true);
+  });
+});
+
+describe("a model without a price", () => {
+  const ask = (unknownModels: "" | "refuse" | "allow", limit?: object) => {
+    const { accounts } = budgeted(fromUsd(1), limit);
+    const pricing = { ...PRICING, unknownModels };
+    return meter({ ...accounts, pricing })(answering(1))(routedCallOf({ target: UNPRICED }));
+  };
+
+  it.each([
+    ["is refused where a hard budget is about it", "", {}, false],
+    ["is let through where a soft one is", "", { mode: "soft" }, true],
+    ["is let through where none is", "", { tenant: "other" }, true],
+    ["is let through where that is allowed", "allow", {}, true],
+    ["is refused everywhere where that is wanted", "refuse", { tenant: "other" }, false],
+  ] as const)("%s", async (_, unknownModels, limit, passes) => {
+    const outcome = await ask(unknownModels, limit).then(
+      () => true,
+      (failure: Failure) => failure.kind,
+    );
+    expect(outcome).toBe(passes || "unpriced_model");
+  });
+});

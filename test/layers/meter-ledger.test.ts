@@ -1,0 +1,106 @@
+/** What the ledger is told of an attempt, and when an attempt waits for it. */
+import { describe, expect, it } from "vitest";
+import type { Intent, Settlement } from "../../src/core/ledger.ts";
+import { usage } from "../../src/core/usage.ts";
+import { createLedger, type Ledger } from "../../src/cost/ledger.ts";
+import { meter } from "../../src/layers/meter.ts";
+import { eventsOf, replyOf, routedCallOf, spoken } from "../support/call.ts";
+import { VirtualClock } from "../support/clock.ts";
+import { accountsOf, budgetOf, budgetsOf } from "../support/means.ts";
+import { INPUT, OUTPUT, PRICE_VERSION } from "../support/prices.ts";
+import { lastOf, type Serve, UNPRICED } from "./metered.ts";
+
+const answering: Serve = async ({ attempt }) => {
+  attempt.usage = usage("measured", { inputTokens: 5, outputTokens: 3 });
+  return replyOf(spoken(["Hello"]));
+};
+
+/** A ledger on a store that keeps its rows here, or fails. */
+function booked({ failing = false, budget = false } = {}) {
+  const clock = new VirtualClock();
+  const intents: Intent[] = [];
+  const settlements: Settlement[] = [];
+  const ledger: Ledger = createLedger({
+    store: {
+      async append(batch) {
+        if (failing) throw new Error("the disk is full");
+        // As they are now: a store does not keep what changes later.
+        intents.push(...batch.intents.map((intent) => ({ ...intent, attempt: { ...intent.attempt } })));
+        settlements.push(...batch.settlements);
+      },
+    },
+    clock,
+    maxWaitingRows: 100,
+    whenFull: "wait",
+    onLost: () => {},
+    onError: () => {},
+  });
+  const budgets = budgetsOf(clock, budget ? [budgetOf({ limitUsd: 1 })] : []);
+  return { clock, intents, settlements, ledger, layer: meter(accountsOf(clock, { ledger, budgets })) };
+}
+
+describe("an attempt", () => {
+  it("is told before it is sent and once it is settled, to whom it belongs and what it came to", async () => {
+    const { layer, ledger, intents, settlements } = booked();
+    const metadata = { team: "search", oops: "sk-proj-abcdefghijkl" };
+    const request = { messages: [{ role: "user", content: "Hello" }], metadata };
+    const call = routedCallOf({ request, context: { callId: "call-7", principal: "app", tenant: "acme" } });
+    await eventsOf(await layer(answering)(call));
+    await ledger.flush();
+    expect(intents).toMatchObject([
+      {
+        callId: "call-7",
+        requestId: "request-1",
+        tenant: "acme",
+        principal: "app",
+        tags: { team: "search", oops: "[redacted]" },
+        operation: "chat",
+        attempt: { number: 1, provider: "openai", model: "gpt-4o", priceVersion: PRICE_VERSION },
+      },
+    ]);
+    expect(settlements).toMatchObject([
+      {
+        callId: "call-7",
+        attempt: { outcome: "ok", usage: { inputTokens: 5 }, actualPicoUsd: 5n * INPUT + 3n * OUTPUT },
+      },
+    ]);
+  });
+
+  it("keeps no key that was named as its model", async () => {
+    const { layer, ledger, intents } = booked();
+    const target = { ...UNPRICED, model: "sk-proj-abcdefghijkl" };
+    await eventsOf(await layer(answering)(routedCallOf({ target })));
+    await ledger.flush();
+    expect(JSON.stringify(intents.map(({ attempt }) => attempt.model))).toBe('["[redacted]"]');
+  });
+
+  it("waits for nothing where no budget is about it", async () => {
+    const { layer, intents } = booked();
+    await layer(async (call) => {
+      expect(intents).toEqual([]);
+      return answering(call);
+    })(routedCallOf());
+  });
+
+  it("is sent when its row is safe, where a hard budget is about it", async () => {
+    const { layer, clock, intents } = booked({ budget: true });
+    let safe = 0;
+    const reply = layer(async (call) => {
+      safe = intents.length;
+      return answering(call);
+    })(routedCallOf());
+    await clock.advance(10);
+    await reply;
+    expect(safe).toBe(1);
+    expect(intents[0]?.attempt.reservedPicoUsd).toBeGreaterThan(0n);
+  });
+
+  it("is not sent, and costs nothing, where a hard budget is about it and its row cannot be kept", async () => {
+    const { layer, clock } = booked({ budget: true, failing: true });
+    const call = routedCallOf();
+    const refused = layer(() => Promise.reject(new Error("was sent")))(call).catch((error) => error);
+    await clock.advance(10);
+    expect(await refused).toMatchObject({ kind: "budget_unavailable" });
+    expect(lastOf(call)).toMatchObject({ outcome: "failed", actualPicoUsd: 0n });
+  });
+});
