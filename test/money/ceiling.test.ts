@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { CALLERS } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
-import { PENNY_MODEL, PICO_PER_TOKEN, pennyPrices } from "./penny.ts";
+import { DEAR, pennyPrices } from "./penny.ts";
 import { costOf } from "./prices.ts";
 import { Home } from "./rig.ts";
 
@@ -16,8 +16,8 @@ const SLOW = "flood=1 interval_ms=20";
 describe.each(CALLERS.filter(({ protocol }) => protocol !== "grpc-web"))("over $name", ({ at }) => {
   test("it ends within one event of the ceiling, and the provider hears of it", async () => {
     using home = new Home("");
-    await using both = await startBoth(pennyPrices(home) as Record<string, unknown>);
-    const events = await streamed(both, at, PENNY_MODEL, `[[emulate: tokens=2000 ${SLOW} no_usage=1]] Go on`);
+    await using both = await startBoth(pennyPrices(home));
+    const events = await streamed(both, at, DEAR.model, `[[emulate: tokens=2000 ${SLOW} no_usage=1]] Go on`);
     const last = events.at(-1);
     expect(last).toMatchObject({ done: true, finishReason: "budget_exceeded" });
     const totals = events.map(({ costPicoUsd }) => costPicoUsd ?? 0n);
@@ -36,7 +36,7 @@ describe.each(CALLERS.filter(({ protocol }) => protocol !== "grpc-web"))("over $
     const booked = last?.receipt?.attempts[0];
     expect(booked?.usage?.provenance).toBe("estimated");
     expect(booked?.actualPicoUsd).toBeGreaterThanOrEqual(
-      BigInt(exchange?.outputTokens ?? 0) * PICO_PER_TOKEN,
+      BigInt(exchange?.outputTokens ?? 0) * DEAR.picoPerToken,
     );
   });
 });

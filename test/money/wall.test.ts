@@ -9,13 +9,15 @@ import { CALLERS, type Conversation } from "../support/callers.ts";
 import { samplesOf } from "../support/exposition.ts";
 import type { GatewayProcess } from "../support/process.ts";
 import { hasRedis, startRedis } from "../support/redis.ts";
-import { PENNY_MODEL, PICO_PER_TOKEN, pennyPrices, TOKENS_PER_CENT } from "./penny.ts";
+import { DEAR, pennyPrices, USUAL } from "./penny.ts";
 import { Home, metricsOf, startEmulatorProcess } from "./rig.ts";
 
 const CALLS = 2_000;
 const LIMIT_PICO_USD = 1_000_000_000_000n;
-const CENT = PICO_PER_TOKEN * BigInt(TOKENS_PER_CENT);
+const CENT = LIMIT_PICO_USD / 100n;
 const LONGEST_MS = 120_000;
+/** A hundred tokens a second: a provider without any measure has written all before anybody can stop it. */
+const PACE = { "pace-ms": 10 };
 
 /** Starts the gateways that share the budget, and gives them up at the end. */
 type Use = (
@@ -24,7 +26,7 @@ type Use = (
 type Emulator = Awaited<ReturnType<typeof startEmulatorProcess>>;
 
 const inMemory: Use = async (check) => {
-  await using emulator = await startEmulatorProcess();
+  await using emulator = await startEmulatorProcess(PACE);
   using home = new Home(emulator.url);
   await using gateway = await home.start(budgeted(home));
   await check([gateway], emulator);
@@ -32,7 +34,7 @@ const inMemory: Use = async (check) => {
 
 const onRedis: Use = async (check) => {
   if (!hasRedis("the wall of several gateways")) return;
-  await using emulator = await startEmulatorProcess();
+  await using emulator = await startEmulatorProcess(PACE);
   await using redis = await startRedis();
   using home = new Home(emulator.url);
   using other = new Home(emulator.url);
@@ -53,9 +55,9 @@ describe.each([
   test("calls of a cent: never more than the dollar, and at least 99 of them", { timeout: LONGEST_MS }, () =>
     use(async (gateways, emulator) => {
       const ends = await rush(gateways, async (gateway) => {
-        const parameters = { maxTokens: TOKENS_PER_CENT };
+        const parameters = { maxTokens: DEAR.tokensPerCent };
         const messages = [{ role: "user", content: "A cent for your thoughts" }];
-        return (await gateway.chat({ model: PENNY_MODEL, messages, parameters })).cost?.actualPicoUsd;
+        return (await gateway.chat({ model: DEAR.model, messages, parameters })).cost?.actualPicoUsd;
       });
       const { [String(CENT)]: served = 0, ...others } = counted(ends);
       expect(Object.keys(others)).toEqual(["budget_exceeded"]);
@@ -72,9 +74,9 @@ describe.each([
     () =>
       use(async (gateways, emulator) => {
         const ends = await rush(gateways, async (gateway) => {
-          const messages = [{ role: "user", content: `[[emulate: tokens=${TOKENS_PER_CENT}]] Go on` }];
+          const messages = [{ role: "user", content: `[[emulate: tokens=${USUAL.tokensPerCent}]] Go on` }];
           let told: bigint | undefined;
-          for await (const { receipt } of gateway.stream({ model: PENNY_MODEL, messages }))
+          for await (const { receipt } of gateway.stream({ model: USUAL.model, messages }))
             told = receipt?.cost?.actualPicoUsd;
           return told;
         });
@@ -84,7 +86,7 @@ describe.each([
         expect(spent).toBeLessThanOrEqual(LIMIT_PICO_USD);
         expect(spent).toBeGreaterThanOrEqual((LIMIT_PICO_USD * 99n) / 100n);
         expect(await settled(gateways)).toBe(spent);
-        const metered = BigInt((await emulator.totals()).outputTokens) * PICO_PER_TOKEN;
+        const metered = BigInt((await emulator.totals()).outputTokens) * USUAL.picoPerToken;
         expect(metered).toBeLessThanOrEqual(spent);
       }),
   );
