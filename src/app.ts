@@ -172,7 +172,8 @@ function keysIn(value = ""): string[] {
 }
 
 function pricingOf(config: CompleteConfig, catalog: Catalog): Pricing {
-  const { unknownModels } = config.prices;
+  // Where nothing is priced, no model is known by its price.
+  const unknownModels = config.prices.trackingEnabled ? config.prices.unknownModels : "allow";
   return {
     version: catalog.version,
     find: (target, atMs) => priceOf(config, catalog, target, atMs),

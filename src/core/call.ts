@@ -54,6 +54,8 @@ export interface Call {
   readonly context: RequestContext;
   readonly request: ModelRequest;
   readonly streaming: boolean;
+  /** The request's `metadata`, as it may be kept. */
+  readonly labels: Readonly<Record<string, string>>;
   /** The most that this call may cost, from the request; undefined is no limit. */
   readonly maxCost: PicoUsd | undefined;
   /** Ends this part of the work. A layer may pass down a narrower one. */

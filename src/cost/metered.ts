@@ -72,8 +72,9 @@ export class Metered {
       lineItems: [],
       priceAssumed: false,
     };
-    const held = plan.inSteps ? plan.purse.held && plan.most : plan.purse.held;
-    if (held !== undefined) this.attempt.reservedPicoUsd = held;
+    // What is held ready for a stream grows, and its row is written once.
+    const reserved = plan.inSteps ? plan.most : plan.purse.held;
+    if (plan.purse.held !== undefined && reserved !== undefined) this.attempt.reservedPicoUsd = reserved;
     if (this.attempt.number === 1) {
       call.tally.estimated = plan.quote?.expected(plan.maxTokens);
       call.tally.priceVersion = this.attempt.priceVersion;
@@ -86,10 +87,12 @@ export class Metered {
     try {
       for await (const batch of events) {
         if (batch.at(-1)?.done) await this.recount();
-        for (const [index, event] of batch.entries()) {
+        let said = 0;
+        for (const event of batch) {
           this.take(event);
+          said++;
           if (!this.limited || this.affordable() || (await this.topUp())) continue;
-          yield [...batch.slice(0, index + 1), this.cut()];
+          yield [...batch.slice(0, said), this.cut()];
           return;
         }
         yield batch;

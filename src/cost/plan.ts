@@ -4,7 +4,6 @@
  */
 import type { RoutedCall, Target } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
-import { labelsOf } from "../core/labels.ts";
 import { lesser, type PicoUsd, sum, toUsd, ZERO } from "../core/money.ts";
 import type { Ask, Budgets, Spending } from "./budget/budgets.ts";
 import type { ModelPrice } from "./catalog.ts";
@@ -187,9 +186,9 @@ class Draft {
   }
 }
 
-function spendingOf({ context, request, target }: RoutedCall): Spending {
+function spendingOf({ context, labels, target }: RoutedCall): Spending {
   const { tenant, principal } = context;
-  return { tenant, principal, ...target, tags: labelsOf(request) };
+  return { tenant, principal, ...target, tags: labels };
 }
 
 function refuseUnknown({ target, maxCost }: RoutedCall, { unknownModels }: Pricing, bounded: boolean): void {

@@ -6,7 +6,6 @@ import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type AttemptCall, type Layer, operationOf, type RoutedCall } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { toFailure } from "../core/failure.ts";
-import { labelsOf } from "../core/labels.ts";
 import type { Lag } from "../core/lag.ts";
 import { redact } from "../core/redact.ts";
 import { keyOf } from "../cost/forecast.ts";
@@ -80,12 +79,12 @@ function begun(
   attempt: Attempt,
   { ledger, clock }: Accounts,
 ): Promise<void> | undefined {
-  const { context, request, signal } = call;
+  const { context, labels, signal } = call;
   const { callId, requestId, tenant, principal } = context;
   const startedAtMs = clock.now();
   // A model that nobody knows may be anything, a key included.
   const kept = model ? attempt : { ...attempt, model: redact(attempt.model) };
-  const payer = { tenant, principal, tags: labelsOf(request) };
+  const payer = { tenant, principal, tags: labels };
   const intent = { ...payer, callId, requestId, startedAtMs, operation: operationOf(call), attempt: kept };
   return ledger?.open(intent, { durable: bounded, signal });
 }

@@ -7,7 +7,6 @@ import type { Attempt, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts"
 import { type Call, type Layer, operationOf } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
-import { labelsOf } from "../core/labels.ts";
 import type { CallRow } from "../core/ledger.ts";
 import { receiptOf } from "../core/receipt.ts";
 import { redact } from "../core/redact.ts";
@@ -88,7 +87,7 @@ class Recorded {
   }
 
   private rowOf(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): CallRow {
-    const { context, request } = this.call;
+    const { context } = this.call;
     const { callId, startedAtMs, tenant, principal, method, protocol } = context;
     return {
       callId,
@@ -96,7 +95,7 @@ class Recorded {
       endedAtMs: this.clock.now(),
       tenant,
       principal,
-      tags: labelsOf(request),
+      tags: this.call.labels,
       method,
       operation: operationOf(this.call),
       protocol,
@@ -129,7 +128,7 @@ class Recorded {
   }
 
   private log(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): void {
-    const { context, request } = this.call;
+    const { context, labels } = this.call;
     const { cost } = receipt;
     const event = {
       request_id: receipt.requestId,
@@ -159,7 +158,7 @@ class Recorded {
       estimated_usd: cost?.estimatedUsd,
       provenance: cost?.provenance,
       price_version: cost?.priceVersion,
-      metadata: Object.keys(request.metadata).length > 0 ? labelsOf(request) : undefined,
+      metadata: Object.keys(labels).length > 0 ? labels : undefined,
     };
     const { faultOf = "nobody" } = failure?.traits ?? {};
     const level = faultOf === "provider" || faultOf === "operator" ? "warn" : "info";

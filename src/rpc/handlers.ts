@@ -14,6 +14,7 @@ import {
 } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Call, ModelRequest, RequestContext, Service } from "../core/call.ts";
 import { invalidRequest } from "../core/failure.ts";
+import { labelsOf } from "../core/labels.ts";
 import { fromUsd } from "../core/money.ts";
 import { fold, foldEmbeddings } from "../core/reply.ts";
 import type { Handler } from "./door.ts";
@@ -69,6 +70,7 @@ function callOf(request: ModelRequest, context: RequestContext, streaming: boole
     context,
     request,
     streaming,
+    labels: labelsOf(request),
     maxCost: request.maxCostUsd === undefined ? undefined : fromUsd(request.maxCostUsd),
     signal: context.signal,
     tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },

@@ -43,6 +43,7 @@ function callOf(attempt: Attempt, streaming: boolean): AttemptCall {
       replyHeaders: new Map(),
     },
     request: create(ChatRequestSchema, { messages: [{ role: "user", content: "Hello" }] }),
+    labels: {},
     streaming,
     maxCost: undefined,
     signal,

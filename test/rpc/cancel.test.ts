@@ -86,7 +86,7 @@ describe.each(CALLERS)("$name", (caller) => {
       method: "Stream",
       outcome: "abandoned",
       failure_kind: "cancelled",
-      output_tokens: 1 + UNDER_WAY,
+      output_tokens: expect.toSatisfy((tokens) => tokens >= 1 + UNDER_WAY),
       provenance: "estimated",
       cost_usd: expect.toSatisfy((usd: number) => usd > 0),
     });
@@ -124,7 +124,7 @@ describe.each(CALLERS)("$name", (caller) => {
     else expect(gathered[1]?.error?.kind).toBe("deadline_exceeded");
     expect(await both.log.about(requestId)).toMatchObject({
       failure_kind: "deadline_exceeded",
-      output_tokens: 1 + UNDER_WAY,
+      output_tokens: expect.toSatisfy((tokens) => tokens >= 1 + UNDER_WAY),
       provenance: "estimated",
       cost_usd: expect.toSatisfy((usd: number) => usd > 0),
     });
@@ -146,7 +146,10 @@ describe.each(CALLERS)("$name", (caller) => {
     const { gathered, error } = await stream;
     expect(gathered).toMatchObject([{ token: "Once" }, { error: { kind: "deadline_exceeded" } }]);
     const receipt = gathered[1]?.error?.receipt;
-    expect(receipt?.cost).toMatchObject({ outputTokens: 1 + UNDER_WAY, provenance: "estimated" });
+    expect(receipt?.cost).toMatchObject({
+      outputTokens: expect.toSatisfy((tokens) => tokens >= 1 + UNDER_WAY),
+      provenance: "estimated",
+    });
     expect(receipt?.cost?.actualUsd).toBeGreaterThan(0);
     expect(receipt?.attempts).toMatchObject([{ outcome: "failed", failureKind: "deadline_exceeded" }]);
     if (caller.protocol !== "rest") expect(error?.code).toBe(Code.DeadlineExceeded);

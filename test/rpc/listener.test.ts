@@ -150,7 +150,7 @@ describe("going down", () => {
     expect(performance.now() - closedAtMs).toBeLessThan(2_000);
     expect(await log.about("cut-off")).toMatchObject({
       failure_kind: "shutting_down",
-      output_tokens: 1 + UNDER_WAY,
+      output_tokens: expect.toSatisfy((tokens) => tokens >= 1 + UNDER_WAY),
     });
     await upstream[Symbol.asyncDispose]();
   });

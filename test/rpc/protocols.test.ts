@@ -129,7 +129,10 @@ describe.each(CALLERS)("$name", ({ at, protocol }) => {
     const failure = gathered.at(-1)?.error;
     expect(failure).toMatchObject({ kind: "cut", message: "the connection to the provider broke" });
     expect(failure?.receipt?.attempts).toMatchObject([{ outcome: "failed", failureKind: "cut" }]);
-    expect(failure?.receipt?.cost).toMatchObject({ outputTokens: 3 + UNDER_WAY, provenance: "estimated" });
+    expect(failure?.receipt?.cost).toMatchObject({
+      outputTokens: expect.toSatisfy((tokens) => tokens >= 3 + UNDER_WAY),
+      provenance: "estimated",
+    });
     expect(failure?.receipt?.cost?.actualPicoUsd).toBeGreaterThanOrEqual(metered().picoUsd);
     // Server-sent events have no status of their own after the head: there the event is all.
     if (protocol === "rest") expect(error).toBeUndefined();
@@ -148,7 +151,10 @@ describe.each(CALLERS)("$name", ({ at, protocol }) => {
     const { gathered } = await gather(at(both.url).stream(ask("[[emulate: error_event=2]] Hello")));
     const failure = gathered.at(-1)?.error;
     expect(failure?.kind).toBe("provider_error");
-    expect(failure?.receipt?.cost).toMatchObject({ outputTokens: 2 + UNDER_WAY, provenance: "estimated" });
+    expect(failure?.receipt?.cost).toMatchObject({
+      outputTokens: expect.toSatisfy((tokens) => tokens >= 2 + UNDER_WAY),
+      provenance: "estimated",
+    });
     expect(failure?.receipt?.cost?.actualPicoUsd).toBeGreaterThanOrEqual(metered().picoUsd);
   });
 });

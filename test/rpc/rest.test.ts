@@ -151,7 +151,10 @@ describe("a stream", () => {
     expect(events.map(({ event }) => event)).toEqual(["message", "message", "error"]);
     const { error } = data.at(-1);
     expect(error).toMatchObject({ kind: "cut", message: expect.stringContaining("broke") });
-    expect(error.receipt.cost).toMatchObject({ output_tokens: 2 + UNDER_WAY, provenance: "estimated" });
+    expect(error.receipt.cost).toMatchObject({
+      output_tokens: expect.toSatisfy((tokens) => tokens >= 2 + UNDER_WAY),
+      provenance: "estimated",
+    });
     expect(error.receipt.cost.actual_usd).toBeGreaterThan(0);
   });
 });

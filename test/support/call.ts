@@ -9,6 +9,7 @@ import {
 import { EmbedRequestSchema } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { AttemptCall, Call, RequestContext, RoutedCall, Target } from "../../src/core/call.ts";
+import { labelsOf } from "../../src/core/labels.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
 import { type Batch, event, type Reply } from "../../src/core/reply.ts";
 
@@ -29,6 +30,7 @@ export function callOf(init: CallInit = {}): Call {
   const { embed, request = { messages: [{ role: "user", content: "Hello" }] } } = init;
   const { streaming = !embed } = init;
   const signal = init.signal ?? new AbortController().signal;
+  const whole = embed ? create(EmbedRequestSchema, embed) : create(ChatRequestSchema, request);
   return {
     context: {
       callId: "call-1",
@@ -44,7 +46,8 @@ export function callOf(init: CallInit = {}): Call {
       replyHeaders: new Map(),
       ...init.context,
     },
-    request: embed ? create(EmbedRequestSchema, embed) : create(ChatRequestSchema, request),
+    request: whole,
+    labels: labelsOf(whole),
     streaming,
     maxCost: init.maxCost as PicoUsd | undefined,
     signal,
