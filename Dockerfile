@@ -18,6 +18,10 @@ COPY docs/price-catalog.json docs/price-catalog.json
 COPY gen/openapi gen/openapi
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
+# Where the ledger is kept, unless DATABASE_URL says otherwise. A volume outlives the container.
+ENV LLMGATEWAY_DATA_DIR=/var/lib/llmgateway
+RUN install -d -o node -g node "$LLMGATEWAY_DATA_DIR"
+VOLUME /var/lib/llmgateway
 USER node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/v1/gateway/health`).then(({ ok }) => process.exit(Number(!ok)), () => process.exit(1))"]

@@ -1,6 +1,9 @@
 /** The command line as its users have it: child processes with their output, exit status and signals. */
 import { createHash } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeReceipt } from "../clients/cli/describe.ts";
+import { ReceiptSchema } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type Run, start } from "./support/command.ts";
 import { type GatewayUnderTest, startBoth } from "./support/gateway.ts";
 
@@ -123,6 +126,18 @@ describe("chat says what is wrong", () => {
     expect(cut.stderr).toMatch(/kind cut\n.* 35 out tokens · \$0\.\d+ \(estimated\)/);
     expect([refused.status, cut.status]).toEqual([1, 1]);
   });
+});
+
+it("says of a cost when the price of its service tier is assumed", () => {
+  const target = { provider: "openai", model: "gpt-4o", requestId: "1f" };
+  const cost = { inputTokens: 9, outputTokens: 24, actualUsd: 0.0002625, provenance: "estimated" };
+  const described = (...assumed: boolean[]) => {
+    const attempts = assumed.map((priceAssumed) => ({ priceAssumed }));
+    return describeReceipt(create(ReceiptSchema, { ...target, cost, attempts }));
+  };
+  const start = "openai/gpt-4o · 9 in + 24 out tokens · $0.0002625 (estimated";
+  expect(described(false, true)).toBe(`${start}, price assumed) · request 1f`);
+  expect(described(false)).toBe(`${start}) · request 1f`);
 });
 
 describe("embed", () => {

@@ -9,9 +9,12 @@ export function describeReceipt({
   model,
   requestId,
   cost,
-}: Pick<Receipt, "provider" | "model" | "requestId" | "cost">): string {
+  attempts,
+}: Pick<Receipt, "provider" | "model" | "requestId" | "cost" | "attempts">): string {
   const tokens = `${cost?.inputTokens ?? 0} in + ${cost?.outputTokens ?? 0} out tokens`;
-  return `${provider}/${model} · ${tokens} · ${dollars(cost?.actualUsd)} (${cost?.provenance}) · request ${requestId}`;
+  const isAssumed = attempts.some(({ priceAssumed }) => priceAssumed);
+  const origin = `${cost?.provenance}${isAssumed ? ", price assumed" : ""}`;
+  return `${provider}/${model} · ${tokens} · ${dollars(cost?.actualUsd)} (${origin}) · request ${requestId}`;
 }
 
 /** All digits that count, since a token costs so little. */

@@ -6,7 +6,7 @@ import type { RoutedCall, Target } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
 import { labelsOf } from "../core/labels.ts";
 import { lesser, type PicoUsd, sum, toUsd, ZERO } from "../core/money.ts";
-import type { Budgets, Reservation, Spending } from "./budget/budgets.ts";
+import type { Ask, Budgets, Spending } from "./budget/budgets.ts";
 import type { ModelPrice } from "./catalog.ts";
 import type { Estimate, EstimateTarget, Estimator } from "./estimate.ts";
 import { type Demand, demandOf, least } from "./forecast.ts";
@@ -72,7 +72,7 @@ export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan>
   const { ceiling, visible } = draft;
   if (ceiling !== undefined && draft.quote.wanted > ceiling) await draft.count();
   const byCall = draft.clampToCeiling();
-  const reservation = reach === "none" ? undefined : await reserve(draft, spending, budgets);
+  const reservation = reach === "none" ? undefined : await budgets.reserve(draft.ask(spending));
   // What is left for a stream may be too little for steps: the provider then keeps to it.
   const inSteps = draft.inSteps && (!reservation || reservation.granted >= draft.needs.wanted);
   const byBudget = inSteps ? undefined : draft.clampTo(reservation?.granted);
@@ -174,22 +174,16 @@ class Draft {
     return tokens >= (this.demand.maxTokens ?? Number.POSITIVE_INFINITY) ? undefined : tokens;
   }
 
+  ask(spending: Spending): Ask {
+    const tighten = async () => ((await this.count()) ? this.needs : undefined);
+    return { spending, signal: this.call.signal, ...this.needs, tighten };
+  }
+
   get needs() {
     const { quote, ceiling, inSteps } = this;
     const most = ceiling === undefined ? quote.most : lesser(quote.most, ceiling);
     const wanted = lesser(inSteps ? quote.cost(FIRST_TOKENS) : quote.wanted, most);
     return { least: lesser(quote.least, wanted), wanted, most: inSteps ? wanted : most };
-  }
-}
-
-async function reserve(draft: Draft, spending: Spending, budgets: Budgets): Promise<Reservation> {
-  const { signal } = draft.call;
-  try {
-    return await budgets.reserve({ spending, signal, ...draft.needs });
-  } catch (error) {
-    const short = error instanceof Failure && error.kind === "budget_exceeded";
-    if (!short || !(await draft.count())) throw error;
-    return budgets.reserve({ spending, signal, ...draft.needs });
   }
 }
 

@@ -28,7 +28,9 @@ export class Shell implements AsyncDisposable {
 
   static async open(checkout: string, emulatorUrl: string): Promise<Shell> {
     const folder = mkdtempSync(join(tmpdir(), "llmgateway-docs-"));
-    for (const name of readdirSync(checkout)) symlinkSync(join(checkout, name), join(folder, name));
+    // A gateway's ledger would have guides begin with what was spent before.
+    const names = readdirSync(checkout).filter((name) => name !== "data");
+    for (const name of names) symlinkSync(join(checkout, name), join(folder, name));
     return new Shell(folder, checkout, await freePort(), emulatorUrl);
   }
 

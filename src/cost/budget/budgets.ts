@@ -22,6 +22,8 @@ export interface Ask {
   readonly most: PicoUsd;
   /** Ends the wait for money that others may give back. */
   readonly signal: AbortSignal;
+  /** Asked before a refusal, once: what will do when it is looked at more closely; undefined when nothing less will. */
+  readonly tighten?: () => Promise<Pick<Ask, "least" | "wanted" | "most"> | undefined>;
 }
 
 /** Money held ready in every budget that applies, for one attempt. */

@@ -42,6 +42,8 @@ const RETRY_MS = 2_000;
 /** For what no budget is about. */
 const UNBOUND = { extend: async (most) => most, settle: () => {} } satisfies Omit<Reservation, "granted">;
 
+type Decided = Exclude<Outcome, { readonly short: Counter }>;
+
 class Wall implements ReloadableBudgets {
   private readonly clock: Clock;
   private readonly counters: Counters;
@@ -70,13 +72,22 @@ class Wall implements ReloadableBudgets {
   }
 
   async reserve(ask: Ask): Promise<Reservation> {
+    const outcome = await this.tryReserve(ask);
+    if (!("exceeded" in outcome)) return outcome.reservation;
+    const less = await ask.tighten?.();
+    const again = less && (await this.tryReserve({ ...ask, ...less }));
+    if (again && !("exceeded" in again)) return again.reservation;
+    throw this.refusal((again ?? outcome).exceeded, { ...ask, ...less });
+  }
+
+  private async tryReserve(ask: Ask): Promise<Decided> {
     ask.signal.throwIfAborted();
     const counters = this.scopes.of(ask.spending, this.clock.now());
-    if (counters.length === 0) return { granted: ask.most, ...UNBOUND };
+    if (counters.length === 0) return { reservation: { granted: ask.most, ...UNBOUND } };
     const ahead = this.lines.busy(counters);
     const outcome = ahead ? { short: ahead } : await this.counters.reserve(counters, ask, false);
-    if ("reservation" in outcome) return this.given(ask, outcome.reservation);
-    if ("exceeded" in outcome) throw this.refusal(outcome.exceeded, ask);
+    if ("reservation" in outcome) return { reservation: this.given(ask, outcome.reservation) };
+    if ("exceeded" in outcome) return outcome;
     return this.wait(ask, outcome.short);
   }
 
@@ -98,7 +109,7 @@ class Wall implements ReloadableBudgets {
     return this.counters.close();
   }
 
-  private async wait(ask: Ask, short: Counter): Promise<Reservation> {
+  private async wait(ask: Ask, short: Counter): Promise<Decided> {
     if (this.lines.size >= this.maxWaiters) throw this.crowded(short);
     const { signal } = ask;
     // When the window ends there is money again.
@@ -110,8 +121,8 @@ class Wall implements ReloadableBudgets {
       for (;;) {
         await place.turn();
         const outcome = await this.askAgain(ask, waiting.untilMs);
-        if ("reservation" in outcome) return this.given(ask, outcome.reservation);
-        if ("exceeded" in outcome) throw this.refusal(outcome.exceeded, ask);
+        if ("reservation" in outcome) return { reservation: this.given(ask, outcome.reservation) };
+        if ("exceeded" in outcome) return outcome;
         if (outcome.short.key !== counter.key) place = this.move(place, outcome.short, waiting);
         counter = outcome.short;
       }

@@ -1239,7 +1239,9 @@ type Ledger struct {
 	MaxWaitingRows *int32 `protobuf:"varint,3,opt,name=max_waiting_rows,json=maxWaitingRows,proto3,oneof" json:"max_waiting_rows,omitempty"`
 	// What becomes of calls when so many wait: `wait` holds them back, `drop`
 	// lets them through and counts each lost row in `llm_ledger_lost_rows_total`.
-	// Default `wait`.
+	// A call that a hard budget is about needs its row: it is refused as
+	// `budget_unavailable` where `drop` has no room for it, and with either while
+	// the database takes none. Default `wait`.
 	WhenFull      string `protobuf:"bytes,4,opt,name=when_full,json=whenFull,proto3" json:"when_full,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

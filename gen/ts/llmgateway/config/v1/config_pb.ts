@@ -799,7 +799,9 @@ export type Ledger = Message<"llmgateway.config.v1.Ledger"> & {
   /**
    * What becomes of calls when so many wait: `wait` holds them back, `drop`
    * lets them through and counts each lost row in `llm_ledger_lost_rows_total`.
-   * Default `wait`.
+   * A call that a hard budget is about needs its row: it is refused as
+   * `budget_unavailable` where `drop` has no room for it, and with either while
+   * the database takes none. Default `wait`.
    *
    * @generated from field: string when_full = 4;
    */
