@@ -67,7 +67,7 @@ describe("kill -9 under load loses nothing that was metered", () => {
 
 async function crash({ env, read, check }: Durable): Promise<void> {
   const random = mulberry32(SEED);
-  await using emulator = await startEmulatorProcess({ chaos: 0.2, "pace-ms": 5, seed: SEED });
+  await using emulator = await startEmulatorProcess({ chaos: 0.2, "pace-ms": 10, seed: SEED });
   using home = new Home(emulator.url);
   for (let round = 0; round < ROUNDS; round++) {
     const gateway = await home.start(BUDGETS, env);
