@@ -7,7 +7,7 @@ import { estimateTextTokens } from "../core/tokens.ts";
 
 /** How long a provider may write on after its reader has gone: a way there, and a token or more under way. */
 const NOTICE_MS = 500;
-/** What may be under way however slowly the answer comes. */
+/** What may be under way of an answer however slowly it comes. */
 export const LEAST_UNDER_WAY = 32;
 /** What the fastest of the usual models write is half of it. */
 const FASTEST_TOKENS_PER_MS = 0.4;
@@ -20,8 +20,11 @@ export class Answer {
   /** What was said; gathered only where it is to be counted later. */
   readonly said: string[] | undefined;
   private firstAtMs: number | undefined;
+  private readonly leastUnderWay: number;
 
-  constructor(gather: boolean) {
+  /** @param answers how many are written at the same time */
+  constructor(gather: boolean, answers: number) {
+    this.leastUnderWay = LEAST_UNDER_WAY * answers;
     this.said = gather ? [] : undefined;
   }
 
@@ -53,9 +56,9 @@ export class Answer {
 
   private underWay(nowMs: number, lagMs: number): number {
     const unread = Math.ceil(lagMs * FASTEST_TOKENS_PER_MS);
-    if (this.firstAtMs === undefined) return LEAST_UNDER_WAY + unread;
+    if (this.firstAtMs === undefined) return this.leastUnderWay + unread;
     const perMs = this.tokens / Math.max(nowMs - this.firstAtMs, RATE_WINDOW_MS);
-    return Math.max(LEAST_UNDER_WAY, Math.ceil(perMs * NOTICE_MS)) + unread;
+    return Math.max(this.leastUnderWay, Math.ceil(perMs * NOTICE_MS)) + unread;
   }
 }
 

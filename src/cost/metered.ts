@@ -53,7 +53,7 @@ export class Metered {
     const { model, demand } = plan;
     this.options = options;
     this.startedAtMs = clock.now();
-    this.answer = new Answer(recount !== undefined);
+    this.answer = new Answer(recount !== undefined, demand.answers);
     this.before = spentBy(call);
     this.inputTokens = demand.inputTokens;
     const rates = model && ratesAt(model, demand.inputTokens);
@@ -110,16 +110,16 @@ export class Metered {
     if (!this.open) return;
     const { attempt, answer } = this;
     // What was said is paid for, whatever ended it.
+    attempt.failureKind = failure?.kind ?? "";
     const free = !attempt.usage && !answer.begun && failure !== undefined && !failure.maybePaid;
     attempt.usage = free ? usage("measured") : this.completed(failure !== undefined);
-    this.end(failure?.outcome ?? "ok", failure?.kind ?? "", free);
+    this.end(failure?.outcome ?? "ok", free);
   }
 
-  private end(outcome: string, failureKind: string, free = false): void {
+  private end(outcome: string, free = false): void {
     const { attempt } = this;
     const { clock, plan, onSettled } = this.options;
     attempt.outcome = outcome;
-    attempt.failureKind = failureKind;
     attempt.latencyMs = (this.endedAtMs ?? clock.now()) - this.startedAtMs;
     const cost = free
       ? NOTHING
@@ -178,7 +178,7 @@ export class Metered {
   /** Ends the answer here, and with it the provider's work. */
   private cut(): StreamResponse {
     this.attempt.usage = this.completed(true);
-    this.end("ok", "");
+    this.end("ok");
     const done = event({ done: true, finishReason: "budget_exceeded" });
     this.stamp(done);
     return done;
@@ -233,10 +233,9 @@ export class Metered {
     if (answers === 0) return 0;
     const now = clock.now();
     const seen = this.answer.mostTokens(now, lag.ms);
-    const hidden =
-      call.streaming && plan.visible
-        ? 0
-        : Math.min(likelyTokens * answers, hiddenTokens(now - this.startedAtMs) * answers);
+    // What cannot be read was written all the same.
+    const shown = call.streaming && plan.visible && this.attempt.failureKind !== "malformed_reply";
+    const hidden = shown ? 0 : Math.min(likelyTokens, hiddenTokens(now - this.startedAtMs)) * answers;
     const limit = Math.min(maxTokens, plan.maxTokens ?? maxTokens) * answers;
     return Math.max(Math.min(Math.max(seen, hidden), limit), this.answer.tokens);
   }
