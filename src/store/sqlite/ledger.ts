@@ -111,10 +111,10 @@ export class SqliteLedger {
   }
 
   private transaction<T>(work: () => T): T {
-    this.db.exec("BEGIN IMMEDIATE");
+    this.statements.begin.run();
     try {
       const result = work();
-      this.db.exec("COMMIT");
+      this.statements.commit.run();
       return result;
     } catch (error) {
       // Some errors have ended it already.
@@ -136,6 +136,8 @@ function prepare(db: DatabaseSync) {
   const settled = Object.keys(SETTLEMENT_COLUMNS).slice(2);
   const conflict = [...HOUR_KEYS, "tags"].join();
   return {
+    begin: db.prepare("BEGIN IMMEDIATE"),
+    commit: db.prepare("COMMIT"),
     intent: db.prepare(insert("attempts", INTENT_COLUMNS)),
     settlement: db.prepare(
       `UPDATE attempts SET ${settled.map(setter).join()}, state = 'settled' WHERE ${one} AND state = ?`,
