@@ -53,6 +53,8 @@ export interface LedgerBatch {
   readonly intents: readonly Intent[];
   readonly settlements: readonly Settlement[];
   readonly calls: readonly CallRow[];
+  /** Whether it is to outlast the system too; else the process's end is enough, until one that is `durable` follows. */
+  readonly durable: boolean;
 }
 
 /** Which attempts are meant: those for which all of it holds. */
@@ -66,7 +68,7 @@ export interface SpendFilter {
 }
 
 export interface LedgerStore {
-  /** All of it or nothing, and safe when it resolves. To write the same batch again changes nothing. */
+  /** All of it or nothing, and as safe as it says when it resolves. To write the same batch again changes nothing. */
   append(batch: LedgerBatch): Promise<void>;
   /**
    * What attempts begun since then have cost. One that is still open counts with what is reserved for it, and one

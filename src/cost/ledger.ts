@@ -53,9 +53,12 @@ const INTENTS_AFTER_MS = 8;
 const OTHERS_AFTER_MS = 200;
 /** Of each kind in a group: to encode more would hold up everyone else for milliseconds. */
 const GROUP_ROWS = 1_000;
+/** What is due so soon goes with the group before. */
+const EARLY_MS = 8;
 const RETRY_AFTER_MS = 100;
 const MAX_RETRY_AFTER_MS = 5_000;
 const TRIES_WHEN_CLOSING = 3;
+const NEVER = Number.POSITIVE_INFINITY;
 
 export function createLedger(options: LedgerOptions): Ledger {
   return new GatheringLedger(options);
@@ -79,7 +82,8 @@ class GatheringLedger implements Ledger {
   /** In their order. */
   private readonly waitForRoom = new Map<Intent, Waiter>();
   private readonly waitForSafety = new Map<Intent, Waiter>();
-  private dueMs = Number.POSITIVE_INFINITY;
+  private intentsDueMs = NEVER;
+  private othersDueMs = NEVER;
   private timer: Timer | undefined;
   private writing: Promise<void> | undefined;
   /** The store did not take the group that is in flight. */
@@ -113,7 +117,7 @@ class GatheringLedger implements Ledger {
     if (!this.openAttempts.delete(keyOf(settlement))) return;
     this.settlements.push(settlement);
     this.accepted++;
-    this.writeWithin(OTHERS_AFTER_MS);
+    this.writeOthersWithin(OTHERS_AFTER_MS);
   }
 
   call(row: CallRow): void {
@@ -123,12 +127,13 @@ class GatheringLedger implements Ledger {
     }
     this.calls.push(row);
     this.accepted++;
-    this.writeWithin(OTHERS_AFTER_MS);
+    this.writeOthersWithin(OTHERS_AFTER_MS);
   }
 
   async flush(): Promise<void> {
     // Rows that come meanwhile must not keep it for ever.
     const upTo = this.accepted;
+    this.writeOthersWithin(0);
     while (this.taken < upTo) await (this.writing ?? this.write());
     await this.writing;
   }
@@ -153,13 +158,14 @@ class GatheringLedger implements Ledger {
     this.accepted++;
     this.openAttempts.add(keyOf(intent));
     this.openCalls.add(intent.callId);
-    this.writeWithin(INTENTS_AFTER_MS);
+    this.writeIntentsWithin(INTENTS_AFTER_MS);
   }
 
   private async openLater(intent: Intent, durable: boolean, signal: AbortSignal): Promise<void> {
     const room = waitIn(this.waitForRoom, intent, signal);
     // What waits is in the way.
-    this.writeWithin(0);
+    this.writeIntentsWithin(0);
+    this.writeOthersWithin(0);
     await room;
     if (durable) await waitIn(this.waitForSafety, intent, signal);
   }
@@ -172,11 +178,18 @@ class GatheringLedger implements Ledger {
     }
   }
 
-  private writeWithin(delayMs: number): void {
+  private writeIntentsWithin(delayMs: number): void {
     const dueMs = this.options.clock.now() + delayMs;
-    if (dueMs >= this.dueMs || !this.hasRows) return;
-    this.dueMs = dueMs;
-    this.schedule();
+    if (dueMs >= this.intentsDueMs || this.intents.length === 0) return;
+    this.intentsDueMs = dueMs;
+    if (dueMs < this.othersDueMs) this.schedule();
+  }
+
+  private writeOthersWithin(delayMs: number): void {
+    const dueMs = this.options.clock.now() + delayMs;
+    if (dueMs >= this.othersDueMs || this.settlements.length + this.calls.length === 0) return;
+    this.othersDueMs = dueMs;
+    if (dueMs < this.intentsDueMs) this.schedule();
   }
 
   /** One group at a time; the next gathers meanwhile. */
@@ -184,7 +197,8 @@ class GatheringLedger implements Ledger {
     this.timer?.cancel();
     if (this.writing || !this.hasRows) return;
     const { clock } = this.options;
-    this.timer = clock.after(Math.max(0, this.dueMs - clock.now()), () => void this.write());
+    const dueMs = Math.min(this.intentsDueMs, this.othersDueMs);
+    this.timer = clock.after(Math.max(0, dueMs - clock.now()), () => void this.write());
   }
 
   private write(): Promise<void> {
@@ -208,13 +222,21 @@ class GatheringLedger implements Ledger {
     this.schedule();
   }
 
-  /** An attempt is settled in its intent's group or in a later one, since no settlement is older than its intent. */
+  /**
+   * An attempt is settled in its intent's group or in a later one, since no settlement is older than its intent.
+   * Settlements and calls wait for each other until they are due: many together cost the database half of what few
+   * cost at a time.
+   */
   private takeGroup(): LedgerBatch {
+    const now = this.options.clock.now();
     const intents = this.intents.splice(0, GROUP_ROWS);
+    this.intentsDueMs = this.intents.length > 0 ? now : NEVER;
+    if (!this.closing && this.waitForRoom.size === 0 && this.othersDueMs > now + EARLY_MS)
+      return { intents, settlements: [], calls: [], durable: this.waitForSafety.size > 0 };
     const settlements = this.intents.length === 0 ? this.settlements.splice(0, GROUP_ROWS) : [];
     const calls = this.calls.splice(0, GROUP_ROWS);
-    this.dueMs = this.hasRows ? this.options.clock.now() : Number.POSITIVE_INFINITY;
-    return { intents, settlements, calls };
+    this.othersDueMs = this.settlements.length + this.calls.length > 0 ? now : NEVER;
+    return { intents, settlements, calls, durable: true };
   }
 
   /** Whether the store took it. Gives up only when the gateway ends. */

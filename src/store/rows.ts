@@ -10,7 +10,7 @@ export type Kind = "text" | "integer" | "bigint" | "json";
 export type Columns = Readonly<Record<string, Kind>>;
 type Row = readonly (string | number | null)[];
 
-export interface BatchRows {
+export interface BatchRows extends Pick<LedgerBatch, "durable"> {
   readonly intents: readonly Row[];
   readonly settlements: readonly Row[];
   readonly calls: readonly Row[];
@@ -88,8 +88,9 @@ export const CALL_COLUMNS = {
 } as const satisfies Columns;
 
 /** @param instance the process whose attempts they are */
-export function rowsOf({ intents, settlements, calls }: LedgerBatch, instance: string): BatchRows {
+export function rowsOf({ intents, settlements, calls, durable }: LedgerBatch, instance: string): BatchRows {
   return {
+    durable,
     intents: intents.map((intent) => intentRow(intent, instance)),
     settlements: settlements.map(settlementRow),
     calls: calls.map(callRow),

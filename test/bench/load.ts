@@ -7,7 +7,7 @@ import { BURST, EVENTS_PER_STREAM } from "./upstream.ts";
 
 const CONCURRENCY = 16;
 /** 0.5 kB, as docs/performance.md says. */
-const MESSAGES = [
+export const MESSAGES = [
   { role: "system", content: "You answer in few words. ".repeat(6) },
   { role: "user", content: "What does a gateway for language models do? ".repeat(6) },
 ];

@@ -7,10 +7,13 @@ import { once } from "node:events";
 import { parseArgs } from "node:util";
 import type { AdapterCost, AdapterCosts } from "./adapters.ts";
 import { load, type Scenario, scenarios } from "./load.ts";
+import type { MoneyCosts } from "./money.ts";
 
 const TARGETS: Readonly<Record<string, number>> = { "REST JSON chat": 2.0, "SSE stream": 2.5 };
 /** Of each adapter by itself: in bare for a call, in raw chunks for a chunk. */
 const ADAPTER_TARGETS = { call: 0.25, chunk: 1.5 };
+/** Of money and ledger together, in bare for a call. */
+const MONEY_TARGET = 0.25;
 
 const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
 const rounds = options.quick ? 3 : 8;
@@ -19,23 +22,24 @@ const callsOf = ({ unit }: Scenario) => (unit === "call" ? 3_000 : 100) / (optio
 const upstream = await spawn("upstream");
 const bare = await spawn("bare", upstream.url);
 const gateway = await spawn("gateway", upstream.url);
-const adapters = fork(new URL("adapters.ts", import.meta.url), {
-  stdio: ["ignore", "ignore", "inherit", "ipc"],
-});
-await once(adapters, "message");
+const adapters = await begin("adapters");
+const money = await begin("money");
 const all = scenarios(bare.url, gateway.url);
 const samples = new Map<Scenario, number[]>(all.map((scenario) => [scenario, []]));
 const adapterSamples: AdapterCosts[] = [];
+const moneySamples: MoneyCosts[] = [];
 
 // What is compiled late would be charged to whoever comes first.
 for (const scenario of all) await load(scenario, Math.ceil(callsOf(scenario)));
 for (let round = 0; round < rounds; round++) {
   for (const scenario of all) samples.get(scenario)?.push(await measure(scenario));
-  adapterSamples.push(await measureAdapters());
+  adapterSamples.push(await roundOf(adapters));
+  moneySamples.push(await roundOf(money));
 }
 const bases = print();
 printAdapters(bases);
-for (const child of [gateway.child, bare.child, upstream.child, adapters]) child.kill();
+printMoney(bases);
+for (const child of [gateway.child, bare.child, upstream.child, adapters, money]) child.kill();
 
 async function measure(scenario: Scenario): Promise<number> {
   const { child } = scenario.server === "bare" ? bare : gateway;
@@ -45,9 +49,18 @@ async function measure(scenario: Scenario): Promise<number> {
   return ((await cpuMicros(child)) - before) / (count * scenario.unitsPerCall);
 }
 
-async function measureAdapters(): Promise<AdapterCosts> {
-  adapters.send("round");
-  const [costs] = await once(adapters, "message");
+/** What measures parts by themselves. */
+async function begin(parts: "adapters" | "money"): Promise<ChildProcess> {
+  const child = fork(new URL(`${parts}.ts`, import.meta.url), {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  await once(child, "message");
+  return child;
+}
+
+async function roundOf<Costs>(child: ChildProcess): Promise<Costs> {
+  child.send("round");
+  const [costs] = await once(child, "message");
   return costs;
 }
 
@@ -102,6 +115,23 @@ function printAdapters(bases: ReadonlyMap<string, number>): void {
     ];
     process.stdout.write(`| ${name} | ${cells.join(" | ")} |\n`);
   }
+}
+
+function printMoney(bases: ReadonlyMap<string, number>): void {
+  const line = (name: string, part: (costs: MoneyCosts) => number, target?: number) => {
+    const micros = median(moneySamples.map(part));
+    const ratio = micros / (bases.get("call") ?? Number.NaN);
+    const verdict = target === undefined ? "" : verdictOf(ratio, target);
+    process.stdout.write(
+      `| ${name} | ${micros.toFixed(1)} µs a call | ${ratio.toFixed(2)} bare | ${verdict} |\n`,
+    );
+  };
+  process.stdout.write("\n| money | CPU | ratio | target |\n|---|---|---|---|\n");
+  line("prices and a hard budget", ({ money }) => money);
+  line("ledger alone", ({ ledger }) => ledger);
+  line("ledger alone, waited for", ({ safeLedger }) => safeLedger);
+  line("money and ledger", ({ money, ledger }) => money + ledger, MONEY_TARGET);
+  line("money and ledger, waited for", ({ money, safeLedger }) => money + safeLedger, MONEY_TARGET);
 }
 
 function verdictOf(ratio: number, target: number): string {

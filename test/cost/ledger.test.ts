@@ -11,7 +11,7 @@ const LOOSE = { durable: false, signal: NEVER };
 const SAFE = { durable: true, signal: NEVER };
 
 describe("groups", () => {
-  it("hold the intents of 10 ms, and whatever else waits", async () => {
+  it("hold the intents of 10 ms, and nothing that can wait", async () => {
     const { ledger, clock, store } = setUp();
     expect(ledger.open(intentOf("a"), LOOSE)).toBeUndefined();
     await clock.advance(3);
@@ -20,9 +20,11 @@ describe("groups", () => {
     ledger.call(callRowOf("a"));
     expect(store.told).toEqual([]);
     await clock.advance(7);
-    expect(store.told).toEqual(["a b | a | a"]);
+    expect(store.told).toEqual(["a b |  | "]);
+    await clock.advance(240);
+    expect(store.told).toEqual(["a b |  | ", " | a | a"]);
     await clock.advance(1_000);
-    expect(store.told).toHaveLength(1);
+    expect(store.told).toHaveLength(2);
     expect(clock.pending).toBe(0);
   });
 
@@ -38,6 +40,32 @@ describe("groups", () => {
     expect(store.told).toEqual(["a b |  | "]);
     await clock.advance(100);
     expect(store.told).toEqual(["a b |  | ", " | a b | a"]);
+  });
+
+  it("hold what is due soon beside intents that are due, and no intent waits for it", async () => {
+    const { ledger, clock, store } = setUp();
+    ledger.open(intentOf("a"), LOOSE);
+    ledger.settle(settlementOf("a"));
+    await clock.advance(188);
+    ledger.open(intentOf("b"), LOOSE);
+    await clock.advance(10);
+    expect(store.told).toEqual(["a |  | ", "b | a | "]);
+  });
+
+  it("outlast the system where somebody waits for it, or anything was paid", async () => {
+    const { ledger, clock, store } = setUp();
+    ledger.open(intentOf("a"), LOOSE);
+    await clock.advance(10);
+    ledger.open(intentOf("b"), LOOSE);
+    const opened = watch(ledger.open(intentOf("c"), SAFE));
+    await clock.advance(10);
+    expect(opened.state).toBe("resolved");
+    ledger.open(intentOf("d"), LOOSE);
+    await clock.advance(10);
+    ledger.settle(settlementOf("a"));
+    await clock.advance(250);
+    expect(store.told).toEqual(["a |  | ", "b c |  | ", "d |  | ", " | a | "]);
+    expect(store.batches.map(({ durable }) => durable)).toEqual([false, true, false, true]);
   });
 
   it("go one at a time, and the next gathers meanwhile", async () => {
@@ -231,7 +259,7 @@ describe("memory that is full", () => {
     expect(lost()).toBe(2);
     store.release();
     await clock.advance(300);
-    expect(store.kept.join("; ")).toBe("a | a | b a");
+    expect(store.kept.join("; ")).toBe("a |  | ;  | a | b a");
   });
 
   it("has room again for a call's further attempts", async () => {

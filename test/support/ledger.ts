@@ -50,5 +50,5 @@ export function callRowOf(callId: string, fields: Partial<CallRow> = {}): CallRo
 }
 
 export function batchOf(batch: Partial<LedgerBatch>): LedgerBatch {
-  return { intents: [], settlements: [], calls: [], ...batch };
+  return { intents: [], settlements: [], calls: [], durable: true, ...batch };
 }

@@ -24,6 +24,8 @@ export class SqliteLedger {
   private readonly db: DatabaseSync;
   private readonly instance: string;
   private readonly statements: ReturnType<typeof prepare>;
+  /** Whether a commit waits for the disk. */
+  private synced = true;
 
   constructor(db: DatabaseSync, instance: string) {
     this.db = db;
@@ -31,7 +33,8 @@ export class SqliteLedger {
     this.statements = prepare(db);
   }
 
-  append({ intents, settlements, calls }: BatchRows): void {
+  append({ intents, settlements, calls, durable }: BatchRows): void {
+    this.sync(durable);
     const { intent, settlement, call } = this.statements;
     this.transaction(() => {
       for (const row of intents) intent.run(...row);
@@ -69,6 +72,7 @@ export class SqliteLedger {
   }
 
   closeOrphans(nowMs: number): number {
+    this.sync(true);
     return Number(this.statements.orphans.run(nowMs, this.instance).changes);
   }
 
@@ -76,6 +80,7 @@ export class SqliteLedger {
   rollUp(nowMs: number, keepSinceMs: number): boolean {
     const { due, flag, oldAttempts, oldCalls } = this.statements;
     const [now, keepSince] = [hourOf(nowMs), hourOf(keepSinceMs)];
+    this.sync(true);
     return this.transaction(() => {
       due.run(now);
       const changes = [flag.run(now), oldAttempts.run(keepSince), oldCalls.run(keepSince)];
@@ -85,6 +90,7 @@ export class SqliteLedger {
 
   keepCatalog(version: string, json: string, nowMs: number): boolean {
     const sha256 = createHash("sha256").update(json).digest("hex");
+    this.sync(true);
     this.statements.catalog.run(version, sha256, json, nowMs);
     return this.statements.catalogSum.get(version)?.sha256 === sha256;
   }
@@ -97,11 +103,18 @@ export class SqliteLedger {
     settlement.run(...rest, callId, number, "unknown");
   }
 
+  /** To wait for the disk is most of what a small commit costs. All that was written before is safe then, too. */
+  private sync(durable: boolean): void {
+    if (durable === this.synced) return;
+    this.db.exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`);
+    this.synced = durable;
+  }
+
   private transaction<T>(work: () => T): T {
-    this.db.exec("BEGIN IMMEDIATE");
+    this.statements.begin.run();
     try {
       const result = work();
-      this.db.exec("COMMIT");
+      this.statements.commit.run();
       return result;
     } catch (error) {
       // Some errors have ended it already.
@@ -123,6 +136,8 @@ function prepare(db: DatabaseSync) {
   const settled = Object.keys(SETTLEMENT_COLUMNS).slice(2);
   const conflict = [...HOUR_KEYS, "tags"].join();
   return {
+    begin: db.prepare("BEGIN IMMEDIATE"),
+    commit: db.prepare("COMMIT"),
     intent: db.prepare(insert("attempts", INTENT_COLUMNS)),
     settlement: db.prepare(
       `UPDATE attempts SET ${settled.map(setter).join()}, state = 'settled' WHERE ${one} AND state = ?`,
