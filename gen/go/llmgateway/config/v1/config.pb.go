@@ -1025,7 +1025,8 @@ type Prices struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Path of the price catalog. Default: the one that comes with the gateway.
 	CatalogPath string `protobuf:"bytes,1,opt,name=catalog_path,json=catalogPath,proto3" json:"catalog_path,omitempty"`
-	// Whether calls are priced, budgeted and booked. Default true.
+	// Whether calls are priced, budgeted and booked. To switch that on takes a
+	// restart. Default true.
 	TrackingEnabled *bool `protobuf:"varint,2,opt,name=tracking_enabled,json=trackingEnabled,proto3,oneof" json:"tracking_enabled,omitempty"`
 	// What becomes of a call to a model whose price is not known: `refuse`, or
 	// `allow` to let it through, booked with an unknown cost. Default: `refuse`

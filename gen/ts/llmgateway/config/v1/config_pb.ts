@@ -649,7 +649,8 @@ export type Prices = Message<"llmgateway.config.v1.Prices"> & {
   catalogPath: string;
 
   /**
-   * Whether calls are priced, budgeted and booked. Default true.
+   * Whether calls are priced, budgeted and booked. To switch that on takes a
+   * restart. Default true.
    *
    * @generated from field: optional bool tracking_enabled = 2;
    */
