@@ -236,8 +236,14 @@ export class Metered {
     // What cannot be read was written all the same.
     const shown = call.streaming && plan.visible && this.attempt.failureKind !== "malformed_reply";
     const hidden = shown ? 0 : Math.min(likelyTokens, hiddenTokens(now - this.startedAtMs)) * answers;
-    const limit = Math.min(maxTokens, plan.maxTokens ?? maxTokens) * answers;
+    const limit = Math.min(maxTokens, plan.maxTokens ?? maxTokens, this.heldTokens()) * answers;
     return Math.max(Math.min(Math.max(seen, hidden), limit), this.answer.tokens);
+  }
+
+  /** A guess must not spend what budgets hold for others: an answer has at most what is held ready for it. */
+  private heldTokens(): number {
+    const { quote, purse } = this.options.plan;
+    return quote && purse.held !== undefined ? quote.affords(purse.held) : Number.POSITIVE_INFINITY;
   }
 }
 

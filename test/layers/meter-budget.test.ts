@@ -133,6 +133,22 @@ describe("a stream under a budget", () => {
     expect(spent).toBeGreaterThan(worth(100));
   });
 
+  it("is never booked above what is held ready for it, however late the gateway is", async () => {
+    const limit = worth(150);
+    const { accounts, stands } = budgeted(limit);
+    const lag = { ms: 0 };
+    const call = routedCallOf({ target: PLAIN });
+    const reply = await meter({ ...accounts, lag })(async () => replyOf(spoken(["four", "more", "words"])))(
+      call,
+    );
+    for await (const _ of reply.events) {
+      lag.ms = 5_000;
+      if (call.tally.attempts[0]?.outcome !== "pending") break;
+    }
+    expect(lastOf(call)).toMatchObject({ usage: { provenance: "estimated" } });
+    expect(stands()?.spent).toBeLessThanOrEqual(limit);
+  });
+
   it("of a model that thinks unseen has all held ready that it may think", async () => {
     const { metered, stands } = budgeted(fromUsd(1));
     const reply = await metered(async ({ maxTokens }) => {
