@@ -6,7 +6,7 @@ import { LRUMap } from "mnemonist";
 import type { ModelRequest } from "../core/call.ts";
 import { Calibration, type Offset } from "./calibration.ts";
 import { type Asked, type Family, familyOf, textTokens, tokensAround } from "./family.ts";
-import { type Features, featuresOf } from "./features.ts";
+import { type Features, featuresOf, isText } from "./features.ts";
 import { imageTokens } from "./images.ts";
 
 export interface EstimateTarget extends Asked {
@@ -44,10 +44,10 @@ export class Estimator {
   /** @param inputTokens measured by the provider, cached ones included */
   observe({ features }: Estimate, target: EstimateTarget, inputTokens: number): void {
     // Of what no one could know beforehand there is nothing to learn.
-    const unknown = features.openRounds + features.images.length + features.remoteFiles + features.fileBytes;
+    if (!isText(features)) return;
     const model = this.modelOf(target);
     const raw = sizeOf(model.family, features);
-    if (unknown > 0 || inputTokens <= 0 || raw.text + raw.around <= 0) return;
+    if (inputTokens <= 0 || raw.text + raw.around <= 0) return;
     const logRatio = Math.log(inputTokens / (raw.text + raw.around));
     const ofFamily = this.calibrationOf(model.family);
     model.calibration ??= new Calibration(ofFamily.offset.spread);
@@ -57,7 +57,7 @@ export class Estimator {
   }
 
   private modelOf(target: EstimateTarget): Model {
-    const key = `${target.provider}/${target.model}`;
+    const key = keyOf(target);
     const known = this.models.get(key);
     if (known) return known;
     const model: Model = { family: familyOf(target), calibration: undefined };
@@ -81,6 +81,11 @@ export class Estimator {
     this.families.set(family.name, calibration);
     return calibration;
   }
+}
+
+/** Under which what is learnt of a model is remembered. */
+export function keyOf({ provider, model }: EstimateTarget): string {
+  return `${provider}/${model}`;
 }
 
 interface Model {

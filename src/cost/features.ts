@@ -33,15 +33,21 @@ export interface Features {
   readonly openRounds: number;
 }
 
-export function featuresOf(request: ModelRequest): Features {
-  const found = new Finding();
+/** @param onText given each text that is said, where they are to be counted */
+export function featuresOf(request: ModelRequest, onText?: (text: string) => void): Features {
+  const found = new Finding(onText);
   if (request.$typeName === "llmgateway.v1.EmbedRequest") {
-    for (const text of request.input) addText(found.text, text);
+    for (const text of request.input) found.say(text);
     found.messages = request.input.length;
     found.chat = false;
   } else found.addChat(request);
   found.openRounds = roundsOf(request);
   return found;
+}
+
+/** Whether there is nothing but text in it, so that its size can be known. */
+export function isText({ images, fileBytes, remoteFiles, openRounds }: Features): boolean {
+  return images.length + fileBytes + remoteFiles + openRounds === 0;
 }
 
 /** Calls that the provider answers itself go round at most so often before it hands over: Anthropic's default. */
@@ -79,6 +85,16 @@ class Finding implements Features {
   fileBytes = 0;
   remoteFiles = 0;
   openRounds = 0;
+  private readonly onText: ((text: string) => void) | undefined;
+
+  constructor(onText: ((text: string) => void) | undefined) {
+    this.onText = onText;
+  }
+
+  say(text: string): void {
+    addText(this.text, text);
+    this.onText?.(text);
+  }
 
   addChat({ messages, tools, toolChoice, responseFormat, parameters }: ChatRequest): void {
     this.messages = messages.length;
@@ -102,8 +118,8 @@ class Finding implements Features {
   }
 
   private addMessage({ content, parts, name }: Message): void {
-    if (content) addText(this.text, content);
-    if (name) addText(this.text, name);
+    if (content) this.say(content);
+    if (name) this.say(name);
     for (const { part } of parts) this.addPart(part);
   }
 
@@ -111,7 +127,7 @@ class Finding implements Features {
     switch (part.case) {
       case "text":
       case "refusal":
-        addText(this.text, part.value);
+        this.say(part.value);
         break;
       case "image":
         this.images.push(part.value);
@@ -121,29 +137,28 @@ class Finding implements Features {
         break;
       case "toolCall":
         this.calls++;
-        addText(this.text, part.value.name);
-        addText(this.text, part.value.arguments || part.value.input);
+        this.say(part.value.name);
+        this.say(part.value.arguments || part.value.input);
         this.sealedChars += part.value.signature.length;
         break;
       case "toolResult":
         this.calls++;
-        addText(this.text, part.value.content);
+        this.say(part.value.content);
         break;
       case "reasoning":
-        addText(this.text, part.value.text);
+        this.say(part.value.text);
         this.sealedChars += part.value.redacted.length;
         // Anthropic's seal holds the thoughts that stand beside it; where they do not, it is all there is.
         if (!part.value.text) this.sealedChars += part.value.signature.length;
         break;
       case "providerPart":
-        addText(this.text, part.value.json);
+        this.say(part.value.json);
         break;
     }
   }
 
   private addFile({ source, mediaType }: Media): void {
-    if (source.case === "data" && mediaType.startsWith("text/"))
-      addText(this.text, UTF8.decode(source.value));
+    if (source.case === "data" && mediaType.startsWith("text/")) this.say(UTF8.decode(source.value));
     else if (source.case === "data") this.fileBytes += source.value.length;
     else if (source.case === "url" && source.value.startsWith("data:")) this.fileBytes += source.value.length;
     else this.remoteFiles++;

@@ -3,7 +3,7 @@ import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { ModelRequest } from "../core/call.ts";
 import type { ModelPrice } from "./catalog.ts";
 import type { Foreseen } from "./ceiling.ts";
-import type { Estimate, EstimateTarget, Estimator } from "./estimate.ts";
+import { type Estimate, type EstimateTarget, keyOf } from "./estimate.ts";
 import type { OutputHistory } from "./history.ts";
 
 /** How much an attempt will read and write. */
@@ -23,12 +23,6 @@ export interface Demand extends Foreseen {
   /** Whether the caller set that limit, and so reckons with answers that long. */
   readonly asked: boolean;
   readonly images: number;
-}
-
-/** What was learnt of models from the calls before. */
-export interface Experience {
-  readonly inputs: Estimator;
-  readonly outputs: OutputHistory;
 }
 
 export function demandOf(
@@ -54,10 +48,6 @@ export function demandOf(
     serviceTier,
     media: input.images > 0 || MEDIA.test(target.model),
   };
-}
-
-export function keyOf({ provider, model }: EstimateTarget): string {
-  return `${provider}/${model}`;
 }
 
 const NOTHING_WRITTEN = {

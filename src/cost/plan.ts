@@ -92,7 +92,7 @@ export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan>
 }
 
 function unpriced(call: RoutedCall, { pricing, inputs, outputs }: Means): Plan {
-  const target = { ...call.target, kind: pricing.kindOf(call.target.provider) };
+  const target = targetOf(call, pricing, undefined);
   const estimate = inputs.estimate(call.request, target);
   return {
     target,
@@ -107,6 +107,14 @@ function unpriced(call: RoutedCall, { pricing, inputs, outputs }: Means): Plan {
     inSteps: false,
     bounded: false,
   };
+}
+
+function targetOf(
+  { target: { provider, model } }: RoutedCall,
+  { kindOf }: Pricing,
+  known: ModelPrice | undefined,
+): EstimateTarget {
+  return { provider, model, kind: kindOf(provider), contextWindowTokens: known?.contextWindowTokens };
 }
 
 /** What is known of an attempt's cost, until it is known better. */
@@ -124,16 +132,11 @@ class Draft {
   private readonly means: Means;
 
   constructor(call: RoutedCall, model: ModelPrice, means: Means) {
-    const { target, request, maxCost, streaming } = call;
+    const { request, maxCost, streaming } = call;
     this.call = call;
     this.model = model;
     this.means = means;
-    this.target = {
-      provider: target.provider,
-      model: target.model,
-      kind: means.pricing.kindOf(target.provider),
-      contextWindowTokens: model.contextWindowTokens,
-    };
+    this.target = targetOf(call, means.pricing, model);
     this.estimate = means.inputs.estimate(request, this.target);
     this.demand = demandOf(request, this.target, model, this.estimate, means.outputs);
     this.quote = quote(model, this.demand);

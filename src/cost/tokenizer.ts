@@ -7,7 +7,7 @@ import type { ModelRequest } from "../core/call.ts";
 import { CountingThread } from "./counting-thread.ts";
 import { counterOf, type Encoding, encodingOf, piecesOf } from "./encodings.ts";
 import { type Asked, familyOf, tokensAround } from "./family.ts";
-import { featuresOf } from "./features.ts";
+import { featuresOf, isText } from "./features.ts";
 
 /** For texts of any length, without holding up others. */
 export class Tokenizer {
@@ -30,10 +30,11 @@ export class Tokenizer {
    * @throws the signal's reason
    */
   async countInput(request: ModelRequest, target: Asked, signal?: AbortSignal): Promise<number | undefined> {
-    const features = featuresOf(request);
-    const { images, fileBytes, remoteFiles, openRounds } = features;
-    if (images.length + fileBytes + remoteFiles + openRounds > 0) return undefined;
-    const tokens = await this.count(textsOf(request), target, signal);
+    const texts: string[] = [];
+    // Tools and schemas are told to the model in words of its own.
+    const features = featuresOf(request, (text) => texts.push(text));
+    if (!isText(features)) return undefined;
+    const tokens = await this.count(texts, target, signal);
     return tokens === undefined ? undefined : Math.ceil(tokens + tokensAround(familyOf(target), features));
   }
 
@@ -62,30 +63,6 @@ function encodingFor({ kind, model }: Asked): Encoding | undefined {
 
 /** Who serves OpenAI's models under their own names. */
 const OPENAI_KINDS: ReadonlySet<string> = new Set(["openai", "openai_compatible"]);
-
-/** What is said in a request. Tools and schemas are told to the model in words of its own. */
-function textsOf(request: ModelRequest): string[] {
-  if (request.$typeName === "llmgateway.v1.EmbedRequest") return request.input;
-  return request.messages.flatMap(({ content, name, parts }) => [
-    content,
-    name,
-    ...parts.flatMap(({ part }) => {
-      switch (part.case) {
-        case "text":
-        case "refusal":
-          return part.value;
-        case "toolCall":
-          return [part.value.name, part.value.arguments || part.value.input];
-        case "toolResult":
-          return part.value.content;
-        case "reasoning":
-          return part.value.text;
-        default:
-          return [];
-      }
-    }),
-  ]);
-}
 
 /** A few milliseconds of counting; what is longer is for the thread. */
 const SHORT_CHARS = 16 * 1024;

@@ -8,7 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import { toFailure } from "../core/failure.ts";
 import type { Lag } from "../core/lag.ts";
 import { redact } from "../core/redact.ts";
-import { keyOf } from "../cost/forecast.ts";
+import { keyOf } from "../cost/estimate.ts";
 import type { Ledger } from "../cost/ledger.ts";
 import { Metered, type Recount } from "../cost/metered.ts";
 import { type Means, type Plan, planAttempt } from "../cost/plan.ts";

@@ -102,6 +102,15 @@ describe("a request", () => {
     return counting.countInput(create(ChatRequestSchema, request), target, signal);
   }
 
+  it("is counted with the text files in it", async () => {
+    const data = new TextEncoder().encode(PROSE);
+    const file = { source: { case: "data", value: data }, mediaType: "text/plain" } as const;
+    const bare = await input({ messages: [{ role: "user", content: "Read this:" }] });
+    const parts = [{ part: { case: "file", value: file } }] as const;
+    const whole = await input({ messages: [{ role: "user", content: "Read this:", parts: [...parts] }] });
+    expect(whole).toBe((bare ?? 0) + o200k(PROSE));
+  });
+
   it("is counted as OpenAI does, what stands around its messages included", async () => {
     // As it was recorded: gpt-4o read 14 tokens.
     const question = { role: "user", content: "What is the capital of Mexico?" };
