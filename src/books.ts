@@ -7,7 +7,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Environment } from "./config/environment.ts";
-import type { Clock, Timer } from "./core/clock.ts";
+import { type Clock, pass, type Timer } from "./core/clock.ts";
 import { Lag } from "./core/lag.ts";
 import { toUsd } from "./core/money.ts";
 import type { Readiness } from "./core/readiness.ts";
@@ -103,7 +103,7 @@ export async function openBooks(config: CompleteConfig, desk: Desk): Promise<Boo
   const { budgets, redis } = budgetsOn(store, ledger, config, desk);
   const sweeping = await sweep(store, config, desk);
   // One that is away for longer is no reason not to serve what no budget is about.
-  if (redis) await Promise.race([redis.connected, pass(REDIS_WAIT_MS, desk.clock)]);
+  if (redis) await Promise.race([redis.connected, pass(desk.clock, REDIS_WAIT_MS)]);
   return {
     ...learnt,
     settled,
@@ -180,40 +180,39 @@ function standingOf({ counter, spent, reserved }: Figures) {
   return { budget, scope, limitUsd: toUsd(limit), spentUsd: toUsd(spent), reservedUsd: toUsd(reserved) };
 }
 
-/** The first time before any call is served, so that no budget is below what was spent. */
+/** What dead gateways left open is booked before any call is served, so that no budget is below what was spent. */
 async function sweep(
   { ledger }: Store,
   { ledger: { retention } }: CompleteConfig,
   { signals, clock }: Desk,
 ): Promise<{ stop(): void }> {
   const { logger, metrics } = signals;
-  const once = async () => {
-    const nowMs = clock.now();
-    const orphans = await ledger.closeOrphans(nowMs);
-    if (orphans > 0) {
-      metrics.orphanedAttempts.inc(orphans);
-      logger.warn(
-        { attempts: orphans },
-        "attempts that a dead gateway left open are booked at their maximum",
-      );
-    }
-    await ledger.rollUp(nowMs, nowMs - durationMs(retention));
+  const bookOrphans = async () => {
+    const orphans = await ledger.closeOrphans(clock.now());
+    if (orphans === 0) return;
+    metrics.orphanedAttempts.inc(orphans);
+    logger.warn({ attempts: orphans }, "attempts that a dead gateway left open are booked at their maximum");
   };
-  await once();
-  let timer: Timer;
-  const again = () => {
+  const rollUp = () => ledger.rollUp(clock.now(), clock.now() - durationMs(retention));
+  let stopped = false;
+  let timer: Timer | undefined;
+  const later = () => {
+    if (stopped) return;
     timer = clock.after(SWEEP_MS, () => {
-      once()
+      bookOrphans()
+        .then(rollUp)
         .catch((error: unknown) => logger.error({ err: error }, "the ledger could not be swept"))
-        .finally(again);
+        .finally(later);
     });
   };
-  again();
-  return { stop: () => timer.cancel() };
-}
-
-function pass(ms: number, clock: Clock): Promise<void> {
-  return new Promise((resolve) => void clock.after(ms, resolve));
+  await bookOrphans();
+  later();
+  return {
+    stop() {
+      stopped = true;
+      timer?.cancel();
+    },
+  };
 }
 
 async function keep(

@@ -10,7 +10,7 @@ import { openBooks } from "./books.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
-import { type Clock, systemClock } from "./core/clock.ts";
+import { type Clock, pass, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
 import { Readiness } from "./core/readiness.ts";
 import { Traffic } from "./providers/traffic.ts";
@@ -153,7 +153,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     readiness.fail("draining", "shutting down");
     watching.close();
     const { drainDelay, drainTimeout } = current.config.server;
-    await pass(durationMs(drainDelay), clock);
+    const delayMs = durationMs(drainDelay);
+    if (delayMs > 0) await pass(clock, delayMs);
     const late = () =>
       new Failure("shutting_down", "the gateway is being stopped; try again at another replica");
     closing.abort(toConnectError(late()));
@@ -229,10 +230,6 @@ export function createFronts(
       maxAgeMs: durationMs(server.cors.maxAge),
     }),
   });
-}
-
-function pass(ms: number, clock: Clock): Promise<void> {
-  return new Promise((resolve) => (ms > 0 ? clock.after(ms, resolve) : resolve()));
 }
 
 function sameLimits(a: CompleteConfig, b: CompleteConfig): boolean {

@@ -13,6 +13,11 @@ export interface Timer {
   cancel(): void;
 }
 
+/** Resolves after so long. */
+export function pass(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(delayMs, resolve));
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {

@@ -2,7 +2,7 @@
  * What calls come to on its way to the durable store: gathers rows, writes them in groups and tries again what
  * failed. Its memory is bounded, and no row gets lost in silence. How rows are kept it does not know.
  */
-import type { Clock, Timer } from "../core/clock.ts";
+import { type Clock, pass, type Timer } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import type { CallRow, Intent, LedgerBatch, LedgerStore, Settlement } from "../core/ledger.ts";
 
@@ -252,7 +252,7 @@ class GatheringLedger implements Ledger {
         this.fail(error);
       }
       if (this.closing && tries >= TRIES_WHEN_CLOSING) return false;
-      await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+      await pass(clock, delayMs);
       delayMs = Math.min(2 * delayMs, MAX_RETRY_AFTER_MS);
     }
   }

@@ -1,5 +1,5 @@
 /** What is settled and not yet told to Redis: told at once, and again until it was heard. It knows no amounts. */
-import type { Clock, Timer } from "../../core/clock.ts";
+import { type Clock, pass, type Timer } from "../../core/clock.ts";
 
 /** Beyond so many the oldest are given up: their leases end, and they stay booked with all that was reserved. */
 const MAX_WAITING = 100_000;
@@ -34,7 +34,7 @@ export class Settlements<T> {
     const deadlineMs = this.clock.now() + CLOSE_MS;
     do {
       await Promise.all(this.underWay);
-      if (this.waiting.size > 0) await new Promise<void>((next) => this.clock.after(RETRY_MS / 5, next));
+      if (this.waiting.size > 0) await pass(this.clock, RETRY_MS / 5);
       this.sendWaiting();
     } while ((this.underWay.size > 0 || this.waiting.size > 0) && this.clock.now() < deadlineMs);
     this.timer?.cancel();
