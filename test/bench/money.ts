@@ -2,6 +2,7 @@
  * The CPU of money by itself: what the meter, one hard budget and the ledger add to a unary call, its SQLite and
  * thread included. A process of its own; a message asks it for one round.
  */
+
 import { randomUUIDv7 } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +16,7 @@ import { usage } from "../../src/core/usage.ts";
 import { createLedger, type Ledger } from "../../src/cost/ledger.ts";
 import { meter } from "../../src/layers/meter.ts";
 import { openStore } from "../../src/store/store.ts";
-import { rule } from "../cost/budget/counted.ts";
+import { budgetOf } from "../support/budgets.ts";
 import { attemptOf, routedCallOf } from "../support/call.ts";
 import { accountsOf, budgetsOf } from "../support/means.ts";
 import { MESSAGES } from "./load.ts";
@@ -49,7 +50,7 @@ const kept = createLedger({
   onLost: fail,
   onError: fail,
 });
-const hard = { budgets: budgetsOf(systemClock, [rule({ limitUsd: 1e6 })]) };
+const hard = { budgets: budgetsOf(systemClock, [budgetOf({ limitUsd: 1e6 })]) };
 type Stack = (provider: Service<AttemptCall>) => Service<RoutedCall>;
 
 const stacks = {

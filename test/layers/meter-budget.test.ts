@@ -5,9 +5,10 @@ import { fromUsd } from "../../src/core/money.ts";
 import { event } from "../../src/core/reply.ts";
 import { usage } from "../../src/core/usage.ts";
 import { meter } from "../../src/layers/meter.ts";
+import { budgetOf } from "../support/budgets.ts";
 import { eventsOf, replyOf, routedCallOf, spoken } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { accountsOf, budgetOf, budgetsOf } from "../support/means.ts";
+import { accountsOf, budgetsOf } from "../support/means.ts";
 import { INPUT, OUTPUT, PRICING } from "../support/prices.ts";
 import { guess, lastOf, type Serve, UNPRICED } from "./metered.ts";
 

@@ -4,9 +4,10 @@ import type { Intent, Settlement } from "../../src/core/ledger.ts";
 import { usage } from "../../src/core/usage.ts";
 import { createLedger, type Ledger } from "../../src/cost/ledger.ts";
 import { meter } from "../../src/layers/meter.ts";
+import { budgetOf } from "../support/budgets.ts";
 import { eventsOf, replyOf, routedCallOf, spoken } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { accountsOf, budgetOf, budgetsOf } from "../support/means.ts";
+import { accountsOf, budgetsOf } from "../support/means.ts";
 import { INPUT, OUTPUT, PRICE_VERSION } from "../support/prices.ts";
 import { lastOf, type Serve, UNPRICED } from "./metered.ts";
 

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MeterTotals } from "../../src/emulator/meter.ts";
+import { KEYS, providersAt } from "../support/emulated.ts";
 import { type GatewayProcess, startProcess } from "../support/process.ts";
 import type { Exchange } from "./exchanges.ts";
 
@@ -79,28 +80,6 @@ export class Home implements Disposable {
     rmSync(this.folder, { recursive: true });
   }
 }
-
-function providersAt(url: string) {
-  const providers = {
-    openai: { base_url: `${url}/v1` },
-    claude: { base_url: `${url}/anthropic` },
-    gemini: { base_url: `${url}/v1beta` },
-    mistral: { base_url: `${url}/mistral/v1` },
-    vertex_ai: { base_url: url, project: "emulated", api_key_env: "VERTEX_AI_TOKEN" },
-    bedrock: { base_url: `${url}/bedrock`, region: "us-east-1" },
-  };
-  return providers;
-}
-
-const KEYS = {
-  OPENAI_API_KEY: "emulated",
-  ANTHROPIC_API_KEY: "emulated",
-  GEMINI_API_KEY: "emulated",
-  MISTRAL_API_KEY: "emulated",
-  VERTEX_AI_TOKEN: "emulated",
-  AWS_ACCESS_KEY_ID: "AKIAEMULATED",
-  AWS_SECRET_ACCESS_KEY: "emulated",
-};
 
 /** What a scraper gets. */
 export async function metricsOf({ url }: GatewayProcess): Promise<string> {

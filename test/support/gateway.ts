@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/server.ts";
 import { type Gateway, startGateway } from "../../src/gateway.ts";
+import { KEYS, providersAt } from "./emulated.ts";
 
 export interface GatewayUnderTest extends AsyncDisposable {
   readonly url: string;
@@ -40,12 +41,6 @@ export async function startBoth(
   const config = typeof given === "function" ? given(emulator.url) : given;
   const folder = mkdtempSync(join(tmpdir(), "llmgateway-test-"));
   const file = join(folder, "config.yaml");
-  const base_url = `${emulator.url}/v1`;
-  const gemini = { base_url: `${emulator.url}/v1beta` };
-  const vertex_ai = { base_url: emulator.url, project: "emulated", api_key_env: "VERTEX_AI_TOKEN" };
-  const claude = { base_url: `${emulator.url}/anthropic` };
-  const mistral = { base_url: `${emulator.url}/mistral/v1` };
-  const bedrock = { base_url: `${emulator.url}/bedrock`, region: "us-east-1" };
   const log = new CollectedLog();
   writeFileSync(
     file,
@@ -55,19 +50,10 @@ export async function startBoth(
       ...config,
       server: { port: 0, ...config.server },
       ledger: { data_dir: join(folder, "data"), ...config.ledger },
-      providers: { openai: { base_url }, claude, gemini, mistral, vertex_ai, bedrock, ...config.providers },
+      providers: { ...providersAt(emulator.url), ...config.providers },
     }),
   );
-  const keys = {
-    OPENAI_API_KEY: "emulated",
-    ANTHROPIC_API_KEY: "emulated",
-    GEMINI_API_KEY: "emulated",
-    MISTRAL_API_KEY: "emulated",
-    VERTEX_AI_TOKEN: "emulated",
-    AWS_ACCESS_KEY_ID: "AKIAEMULATED",
-    AWS_SECRET_ACCESS_KEY: "emulated",
-  };
-  const gateway = await startGateway({ file, env: { ...keys, ...env }, clock, logTo: log });
+  const gateway = await startGateway({ file, env: { ...KEYS, ...env }, clock, logTo: log });
   return {
     url: gateway.url,
     gateway,

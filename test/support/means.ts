@@ -23,26 +23,6 @@ export function accountsOf(clock: Clock, given: Partial<Accounts> = {}): Account
   };
 }
 
-type BudgetRule = BudgetOptions["budgets"][number];
-
-/** Hard, for a day, and about everything unless something else is said. */
-export function budgetOf(fields: Partial<BudgetRule>): BudgetRule {
-  return {
-    name: "team",
-    limitUsd: 1,
-    per: "day",
-    tenant: "",
-    key: "",
-    provider: "",
-    model: "",
-    tags: {},
-    each: [],
-    mode: "hard",
-    warnAt: [],
-    ...fields,
-  };
-}
-
 /** In memory, and with nothing spent before. */
 export function budgetsOf(clock: Clock, budgets: BudgetOptions["budgets"]) {
   return createBudgets({

@@ -1,11 +1,13 @@
 /** What budgets promise, wherever they are counted. */
+
 import { setTimeout as pause } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { type PicoUsd, ZERO } from "../../../src/core/money.ts";
 import type { Reservation } from "../../../src/cost/budget/budgets.ts";
-import { ask, type CountedInit, counted, ENGINES, type Engine, mills, rule, spending } from "./counted.ts";
+import { budgetOf } from "../../support/budgets.ts";
+import { ask, type CountedInit, counted, ENGINES, type Engine, mills, spending } from "./counted.ts";
 
 /** Each test has budgets of its own, so that one Redis serves all. */
 let names = 0;
@@ -19,9 +21,9 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
   afterAll(() => engine.close());
 
   /** One budget and its gateway, connected. */
-  async function one(fields: Parameters<typeof rule>[0] = {}, init: CountedInit = {}) {
+  async function one(fields: Parameters<typeof budgetOf>[0] = {}, init: CountedInit = {}) {
     const name = unique();
-    const rules = [rule({ name, ...fields })];
+    const rules = [budgetOf({ name, ...fields })];
     const all = counted(rules, await engine.join(), init);
     const figures = () => {
       const [first] = all.wall.snapshot(10);
@@ -120,8 +122,8 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
   it("holds in all budgets that apply or in none", async () => {
     const name = unique();
     const rules = [
-      rule({ name: `${name}-all` }),
-      rule({ name: `${name}-small`, limitUsd: 0.1, model: "gpt-4o" }),
+      budgetOf({ name: `${name}-all` }),
+      budgetOf({ name: `${name}-small`, limitUsd: 0.1, model: "gpt-4o" }),
     ];
     const { wall } = counted(rules, await engine.join());
     await wall.reserve(ask(90));
@@ -167,7 +169,7 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
   it("asks the ledger once what was spent in the window, for all who wait for it", async () => {
     const name = unique();
     const fields = { name, tenant: "acme", each: ["tag:user"], tags: { stage: "live" } };
-    const { wall, loads } = counted([rule(fields)], await engine.join(), { before: mills(400) });
+    const { wall, loads } = counted([budgetOf(fields)], await engine.join(), { before: mills(400) });
     const call = ask(0, 10, 10, { spending: spending({ tags: { stage: "live", user: "ann" } }) });
     await Promise.all([wall.reserve(call), wall.reserve(call), wall.reserve(call)]);
     const filter = { tenant: "acme", tags: { stage: "live", user: "ann" } };
@@ -185,7 +187,7 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
     (await wall.reserve(ask(1, 600))).settle(mills(600));
     wall.replace([
       ...rules.map((old) => ({ ...old, limitUsd: 0.7 })),
-      rule({ name: unique(), per: "month" }),
+      budgetOf({ name: unique(), per: "month" }),
     ]);
     await expect(wall.reserve(ask(150))).rejects.toThrow("$0.6 of $0.7 are spent");
     expect((await wall.reserve(ask(100))).granted).toBe(mills(100));
@@ -197,11 +199,11 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
 
   it("refuses a hard budget that the ledger cannot tell, and lets a soft one pass", async () => {
     const init = { spentSince: () => Promise.reject(new Error("the disk is full")) };
-    const hard = counted([rule({ name: unique() })], await engine.join(), init).wall;
+    const hard = counted([budgetOf({ name: unique() })], await engine.join(), init).wall;
     const failed = () => hard.reserve(ask(1)).catch((error) => error);
     await expect.poll(async () => (await failed()).operator).toContain("the disk is full");
     expect(await failed()).toMatchObject({ kind: "budget_unavailable", retryAfterMs: 1_000 });
-    const soft = counted([rule({ name: unique(), mode: "soft" })], await engine.join(), init).wall;
+    const soft = counted([budgetOf({ name: unique(), mode: "soft" })], await engine.join(), init).wall;
     expect((await soft.reserve(ask(1, 2, 3))).granted).toBe(mills(3));
   });
 
@@ -265,9 +267,9 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const name = unique();
         const rules = [
-          rule({ name: `${name}-a` }),
-          rule({ name: `${name}-b`, limitUsd: 0.6, model: "gpt-4o" }),
-          rule({ name: `${name}-c`, limitUsd: 0.01, mode: "soft" }),
+          budgetOf({ name: `${name}-a` }),
+          budgetOf({ name: `${name}-b`, limitUsd: 0.6, model: "gpt-4o" }),
+          budgetOf({ name: `${name}-c`, limitUsd: 0.01, mode: "soft" }),
         ];
         // Asks that cannot be had end at once.
         const { wall } = counted(rules, counters, { maxWaitMs: 0, clock: systemClock });

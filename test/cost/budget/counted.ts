@@ -16,23 +16,6 @@ export function mills(count: number): PicoUsd {
   return (BigInt(Math.round(count * 1_000)) * 1_000_000n) as PicoUsd;
 }
 
-export function rule(fields: Partial<BudgetRule> = {}): BudgetRule {
-  return {
-    name: "team",
-    limitUsd: 1,
-    per: "day",
-    tenant: "",
-    key: "",
-    provider: "",
-    model: "",
-    tags: {},
-    each: [],
-    mode: "hard",
-    warnAt: [0.5, 0.8, 1],
-    ...fields,
-  };
-}
-
 export function spending(fields: Partial<Spending> = {}): Spending {
   return { tenant: "acme", principal: "app", provider: "openai", model: "gpt-4o", tags: {}, ...fields };
 }

@@ -1,10 +1,12 @@
 /** What is particular to budgets on Redis: gateways that share it, go, or lose it. */
+
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "@redis/client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type PicoUsd, ZERO } from "../../../src/core/money.ts";
+import { budgetOf } from "../../support/budgets.ts";
 import { hasRedis } from "../../support/redis.ts";
-import { ask, counted, type Engine, mills, redisEngine, rule, spending } from "./counted.ts";
+import { ask, counted, type Engine, mills, redisEngine, spending } from "./counted.ts";
 
 describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on Redis", () => {
   let engine: Engine;
@@ -13,7 +15,7 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
   });
   afterEach(() => engine.close());
 
-  const rules = [rule()];
+  const rules = [budgetOf()];
   type Wall = ReturnType<typeof counted>["wall"];
 
   const spend = async (wall: Wall, amount: number) =>
@@ -132,7 +134,7 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
   });
 
   it("let what soft budgets are about pass while Redis is away, and count it later", async () => {
-    const { wall } = counted([rule({ mode: "soft" })], await engine.join({ timeoutMs: 250 }));
+    const { wall } = counted([budgetOf({ mode: "soft" })], await engine.join({ timeoutMs: 250 }));
     await spend(wall, 100);
     engine.redis?.pause();
     const started = performance.now();
@@ -171,7 +173,7 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
   });
 
   it("serve 5,000 calls at once within the usual limit of time, since Redis answers all the while", async () => {
-    const { wall } = counted([rule({ limitUsd: 1e6 })], await engine.join({ timeoutMs: 100 }));
+    const { wall } = counted([budgetOf({ limitUsd: 1e6 })], await engine.join({ timeoutMs: 100 }));
     await wall.reserve(ask(1));
     const all = await Promise.all(Array.from({ length: 5_000 }, () => wall.reserve(ask(1))));
     expect(new Set(all.map(({ granted }) => granted))).toEqual(new Set([mills(1)]));
@@ -187,7 +189,7 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
   });
 
   it("keep all keys on one node of a cluster, and none for ever but the epoch", async () => {
-    const { wall } = counted([rule({ each: ["tag:user"] })], await engine.join());
+    const { wall } = counted([budgetOf({ each: ["tag:user"] })], await engine.join());
     const tags = { user: "{}:\n\0" };
     (await wall.reserve(ask(1, 2, 3, { spending: spending({ tags }) }))).settle(mills(1));
     await wall.reserve(ask(1));

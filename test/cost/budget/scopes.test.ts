@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compileScopes } from "../../../src/cost/budget/scopes.ts";
-import { mills, rule, spending } from "./counted.ts";
+import { budgetOf } from "../../support/budgets.ts";
+import { mills, spending } from "./counted.ts";
 
 const NOW = Date.UTC(2026, 1, 28, 23, 59, 59, 999);
 
-function only(fields: Parameters<typeof rule>[0], nowMs = NOW, by = spending()) {
-  const [counter, ...more] = compileScopes([rule(fields)]).of(by, nowMs);
+function only(fields: Parameters<typeof budgetOf>[0], nowMs = NOW, by = spending()) {
+  const [counter, ...more] = compileScopes([budgetOf(fields)]).of(by, nowMs);
   if (!counter || more.length > 0) throw new Error("there is not one counter");
   return counter;
 }
@@ -30,7 +31,7 @@ describe("the budgets that are about a spending", () => {
     [{ tags: { toString: "" } }, false],
     [{ tenant: "acme", model: "other" }, false],
   ])("%j: %s", (fields, applies) => {
-    const scopes = compileScopes([rule(fields)]);
+    const scopes = compileScopes([budgetOf(fields)]);
     expect(scopes.of(by, NOW).length).toBe(applies ? 1 : 0);
     expect(scopes.reach(by)).toBe(applies ? "hard" : "none");
   });
@@ -72,7 +73,7 @@ describe("a window", () => {
   });
 
   it("has counters of its own, which are made once", () => {
-    const scopes = compileScopes([rule({ per: "hour", each: ["tenant"] })]);
+    const scopes = compileScopes([budgetOf({ per: "hour", each: ["tenant"] })]);
     const [first] = scopes.of(spending(), NOW);
     expect(scopes.of(spending(), NOW - 1)[0]).toBe(first);
     expect(scopes.of(spending({ tenant: "other" }), NOW)[0]?.key).not.toBe(first?.key);

@@ -1,9 +1,11 @@
 /** Windows and lines, in virtual time. */
+
 import { describe, expect, it } from "vitest";
 import { ZERO } from "../../../src/core/money.ts";
 import { memoryCounters } from "../../../src/cost/budget/memory.ts";
+import { budgetOf } from "../../support/budgets.ts";
 import { settled, VirtualClock } from "../../support/clock.ts";
-import { ask, type CountedInit, counted, mills, rule, spending } from "./counted.ts";
+import { ask, type CountedInit, counted, mills, spending } from "./counted.ts";
 
 const START = Date.UTC(2026, 6, 31, 23, 59, 58);
 
@@ -14,7 +16,7 @@ function inVirtualTime(rules: Parameters<typeof counted>[0], init: CountedInit =
 
 describe("a window's end", () => {
   it("begins the count anew, and what was reserved before settles before", async () => {
-    const { clock, wall, loads } = inVirtualTime([rule({ per: "month" })]);
+    const { clock, wall, loads } = inVirtualTime([budgetOf({ per: "month" })]);
     const old = await wall.reserve(ask(1, 800));
     await clock.advance(2_000);
     expect(wall.snapshot(10)).toEqual([]);
@@ -26,7 +28,7 @@ describe("a window's end", () => {
   });
 
   it("frees who waits for it, by the end of the wait", async () => {
-    const { clock, wall } = inVirtualTime([rule({ per: "hour" })]);
+    const { clock, wall } = inVirtualTime([budgetOf({ per: "hour" })]);
     await wall.reserve(ask(1, 900));
     const waiting = wall.reserve(ask(500));
     await clock.advance(2_000);
@@ -35,7 +37,7 @@ describe("a window's end", () => {
   });
 
   it("is told with the refusal", async () => {
-    const { wall } = inVirtualTime([rule({ each: ["tenant"] })], { before: mills(1_000) });
+    const { wall } = inVirtualTime([budgetOf({ each: ["tenant"] })], { before: mills(1_000) });
     await expect(wall.reserve(ask(1))).rejects.toMatchObject({
       message:
         "budget team (tenant=acme) is used up: $1 of $1 are spent, and this call needs $0.001 at least; " +
@@ -47,7 +49,7 @@ describe("a window's end", () => {
 
 describe("a line", () => {
   it("serves in order of arrival: who wants little does not overtake who wants much", async () => {
-    const { wall } = inVirtualTime([rule()]);
+    const { wall } = inVirtualTime([budgetOf()]);
     const first = await wall.reserve(ask(1, 600));
     const second = await wall.reserve(ask(1, 300));
     const order: string[] = [];
@@ -64,7 +66,10 @@ describe("a line", () => {
   });
 
   it("for one budget holds up nobody who goes by others alone", async () => {
-    const { wall } = inVirtualTime([rule({ each: ["tenant"] }), rule({ name: "all", limitUsd: 100 })]);
+    const { wall } = inVirtualTime([
+      budgetOf({ each: ["tenant"] }),
+      budgetOf({ name: "all", limitUsd: 100 }),
+    ]);
     await wall.reserve(ask(1, 900));
     const waiting = wall.reserve(ask(1, 500));
     waiting.catch(() => {});
@@ -74,7 +79,7 @@ describe("a line", () => {
   });
 
   it("has so many places and no more", async () => {
-    const { wall, clock, refusals } = inVirtualTime([rule()], { maxWaiters: 2, maxWaitMs: 1_000 });
+    const { wall, clock, refusals } = inVirtualTime([budgetOf()], { maxWaiters: 2, maxWaitMs: 1_000 });
     await wall.reserve(ask(1, 1_000));
     const waiting = [1, 2].map(() => wall.reserve(ask(1)).catch((error) => error.kind));
     await settled();
@@ -87,16 +92,19 @@ describe("a line", () => {
   });
 
   it("moves when the budgets are others", async () => {
-    const { wall } = inVirtualTime([rule()]);
+    const { wall } = inVirtualTime([budgetOf()]);
     await wall.reserve(ask(1, 900));
     const waiting = [wall.reserve(ask(1, 500)), wall.reserve(ask(1, 500))];
     await settled();
-    wall.replace([rule({ limitUsd: 2 })]);
+    wall.replace([budgetOf({ limitUsd: 2 })]);
     expect((await Promise.all(waiting)).map(({ granted }) => granted)).toEqual([mills(500), mills(500)]);
   });
 
   it("moves to the budget that lacks now", async () => {
-    const { wall } = inVirtualTime([rule({ each: ["tenant"] }), rule({ name: "all", limitUsd: 1.5 })]);
+    const { wall } = inVirtualTime([
+      budgetOf({ each: ["tenant"] }),
+      budgetOf({ name: "all", limitUsd: 1.5 }),
+    ]);
     const own = await wall.reserve(ask(1, 900));
     const waiting = wall.reserve(ask(1, 700));
     await settled();
@@ -113,14 +121,14 @@ describe("who has left", () => {
   const gone = () => AbortSignal.abort(new Error("gone"));
 
   it("is not served", async () => {
-    const { wall } = inVirtualTime([rule()]);
+    const { wall } = inVirtualTime([budgetOf()]);
     await expect(wall.reserve(ask(1, 2, 3, { signal: gone() }))).rejects.toThrow("gone");
   });
 
   it("while the ledger was asked holds nothing", async () => {
     const leaving = new AbortController();
     const { promise, resolve } = Promise.withResolvers<typeof ZERO>();
-    const { wall } = inVirtualTime([rule()], { spentSince: () => promise });
+    const { wall } = inVirtualTime([budgetOf()], { spentSince: () => promise });
     const waiting = wall.reserve(ask(1, 2, 3, { signal: leaving.signal })).catch((error) => error.message);
     leaving.abort(new Error("gone"));
     resolve(ZERO);
@@ -130,7 +138,7 @@ describe("who has left", () => {
 });
 
 it("costs nothing where no budget is about it", async () => {
-  const { wall, loads } = inVirtualTime([rule({ tenant: "other" })]);
+  const { wall, loads } = inVirtualTime([budgetOf({ tenant: "other" })]);
   const reservation = await wall.reserve(ask(1, 2, 5_000));
   expect(reservation.granted).toBe(mills(5_000));
   expect(await reservation.extend(mills(6_000))).toBe(mills(6_000));
