@@ -10,6 +10,7 @@ import {
   CorsSchema,
   DialectSchema,
   Http2Schema,
+  JobsSchema,
   LedgerSchema,
   PricesSchema,
   type Provider,
@@ -19,6 +20,8 @@ import {
   StreamSchema,
   TelemetrySchema,
   TimeoutsSchema,
+  type Webhooks,
+  WebhooksSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { PRESETS } from "../providers/presets.ts";
 import { bundled } from "../version.ts";
@@ -51,6 +54,7 @@ export function withDefaults(draft: Config): CompleteConfig {
   const auth = draft.auth ?? create(AuthSchema);
   const prices = draft.prices ?? create(PricesSchema);
   const ledger = draft.ledger ?? create(LedgerSchema);
+  const jobs = draft.jobs ?? create(JobsSchema);
   const stream = draft.stream ?? create(StreamSchema);
   const telemetry = draft.telemetry ?? create(TelemetrySchema);
   return {
@@ -95,6 +99,18 @@ export function withDefaults(draft: Config): CompleteConfig {
       maxWaitingRows: ledger.maxWaitingRows ?? 20_000,
       whenFull: ledger.whenFull || "wait",
     },
+    jobs: {
+      ...jobs,
+      maxConcurrent: jobs.maxConcurrent ?? 50,
+      resultTtl: jobs.resultTtl ?? durationFromMs(3_600_000),
+      maxStored: jobs.maxStored ?? 100_000,
+      maxPending: jobs.maxPending ?? 20_000,
+      maxJobBytes: jobs.maxJobBytes ?? 4 * 1024 * 1024,
+      maxRuns: jobs.maxRuns ?? 8,
+      startWithin: jobs.startWithin ?? durationFromMs(86_400_000),
+      stuckAfter: jobs.stuckAfter ?? durationFromMs(300_000),
+      webhooks: webhooksOf(jobs.webhooks ?? create(WebhooksSchema)),
+    },
     stream: {
       ...stream,
       bufferSize: stream.bufferSize ?? 100,
@@ -105,6 +121,17 @@ export function withDefaults(draft: Config): CompleteConfig {
       logLevel: telemetry.logLevel || "info",
       serviceName: telemetry.serviceName || "llm-gateway",
     },
+  };
+}
+
+function webhooksOf(given: Webhooks): CompleteConfig["jobs"]["webhooks"] {
+  return {
+    ...given,
+    allowHttp: given.allowHttp ?? false,
+    secretEnv: given.secretEnv || "LLMGATEWAY_WEBHOOK_SECRET",
+    maxConcurrentPerHost: given.maxConcurrentPerHost ?? 10,
+    timeout: given.timeout ?? durationFromMs(15_000),
+    giveUpAfter: given.giveUpAfter ?? durationFromMs(86_400_000),
   };
 }
 

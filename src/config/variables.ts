@@ -224,6 +224,27 @@ export const ENVIRONMENT: readonly Variable[] = [
     doc: "Redis that holds what budgets have left for all replicas; when unset each process counts for itself.",
   },
   {
+    name: "JOB_STORE_TTL_SECONDS",
+    field: "jobs.result_ttl",
+    form: seconds(1, 31_536_000),
+    standard: "3600",
+    doc: "How long a job's result can be fetched after the job ended.",
+  },
+  {
+    name: "JOB_MAX_CONCURRENT",
+    field: "jobs.max_concurrent",
+    form: wholeNumber(1, 10_000),
+    standard: "50",
+    doc: "Most jobs that one process runs at a time.",
+  },
+  {
+    name: "LLMGATEWAY_WEBHOOK_SECRET",
+    field: "",
+    form: SECRET,
+    standard: "",
+    doc: "Secret by which webhooks are signed, as whsec_ and base64; no callback_url is taken without it.",
+  },
+  {
     name: "STREAM_BUFFER_SIZE",
     field: "stream.buffer_size",
     form: wholeNumber(1, 100_000),

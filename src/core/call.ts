@@ -33,7 +33,8 @@ export interface RequestContext {
   readonly replyHeaders: Map<string, string>;
 }
 
-export type Protocol = "rest" | "connect" | "grpc" | "grpc-web";
+/** How it came; `job` for a run of a job, which nobody waits for. */
+export type Protocol = "rest" | "connect" | "grpc" | "grpc-web" | "job";
 
 /** What can be asked of a model. What all of them have in common bears the same names in each. */
 export type ModelRequest = ChatRequest | EmbedRequest;
@@ -61,6 +62,16 @@ export interface Call {
   /** Ends this part of the work. A layer may pass down a narrower one. */
   readonly signal: AbortSignal;
   readonly tally: Tally;
+  /** Undefined where nobody can wait for hours. */
+  readonly parking?: Parking | undefined;
+}
+
+/** Lets an attempt outlast the process, where its provider answers hours later. */
+export interface Parking {
+  /** What was parked before: the attempt is taken up there, and not sent again. */
+  readonly parked: string | undefined;
+  /** Keeps where the attempt can be taken up. From then on it survives the process. */
+  park(where: string): Promise<void>;
 }
 
 /** What the call has come to so far. */

@@ -15,6 +15,14 @@ export type FailureKind =
   | "method_not_allowed"
   | "unsupported_media_type"
   | "payload_too_large"
+  | "idempotency_conflict"
+  | "job_queue_full"
+  | "job_not_ended"
+  | "job_cancelled"
+  | "job_expired"
+  | "job_lost"
+  | "result_expired"
+  | "jobs_unavailable"
   | "rate_limited"
   | "budget_exceeded"
   | "budget_unavailable"
@@ -67,6 +75,14 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   method_not_allowed: { ...CALLER, code: Code.Unimplemented, http: 405 },
   unsupported_media_type: { ...CALLER, code: Code.InvalidArgument, http: 415 },
   payload_too_large: { ...CALLER, code: Code.ResourceExhausted, http: 413 },
+  idempotency_conflict: { ...CALLER, code: Code.AlreadyExists, http: 409 },
+  job_queue_full: { ...CALLER, retryable: true, code: Code.ResourceExhausted, http: 429 },
+  job_not_ended: { ...CALLER, retryable: true, code: Code.FailedPrecondition, http: 400 },
+  job_cancelled: { ...CALLER, code: Code.FailedPrecondition, http: 400 },
+  job_expired: { ...CALLER, code: Code.FailedPrecondition, http: 400 },
+  job_lost: { ...OPERATOR, code: Code.Internal, http: 500 },
+  result_expired: { ...CALLER, code: Code.NotFound, http: 404 },
+  jobs_unavailable: { ...OPERATOR, retryable: true, code: Code.Unavailable, http: 503 },
   rate_limited: { ...CALLER, retryable: true, code: Code.ResourceExhausted, http: 429 },
   budget_exceeded: { ...CALLER, code: Code.ResourceExhausted, http: 429 },
   budget_unavailable: { ...OPERATOR, retryable: true, code: Code.Unavailable, http: 503 },
@@ -102,6 +118,8 @@ export interface FailureDetails {
   readonly accepted?: boolean;
   /** The provider never saw the request: it cannot charge for it, whatever ended the call. */
   readonly unsent?: boolean;
+  /** The attempt goes on without this process: its row stays open, for whoever takes it up. */
+  readonly suspended?: boolean;
   readonly cause?: unknown;
 }
 
@@ -119,6 +137,8 @@ export class Failure extends Error {
   readonly retryAfterMs: number | undefined;
   /** Whether the provider may have charged for the attempt all the same. */
   readonly maybePaid: boolean;
+  /** Whether the attempt goes on without this process. */
+  readonly suspended: boolean;
   /** What was spent before it failed; set once the call is over. */
   receipt: Receipt | undefined;
   /** Whether the log and the metrics have it, so that it is told once. */
@@ -134,6 +154,7 @@ export class Failure extends Error {
       description: redact(description),
     }));
     this.retryAfterMs = details.retryAfterMs;
+    this.suspended = details.suspended === true;
     this.maybePaid = !details.unsent && (FAILURES[kind].maybePaid || details.accepted === true);
   }
 

@@ -689,7 +689,7 @@ var File_llmgateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\"/\n" +
+	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\"/\n" +
 	"\x11ListModelsRequest\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\"B\n" +
 	"\x12ListModelsResponse\x12,\n" +
@@ -763,11 +763,25 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\bfailures\x18\x02 \x01(\x05R\bfailures\x12\x1f\n" +
 	"\verror_share\x18\x03 \x01(\x01R\n" +
 	"errorShare\x12*\n" +
-	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\x9c\x04\n" +
+	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xf2\x0f\n" +
 	"\x0eGatewayService\x12\\\n" +
 	"\x04Chat\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1b.llmgateway.v1.ChatResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/chat\x12d\n" +
 	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12e\n" +
-	"\x05Embed\x12\x1b.llmgateway.v1.EmbedRequest\x1a\x1c.llmgateway.v1.EmbedResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/embeddings\x12p\n" +
+	"\x05Embed\x12\x1b.llmgateway.v1.EmbedRequest\x1a\x1c.llmgateway.v1.EmbedResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/embeddings\x12]\n" +
+	"\tSubmitJob\x12\x1f.llmgateway.v1.SubmitJobRequest\x1a\x12.llmgateway.v1.Job\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/jobs\x12`\n" +
+	"\x06GetJob\x12\x1c.llmgateway.v1.GetJobRequest\x1a\x12.llmgateway.v1.Job\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/gateway/jobs/{job_id}\x90\x02\x01\x12|\n" +
+	"\fGetJobResult\x12\".llmgateway.v1.GetJobResultRequest\x1a\x1b.llmgateway.v1.ChatResponse\"+\x82\xd3\xe4\x93\x02\"\x12 /v1/gateway/jobs/{job_id}/result\x90\x02\x01\x12h\n" +
+	"\bListJobs\x12\x1e.llmgateway.v1.ListJobsRequest\x1a\x1f.llmgateway.v1.ListJobsResponse\"\x1b\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/gateway/jobs\x90\x02\x01\x12c\n" +
+	"\tCancelJob\x12\x1f.llmgateway.v1.CancelJobRequest\x1a\x12.llmgateway.v1.Job\"!\x82\xd3\xe4\x93\x02\x1b*\x19/v1/gateway/jobs/{job_id}\x12n\n" +
+	"\bWatchJob\x12\x1e.llmgateway.v1.WatchJobRequest\x1a\x17.llmgateway.v1.JobEvent\"'\x82\xd3\xe4\x93\x02!\x12\x1f/v1/gateway/jobs/{job_id}/watch0\x01\x12f\n" +
+	"\vSubmitBatch\x12!.llmgateway.v1.SubmitBatchRequest\x1a\x14.llmgateway.v1.Batch\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/gateway/batches\x12k\n" +
+	"\bGetBatch\x12\x1e.llmgateway.v1.GetBatchRequest\x1a\x14.llmgateway.v1.Batch\")\x82\xd3\xe4\x93\x02 \x12\x1e/v1/gateway/batches/{batch_id}\x90\x02\x01\x12\x96\x01\n" +
+	"\x10ListBatchResults\x12&.llmgateway.v1.ListBatchResultsRequest\x1a'.llmgateway.v1.ListBatchResultsResponse\"1\x82\xd3\xe4\x93\x02(\x12&/v1/gateway/batches/{batch_id}/results\x90\x02\x01\x12n\n" +
+	"\vCancelBatch\x12!.llmgateway.v1.CancelBatchRequest\x1a\x14.llmgateway.v1.Batch\"&\x82\xd3\xe4\x93\x02 *\x1e/v1/gateway/batches/{batch_id}\x12x\n" +
+	"\fListWebhooks\x12\".llmgateway.v1.ListWebhooksRequest\x1a#.llmgateway.v1.ListWebhooksResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/webhooks\x90\x02\x01\x12t\n" +
+	"\n" +
+	"GetWebhook\x12 .llmgateway.v1.GetWebhookRequest\x1a\x16.llmgateway.v1.Webhook\",\x82\xd3\xe4\x93\x02#\x12!/v1/gateway/webhooks/{webhook_id}\x90\x02\x01\x12\x87\x01\n" +
+	"\x10RedeliverWebhook\x12&.llmgateway.v1.RedeliverWebhookRequest\x1a\x16.llmgateway.v1.Webhook\"3\x82\xd3\xe4\x93\x02-\"+/v1/gateway/webhooks/{webhook_id}/redeliver\x12p\n" +
 	"\n" +
 	"ListModels\x12 .llmgateway.v1.ListModelsRequest\x1a!.llmgateway.v1.ListModelsResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/models\x90\x02\x01\x12m\n" +
 	"\tGetStatus\x12\x1f.llmgateway.v1.GetStatusRequest\x1a .llmgateway.v1.GetStatusResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/status\x90\x02\x01BDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
@@ -786,20 +800,40 @@ func file_llmgateway_v1_gateway_proto_rawDescGZIP() []byte {
 
 var file_llmgateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_llmgateway_v1_gateway_proto_goTypes = []any{
-	(*ListModelsRequest)(nil),     // 0: llmgateway.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),    // 1: llmgateway.v1.ListModelsResponse
-	(*Model)(nil),                 // 2: llmgateway.v1.Model
-	(*Capabilities)(nil),          // 3: llmgateway.v1.Capabilities
-	(*GetStatusRequest)(nil),      // 4: llmgateway.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 5: llmgateway.v1.GetStatusResponse
-	(*ProviderStatus)(nil),        // 6: llmgateway.v1.ProviderStatus
-	(*RecentCalls)(nil),           // 7: llmgateway.v1.RecentCalls
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*ChatRequest)(nil),           // 9: llmgateway.v1.ChatRequest
-	(*EmbedRequest)(nil),          // 10: llmgateway.v1.EmbedRequest
-	(*ChatResponse)(nil),          // 11: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),        // 12: llmgateway.v1.StreamResponse
-	(*EmbedResponse)(nil),         // 13: llmgateway.v1.EmbedResponse
+	(*ListModelsRequest)(nil),        // 0: llmgateway.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),       // 1: llmgateway.v1.ListModelsResponse
+	(*Model)(nil),                    // 2: llmgateway.v1.Model
+	(*Capabilities)(nil),             // 3: llmgateway.v1.Capabilities
+	(*GetStatusRequest)(nil),         // 4: llmgateway.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),        // 5: llmgateway.v1.GetStatusResponse
+	(*ProviderStatus)(nil),           // 6: llmgateway.v1.ProviderStatus
+	(*RecentCalls)(nil),              // 7: llmgateway.v1.RecentCalls
+	(*timestamppb.Timestamp)(nil),    // 8: google.protobuf.Timestamp
+	(*ChatRequest)(nil),              // 9: llmgateway.v1.ChatRequest
+	(*EmbedRequest)(nil),             // 10: llmgateway.v1.EmbedRequest
+	(*SubmitJobRequest)(nil),         // 11: llmgateway.v1.SubmitJobRequest
+	(*GetJobRequest)(nil),            // 12: llmgateway.v1.GetJobRequest
+	(*GetJobResultRequest)(nil),      // 13: llmgateway.v1.GetJobResultRequest
+	(*ListJobsRequest)(nil),          // 14: llmgateway.v1.ListJobsRequest
+	(*CancelJobRequest)(nil),         // 15: llmgateway.v1.CancelJobRequest
+	(*WatchJobRequest)(nil),          // 16: llmgateway.v1.WatchJobRequest
+	(*SubmitBatchRequest)(nil),       // 17: llmgateway.v1.SubmitBatchRequest
+	(*GetBatchRequest)(nil),          // 18: llmgateway.v1.GetBatchRequest
+	(*ListBatchResultsRequest)(nil),  // 19: llmgateway.v1.ListBatchResultsRequest
+	(*CancelBatchRequest)(nil),       // 20: llmgateway.v1.CancelBatchRequest
+	(*ListWebhooksRequest)(nil),      // 21: llmgateway.v1.ListWebhooksRequest
+	(*GetWebhookRequest)(nil),        // 22: llmgateway.v1.GetWebhookRequest
+	(*RedeliverWebhookRequest)(nil),  // 23: llmgateway.v1.RedeliverWebhookRequest
+	(*ChatResponse)(nil),             // 24: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),           // 25: llmgateway.v1.StreamResponse
+	(*EmbedResponse)(nil),            // 26: llmgateway.v1.EmbedResponse
+	(*Job)(nil),                      // 27: llmgateway.v1.Job
+	(*ListJobsResponse)(nil),         // 28: llmgateway.v1.ListJobsResponse
+	(*JobEvent)(nil),                 // 29: llmgateway.v1.JobEvent
+	(*Batch)(nil),                    // 30: llmgateway.v1.Batch
+	(*ListBatchResultsResponse)(nil), // 31: llmgateway.v1.ListBatchResultsResponse
+	(*ListWebhooksResponse)(nil),     // 32: llmgateway.v1.ListWebhooksResponse
+	(*Webhook)(nil),                  // 33: llmgateway.v1.Webhook
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	2,  // 0: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
@@ -810,15 +844,41 @@ var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	9,  // 5: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
 	9,  // 6: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
 	10, // 7: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
-	0,  // 8: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	4,  // 9: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	11, // 10: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	12, // 11: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	13, // 12: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
-	1,  // 13: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	5,  // 14: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	10, // [10:15] is the sub-list for method output_type
-	5,  // [5:10] is the sub-list for method input_type
+	11, // 8: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
+	12, // 9: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
+	13, // 10: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
+	14, // 11: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
+	15, // 12: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
+	16, // 13: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
+	17, // 14: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
+	18, // 15: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
+	19, // 16: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
+	20, // 17: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
+	21, // 18: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
+	22, // 19: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
+	23, // 20: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
+	0,  // 21: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	4,  // 22: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	24, // 23: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	25, // 24: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	26, // 25: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
+	27, // 26: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
+	27, // 27: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
+	24, // 28: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
+	28, // 29: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
+	27, // 30: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
+	29, // 31: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
+	30, // 32: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
+	30, // 33: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
+	31, // 34: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
+	30, // 35: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
+	32, // 36: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
+	33, // 37: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
+	33, // 38: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
+	1,  // 39: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	5,  // 40: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	23, // [23:41] is the sub-list for method output_type
+	5,  // [5:23] is the sub-list for method input_type
 	5,  // [5:5] is the sub-list for extension type_name
 	5,  // [5:5] is the sub-list for extension extendee
 	0,  // [0:5] is the sub-list for field type_name
@@ -831,6 +891,7 @@ func file_llmgateway_v1_gateway_proto_init() {
 	}
 	file_llmgateway_v1_chat_proto_init()
 	file_llmgateway_v1_embed_proto_init()
+	file_llmgateway_v1_job_proto_init()
 	file_llmgateway_v1_gateway_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_v1_gateway_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}

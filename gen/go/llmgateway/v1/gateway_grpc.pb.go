@@ -19,11 +19,24 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	GatewayService_Chat_FullMethodName       = "/llmgateway.v1.GatewayService/Chat"
-	GatewayService_Stream_FullMethodName     = "/llmgateway.v1.GatewayService/Stream"
-	GatewayService_Embed_FullMethodName      = "/llmgateway.v1.GatewayService/Embed"
-	GatewayService_ListModels_FullMethodName = "/llmgateway.v1.GatewayService/ListModels"
-	GatewayService_GetStatus_FullMethodName  = "/llmgateway.v1.GatewayService/GetStatus"
+	GatewayService_Chat_FullMethodName             = "/llmgateway.v1.GatewayService/Chat"
+	GatewayService_Stream_FullMethodName           = "/llmgateway.v1.GatewayService/Stream"
+	GatewayService_Embed_FullMethodName            = "/llmgateway.v1.GatewayService/Embed"
+	GatewayService_SubmitJob_FullMethodName        = "/llmgateway.v1.GatewayService/SubmitJob"
+	GatewayService_GetJob_FullMethodName           = "/llmgateway.v1.GatewayService/GetJob"
+	GatewayService_GetJobResult_FullMethodName     = "/llmgateway.v1.GatewayService/GetJobResult"
+	GatewayService_ListJobs_FullMethodName         = "/llmgateway.v1.GatewayService/ListJobs"
+	GatewayService_CancelJob_FullMethodName        = "/llmgateway.v1.GatewayService/CancelJob"
+	GatewayService_WatchJob_FullMethodName         = "/llmgateway.v1.GatewayService/WatchJob"
+	GatewayService_SubmitBatch_FullMethodName      = "/llmgateway.v1.GatewayService/SubmitBatch"
+	GatewayService_GetBatch_FullMethodName         = "/llmgateway.v1.GatewayService/GetBatch"
+	GatewayService_ListBatchResults_FullMethodName = "/llmgateway.v1.GatewayService/ListBatchResults"
+	GatewayService_CancelBatch_FullMethodName      = "/llmgateway.v1.GatewayService/CancelBatch"
+	GatewayService_ListWebhooks_FullMethodName     = "/llmgateway.v1.GatewayService/ListWebhooks"
+	GatewayService_GetWebhook_FullMethodName       = "/llmgateway.v1.GatewayService/GetWebhook"
+	GatewayService_RedeliverWebhook_FullMethodName = "/llmgateway.v1.GatewayService/RedeliverWebhook"
+	GatewayService_ListModels_FullMethodName       = "/llmgateway.v1.GatewayService/ListModels"
+	GatewayService_GetStatus_FullMethodName        = "/llmgateway.v1.GatewayService/GetStatus"
 )
 
 // GatewayServiceClient is the client API for GatewayService service.
@@ -50,6 +63,38 @@ type GatewayServiceClient interface {
 	Stream(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamResponse], error)
 	// Makes vectors of texts, to search and compare them by.
 	Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error)
+	// Takes a conversation to be continued while nobody waits. The answer is
+	// fetched by GetJobResult, or told to `callback_url`.
+	SubmitJob(ctx context.Context, in *SubmitJobRequest, opts ...grpc.CallOption) (*Job, error)
+	// Tells what has become of a job.
+	GetJob(ctx context.Context, in *GetJobRequest, opts ...grpc.CallOption) (*Job, error)
+	// The whole reply of a job that has completed, as Chat would have given it. A
+	// job that failed fails with what it failed with; one that has not ended is
+	// `failed_precondition`.
+	GetJobResult(ctx context.Context, in *GetJobResultRequest, opts ...grpc.CallOption) (*ChatResponse, error)
+	// Lists the caller's jobs.
+	ListJobs(ctx context.Context, in *ListJobsRequest, opts ...grpc.CallOption) (*ListJobsResponse, error)
+	// Ends a job. One that runs is broken off, and what it has spent is booked;
+	// its status follows within seconds. One that has ended stays as it is.
+	CancelJob(ctx context.Context, in *CancelJobRequest, opts ...grpc.CallOption) (*Job, error)
+	// Tells what becomes of a job as it happens, with the words of its run. A
+	// replica that does not run the job itself tells the words in pieces of some
+	// seconds.
+	WatchJob(ctx context.Context, in *WatchJobRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[JobEvent], error)
+	// Takes many conversations at once; all of them or none. Each becomes a job.
+	SubmitBatch(ctx context.Context, in *SubmitBatchRequest, opts ...grpc.CallOption) (*Batch, error)
+	// Tells how far a batch has come.
+	GetBatch(ctx context.Context, in *GetBatchRequest, opts ...grpc.CallOption) (*Batch, error)
+	// The results of a batch, as far as there are any.
+	ListBatchResults(ctx context.Context, in *ListBatchResultsRequest, opts ...grpc.CallOption) (*ListBatchResultsResponse, error)
+	// Cancels every job of a batch that has not ended.
+	CancelBatch(ctx context.Context, in *CancelBatchRequest, opts ...grpc.CallOption) (*Batch, error)
+	// Lists the caller's webhooks.
+	ListWebhooks(ctx context.Context, in *ListWebhooksRequest, opts ...grpc.CallOption) (*ListWebhooksResponse, error)
+	// A webhook, with every try to deliver it.
+	GetWebhook(ctx context.Context, in *GetWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
+	// Delivers a webhook once more, whatever became of it before.
+	RedeliverWebhook(ctx context.Context, in *RedeliverWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error)
 	// Tells which providers can be called, and why the others cannot.
@@ -103,6 +148,145 @@ func (c *gatewayServiceClient) Embed(ctx context.Context, in *EmbedRequest, opts
 	return out, nil
 }
 
+func (c *gatewayServiceClient) SubmitJob(ctx context.Context, in *SubmitJobRequest, opts ...grpc.CallOption) (*Job, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Job)
+	err := c.cc.Invoke(ctx, GatewayService_SubmitJob_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) GetJob(ctx context.Context, in *GetJobRequest, opts ...grpc.CallOption) (*Job, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Job)
+	err := c.cc.Invoke(ctx, GatewayService_GetJob_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) GetJobResult(ctx context.Context, in *GetJobResultRequest, opts ...grpc.CallOption) (*ChatResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChatResponse)
+	err := c.cc.Invoke(ctx, GatewayService_GetJobResult_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) ListJobs(ctx context.Context, in *ListJobsRequest, opts ...grpc.CallOption) (*ListJobsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListJobsResponse)
+	err := c.cc.Invoke(ctx, GatewayService_ListJobs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) CancelJob(ctx context.Context, in *CancelJobRequest, opts ...grpc.CallOption) (*Job, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Job)
+	err := c.cc.Invoke(ctx, GatewayService_CancelJob_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) WatchJob(ctx context.Context, in *WatchJobRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[JobEvent], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &GatewayService_ServiceDesc.Streams[1], GatewayService_WatchJob_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchJobRequest, JobEvent]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GatewayService_WatchJobClient = grpc.ServerStreamingClient[JobEvent]
+
+func (c *gatewayServiceClient) SubmitBatch(ctx context.Context, in *SubmitBatchRequest, opts ...grpc.CallOption) (*Batch, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Batch)
+	err := c.cc.Invoke(ctx, GatewayService_SubmitBatch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) GetBatch(ctx context.Context, in *GetBatchRequest, opts ...grpc.CallOption) (*Batch, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Batch)
+	err := c.cc.Invoke(ctx, GatewayService_GetBatch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) ListBatchResults(ctx context.Context, in *ListBatchResultsRequest, opts ...grpc.CallOption) (*ListBatchResultsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListBatchResultsResponse)
+	err := c.cc.Invoke(ctx, GatewayService_ListBatchResults_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) CancelBatch(ctx context.Context, in *CancelBatchRequest, opts ...grpc.CallOption) (*Batch, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Batch)
+	err := c.cc.Invoke(ctx, GatewayService_CancelBatch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) ListWebhooks(ctx context.Context, in *ListWebhooksRequest, opts ...grpc.CallOption) (*ListWebhooksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListWebhooksResponse)
+	err := c.cc.Invoke(ctx, GatewayService_ListWebhooks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) GetWebhook(ctx context.Context, in *GetWebhookRequest, opts ...grpc.CallOption) (*Webhook, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Webhook)
+	err := c.cc.Invoke(ctx, GatewayService_GetWebhook_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) RedeliverWebhook(ctx context.Context, in *RedeliverWebhookRequest, opts ...grpc.CallOption) (*Webhook, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Webhook)
+	err := c.cc.Invoke(ctx, GatewayService_RedeliverWebhook_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *gatewayServiceClient) ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListModelsResponse)
@@ -147,6 +331,38 @@ type GatewayServiceServer interface {
 	Stream(*ChatRequest, grpc.ServerStreamingServer[StreamResponse]) error
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *EmbedRequest) (*EmbedResponse, error)
+	// Takes a conversation to be continued while nobody waits. The answer is
+	// fetched by GetJobResult, or told to `callback_url`.
+	SubmitJob(context.Context, *SubmitJobRequest) (*Job, error)
+	// Tells what has become of a job.
+	GetJob(context.Context, *GetJobRequest) (*Job, error)
+	// The whole reply of a job that has completed, as Chat would have given it. A
+	// job that failed fails with what it failed with; one that has not ended is
+	// `failed_precondition`.
+	GetJobResult(context.Context, *GetJobResultRequest) (*ChatResponse, error)
+	// Lists the caller's jobs.
+	ListJobs(context.Context, *ListJobsRequest) (*ListJobsResponse, error)
+	// Ends a job. One that runs is broken off, and what it has spent is booked;
+	// its status follows within seconds. One that has ended stays as it is.
+	CancelJob(context.Context, *CancelJobRequest) (*Job, error)
+	// Tells what becomes of a job as it happens, with the words of its run. A
+	// replica that does not run the job itself tells the words in pieces of some
+	// seconds.
+	WatchJob(*WatchJobRequest, grpc.ServerStreamingServer[JobEvent]) error
+	// Takes many conversations at once; all of them or none. Each becomes a job.
+	SubmitBatch(context.Context, *SubmitBatchRequest) (*Batch, error)
+	// Tells how far a batch has come.
+	GetBatch(context.Context, *GetBatchRequest) (*Batch, error)
+	// The results of a batch, as far as there are any.
+	ListBatchResults(context.Context, *ListBatchResultsRequest) (*ListBatchResultsResponse, error)
+	// Cancels every job of a batch that has not ended.
+	CancelBatch(context.Context, *CancelBatchRequest) (*Batch, error)
+	// Lists the caller's webhooks.
+	ListWebhooks(context.Context, *ListWebhooksRequest) (*ListWebhooksResponse, error)
+	// A webhook, with every try to deliver it.
+	GetWebhook(context.Context, *GetWebhookRequest) (*Webhook, error)
+	// Delivers a webhook once more, whatever became of it before.
+	RedeliverWebhook(context.Context, *RedeliverWebhookRequest) (*Webhook, error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error)
 	// Tells which providers can be called, and why the others cannot.
@@ -169,6 +385,45 @@ func (UnimplementedGatewayServiceServer) Stream(*ChatRequest, grpc.ServerStreami
 }
 func (UnimplementedGatewayServiceServer) Embed(context.Context, *EmbedRequest) (*EmbedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Embed not implemented")
+}
+func (UnimplementedGatewayServiceServer) SubmitJob(context.Context, *SubmitJobRequest) (*Job, error) {
+	return nil, status.Error(codes.Unimplemented, "method SubmitJob not implemented")
+}
+func (UnimplementedGatewayServiceServer) GetJob(context.Context, *GetJobRequest) (*Job, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetJob not implemented")
+}
+func (UnimplementedGatewayServiceServer) GetJobResult(context.Context, *GetJobResultRequest) (*ChatResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetJobResult not implemented")
+}
+func (UnimplementedGatewayServiceServer) ListJobs(context.Context, *ListJobsRequest) (*ListJobsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListJobs not implemented")
+}
+func (UnimplementedGatewayServiceServer) CancelJob(context.Context, *CancelJobRequest) (*Job, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelJob not implemented")
+}
+func (UnimplementedGatewayServiceServer) WatchJob(*WatchJobRequest, grpc.ServerStreamingServer[JobEvent]) error {
+	return status.Error(codes.Unimplemented, "method WatchJob not implemented")
+}
+func (UnimplementedGatewayServiceServer) SubmitBatch(context.Context, *SubmitBatchRequest) (*Batch, error) {
+	return nil, status.Error(codes.Unimplemented, "method SubmitBatch not implemented")
+}
+func (UnimplementedGatewayServiceServer) GetBatch(context.Context, *GetBatchRequest) (*Batch, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetBatch not implemented")
+}
+func (UnimplementedGatewayServiceServer) ListBatchResults(context.Context, *ListBatchResultsRequest) (*ListBatchResultsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListBatchResults not implemented")
+}
+func (UnimplementedGatewayServiceServer) CancelBatch(context.Context, *CancelBatchRequest) (*Batch, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelBatch not implemented")
+}
+func (UnimplementedGatewayServiceServer) ListWebhooks(context.Context, *ListWebhooksRequest) (*ListWebhooksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListWebhooks not implemented")
+}
+func (UnimplementedGatewayServiceServer) GetWebhook(context.Context, *GetWebhookRequest) (*Webhook, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetWebhook not implemented")
+}
+func (UnimplementedGatewayServiceServer) RedeliverWebhook(context.Context, *RedeliverWebhookRequest) (*Webhook, error) {
+	return nil, status.Error(codes.Unimplemented, "method RedeliverWebhook not implemented")
 }
 func (UnimplementedGatewayServiceServer) ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListModels not implemented")
@@ -244,6 +499,233 @@ func _GatewayService_Embed_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GatewayService_SubmitJob_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubmitJobRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).SubmitJob(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_SubmitJob_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).SubmitJob(ctx, req.(*SubmitJobRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_GetJob_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetJobRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).GetJob(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_GetJob_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).GetJob(ctx, req.(*GetJobRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_GetJobResult_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetJobResultRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).GetJobResult(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_GetJobResult_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).GetJobResult(ctx, req.(*GetJobResultRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_ListJobs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListJobsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).ListJobs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_ListJobs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).ListJobs(ctx, req.(*ListJobsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_CancelJob_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelJobRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).CancelJob(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_CancelJob_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).CancelJob(ctx, req.(*CancelJobRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_WatchJob_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchJobRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(GatewayServiceServer).WatchJob(m, &grpc.GenericServerStream[WatchJobRequest, JobEvent]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GatewayService_WatchJobServer = grpc.ServerStreamingServer[JobEvent]
+
+func _GatewayService_SubmitBatch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubmitBatchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).SubmitBatch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_SubmitBatch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).SubmitBatch(ctx, req.(*SubmitBatchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_GetBatch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetBatchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).GetBatch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_GetBatch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).GetBatch(ctx, req.(*GetBatchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_ListBatchResults_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListBatchResultsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).ListBatchResults(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_ListBatchResults_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).ListBatchResults(ctx, req.(*ListBatchResultsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_CancelBatch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelBatchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).CancelBatch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_CancelBatch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).CancelBatch(ctx, req.(*CancelBatchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_ListWebhooks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListWebhooksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).ListWebhooks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_ListWebhooks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).ListWebhooks(ctx, req.(*ListWebhooksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_GetWebhook_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetWebhookRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).GetWebhook(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_GetWebhook_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).GetWebhook(ctx, req.(*GetWebhookRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_RedeliverWebhook_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RedeliverWebhookRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).RedeliverWebhook(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_RedeliverWebhook_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).RedeliverWebhook(ctx, req.(*RedeliverWebhookRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _GatewayService_ListModels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListModelsRequest)
 	if err := dec(in); err != nil {
@@ -296,6 +778,54 @@ var GatewayService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _GatewayService_Embed_Handler,
 		},
 		{
+			MethodName: "SubmitJob",
+			Handler:    _GatewayService_SubmitJob_Handler,
+		},
+		{
+			MethodName: "GetJob",
+			Handler:    _GatewayService_GetJob_Handler,
+		},
+		{
+			MethodName: "GetJobResult",
+			Handler:    _GatewayService_GetJobResult_Handler,
+		},
+		{
+			MethodName: "ListJobs",
+			Handler:    _GatewayService_ListJobs_Handler,
+		},
+		{
+			MethodName: "CancelJob",
+			Handler:    _GatewayService_CancelJob_Handler,
+		},
+		{
+			MethodName: "SubmitBatch",
+			Handler:    _GatewayService_SubmitBatch_Handler,
+		},
+		{
+			MethodName: "GetBatch",
+			Handler:    _GatewayService_GetBatch_Handler,
+		},
+		{
+			MethodName: "ListBatchResults",
+			Handler:    _GatewayService_ListBatchResults_Handler,
+		},
+		{
+			MethodName: "CancelBatch",
+			Handler:    _GatewayService_CancelBatch_Handler,
+		},
+		{
+			MethodName: "ListWebhooks",
+			Handler:    _GatewayService_ListWebhooks_Handler,
+		},
+		{
+			MethodName: "GetWebhook",
+			Handler:    _GatewayService_GetWebhook_Handler,
+		},
+		{
+			MethodName: "RedeliverWebhook",
+			Handler:    _GatewayService_RedeliverWebhook_Handler,
+		},
+		{
 			MethodName: "ListModels",
 			Handler:    _GatewayService_ListModels_Handler,
 		},
@@ -308,6 +838,11 @@ var GatewayService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Stream",
 			Handler:       _GatewayService_Stream_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "WatchJob",
+			Handler:       _GatewayService_WatchJob_Handler,
 			ServerStreams: true,
 		},
 	},

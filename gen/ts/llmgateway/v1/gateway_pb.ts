@@ -11,13 +11,15 @@ import type { ChatRequestSchema, ChatResponseSchema, StreamResponseSchema } from
 import { file_llmgateway_v1_chat } from "./chat_pb.ts";
 import type { EmbedRequestSchema, EmbedResponseSchema } from "./embed_pb.ts";
 import { file_llmgateway_v1_embed } from "./embed_pb.ts";
+import type { BatchSchema, CancelBatchRequestSchema, CancelJobRequestSchema, GetBatchRequestSchema, GetJobRequestSchema, GetJobResultRequestSchema, GetWebhookRequestSchema, JobEventSchema, JobSchema, ListBatchResultsRequestSchema, ListBatchResultsResponseSchema, ListJobsRequestSchema, ListJobsResponseSchema, ListWebhooksRequestSchema, ListWebhooksResponseSchema, RedeliverWebhookRequestSchema, SubmitBatchRequestSchema, SubmitJobRequestSchema, WatchJobRequestSchema, WebhookSchema } from "./job_pb.ts";
+import { file_llmgateway_v1_job } from "./job_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file llmgateway/v1/gateway.proto.
  */
 export const file_llmgateway_v1_gateway: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEiJQoRTGlzdE1vZGVsc1JlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkiOgoSTGlzdE1vZGVsc1Jlc3BvbnNlEiQKBm1vZGVscxgBIAMoCzIULmxsbWdhdGV3YXkudjEuTW9kZWwimQMKBU1vZGVsEgoKAmlkGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEiAKE2lucHV0X3Blcl8xa190b2tlbnMYBCABKAFIAIgBARIhChRvdXRwdXRfcGVyXzFrX3Rva2VucxgFIAEoAUgBiAEBEicKGmNhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zGAYgASgBSAKIAQESIgoVY29udGV4dF93aW5kb3dfdG9rZW5zGAcgASgFSAOIAQESHgoRbWF4X291dHB1dF90b2tlbnMYCCABKAVIBIgBARIxCgxjYXBhYmlsaXRpZXMYCSABKAsyGy5sbG1nYXRld2F5LnYxLkNhcGFiaWxpdGllc0IWChRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IXChVfb3V0cHV0X3Blcl8xa190b2tlbnNCHQobX2NhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zQhgKFl9jb250ZXh0X3dpbmRvd190b2tlbnNCFAoSX21heF9vdXRwdXRfdG9rZW5zIvUDCgxDYXBhYmlsaXRpZXMSEQoEY2hhdBgBIAEoCEgAiAEBEhcKCmVtYmVkZGluZ3MYAiABKAhIAYgBARIWCglzdHJlYW1pbmcYAyABKAhIAogBARISCgV0b29scxgEIAEoCEgDiAEBEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYBSABKAhIBIgBARIYCgtqc29uX3NjaGVtYRgGIAEoCEgFiAEBEhMKBnZpc2lvbhgHIAEoCEgGiAEBEhIKBWZpbGVzGAggASgISAeIAQESFgoJcmVhc29uaW5nGAkgASgISAiIAQESHAoPc3lzdGVtX21lc3NhZ2VzGAogASgISAmIAQESGwoOcHJvbXB0X2NhY2hpbmcYCyABKAhICogBARIPCgdyZWdpb25zGAwgAygJEhUKCHNhbXBsaW5nGA0gASgISAuIAQFCBwoFX2NoYXRCDQoLX2VtYmVkZGluZ3NCDAoKX3N0cmVhbWluZ0IICgZfdG9vbHNCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCDgoMX2pzb25fc2NoZW1hQgkKB192aXNpb25CCAoGX2ZpbGVzQgwKCl9yZWFzb25pbmdCEgoQX3N5c3RlbV9tZXNzYWdlc0IRCg9fcHJvbXB0X2NhY2hpbmdCCwoJX3NhbXBsaW5nIhIKEEdldFN0YXR1c1JlcXVlc3QilgEKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBnN0YXR1cxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEjAKCXByb3ZpZGVycxgDIAMoCzIdLmxsbWdhdGV3YXkudjEuUHJvdmlkZXJTdGF0dXMSFQoNcHJpY2VfdmVyc2lvbhgEIAEoCRIXCg91bnByaWNlZF9tb2RlbHMYBSADKAkivwEKDlByb3ZpZGVyU3RhdHVzEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzdGF0dXMYAyABKAkSDgoGcmVhc29uGAQgASgJEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkSLgoKY2hlY2tlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGcmVjZW50GAcgASgLMhoubGxtZ2F0ZXdheS52MS5SZWNlbnRDYWxscyJhCgtSZWNlbnRDYWxscxIQCghhdHRlbXB0cxgBIAEoBRIQCghmYWlsdXJlcxgCIAEoBRITCgtlcnJvcl9zaGFyZRgDIAEoARIZChFsYXN0X2ZhaWx1cmVfa2luZBgEIAEoCTKcBAoOR2F0ZXdheVNlcnZpY2USXAoEQ2hhdBIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaGy5sbG1nYXRld2F5LnYxLkNoYXRSZXNwb25zZSIbgtPkkwIVOgEqIhAvdjEvZ2F0ZXdheS9jaGF0EmQKBlN0cmVhbRIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaHS5sbG1nYXRld2F5LnYxLlN0cmVhbVJlc3BvbnNlIh2C0+STAhc6ASoiEi92MS9nYXRld2F5L3N0cmVhbTABEmUKBUVtYmVkEhsubGxtZ2F0ZXdheS52MS5FbWJlZFJlcXVlc3QaHC5sbG1nYXRld2F5LnYxLkVtYmVkUmVzcG9uc2UiIYLT5JMCGzoBKiIWL3YxL2dhdGV3YXkvZW1iZWRkaW5ncxJwCgpMaXN0TW9kZWxzEiAubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVxdWVzdBohLmxsbWdhdGV3YXkudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L21vZGVscxJtCglHZXRTdGF0dXMSHy5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1JlcXVlc3QaIC5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L3N0YXR1c0JEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_embed]);
+  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEiJQoRTGlzdE1vZGVsc1JlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkiOgoSTGlzdE1vZGVsc1Jlc3BvbnNlEiQKBm1vZGVscxgBIAMoCzIULmxsbWdhdGV3YXkudjEuTW9kZWwimQMKBU1vZGVsEgoKAmlkGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEiAKE2lucHV0X3Blcl8xa190b2tlbnMYBCABKAFIAIgBARIhChRvdXRwdXRfcGVyXzFrX3Rva2VucxgFIAEoAUgBiAEBEicKGmNhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zGAYgASgBSAKIAQESIgoVY29udGV4dF93aW5kb3dfdG9rZW5zGAcgASgFSAOIAQESHgoRbWF4X291dHB1dF90b2tlbnMYCCABKAVIBIgBARIxCgxjYXBhYmlsaXRpZXMYCSABKAsyGy5sbG1nYXRld2F5LnYxLkNhcGFiaWxpdGllc0IWChRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IXChVfb3V0cHV0X3Blcl8xa190b2tlbnNCHQobX2NhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zQhgKFl9jb250ZXh0X3dpbmRvd190b2tlbnNCFAoSX21heF9vdXRwdXRfdG9rZW5zIvUDCgxDYXBhYmlsaXRpZXMSEQoEY2hhdBgBIAEoCEgAiAEBEhcKCmVtYmVkZGluZ3MYAiABKAhIAYgBARIWCglzdHJlYW1pbmcYAyABKAhIAogBARISCgV0b29scxgEIAEoCEgDiAEBEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYBSABKAhIBIgBARIYCgtqc29uX3NjaGVtYRgGIAEoCEgFiAEBEhMKBnZpc2lvbhgHIAEoCEgGiAEBEhIKBWZpbGVzGAggASgISAeIAQESFgoJcmVhc29uaW5nGAkgASgISAiIAQESHAoPc3lzdGVtX21lc3NhZ2VzGAogASgISAmIAQESGwoOcHJvbXB0X2NhY2hpbmcYCyABKAhICogBARIPCgdyZWdpb25zGAwgAygJEhUKCHNhbXBsaW5nGA0gASgISAuIAQFCBwoFX2NoYXRCDQoLX2VtYmVkZGluZ3NCDAoKX3N0cmVhbWluZ0IICgZfdG9vbHNCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCDgoMX2pzb25fc2NoZW1hQgkKB192aXNpb25CCAoGX2ZpbGVzQgwKCl9yZWFzb25pbmdCEgoQX3N5c3RlbV9tZXNzYWdlc0IRCg9fcHJvbXB0X2NhY2hpbmdCCwoJX3NhbXBsaW5nIhIKEEdldFN0YXR1c1JlcXVlc3QilgEKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBnN0YXR1cxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEjAKCXByb3ZpZGVycxgDIAMoCzIdLmxsbWdhdGV3YXkudjEuUHJvdmlkZXJTdGF0dXMSFQoNcHJpY2VfdmVyc2lvbhgEIAEoCRIXCg91bnByaWNlZF9tb2RlbHMYBSADKAkivwEKDlByb3ZpZGVyU3RhdHVzEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzdGF0dXMYAyABKAkSDgoGcmVhc29uGAQgASgJEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkSLgoKY2hlY2tlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGcmVjZW50GAcgASgLMhoubGxtZ2F0ZXdheS52MS5SZWNlbnRDYWxscyJhCgtSZWNlbnRDYWxscxIQCghhdHRlbXB0cxgBIAEoBRIQCghmYWlsdXJlcxgCIAEoBRITCgtlcnJvcl9zaGFyZRgDIAEoARIZChFsYXN0X2ZhaWx1cmVfa2luZBgEIAEoCTLyDwoOR2F0ZXdheVNlcnZpY2USXAoEQ2hhdBIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaGy5sbG1nYXRld2F5LnYxLkNoYXRSZXNwb25zZSIbgtPkkwIVOgEqIhAvdjEvZ2F0ZXdheS9jaGF0EmQKBlN0cmVhbRIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaHS5sbG1nYXRld2F5LnYxLlN0cmVhbVJlc3BvbnNlIh2C0+STAhc6ASoiEi92MS9nYXRld2F5L3N0cmVhbTABEmUKBUVtYmVkEhsubGxtZ2F0ZXdheS52MS5FbWJlZFJlcXVlc3QaHC5sbG1nYXRld2F5LnYxLkVtYmVkUmVzcG9uc2UiIYLT5JMCGzoBKiIWL3YxL2dhdGV3YXkvZW1iZWRkaW5ncxJdCglTdWJtaXRKb2ISHy5sbG1nYXRld2F5LnYxLlN1Ym1pdEpvYlJlcXVlc3QaEi5sbG1nYXRld2F5LnYxLkpvYiIbgtPkkwIVOgEqIhAvdjEvZ2F0ZXdheS9qb2JzEmAKBkdldEpvYhIcLmxsbWdhdGV3YXkudjEuR2V0Sm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIiSQAgGC0+STAhsSGS92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0SfAoMR2V0Sm9iUmVzdWx0EiIubGxtZ2F0ZXdheS52MS5HZXRKb2JSZXN1bHRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiK5ACAYLT5JMCIhIgL3YxL2dhdGV3YXkvam9icy97am9iX2lkfS9yZXN1bHQSaAoITGlzdEpvYnMSHi5sbG1nYXRld2F5LnYxLkxpc3RKb2JzUmVxdWVzdBofLmxsbWdhdGV3YXkudjEuTGlzdEpvYnNSZXNwb25zZSIbkAIBgtPkkwISEhAvdjEvZ2F0ZXdheS9qb2JzEmMKCUNhbmNlbEpvYhIfLmxsbWdhdGV3YXkudjEuQ2FuY2VsSm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIiGC0+STAhsqGS92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0SbgoIV2F0Y2hKb2ISHi5sbG1nYXRld2F5LnYxLldhdGNoSm9iUmVxdWVzdBoXLmxsbWdhdGV3YXkudjEuSm9iRXZlbnQiJ4LT5JMCIRIfL3YxL2dhdGV3YXkvam9icy97am9iX2lkfS93YXRjaDABEmYKC1N1Ym1pdEJhdGNoEiEubGxtZ2F0ZXdheS52MS5TdWJtaXRCYXRjaFJlcXVlc3QaFC5sbG1nYXRld2F5LnYxLkJhdGNoIh6C0+STAhg6ASoiEy92MS9nYXRld2F5L2JhdGNoZXMSawoIR2V0QmF0Y2gSHi5sbG1nYXRld2F5LnYxLkdldEJhdGNoUmVxdWVzdBoULmxsbWdhdGV3YXkudjEuQmF0Y2giKZACAYLT5JMCIBIeL3YxL2dhdGV3YXkvYmF0Y2hlcy97YmF0Y2hfaWR9EpYBChBMaXN0QmF0Y2hSZXN1bHRzEiYubGxtZ2F0ZXdheS52MS5MaXN0QmF0Y2hSZXN1bHRzUmVxdWVzdBonLmxsbWdhdGV3YXkudjEuTGlzdEJhdGNoUmVzdWx0c1Jlc3BvbnNlIjGQAgGC0+STAigSJi92MS9nYXRld2F5L2JhdGNoZXMve2JhdGNoX2lkfS9yZXN1bHRzEm4KC0NhbmNlbEJhdGNoEiEubGxtZ2F0ZXdheS52MS5DYW5jZWxCYXRjaFJlcXVlc3QaFC5sbG1nYXRld2F5LnYxLkJhdGNoIiaC0+STAiAqHi92MS9nYXRld2F5L2JhdGNoZXMve2JhdGNoX2lkfRJ4CgxMaXN0V2ViaG9va3MSIi5sbG1nYXRld2F5LnYxLkxpc3RXZWJob29rc1JlcXVlc3QaIy5sbG1nYXRld2F5LnYxLkxpc3RXZWJob29rc1Jlc3BvbnNlIh+QAgGC0+STAhYSFC92MS9nYXRld2F5L3dlYmhvb2tzEnQKCkdldFdlYmhvb2sSIC5sbG1nYXRld2F5LnYxLkdldFdlYmhvb2tSZXF1ZXN0GhYubGxtZ2F0ZXdheS52MS5XZWJob29rIiyQAgGC0+STAiMSIS92MS9nYXRld2F5L3dlYmhvb2tzL3t3ZWJob29rX2lkfRKHAQoQUmVkZWxpdmVyV2ViaG9vaxImLmxsbWdhdGV3YXkudjEuUmVkZWxpdmVyV2ViaG9va1JlcXVlc3QaFi5sbG1nYXRld2F5LnYxLldlYmhvb2siM4LT5JMCLSIrL3YxL2dhdGV3YXkvd2ViaG9va3Mve3dlYmhvb2tfaWR9L3JlZGVsaXZlchJwCgpMaXN0TW9kZWxzEiAubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVxdWVzdBohLmxsbWdhdGV3YXkudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L21vZGVscxJtCglHZXRTdGF0dXMSHy5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1JlcXVlc3QaIC5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L3N0YXR1c0JEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_embed, file_llmgateway_v1_job]);
 
 /**
  * Which models to list.
@@ -465,6 +467,142 @@ export const GatewayService: GenService<{
     methodKind: "unary";
     input: typeof EmbedRequestSchema;
     output: typeof EmbedResponseSchema;
+  },
+  /**
+   * Takes a conversation to be continued while nobody waits. The answer is
+   * fetched by GetJobResult, or told to `callback_url`.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.SubmitJob
+   */
+  submitJob: {
+    methodKind: "unary";
+    input: typeof SubmitJobRequestSchema;
+    output: typeof JobSchema;
+  },
+  /**
+   * Tells what has become of a job.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.GetJob
+   */
+  getJob: {
+    methodKind: "unary";
+    input: typeof GetJobRequestSchema;
+    output: typeof JobSchema;
+  },
+  /**
+   * The whole reply of a job that has completed, as Chat would have given it. A
+   * job that failed fails with what it failed with; one that has not ended is
+   * `failed_precondition`.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.GetJobResult
+   */
+  getJobResult: {
+    methodKind: "unary";
+    input: typeof GetJobResultRequestSchema;
+    output: typeof ChatResponseSchema;
+  },
+  /**
+   * Lists the caller's jobs.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.ListJobs
+   */
+  listJobs: {
+    methodKind: "unary";
+    input: typeof ListJobsRequestSchema;
+    output: typeof ListJobsResponseSchema;
+  },
+  /**
+   * Ends a job. One that runs is broken off, and what it has spent is booked;
+   * its status follows within seconds. One that has ended stays as it is.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.CancelJob
+   */
+  cancelJob: {
+    methodKind: "unary";
+    input: typeof CancelJobRequestSchema;
+    output: typeof JobSchema;
+  },
+  /**
+   * Tells what becomes of a job as it happens, with the words of its run. A
+   * replica that does not run the job itself tells the words in pieces of some
+   * seconds.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.WatchJob
+   */
+  watchJob: {
+    methodKind: "server_streaming";
+    input: typeof WatchJobRequestSchema;
+    output: typeof JobEventSchema;
+  },
+  /**
+   * Takes many conversations at once; all of them or none. Each becomes a job.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.SubmitBatch
+   */
+  submitBatch: {
+    methodKind: "unary";
+    input: typeof SubmitBatchRequestSchema;
+    output: typeof BatchSchema;
+  },
+  /**
+   * Tells how far a batch has come.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.GetBatch
+   */
+  getBatch: {
+    methodKind: "unary";
+    input: typeof GetBatchRequestSchema;
+    output: typeof BatchSchema;
+  },
+  /**
+   * The results of a batch, as far as there are any.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.ListBatchResults
+   */
+  listBatchResults: {
+    methodKind: "unary";
+    input: typeof ListBatchResultsRequestSchema;
+    output: typeof ListBatchResultsResponseSchema;
+  },
+  /**
+   * Cancels every job of a batch that has not ended.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.CancelBatch
+   */
+  cancelBatch: {
+    methodKind: "unary";
+    input: typeof CancelBatchRequestSchema;
+    output: typeof BatchSchema;
+  },
+  /**
+   * Lists the caller's webhooks.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.ListWebhooks
+   */
+  listWebhooks: {
+    methodKind: "unary";
+    input: typeof ListWebhooksRequestSchema;
+    output: typeof ListWebhooksResponseSchema;
+  },
+  /**
+   * A webhook, with every try to deliver it.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.GetWebhook
+   */
+  getWebhook: {
+    methodKind: "unary";
+    input: typeof GetWebhookRequestSchema;
+    output: typeof WebhookSchema;
+  },
+  /**
+   * Delivers a webhook once more, whatever became of it before.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.RedeliverWebhook
+   */
+  redeliverWebhook: {
+    methodKind: "unary";
+    input: typeof RedeliverWebhookRequestSchema;
+    output: typeof WebhookSchema;
   },
   /**
    * Lists the models that can be asked for, with their prices.

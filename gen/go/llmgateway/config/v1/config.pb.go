@@ -51,7 +51,9 @@ type Config struct {
 	// What may be spent.
 	Budgets []*Budget `protobuf:"bytes,10,rep,name=budgets,proto3" json:"budgets,omitempty"`
 	// What is kept of each call.
-	Ledger        *Ledger `protobuf:"bytes,11,opt,name=ledger,proto3" json:"ledger,omitempty"`
+	Ledger *Ledger `protobuf:"bytes,11,opt,name=ledger,proto3" json:"ledger,omitempty"`
+	// Work that nobody waits for.
+	Jobs          *Jobs `protobuf:"bytes,12,opt,name=jobs,proto3" json:"jobs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -159,6 +161,13 @@ func (x *Config) GetBudgets() []*Budget {
 func (x *Config) GetLedger() *Ledger {
 	if x != nil {
 		return x.Ledger
+	}
+	return nil
+}
+
+func (x *Config) GetJobs() *Jobs {
+	if x != nil {
+		return x.Jobs
 	}
 	return nil
 }
@@ -1306,6 +1315,233 @@ func (x *Ledger) GetWhenFull() string {
 	return ""
 }
 
+// Work that nobody waits for. It is kept in the ledger's database.
+type Jobs struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Most jobs that one process runs at a time. Default 50.
+	MaxConcurrent *int32 `protobuf:"varint,1,opt,name=max_concurrent,json=maxConcurrent,proto3,oneof" json:"max_concurrent,omitempty"`
+	// How long a result can be fetched after its job ended, and that of a webhook
+	// that is not delivered yet for as long as that is tried. Default 3600s.
+	ResultTtl *durationpb.Duration `protobuf:"bytes,2,opt,name=result_ttl,json=resultTtl,proto3" json:"result_ttl,omitempty"`
+	// Most jobs that are stored; more are refused. Default 100000.
+	MaxStored *int32 `protobuf:"varint,3,opt,name=max_stored,json=maxStored,proto3,oneof" json:"max_stored,omitempty"`
+	// Most jobs that wait for a run; more are refused. Default 20000.
+	MaxPending *int32 `protobuf:"varint,4,opt,name=max_pending,json=maxPending,proto3,oneof" json:"max_pending,omitempty"`
+	// Largest job, in bytes as it is stored. Default 4 MiB.
+	MaxJobBytes *int32 `protobuf:"varint,5,opt,name=max_job_bytes,json=maxJobBytes,proto3,oneof" json:"max_job_bytes,omitempty"`
+	// Most runs of one job by which a failure that may pass is tried again.
+	// Default 8.
+	MaxRuns *int32 `protobuf:"varint,6,opt,name=max_runs,json=maxRuns,proto3,oneof" json:"max_runs,omitempty"`
+	// How long a job may wait for its first run, unless it says so itself.
+	// Default 24h, as `86400s`.
+	StartWithin *durationpb.Duration `protobuf:"bytes,7,opt,name=start_within,json=startWithin,proto3" json:"start_within,omitempty"`
+	// A run that takes longer counts as stuck in the metrics. Default 300s.
+	StuckAfter *durationpb.Duration `protobuf:"bytes,8,opt,name=stuck_after,json=stuckAfter,proto3" json:"stuck_after,omitempty"`
+	// How the end of jobs is told.
+	Webhooks      *Webhooks `protobuf:"bytes,9,opt,name=webhooks,proto3" json:"webhooks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Jobs) Reset() {
+	*x = Jobs{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Jobs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Jobs) ProtoMessage() {}
+
+func (x *Jobs) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
+func (*Jobs) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Jobs) GetMaxConcurrent() int32 {
+	if x != nil && x.MaxConcurrent != nil {
+		return *x.MaxConcurrent
+	}
+	return 0
+}
+
+func (x *Jobs) GetResultTtl() *durationpb.Duration {
+	if x != nil {
+		return x.ResultTtl
+	}
+	return nil
+}
+
+func (x *Jobs) GetMaxStored() int32 {
+	if x != nil && x.MaxStored != nil {
+		return *x.MaxStored
+	}
+	return 0
+}
+
+func (x *Jobs) GetMaxPending() int32 {
+	if x != nil && x.MaxPending != nil {
+		return *x.MaxPending
+	}
+	return 0
+}
+
+func (x *Jobs) GetMaxJobBytes() int32 {
+	if x != nil && x.MaxJobBytes != nil {
+		return *x.MaxJobBytes
+	}
+	return 0
+}
+
+func (x *Jobs) GetMaxRuns() int32 {
+	if x != nil && x.MaxRuns != nil {
+		return *x.MaxRuns
+	}
+	return 0
+}
+
+func (x *Jobs) GetStartWithin() *durationpb.Duration {
+	if x != nil {
+		return x.StartWithin
+	}
+	return nil
+}
+
+func (x *Jobs) GetStuckAfter() *durationpb.Duration {
+	if x != nil {
+		return x.StuckAfter
+	}
+	return nil
+}
+
+func (x *Jobs) GetWebhooks() *Webhooks {
+	if x != nil {
+		return x.Webhooks
+	}
+	return nil
+}
+
+// How the end of jobs is told to a `callback_url`.
+type Webhooks struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hosts that may be called, such as `hooks.example.com`, `*.example.com` for
+	// every subdomain, or `hooks.example.com:8443`; without a port only the
+	// scheme's own is meant. Empty for none.
+	AllowedHosts []string `protobuf:"bytes,1,rep,name=allowed_hosts,json=allowedHosts,proto3" json:"allowed_hosts,omitempty"`
+	// Networks that an allowed host may be in although they are loopback,
+	// private, link-local or otherwise not public, such as `10.0.0.0/8` or
+	// `fd00::/8`.
+	AllowedNetworks []string `protobuf:"bytes,2,rep,name=allowed_networks,json=allowedNetworks,proto3" json:"allowed_networks,omitempty"`
+	// Whether `http` is allowed beside `https`. Default false.
+	AllowHttp *bool `protobuf:"varint,3,opt,name=allow_http,json=allowHttp,proto3,oneof" json:"allow_http,omitempty"`
+	// Environment variable that holds the secret by which webhooks are signed, as
+	// `whsec_` and base64; several separated by commas all sign, so that one can
+	// replace another. Default `LLMGATEWAY_WEBHOOK_SECRET`.
+	SecretEnv string `protobuf:"bytes,4,opt,name=secret_env,json=secretEnv,proto3" json:"secret_env,omitempty"`
+	// Most deliveries at a time to one host, from one process. Default 10.
+	MaxConcurrentPerHost *int32 `protobuf:"varint,5,opt,name=max_concurrent_per_host,json=maxConcurrentPerHost,proto3,oneof" json:"max_concurrent_per_host,omitempty"`
+	// How long a receiver may take. Default 15s.
+	Timeout *durationpb.Duration `protobuf:"bytes,6,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// How long delivery is tried, at growing distances. Default 24h, as `86400s`.
+	GiveUpAfter   *durationpb.Duration `protobuf:"bytes,7,opt,name=give_up_after,json=giveUpAfter,proto3" json:"give_up_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Webhooks) Reset() {
+	*x = Webhooks{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Webhooks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Webhooks) ProtoMessage() {}
+
+func (x *Webhooks) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
+func (*Webhooks) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Webhooks) GetAllowedHosts() []string {
+	if x != nil {
+		return x.AllowedHosts
+	}
+	return nil
+}
+
+func (x *Webhooks) GetAllowedNetworks() []string {
+	if x != nil {
+		return x.AllowedNetworks
+	}
+	return nil
+}
+
+func (x *Webhooks) GetAllowHttp() bool {
+	if x != nil && x.AllowHttp != nil {
+		return *x.AllowHttp
+	}
+	return false
+}
+
+func (x *Webhooks) GetSecretEnv() string {
+	if x != nil {
+		return x.SecretEnv
+	}
+	return ""
+}
+
+func (x *Webhooks) GetMaxConcurrentPerHost() int32 {
+	if x != nil && x.MaxConcurrentPerHost != nil {
+		return *x.MaxConcurrentPerHost
+	}
+	return 0
+}
+
+func (x *Webhooks) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *Webhooks) GetGiveUpAfter() *durationpb.Duration {
+	if x != nil {
+		return x.GiveUpAfter
+	}
+	return nil
+}
+
 // Streams.
 type Stream struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1320,7 +1556,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1568,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1581,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -1378,7 +1614,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1626,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1639,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -1431,7 +1667,7 @@ var File_llmgateway_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xf2\x05\n" +
+	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa2\x06\n" +
 	"\x06Config\x124\n" +
 	"\x06server\x18\x01 \x01(\v2\x1c.llmgateway.config.v1.ServerR\x06server\x12.\n" +
 	"\x04auth\x18\x02 \x01(\v2\x1a.llmgateway.config.v1.AuthR\x04auth\x12>\n" +
@@ -1445,7 +1681,8 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x17default_embedding_model\x18\t \x01(\tR\x15defaultEmbeddingModel\x126\n" +
 	"\abudgets\x18\n" +
 	" \x03(\v2\x1c.llmgateway.config.v1.BudgetR\abudgets\x124\n" +
-	"\x06ledger\x18\v \x01(\v2\x1c.llmgateway.config.v1.LedgerR\x06ledger\x1a\\\n" +
+	"\x06ledger\x18\v \x01(\v2\x1c.llmgateway.config.v1.LedgerR\x06ledger\x12.\n" +
+	"\x04jobs\x18\f \x01(\v2\x1a.llmgateway.config.v1.JobsR\x04jobs\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
 	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\xf9\x05\n" +
@@ -1562,7 +1799,43 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\tretention\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\v\xbaH\b\xaa\x01\x052\x03\b\xa08R\tretention\x126\n" +
 	"\x10max_waiting_rows\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(dH\x00R\x0emaxWaitingRows\x88\x01\x01\x120\n" +
 	"\twhen_full\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04waitR\x04dropR\bwhenFullB\x13\n" +
-	"\x11_max_waiting_rows\"\x8a\x01\n" +
+	"\x11_max_waiting_rows\"\xdd\x04\n" +
+	"\x04Jobs\x126\n" +
+	"\x0emax_concurrent\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x01H\x00R\rmaxConcurrent\x88\x01\x01\x12D\n" +
+	"\n" +
+	"result_ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\n" +
+	"\xbaH\a\xaa\x01\x042\x02\b\x01R\tresultTtl\x12+\n" +
+	"\n" +
+	"max_stored\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x01R\tmaxStored\x88\x01\x01\x12-\n" +
+	"\vmax_pending\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x02R\n" +
+	"maxPending\x88\x01\x01\x121\n" +
+	"\rmax_job_bytes\x18\x05 \x01(\x05B\b\xbaH\x05\x1a\x03(\x80\bH\x03R\vmaxJobBytes\x88\x01\x01\x12)\n" +
+	"\bmax_runs\x18\x06 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x04R\amaxRuns\x88\x01\x01\x12H\n" +
+	"\fstart_within\x18\a \x01(\v2\x19.google.protobuf.DurationB\n" +
+	"\xbaH\a\xaa\x01\x042\x02\b\x01R\vstartWithin\x12F\n" +
+	"\vstuck_after\x18\b \x01(\v2\x19.google.protobuf.DurationB\n" +
+	"\xbaH\a\xaa\x01\x042\x02\b\x01R\n" +
+	"stuckAfter\x12:\n" +
+	"\bwebhooks\x18\t \x01(\v2\x1e.llmgateway.config.v1.WebhooksR\bwebhooksB\x11\n" +
+	"\x0f_max_concurrentB\r\n" +
+	"\v_max_storedB\x0e\n" +
+	"\f_max_pendingB\x10\n" +
+	"\x0e_max_job_bytesB\v\n" +
+	"\t_max_runs\"\xc4\x04\n" +
+	"\bWebhooks\x12\x81\x01\n" +
+	"\rallowed_hosts\x18\x01 \x03(\tB\\\xbaHY\x92\x01V\"TrR2P^([*][.])?[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$|^\\[[0-9a-fA-F:.]+\\](:[0-9]{1,5})?$R\fallowedHosts\x12R\n" +
+	"\x10allowed_networks\x18\x02 \x03(\tB'\xbaH$\x92\x01!\"\x1fr\x1d2\x1b^[0-9a-fA-F:.]+/[0-9]{1,3}$R\x0fallowedNetworks\x12\"\n" +
+	"\n" +
+	"allow_http\x18\x03 \x01(\bH\x00R\tallowHttp\x88\x01\x01\x12A\n" +
+	"\n" +
+	"secret_env\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([A-Za-z_][A-Za-z0-9_]*)?$R\tsecretEnv\x12F\n" +
+	"\x17max_concurrent_per_host\x18\x05 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01H\x01R\x14maxConcurrentPerHost\x88\x01\x01\x12=\n" +
+	"\atimeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\atimeout\x12G\n" +
+	"\rgive_up_after\x18\a \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\vgiveUpAfterB\r\n" +
+	"\v_allow_httpB\x1a\n" +
+	"\x18_max_concurrent_per_host\"\x8a\x01\n" +
 	"\x06Stream\x121\n" +
 	"\vbuffer_size\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x01H\x00R\n" +
 	"bufferSize\x88\x01\x01\x12=\n" +
@@ -1585,7 +1858,7 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
 	(*Server)(nil),              // 1: llmgateway.config.v1.Server
@@ -1601,49 +1874,58 @@ var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Prices)(nil),              // 11: llmgateway.config.v1.Prices
 	(*Budget)(nil),              // 12: llmgateway.config.v1.Budget
 	(*Ledger)(nil),              // 13: llmgateway.config.v1.Ledger
-	(*Stream)(nil),              // 14: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 15: llmgateway.config.v1.Telemetry
-	nil,                         // 16: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 17: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 18: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 19: google.protobuf.Duration
+	(*Jobs)(nil),                // 14: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),            // 15: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),              // 16: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 17: llmgateway.config.v1.Telemetry
+	nil,                         // 18: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 19: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 20: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 21: google.protobuf.Duration
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
 	1,  // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
 	5,  // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
 	7,  // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	16, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	18, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
 	11, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	14, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	15, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	16, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	17, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
 	12, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
 	13, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	4,  // 9: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	19, // 10: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	19, // 11: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	2,  // 12: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	3,  // 13: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	19, // 14: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	19, // 15: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	19, // 16: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	19, // 17: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	6,  // 18: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	17, // 19: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	10, // 20: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	9,  // 21: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	19, // 22: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	19, // 23: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	19, // 24: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	19, // 25: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	18, // 26: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	19, // 27: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	19, // 28: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	8,  // 29: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	14, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	4,  // 10: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	21, // 11: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	21, // 12: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	2,  // 13: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	3,  // 14: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	21, // 15: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	21, // 16: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	21, // 17: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	21, // 18: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	6,  // 19: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	19, // 20: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	10, // 21: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	9,  // 22: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	21, // 23: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	21, // 24: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	21, // 25: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	21, // 26: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	20, // 27: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	21, // 28: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	21, // 29: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	21, // 30: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	21, // 31: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	15, // 32: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	21, // 33: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	21, // 34: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	21, // 35: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	8,  // 36: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -1658,13 +1940,15 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -39,6 +39,41 @@ const (
 	GatewayServiceStreamProcedure = "/llmgateway.v1.GatewayService/Stream"
 	// GatewayServiceEmbedProcedure is the fully-qualified name of the GatewayService's Embed RPC.
 	GatewayServiceEmbedProcedure = "/llmgateway.v1.GatewayService/Embed"
+	// GatewayServiceSubmitJobProcedure is the fully-qualified name of the GatewayService's SubmitJob
+	// RPC.
+	GatewayServiceSubmitJobProcedure = "/llmgateway.v1.GatewayService/SubmitJob"
+	// GatewayServiceGetJobProcedure is the fully-qualified name of the GatewayService's GetJob RPC.
+	GatewayServiceGetJobProcedure = "/llmgateway.v1.GatewayService/GetJob"
+	// GatewayServiceGetJobResultProcedure is the fully-qualified name of the GatewayService's
+	// GetJobResult RPC.
+	GatewayServiceGetJobResultProcedure = "/llmgateway.v1.GatewayService/GetJobResult"
+	// GatewayServiceListJobsProcedure is the fully-qualified name of the GatewayService's ListJobs RPC.
+	GatewayServiceListJobsProcedure = "/llmgateway.v1.GatewayService/ListJobs"
+	// GatewayServiceCancelJobProcedure is the fully-qualified name of the GatewayService's CancelJob
+	// RPC.
+	GatewayServiceCancelJobProcedure = "/llmgateway.v1.GatewayService/CancelJob"
+	// GatewayServiceWatchJobProcedure is the fully-qualified name of the GatewayService's WatchJob RPC.
+	GatewayServiceWatchJobProcedure = "/llmgateway.v1.GatewayService/WatchJob"
+	// GatewayServiceSubmitBatchProcedure is the fully-qualified name of the GatewayService's
+	// SubmitBatch RPC.
+	GatewayServiceSubmitBatchProcedure = "/llmgateway.v1.GatewayService/SubmitBatch"
+	// GatewayServiceGetBatchProcedure is the fully-qualified name of the GatewayService's GetBatch RPC.
+	GatewayServiceGetBatchProcedure = "/llmgateway.v1.GatewayService/GetBatch"
+	// GatewayServiceListBatchResultsProcedure is the fully-qualified name of the GatewayService's
+	// ListBatchResults RPC.
+	GatewayServiceListBatchResultsProcedure = "/llmgateway.v1.GatewayService/ListBatchResults"
+	// GatewayServiceCancelBatchProcedure is the fully-qualified name of the GatewayService's
+	// CancelBatch RPC.
+	GatewayServiceCancelBatchProcedure = "/llmgateway.v1.GatewayService/CancelBatch"
+	// GatewayServiceListWebhooksProcedure is the fully-qualified name of the GatewayService's
+	// ListWebhooks RPC.
+	GatewayServiceListWebhooksProcedure = "/llmgateway.v1.GatewayService/ListWebhooks"
+	// GatewayServiceGetWebhookProcedure is the fully-qualified name of the GatewayService's GetWebhook
+	// RPC.
+	GatewayServiceGetWebhookProcedure = "/llmgateway.v1.GatewayService/GetWebhook"
+	// GatewayServiceRedeliverWebhookProcedure is the fully-qualified name of the GatewayService's
+	// RedeliverWebhook RPC.
+	GatewayServiceRedeliverWebhookProcedure = "/llmgateway.v1.GatewayService/RedeliverWebhook"
 	// GatewayServiceListModelsProcedure is the fully-qualified name of the GatewayService's ListModels
 	// RPC.
 	GatewayServiceListModelsProcedure = "/llmgateway.v1.GatewayService/ListModels"
@@ -62,6 +97,38 @@ type GatewayServiceClient interface {
 	Stream(context.Context, *connect.Request[v1.ChatRequest]) (*connect.ServerStreamForClient[v1.StreamResponse], error)
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
+	// Takes a conversation to be continued while nobody waits. The answer is
+	// fetched by GetJobResult, or told to `callback_url`.
+	SubmitJob(context.Context, *connect.Request[v1.SubmitJobRequest]) (*connect.Response[v1.Job], error)
+	// Tells what has become of a job.
+	GetJob(context.Context, *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.Job], error)
+	// The whole reply of a job that has completed, as Chat would have given it. A
+	// job that failed fails with what it failed with; one that has not ended is
+	// `failed_precondition`.
+	GetJobResult(context.Context, *connect.Request[v1.GetJobResultRequest]) (*connect.Response[v1.ChatResponse], error)
+	// Lists the caller's jobs.
+	ListJobs(context.Context, *connect.Request[v1.ListJobsRequest]) (*connect.Response[v1.ListJobsResponse], error)
+	// Ends a job. One that runs is broken off, and what it has spent is booked;
+	// its status follows within seconds. One that has ended stays as it is.
+	CancelJob(context.Context, *connect.Request[v1.CancelJobRequest]) (*connect.Response[v1.Job], error)
+	// Tells what becomes of a job as it happens, with the words of its run. A
+	// replica that does not run the job itself tells the words in pieces of some
+	// seconds.
+	WatchJob(context.Context, *connect.Request[v1.WatchJobRequest]) (*connect.ServerStreamForClient[v1.JobEvent], error)
+	// Takes many conversations at once; all of them or none. Each becomes a job.
+	SubmitBatch(context.Context, *connect.Request[v1.SubmitBatchRequest]) (*connect.Response[v1.Batch], error)
+	// Tells how far a batch has come.
+	GetBatch(context.Context, *connect.Request[v1.GetBatchRequest]) (*connect.Response[v1.Batch], error)
+	// The results of a batch, as far as there are any.
+	ListBatchResults(context.Context, *connect.Request[v1.ListBatchResultsRequest]) (*connect.Response[v1.ListBatchResultsResponse], error)
+	// Cancels every job of a batch that has not ended.
+	CancelBatch(context.Context, *connect.Request[v1.CancelBatchRequest]) (*connect.Response[v1.Batch], error)
+	// Lists the caller's webhooks.
+	ListWebhooks(context.Context, *connect.Request[v1.ListWebhooksRequest]) (*connect.Response[v1.ListWebhooksResponse], error)
+	// A webhook, with every try to deliver it.
+	GetWebhook(context.Context, *connect.Request[v1.GetWebhookRequest]) (*connect.Response[v1.Webhook], error)
+	// Delivers a webhook once more, whatever became of it before.
+	RedeliverWebhook(context.Context, *connect.Request[v1.RedeliverWebhookRequest]) (*connect.Response[v1.Webhook], error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error)
 	// Tells which providers can be called, and why the others cannot.
@@ -97,6 +164,91 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("Embed")),
 			connect.WithClientOptions(opts...),
 		),
+		submitJob: connect.NewClient[v1.SubmitJobRequest, v1.Job](
+			httpClient,
+			baseURL+GatewayServiceSubmitJobProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("SubmitJob")),
+			connect.WithClientOptions(opts...),
+		),
+		getJob: connect.NewClient[v1.GetJobRequest, v1.Job](
+			httpClient,
+			baseURL+GatewayServiceGetJobProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("GetJob")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getJobResult: connect.NewClient[v1.GetJobResultRequest, v1.ChatResponse](
+			httpClient,
+			baseURL+GatewayServiceGetJobResultProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("GetJobResult")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listJobs: connect.NewClient[v1.ListJobsRequest, v1.ListJobsResponse](
+			httpClient,
+			baseURL+GatewayServiceListJobsProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("ListJobs")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		cancelJob: connect.NewClient[v1.CancelJobRequest, v1.Job](
+			httpClient,
+			baseURL+GatewayServiceCancelJobProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("CancelJob")),
+			connect.WithClientOptions(opts...),
+		),
+		watchJob: connect.NewClient[v1.WatchJobRequest, v1.JobEvent](
+			httpClient,
+			baseURL+GatewayServiceWatchJobProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("WatchJob")),
+			connect.WithClientOptions(opts...),
+		),
+		submitBatch: connect.NewClient[v1.SubmitBatchRequest, v1.Batch](
+			httpClient,
+			baseURL+GatewayServiceSubmitBatchProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("SubmitBatch")),
+			connect.WithClientOptions(opts...),
+		),
+		getBatch: connect.NewClient[v1.GetBatchRequest, v1.Batch](
+			httpClient,
+			baseURL+GatewayServiceGetBatchProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("GetBatch")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listBatchResults: connect.NewClient[v1.ListBatchResultsRequest, v1.ListBatchResultsResponse](
+			httpClient,
+			baseURL+GatewayServiceListBatchResultsProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("ListBatchResults")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		cancelBatch: connect.NewClient[v1.CancelBatchRequest, v1.Batch](
+			httpClient,
+			baseURL+GatewayServiceCancelBatchProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("CancelBatch")),
+			connect.WithClientOptions(opts...),
+		),
+		listWebhooks: connect.NewClient[v1.ListWebhooksRequest, v1.ListWebhooksResponse](
+			httpClient,
+			baseURL+GatewayServiceListWebhooksProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("ListWebhooks")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getWebhook: connect.NewClient[v1.GetWebhookRequest, v1.Webhook](
+			httpClient,
+			baseURL+GatewayServiceGetWebhookProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("GetWebhook")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		redeliverWebhook: connect.NewClient[v1.RedeliverWebhookRequest, v1.Webhook](
+			httpClient,
+			baseURL+GatewayServiceRedeliverWebhookProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("RedeliverWebhook")),
+			connect.WithClientOptions(opts...),
+		),
 		listModels: connect.NewClient[v1.ListModelsRequest, v1.ListModelsResponse](
 			httpClient,
 			baseURL+GatewayServiceListModelsProcedure,
@@ -116,11 +268,24 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 
 // gatewayServiceClient implements GatewayServiceClient.
 type gatewayServiceClient struct {
-	chat       *connect.Client[v1.ChatRequest, v1.ChatResponse]
-	stream     *connect.Client[v1.ChatRequest, v1.StreamResponse]
-	embed      *connect.Client[v1.EmbedRequest, v1.EmbedResponse]
-	listModels *connect.Client[v1.ListModelsRequest, v1.ListModelsResponse]
-	getStatus  *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
+	chat             *connect.Client[v1.ChatRequest, v1.ChatResponse]
+	stream           *connect.Client[v1.ChatRequest, v1.StreamResponse]
+	embed            *connect.Client[v1.EmbedRequest, v1.EmbedResponse]
+	submitJob        *connect.Client[v1.SubmitJobRequest, v1.Job]
+	getJob           *connect.Client[v1.GetJobRequest, v1.Job]
+	getJobResult     *connect.Client[v1.GetJobResultRequest, v1.ChatResponse]
+	listJobs         *connect.Client[v1.ListJobsRequest, v1.ListJobsResponse]
+	cancelJob        *connect.Client[v1.CancelJobRequest, v1.Job]
+	watchJob         *connect.Client[v1.WatchJobRequest, v1.JobEvent]
+	submitBatch      *connect.Client[v1.SubmitBatchRequest, v1.Batch]
+	getBatch         *connect.Client[v1.GetBatchRequest, v1.Batch]
+	listBatchResults *connect.Client[v1.ListBatchResultsRequest, v1.ListBatchResultsResponse]
+	cancelBatch      *connect.Client[v1.CancelBatchRequest, v1.Batch]
+	listWebhooks     *connect.Client[v1.ListWebhooksRequest, v1.ListWebhooksResponse]
+	getWebhook       *connect.Client[v1.GetWebhookRequest, v1.Webhook]
+	redeliverWebhook *connect.Client[v1.RedeliverWebhookRequest, v1.Webhook]
+	listModels       *connect.Client[v1.ListModelsRequest, v1.ListModelsResponse]
+	getStatus        *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
 }
 
 // Chat calls llmgateway.v1.GatewayService.Chat.
@@ -136,6 +301,71 @@ func (c *gatewayServiceClient) Stream(ctx context.Context, req *connect.Request[
 // Embed calls llmgateway.v1.GatewayService.Embed.
 func (c *gatewayServiceClient) Embed(ctx context.Context, req *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error) {
 	return c.embed.CallUnary(ctx, req)
+}
+
+// SubmitJob calls llmgateway.v1.GatewayService.SubmitJob.
+func (c *gatewayServiceClient) SubmitJob(ctx context.Context, req *connect.Request[v1.SubmitJobRequest]) (*connect.Response[v1.Job], error) {
+	return c.submitJob.CallUnary(ctx, req)
+}
+
+// GetJob calls llmgateway.v1.GatewayService.GetJob.
+func (c *gatewayServiceClient) GetJob(ctx context.Context, req *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.Job], error) {
+	return c.getJob.CallUnary(ctx, req)
+}
+
+// GetJobResult calls llmgateway.v1.GatewayService.GetJobResult.
+func (c *gatewayServiceClient) GetJobResult(ctx context.Context, req *connect.Request[v1.GetJobResultRequest]) (*connect.Response[v1.ChatResponse], error) {
+	return c.getJobResult.CallUnary(ctx, req)
+}
+
+// ListJobs calls llmgateway.v1.GatewayService.ListJobs.
+func (c *gatewayServiceClient) ListJobs(ctx context.Context, req *connect.Request[v1.ListJobsRequest]) (*connect.Response[v1.ListJobsResponse], error) {
+	return c.listJobs.CallUnary(ctx, req)
+}
+
+// CancelJob calls llmgateway.v1.GatewayService.CancelJob.
+func (c *gatewayServiceClient) CancelJob(ctx context.Context, req *connect.Request[v1.CancelJobRequest]) (*connect.Response[v1.Job], error) {
+	return c.cancelJob.CallUnary(ctx, req)
+}
+
+// WatchJob calls llmgateway.v1.GatewayService.WatchJob.
+func (c *gatewayServiceClient) WatchJob(ctx context.Context, req *connect.Request[v1.WatchJobRequest]) (*connect.ServerStreamForClient[v1.JobEvent], error) {
+	return c.watchJob.CallServerStream(ctx, req)
+}
+
+// SubmitBatch calls llmgateway.v1.GatewayService.SubmitBatch.
+func (c *gatewayServiceClient) SubmitBatch(ctx context.Context, req *connect.Request[v1.SubmitBatchRequest]) (*connect.Response[v1.Batch], error) {
+	return c.submitBatch.CallUnary(ctx, req)
+}
+
+// GetBatch calls llmgateway.v1.GatewayService.GetBatch.
+func (c *gatewayServiceClient) GetBatch(ctx context.Context, req *connect.Request[v1.GetBatchRequest]) (*connect.Response[v1.Batch], error) {
+	return c.getBatch.CallUnary(ctx, req)
+}
+
+// ListBatchResults calls llmgateway.v1.GatewayService.ListBatchResults.
+func (c *gatewayServiceClient) ListBatchResults(ctx context.Context, req *connect.Request[v1.ListBatchResultsRequest]) (*connect.Response[v1.ListBatchResultsResponse], error) {
+	return c.listBatchResults.CallUnary(ctx, req)
+}
+
+// CancelBatch calls llmgateway.v1.GatewayService.CancelBatch.
+func (c *gatewayServiceClient) CancelBatch(ctx context.Context, req *connect.Request[v1.CancelBatchRequest]) (*connect.Response[v1.Batch], error) {
+	return c.cancelBatch.CallUnary(ctx, req)
+}
+
+// ListWebhooks calls llmgateway.v1.GatewayService.ListWebhooks.
+func (c *gatewayServiceClient) ListWebhooks(ctx context.Context, req *connect.Request[v1.ListWebhooksRequest]) (*connect.Response[v1.ListWebhooksResponse], error) {
+	return c.listWebhooks.CallUnary(ctx, req)
+}
+
+// GetWebhook calls llmgateway.v1.GatewayService.GetWebhook.
+func (c *gatewayServiceClient) GetWebhook(ctx context.Context, req *connect.Request[v1.GetWebhookRequest]) (*connect.Response[v1.Webhook], error) {
+	return c.getWebhook.CallUnary(ctx, req)
+}
+
+// RedeliverWebhook calls llmgateway.v1.GatewayService.RedeliverWebhook.
+func (c *gatewayServiceClient) RedeliverWebhook(ctx context.Context, req *connect.Request[v1.RedeliverWebhookRequest]) (*connect.Response[v1.Webhook], error) {
+	return c.redeliverWebhook.CallUnary(ctx, req)
 }
 
 // ListModels calls llmgateway.v1.GatewayService.ListModels.
@@ -163,6 +393,38 @@ type GatewayServiceHandler interface {
 	Stream(context.Context, *connect.Request[v1.ChatRequest], *connect.ServerStream[v1.StreamResponse]) error
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
+	// Takes a conversation to be continued while nobody waits. The answer is
+	// fetched by GetJobResult, or told to `callback_url`.
+	SubmitJob(context.Context, *connect.Request[v1.SubmitJobRequest]) (*connect.Response[v1.Job], error)
+	// Tells what has become of a job.
+	GetJob(context.Context, *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.Job], error)
+	// The whole reply of a job that has completed, as Chat would have given it. A
+	// job that failed fails with what it failed with; one that has not ended is
+	// `failed_precondition`.
+	GetJobResult(context.Context, *connect.Request[v1.GetJobResultRequest]) (*connect.Response[v1.ChatResponse], error)
+	// Lists the caller's jobs.
+	ListJobs(context.Context, *connect.Request[v1.ListJobsRequest]) (*connect.Response[v1.ListJobsResponse], error)
+	// Ends a job. One that runs is broken off, and what it has spent is booked;
+	// its status follows within seconds. One that has ended stays as it is.
+	CancelJob(context.Context, *connect.Request[v1.CancelJobRequest]) (*connect.Response[v1.Job], error)
+	// Tells what becomes of a job as it happens, with the words of its run. A
+	// replica that does not run the job itself tells the words in pieces of some
+	// seconds.
+	WatchJob(context.Context, *connect.Request[v1.WatchJobRequest], *connect.ServerStream[v1.JobEvent]) error
+	// Takes many conversations at once; all of them or none. Each becomes a job.
+	SubmitBatch(context.Context, *connect.Request[v1.SubmitBatchRequest]) (*connect.Response[v1.Batch], error)
+	// Tells how far a batch has come.
+	GetBatch(context.Context, *connect.Request[v1.GetBatchRequest]) (*connect.Response[v1.Batch], error)
+	// The results of a batch, as far as there are any.
+	ListBatchResults(context.Context, *connect.Request[v1.ListBatchResultsRequest]) (*connect.Response[v1.ListBatchResultsResponse], error)
+	// Cancels every job of a batch that has not ended.
+	CancelBatch(context.Context, *connect.Request[v1.CancelBatchRequest]) (*connect.Response[v1.Batch], error)
+	// Lists the caller's webhooks.
+	ListWebhooks(context.Context, *connect.Request[v1.ListWebhooksRequest]) (*connect.Response[v1.ListWebhooksResponse], error)
+	// A webhook, with every try to deliver it.
+	GetWebhook(context.Context, *connect.Request[v1.GetWebhookRequest]) (*connect.Response[v1.Webhook], error)
+	// Delivers a webhook once more, whatever became of it before.
+	RedeliverWebhook(context.Context, *connect.Request[v1.RedeliverWebhookRequest]) (*connect.Response[v1.Webhook], error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error)
 	// Tells which providers can be called, and why the others cannot.
@@ -194,6 +456,91 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("Embed")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceSubmitJobHandler := connect.NewUnaryHandler(
+		GatewayServiceSubmitJobProcedure,
+		svc.SubmitJob,
+		connect.WithSchema(gatewayServiceMethods.ByName("SubmitJob")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceGetJobHandler := connect.NewUnaryHandler(
+		GatewayServiceGetJobProcedure,
+		svc.GetJob,
+		connect.WithSchema(gatewayServiceMethods.ByName("GetJob")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceGetJobResultHandler := connect.NewUnaryHandler(
+		GatewayServiceGetJobResultProcedure,
+		svc.GetJobResult,
+		connect.WithSchema(gatewayServiceMethods.ByName("GetJobResult")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceListJobsHandler := connect.NewUnaryHandler(
+		GatewayServiceListJobsProcedure,
+		svc.ListJobs,
+		connect.WithSchema(gatewayServiceMethods.ByName("ListJobs")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceCancelJobHandler := connect.NewUnaryHandler(
+		GatewayServiceCancelJobProcedure,
+		svc.CancelJob,
+		connect.WithSchema(gatewayServiceMethods.ByName("CancelJob")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceWatchJobHandler := connect.NewServerStreamHandler(
+		GatewayServiceWatchJobProcedure,
+		svc.WatchJob,
+		connect.WithSchema(gatewayServiceMethods.ByName("WatchJob")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceSubmitBatchHandler := connect.NewUnaryHandler(
+		GatewayServiceSubmitBatchProcedure,
+		svc.SubmitBatch,
+		connect.WithSchema(gatewayServiceMethods.ByName("SubmitBatch")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceGetBatchHandler := connect.NewUnaryHandler(
+		GatewayServiceGetBatchProcedure,
+		svc.GetBatch,
+		connect.WithSchema(gatewayServiceMethods.ByName("GetBatch")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceListBatchResultsHandler := connect.NewUnaryHandler(
+		GatewayServiceListBatchResultsProcedure,
+		svc.ListBatchResults,
+		connect.WithSchema(gatewayServiceMethods.ByName("ListBatchResults")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceCancelBatchHandler := connect.NewUnaryHandler(
+		GatewayServiceCancelBatchProcedure,
+		svc.CancelBatch,
+		connect.WithSchema(gatewayServiceMethods.ByName("CancelBatch")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceListWebhooksHandler := connect.NewUnaryHandler(
+		GatewayServiceListWebhooksProcedure,
+		svc.ListWebhooks,
+		connect.WithSchema(gatewayServiceMethods.ByName("ListWebhooks")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceGetWebhookHandler := connect.NewUnaryHandler(
+		GatewayServiceGetWebhookProcedure,
+		svc.GetWebhook,
+		connect.WithSchema(gatewayServiceMethods.ByName("GetWebhook")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceRedeliverWebhookHandler := connect.NewUnaryHandler(
+		GatewayServiceRedeliverWebhookProcedure,
+		svc.RedeliverWebhook,
+		connect.WithSchema(gatewayServiceMethods.ByName("RedeliverWebhook")),
+		connect.WithHandlerOptions(opts...),
+	)
 	gatewayServiceListModelsHandler := connect.NewUnaryHandler(
 		GatewayServiceListModelsProcedure,
 		svc.ListModels,
@@ -216,6 +563,32 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceStreamHandler.ServeHTTP(w, r)
 		case GatewayServiceEmbedProcedure:
 			gatewayServiceEmbedHandler.ServeHTTP(w, r)
+		case GatewayServiceSubmitJobProcedure:
+			gatewayServiceSubmitJobHandler.ServeHTTP(w, r)
+		case GatewayServiceGetJobProcedure:
+			gatewayServiceGetJobHandler.ServeHTTP(w, r)
+		case GatewayServiceGetJobResultProcedure:
+			gatewayServiceGetJobResultHandler.ServeHTTP(w, r)
+		case GatewayServiceListJobsProcedure:
+			gatewayServiceListJobsHandler.ServeHTTP(w, r)
+		case GatewayServiceCancelJobProcedure:
+			gatewayServiceCancelJobHandler.ServeHTTP(w, r)
+		case GatewayServiceWatchJobProcedure:
+			gatewayServiceWatchJobHandler.ServeHTTP(w, r)
+		case GatewayServiceSubmitBatchProcedure:
+			gatewayServiceSubmitBatchHandler.ServeHTTP(w, r)
+		case GatewayServiceGetBatchProcedure:
+			gatewayServiceGetBatchHandler.ServeHTTP(w, r)
+		case GatewayServiceListBatchResultsProcedure:
+			gatewayServiceListBatchResultsHandler.ServeHTTP(w, r)
+		case GatewayServiceCancelBatchProcedure:
+			gatewayServiceCancelBatchHandler.ServeHTTP(w, r)
+		case GatewayServiceListWebhooksProcedure:
+			gatewayServiceListWebhooksHandler.ServeHTTP(w, r)
+		case GatewayServiceGetWebhookProcedure:
+			gatewayServiceGetWebhookHandler.ServeHTTP(w, r)
+		case GatewayServiceRedeliverWebhookProcedure:
+			gatewayServiceRedeliverWebhookHandler.ServeHTTP(w, r)
 		case GatewayServiceListModelsProcedure:
 			gatewayServiceListModelsHandler.ServeHTTP(w, r)
 		case GatewayServiceGetStatusProcedure:
@@ -239,6 +612,58 @@ func (UnimplementedGatewayServiceHandler) Stream(context.Context, *connect.Reque
 
 func (UnimplementedGatewayServiceHandler) Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.Embed is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) SubmitJob(context.Context, *connect.Request[v1.SubmitJobRequest]) (*connect.Response[v1.Job], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.SubmitJob is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) GetJob(context.Context, *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.Job], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.GetJob is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) GetJobResult(context.Context, *connect.Request[v1.GetJobResultRequest]) (*connect.Response[v1.ChatResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.GetJobResult is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) ListJobs(context.Context, *connect.Request[v1.ListJobsRequest]) (*connect.Response[v1.ListJobsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.ListJobs is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) CancelJob(context.Context, *connect.Request[v1.CancelJobRequest]) (*connect.Response[v1.Job], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.CancelJob is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) WatchJob(context.Context, *connect.Request[v1.WatchJobRequest], *connect.ServerStream[v1.JobEvent]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.WatchJob is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) SubmitBatch(context.Context, *connect.Request[v1.SubmitBatchRequest]) (*connect.Response[v1.Batch], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.SubmitBatch is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) GetBatch(context.Context, *connect.Request[v1.GetBatchRequest]) (*connect.Response[v1.Batch], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.GetBatch is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) ListBatchResults(context.Context, *connect.Request[v1.ListBatchResultsRequest]) (*connect.Response[v1.ListBatchResultsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.ListBatchResults is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) CancelBatch(context.Context, *connect.Request[v1.CancelBatchRequest]) (*connect.Response[v1.Batch], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.CancelBatch is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) ListWebhooks(context.Context, *connect.Request[v1.ListWebhooksRequest]) (*connect.Response[v1.ListWebhooksResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.ListWebhooks is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) GetWebhook(context.Context, *connect.Request[v1.GetWebhookRequest]) (*connect.Response[v1.Webhook], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.GetWebhook is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) RedeliverWebhook(context.Context, *connect.Request[v1.RedeliverWebhookRequest]) (*connect.Response[v1.Webhook], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.RedeliverWebhook is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error) {

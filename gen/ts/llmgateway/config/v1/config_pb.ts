@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/config/v1/config.proto.
  */
 export const file_llmgateway_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIvEECgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJEh8KF2RlZmF1bHRfZW1iZWRkaW5nX21vZGVsGAkgASgJEi0KB2J1ZGdldHMYCiADKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5CdWRnZXQSLAoGbGVkZ2VyGAsgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuTGVkZ2VyGlAKDlByb3ZpZGVyc0VudHJ5EgsKA2tleRgBIAEoCRItCgV2YWx1ZRgCIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyOgI4ASLwBAoGU2VydmVyEgwKBGhvc3QYASABKAkSHgoEcG9ydBgCIAEoBUILukgIGgYY//8DKABIAIgBARImCgN0bHMYAyABKAsyGS5sbG1nYXRld2F5LmNvbmZpZy52MS5UbHMSJQoObWF4X2JvZHlfYnl0ZXMYBCABKAVCCLpIBRoDKIAISAGIAQESJwoObWF4X2pzb25fZGVwdGgYBSABKAVCCrpIBxoFGIACKAhIAogBARI6Cg1kcmFpbl90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI6Cg1waW5nX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIoCgRjb3JzGAogASgLMhoubGxtZ2F0ZXdheS5jb25maWcudjEuQ29ycxIoChJjb21wcmVzc19taW5fYnl0ZXMYCyABKAVCB7pIBBoCKABIA4gBARIqCgVodHRwMhgMIAEoCzIbLmxsbWdhdGV3YXkuY29uZmlnLnYxLkh0dHAyEhcKCnJlZmxlY3Rpb24YFCABKAhIBIgBARI4CgtkcmFpbl9kZWxheRgVIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgASFAoHY29uc29sZRgWIAEoCEgFiAEBQgcKBV9wb3J0QhEKD19tYXhfYm9keV9ieXRlc0IRCg9fbWF4X2pzb25fZGVwdGhCFQoTX2NvbXByZXNzX21pbl9ieXRlc0INCgtfcmVmbGVjdGlvbkIKCghfY29uc29sZSKfAgoEQ29ycxLgAQoPYWxsb3dlZF9vcmlnaW5zGAEgAygJQsYBukjCAZIBvgEiuwG6AbcBCgtjb3JzLm9yaWdpbhJgbXVzdCBiZSBhbiBvcmlnaW4gd2l0aG91dCBhIHBhdGgsIHN1Y2ggYXMgaHR0cHM6Ly9hcHAuZXhhbXBsZS5jb20gb3IgaHR0cHM6Ly8qLmV4YW1wbGUuY29tLCBvciAqGkZ0aGlzLm1hdGNoZXMoJ14oWypdfGh0dHBzPzovLyhbKl1bLl0pP1tBLVphLXowLTkuLV0rKDpbMC05XXsxLDV9KT8pJCcpEjQKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAIscBCgVIdHRwMhIsChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAEgASgFQge6SAQaAihkSACIAQESOgoNcGluZ19pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMcGluZ190aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIZChdfbWF4X2NvbmN1cnJlbnRfc3RyZWFtcyI8CgNUbHMSGgoJY2VydF9wYXRoGAEgASgJQge6SARyAhABEhkKCGtleV9wYXRoGAIgASgJQge6SARyAhABIjIKBEF1dGgSKgoEa2V5cxgBIAMoCzIcLmxsbWdhdGV3YXkuY29uZmlnLnYxLkFwaUtleSKLAQoGQXBpS2V5EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiUKBnNoYTI1NhgCIAEoCUIVukgSchAyDl5bMC05YS1mXXs2NH0kEi0KBnRlbmFudBgDIAEoCUIdukgachgyFl5bYS16QS1aMC05Ll8tXXswLDY0fSQiOQoJUmF0ZUxpbWl0EhQKA3JwbRgBIAEoBUIHukgEGgIoABIWCgVidXJzdBgCIAEoBUIHukgEGgIoACKtBgoIUHJvdmlkZXISYwoEa2luZBgBIAEoCUJVukhSclBSAFIGb3BlbmFpUgZjbGF1ZGVSBmdlbWluaVIHbWlzdHJhbFIJdmVydGV4X2FpUgdiZWRyb2NrUhFvcGVuYWlfY29tcGF0aWJsZVIEbW9jaxIUCgdlbmFibGVkGAIgASgISACIAQESKQoIYmFzZV91cmwYAyABKAlCF7pIFHISMhBeKGh0dHBzPzovLy4rKT8kEjcKC2FwaV9rZXlfZW52GAQgASgJQiK6SB9yHTIbXihbQS1aYS16X11bQS1aYS16MC05X10qKT8kEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkSDgoGbW9kZWxzGAYgAygJEjwKB2hlYWRlcnMYByADKAsyKy5sbG1nYXRld2F5LmNvbmZpZy52MS5Qcm92aWRlci5IZWFkZXJzRW50cnkSDgoGcHJpY2VzGAggASgJEjAKCHRpbWVvdXRzGAkgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuVGltZW91dHMSJQoPbWF4X2Nvbm5lY3Rpb25zGAogASgFQge6SAQaAiAASAGIAQESLgoHZGlhbGVjdBgLIAEoCzIdLmxsbWdhdGV3YXkuY29uZmlnLnYxLkRpYWxlY3QSVwoGcHJlc2V0GAwgASgJQke6SERyQlIAUgVhenVyZVIIZGVlcHNlZWtSBGdyb3FSBm9sbGFtYVIKb3BlbnJvdXRlclIIdG9nZXRoZXJSBHZsbG1SA3hhaRIjCgZyZWdpb24YDSABKAlCE7pIEHIOMgxeW2EtejAtOS1dKiQSDwoHcHJvamVjdBgOIAEoCRIYChBjcmVkZW50aWFsc19wYXRoGA8gASgJEioKC3Vuc3VwcG9ydGVkGBAgASgJQhW6SBJyEFIAUgZyZWZ1c2VSBGRyb3ASHwoXZGVmYXVsdF9lbWJlZGRpbmdfbW9kZWwYESABKAkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIX2VuYWJsZWRCEgoQX21heF9jb25uZWN0aW9ucyKeAQoHRGlhbGVjdBJEChBtYXhfdG9rZW5zX2ZpZWxkGAEgASgJQiq6SCdyJVIAUhVtYXhfY29tcGxldGlvbl90b2tlbnNSCm1heF90b2tlbnMSGQoMc3RyZWFtX3VzYWdlGAIgASgISACIAQESEgoKa2V5X2hlYWRlchgDIAEoCRINCgVxdWVyeRgEIAEoCUIPCg1fc3RyZWFtX3VzYWdlIuEBCghUaW1lb3V0cxI0Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI4CgtmaXJzdF9ldmVudBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMQoEaWRsZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMgoFdG90YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIoIBCgZQcmljZXMSFAoMY2F0YWxvZ19wYXRoGAEgASgJEh0KEHRyYWNraW5nX2VuYWJsZWQYAiABKAhIAIgBARIuCg51bmtub3duX21vZGVscxgDIAEoCUIWukgTchFSAFIGcmVmdXNlUgVhbGxvd0ITChFfdHJhY2tpbmdfZW5hYmxlZCK8AwoGQnVkZ2V0EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiMKCWxpbWl0X3VzZBgCIAEoAUIQukgNEgtAASEAAAAAAAAAABIkCgNwZXIYAyABKAlCF7pIFHISUgRob3VyUgNkYXlSBW1vbnRoEg4KBnRlbmFudBgEIAEoCRILCgNrZXkYBSABKAkSEAoIcHJvdmlkZXIYBiABKAkSDQoFbW9kZWwYByABKAkSNAoEdGFncxgIIAMoCzImLmxsbWdhdGV3YXkuY29uZmlnLnYxLkJ1ZGdldC5UYWdzRW50cnkSRQoEZWFjaBgJIAMoCUI3ukg0kgExGAEiLXIrMileKHRlbmFudHxrZXl8cHJvdmlkZXJ8bW9kZWx8dGFnOi57MSw2NH0pJBIhCgRtb2RlGAogASgJQhO6SBByDlIAUgRoYXJkUgRzb2Z0Ei8KB3dhcm5fYXQYCyADKAFCHrpIG5IBGBgBIhQSEhkAAAAAAAAkQCEAAAAAAAAAABorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK6AQoGTGVkZ2VyEhAKCGRhdGFfZGlyGAEgASgJEjkKCXJldGVudGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkILukgIqgEFMgMIoDgSJgoQbWF4X3dhaXRpbmdfcm93cxgDIAEoBUIHukgEGgIoZEgAiAEBEiYKCXdoZW5fZnVsbBgEIAEoCUITukgQcg5SAFIEd2FpdFIEZHJvcEITChFfbWF4X3dhaXRpbmdfcm93cyJ1CgZTdHJlYW0SJQoLYnVmZmVyX3NpemUYASABKAVCC7pICBoGGKCNBigBSACIAQESNAoHdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgBCDgoMX2J1ZmZlcl9zaXplIoQBCglUZWxlbWV0cnkSSgoJbG9nX2xldmVsGAEgASgJQje6SDRyMlIAUgV0cmFjZVIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yUgVmYXRhbFIGc2lsZW50EhUKDW90bHBfZW5kcG9pbnQYAiABKAkSFAoMc2VydmljZV9uYW1lGAMgASgJQkdaRWdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L2NvbmZpZy92MTtjb25maWd2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIpsFCgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJEh8KF2RlZmF1bHRfZW1iZWRkaW5nX21vZGVsGAkgASgJEi0KB2J1ZGdldHMYCiADKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5CdWRnZXQSLAoGbGVkZ2VyGAsgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuTGVkZ2VyEigKBGpvYnMYDCABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5Kb2JzGlAKDlByb3ZpZGVyc0VudHJ5EgsKA2tleRgBIAEoCRItCgV2YWx1ZRgCIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyOgI4ASLwBAoGU2VydmVyEgwKBGhvc3QYASABKAkSHgoEcG9ydBgCIAEoBUILukgIGgYY//8DKABIAIgBARImCgN0bHMYAyABKAsyGS5sbG1nYXRld2F5LmNvbmZpZy52MS5UbHMSJQoObWF4X2JvZHlfYnl0ZXMYBCABKAVCCLpIBRoDKIAISAGIAQESJwoObWF4X2pzb25fZGVwdGgYBSABKAVCCrpIBxoFGIACKAhIAogBARI6Cg1kcmFpbl90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI6Cg1waW5nX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIoCgRjb3JzGAogASgLMhoubGxtZ2F0ZXdheS5jb25maWcudjEuQ29ycxIoChJjb21wcmVzc19taW5fYnl0ZXMYCyABKAVCB7pIBBoCKABIA4gBARIqCgVodHRwMhgMIAEoCzIbLmxsbWdhdGV3YXkuY29uZmlnLnYxLkh0dHAyEhcKCnJlZmxlY3Rpb24YFCABKAhIBIgBARI4CgtkcmFpbl9kZWxheRgVIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgASFAoHY29uc29sZRgWIAEoCEgFiAEBQgcKBV9wb3J0QhEKD19tYXhfYm9keV9ieXRlc0IRCg9fbWF4X2pzb25fZGVwdGhCFQoTX2NvbXByZXNzX21pbl9ieXRlc0INCgtfcmVmbGVjdGlvbkIKCghfY29uc29sZSKfAgoEQ29ycxLgAQoPYWxsb3dlZF9vcmlnaW5zGAEgAygJQsYBukjCAZIBvgEiuwG6AbcBCgtjb3JzLm9yaWdpbhJgbXVzdCBiZSBhbiBvcmlnaW4gd2l0aG91dCBhIHBhdGgsIHN1Y2ggYXMgaHR0cHM6Ly9hcHAuZXhhbXBsZS5jb20gb3IgaHR0cHM6Ly8qLmV4YW1wbGUuY29tLCBvciAqGkZ0aGlzLm1hdGNoZXMoJ14oWypdfGh0dHBzPzovLyhbKl1bLl0pP1tBLVphLXowLTkuLV0rKDpbMC05XXsxLDV9KT8pJCcpEjQKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAIscBCgVIdHRwMhIsChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAEgASgFQge6SAQaAihkSACIAQESOgoNcGluZ19pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMcGluZ190aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIZChdfbWF4X2NvbmN1cnJlbnRfc3RyZWFtcyI8CgNUbHMSGgoJY2VydF9wYXRoGAEgASgJQge6SARyAhABEhkKCGtleV9wYXRoGAIgASgJQge6SARyAhABIjIKBEF1dGgSKgoEa2V5cxgBIAMoCzIcLmxsbWdhdGV3YXkuY29uZmlnLnYxLkFwaUtleSKLAQoGQXBpS2V5EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiUKBnNoYTI1NhgCIAEoCUIVukgSchAyDl5bMC05YS1mXXs2NH0kEi0KBnRlbmFudBgDIAEoCUIdukgachgyFl5bYS16QS1aMC05Ll8tXXswLDY0fSQiOQoJUmF0ZUxpbWl0EhQKA3JwbRgBIAEoBUIHukgEGgIoABIWCgVidXJzdBgCIAEoBUIHukgEGgIoACKtBgoIUHJvdmlkZXISYwoEa2luZBgBIAEoCUJVukhSclBSAFIGb3BlbmFpUgZjbGF1ZGVSBmdlbWluaVIHbWlzdHJhbFIJdmVydGV4X2FpUgdiZWRyb2NrUhFvcGVuYWlfY29tcGF0aWJsZVIEbW9jaxIUCgdlbmFibGVkGAIgASgISACIAQESKQoIYmFzZV91cmwYAyABKAlCF7pIFHISMhBeKGh0dHBzPzovLy4rKT8kEjcKC2FwaV9rZXlfZW52GAQgASgJQiK6SB9yHTIbXihbQS1aYS16X11bQS1aYS16MC05X10qKT8kEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkSDgoGbW9kZWxzGAYgAygJEjwKB2hlYWRlcnMYByADKAsyKy5sbG1nYXRld2F5LmNvbmZpZy52MS5Qcm92aWRlci5IZWFkZXJzRW50cnkSDgoGcHJpY2VzGAggASgJEjAKCHRpbWVvdXRzGAkgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuVGltZW91dHMSJQoPbWF4X2Nvbm5lY3Rpb25zGAogASgFQge6SAQaAiAASAGIAQESLgoHZGlhbGVjdBgLIAEoCzIdLmxsbWdhdGV3YXkuY29uZmlnLnYxLkRpYWxlY3QSVwoGcHJlc2V0GAwgASgJQke6SERyQlIAUgVhenVyZVIIZGVlcHNlZWtSBGdyb3FSBm9sbGFtYVIKb3BlbnJvdXRlclIIdG9nZXRoZXJSBHZsbG1SA3hhaRIjCgZyZWdpb24YDSABKAlCE7pIEHIOMgxeW2EtejAtOS1dKiQSDwoHcHJvamVjdBgOIAEoCRIYChBjcmVkZW50aWFsc19wYXRoGA8gASgJEioKC3Vuc3VwcG9ydGVkGBAgASgJQhW6SBJyEFIAUgZyZWZ1c2VSBGRyb3ASHwoXZGVmYXVsdF9lbWJlZGRpbmdfbW9kZWwYESABKAkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIX2VuYWJsZWRCEgoQX21heF9jb25uZWN0aW9ucyKeAQoHRGlhbGVjdBJEChBtYXhfdG9rZW5zX2ZpZWxkGAEgASgJQiq6SCdyJVIAUhVtYXhfY29tcGxldGlvbl90b2tlbnNSCm1heF90b2tlbnMSGQoMc3RyZWFtX3VzYWdlGAIgASgISACIAQESEgoKa2V5X2hlYWRlchgDIAEoCRINCgVxdWVyeRgEIAEoCUIPCg1fc3RyZWFtX3VzYWdlIuEBCghUaW1lb3V0cxI0Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI4CgtmaXJzdF9ldmVudBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMQoEaWRsZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMgoFdG90YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIoIBCgZQcmljZXMSFAoMY2F0YWxvZ19wYXRoGAEgASgJEh0KEHRyYWNraW5nX2VuYWJsZWQYAiABKAhIAIgBARIuCg51bmtub3duX21vZGVscxgDIAEoCUIWukgTchFSAFIGcmVmdXNlUgVhbGxvd0ITChFfdHJhY2tpbmdfZW5hYmxlZCK8AwoGQnVkZ2V0EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiMKCWxpbWl0X3VzZBgCIAEoAUIQukgNEgtAASEAAAAAAAAAABIkCgNwZXIYAyABKAlCF7pIFHISUgRob3VyUgNkYXlSBW1vbnRoEg4KBnRlbmFudBgEIAEoCRILCgNrZXkYBSABKAkSEAoIcHJvdmlkZXIYBiABKAkSDQoFbW9kZWwYByABKAkSNAoEdGFncxgIIAMoCzImLmxsbWdhdGV3YXkuY29uZmlnLnYxLkJ1ZGdldC5UYWdzRW50cnkSRQoEZWFjaBgJIAMoCUI3ukg0kgExGAEiLXIrMileKHRlbmFudHxrZXl8cHJvdmlkZXJ8bW9kZWx8dGFnOi57MSw2NH0pJBIhCgRtb2RlGAogASgJQhO6SBByDlIAUgRoYXJkUgRzb2Z0Ei8KB3dhcm5fYXQYCyADKAFCHrpIG5IBGBgBIhQSEhkAAAAAAAAkQCEAAAAAAAAAABorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK6AQoGTGVkZ2VyEhAKCGRhdGFfZGlyGAEgASgJEjkKCXJldGVudGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkILukgIqgEFMgMIoDgSJgoQbWF4X3dhaXRpbmdfcm93cxgDIAEoBUIHukgEGgIoZEgAiAEBEiYKCXdoZW5fZnVsbBgEIAEoCUITukgQcg5SAFIEd2FpdFIEZHJvcEITChFfbWF4X3dhaXRpbmdfcm93cyLzAwoESm9icxInCg5tYXhfY29uY3VycmVudBgBIAEoBUIKukgHGgUYkE4oAUgAiAEBEjkKCnJlc3VsdF90dGwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCrpIB6oBBDICCAESIAoKbWF4X3N0b3JlZBgDIAEoBUIHukgEGgIoAUgBiAEBEiEKC21heF9wZW5kaW5nGAQgASgFQge6SAQaAigBSAKIAQESJAoNbWF4X2pvYl9ieXRlcxgFIAEoBUIIukgFGgMogAhIA4gBARIgCghtYXhfcnVucxgGIAEoBUIJukgGGgQYZCgBSASIAQESOwoMc3RhcnRfd2l0aGluGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgq6SAeqAQQyAggBEjoKC3N0dWNrX2FmdGVyGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgq6SAeqAQQyAggBEjAKCHdlYmhvb2tzGAkgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuV2ViaG9va3NCEQoPX21heF9jb25jdXJyZW50Qg0KC19tYXhfc3RvcmVkQg4KDF9tYXhfcGVuZGluZ0IQCg5fbWF4X2pvYl9ieXRlc0ILCglfbWF4X3J1bnMi4gMKCFdlYmhvb2tzEnMKDWFsbG93ZWRfaG9zdHMYASADKAlCXLpIWZIBViJUclIyUF4oWypdWy5dKT9bQS1aYS16MC05Li1dezEsMjUzfSg6WzAtOV17MSw1fSk/JHxeXFtbMC05YS1mQS1GOi5dK1xdKDpbMC05XXsxLDV9KT8kEkEKEGFsbG93ZWRfbmV0d29ya3MYAiADKAlCJ7pIJJIBISIfch0yG15bMC05YS1mQS1GOi5dKy9bMC05XXsxLDN9JBIXCgphbGxvd19odHRwGAMgASgISACIAQESNgoKc2VjcmV0X2VudhgEIAEoCUIiukgfch0yG14oW0EtWmEtel9dW0EtWmEtejAtOV9dKik/JBIwChdtYXhfY29uY3VycmVudF9wZXJfaG9zdBgFIAEoBUIKukgHGgUY6AcoAUgBiAEBEjQKB3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjoKDWdpdmVfdXBfYWZ0ZXIYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAQg0KC19hbGxvd19odHRwQhoKGF9tYXhfY29uY3VycmVudF9wZXJfaG9zdCJ1CgZTdHJlYW0SJQoLYnVmZmVyX3NpemUYASABKAVCC7pICBoGGKCNBigBSACIAQESNAoHdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgBCDgoMX2J1ZmZlcl9zaXplIoQBCglUZWxlbWV0cnkSSgoJbG9nX2xldmVsGAEgASgJQje6SDRyMlIAUgV0cmFjZVIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yUgVmYXRhbFIGc2lsZW50EhUKDW90bHBfZW5kcG9pbnQYAiABKAkSFAoMc2VydmljZV9uYW1lGAMgASgJQkdaRWdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L2NvbmZpZy92MTtjb25maWd2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * The gateway's configuration, written as YAML with these field names.
@@ -101,6 +101,13 @@ export type Config = Message<"llmgateway.config.v1.Config"> & {
    * @generated from field: llmgateway.config.v1.Ledger ledger = 11;
    */
   ledger?: Ledger | undefined;
+
+  /**
+   * Work that nobody waits for.
+   *
+   * @generated from field: llmgateway.config.v1.Jobs jobs = 12;
+   */
+  jobs?: Jobs | undefined;
 };
 
 /**
@@ -817,6 +824,155 @@ export const LedgerSchema: GenMessage<Ledger> = /*@__PURE__*/
   messageDesc(file_llmgateway_config_v1_config, 13);
 
 /**
+ * Work that nobody waits for. It is kept in the ledger's database.
+ *
+ * @generated from message llmgateway.config.v1.Jobs
+ */
+export type Jobs = Message<"llmgateway.config.v1.Jobs"> & {
+  /**
+   * Most jobs that one process runs at a time. Default 50.
+   *
+   * @generated from field: optional int32 max_concurrent = 1;
+   */
+  maxConcurrent?: number | undefined;
+
+  /**
+   * How long a result can be fetched after its job ended, and that of a webhook
+   * that is not delivered yet for as long as that is tried. Default 3600s.
+   *
+   * @generated from field: google.protobuf.Duration result_ttl = 2;
+   */
+  resultTtl?: Duration | undefined;
+
+  /**
+   * Most jobs that are stored; more are refused. Default 100000.
+   *
+   * @generated from field: optional int32 max_stored = 3;
+   */
+  maxStored?: number | undefined;
+
+  /**
+   * Most jobs that wait for a run; more are refused. Default 20000.
+   *
+   * @generated from field: optional int32 max_pending = 4;
+   */
+  maxPending?: number | undefined;
+
+  /**
+   * Largest job, in bytes as it is stored. Default 4 MiB.
+   *
+   * @generated from field: optional int32 max_job_bytes = 5;
+   */
+  maxJobBytes?: number | undefined;
+
+  /**
+   * Most runs of one job by which a failure that may pass is tried again.
+   * Default 8.
+   *
+   * @generated from field: optional int32 max_runs = 6;
+   */
+  maxRuns?: number | undefined;
+
+  /**
+   * How long a job may wait for its first run, unless it says so itself.
+   * Default 24h, as `86400s`.
+   *
+   * @generated from field: google.protobuf.Duration start_within = 7;
+   */
+  startWithin?: Duration | undefined;
+
+  /**
+   * A run that takes longer counts as stuck in the metrics. Default 300s.
+   *
+   * @generated from field: google.protobuf.Duration stuck_after = 8;
+   */
+  stuckAfter?: Duration | undefined;
+
+  /**
+   * How the end of jobs is told.
+   *
+   * @generated from field: llmgateway.config.v1.Webhooks webhooks = 9;
+   */
+  webhooks?: Webhooks | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Jobs.
+ * Use `create(JobsSchema)` to create a new message.
+ */
+export const JobsSchema: GenMessage<Jobs> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 14);
+
+/**
+ * How the end of jobs is told to a `callback_url`.
+ *
+ * @generated from message llmgateway.config.v1.Webhooks
+ */
+export type Webhooks = Message<"llmgateway.config.v1.Webhooks"> & {
+  /**
+   * Hosts that may be called, such as `hooks.example.com`, `*.example.com` for
+   * every subdomain, or `hooks.example.com:8443`; without a port only the
+   * scheme's own is meant. Empty for none.
+   *
+   * @generated from field: repeated string allowed_hosts = 1;
+   */
+  allowedHosts: string[];
+
+  /**
+   * Networks that an allowed host may be in although they are loopback,
+   * private, link-local or otherwise not public, such as `10.0.0.0/8` or
+   * `fd00::/8`.
+   *
+   * @generated from field: repeated string allowed_networks = 2;
+   */
+  allowedNetworks: string[];
+
+  /**
+   * Whether `http` is allowed beside `https`. Default false.
+   *
+   * @generated from field: optional bool allow_http = 3;
+   */
+  allowHttp?: boolean | undefined;
+
+  /**
+   * Environment variable that holds the secret by which webhooks are signed, as
+   * `whsec_` and base64; several separated by commas all sign, so that one can
+   * replace another. Default `LLMGATEWAY_WEBHOOK_SECRET`.
+   *
+   * @generated from field: string secret_env = 4;
+   */
+  secretEnv: string;
+
+  /**
+   * Most deliveries at a time to one host, from one process. Default 10.
+   *
+   * @generated from field: optional int32 max_concurrent_per_host = 5;
+   */
+  maxConcurrentPerHost?: number | undefined;
+
+  /**
+   * How long a receiver may take. Default 15s.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 6;
+   */
+  timeout?: Duration | undefined;
+
+  /**
+   * How long delivery is tried, at growing distances. Default 24h, as `86400s`.
+   *
+   * @generated from field: google.protobuf.Duration give_up_after = 7;
+   */
+  giveUpAfter?: Duration | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Webhooks.
+ * Use `create(WebhooksSchema)` to create a new message.
+ */
+export const WebhooksSchema: GenMessage<Webhooks> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 15);
+
+/**
  * Streams.
  *
  * @generated from message llmgateway.config.v1.Stream
@@ -843,7 +999,7 @@ export type Stream = Message<"llmgateway.config.v1.Stream"> & {
  * Use `create(StreamSchema)` to create a new message.
  */
 export const StreamSchema: GenMessage<Stream> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 14);
+  messageDesc(file_llmgateway_config_v1_config, 16);
 
 /**
  * Logs and traces.
@@ -879,5 +1035,5 @@ export type Telemetry = Message<"llmgateway.config.v1.Telemetry"> & {
  * Use `create(TelemetrySchema)` to create a new message.
  */
 export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 15);
+  messageDesc(file_llmgateway_config_v1_config, 17);
 
