@@ -25,6 +25,8 @@ export interface RequestContext {
   readonly protocol: Protocol;
   /** The RPC's name, such as `Chat`. */
   readonly method: string;
+  /** The caller's own key under which the call is made once; empty for none. */
+  readonly idempotencyKey: string;
   /** The span of the whole request, to hang others on. Records nothing when tracing is off. */
   readonly span: Span;
   /** Aborts when the caller leaves or its deadline passes; the reason is a Failure. */

@@ -193,8 +193,8 @@ export interface JobStore {
   park(run: RunKey, parked: string): Promise<boolean>;
   /** The job waits for another run. False when the run was not this process's any more, as with the others below. */
   retry(run: RunKey, dueAtMs: number, failure: StoredFailure, cost: RunCost): Promise<boolean>;
-  /** Gives a run back that came to nothing: it is not counted, and the job is due at once. */
-  handBack(run: RunKey): Promise<boolean>;
+  /** Gives a run back that came to nothing: it is not counted, and what it has parked stays. */
+  handBack(run: RunKey, dueAtMs: number): Promise<boolean>;
   /** The job's end, with its webhook and, with the last of a batch, that of the batch. */
   finish(run: RunKey, ending: Ending): Promise<boolean>;
   /**

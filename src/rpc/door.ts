@@ -177,6 +177,7 @@ class OpenRequest implements Request {
       peer,
       protocol,
       method: this.method.name,
+      idempotencyKey: headers.get("idempotency-key") ?? "",
       span: startRequestSpan(rpc, headers, {
         "rpc.system.name": protocol,
         "rpc.method": rpc,

@@ -5,7 +5,9 @@
 import {
   type Attributes,
   context,
+  isSpanContextValid,
   propagation,
+  ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
@@ -28,6 +30,20 @@ export function startRequestSpan(name: string, headers: Headers, attributes: Att
     ? propagation.extract(context.active(), headers, HEADERS)
     : context.active();
   return tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
+}
+
+/** The span of a run of a job, in a trace of its own that is linked to the submission's. */
+export function startJobSpan(name: string, traceparent: string, attributes: Attributes): Span {
+  const submitted = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, { traceparent }));
+  const links = submitted ? [{ context: submitted }] : [];
+  return tracer.startSpan(name, { kind: SpanKind.CONSUMER, attributes, links, root: true });
+}
+
+/** What names a span to those who come later, as W3C's `traceparent`; empty when nothing is recorded. */
+export function traceparentOf(span: Span): string {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  if (!isSpanContextValid(span.spanContext())) return "";
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
 }
 
 /** The parent itself when nothing is recorded: a call without tracing pays for none. */

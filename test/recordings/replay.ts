@@ -38,6 +38,7 @@ function callOf(attempt: Attempt, streaming: boolean): AttemptCall {
       peer: "127.0.0.1",
       protocol: "rest",
       method: streaming ? "Stream" : "Chat",
+      idempotencyKey: "",
       span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
       signal,
       replyHeaders: new Map(),

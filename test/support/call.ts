@@ -41,6 +41,7 @@ export function callOf(init: CallInit = {}): Call {
       peer: "192.0.2.1",
       protocol: "rest",
       method: embed ? "Embed" : streaming ? "Stream" : "Chat",
+      idempotencyKey: "",
       span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
       signal,
       replyHeaders: new Map(),

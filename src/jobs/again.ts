@@ -1,0 +1,41 @@
+/** Whether a run that failed is made again, and when: a table by the kind of the failure, and chance. */
+import type { Failure, FailureKind } from "../core/failure.ts";
+
+/** `counted` where the provider was asked; what the gateway itself refused for now costs no try. */
+export type Again = { readonly afterMs: number; readonly counted: boolean } | undefined;
+
+/** The wait before the second run; each further one doubles it. */
+const FIRST_WAIT_MS: Partial<Record<FailureKind, number>> = {
+  provider_rate_limited: 5_000,
+  provider_overloaded: 5_000,
+  provider_error: 1_000,
+  provider_timeout: 1_000,
+  unreachable: 2_000,
+  cut: 1_000,
+  malformed_reply: 1_000,
+};
+const REFUSED_WAIT_MS: Partial<Record<FailureKind, number>> = {
+  rate_limited: 1_000,
+  budget_unavailable: 5_000,
+};
+const MAX_WAIT_MS = 300_000;
+
+/**
+ * @param run the number of the run that failed
+ * @param random from 0 to 1: jobs that failed together do not come back together
+ */
+export function againAfter(failure: Failure, run: number, maxRuns: number, random: () => number): Again {
+  const refused = REFUSED_WAIT_MS[failure.kind];
+  if (refused !== undefined)
+    return { afterMs: waitOf(refused, failure.retryAfterMs, random), counted: false };
+  const first = FIRST_WAIT_MS[failure.kind];
+  if (first === undefined || run >= maxRuns) return undefined;
+  const wait = Math.min(first * 2 ** (run - 1), MAX_WAIT_MS);
+  return { afterMs: waitOf(wait, failure.retryAfterMs, random), counted: true };
+}
+
+/** No sooner than the provider wants, and up to half as long again. */
+function waitOf(waitMs: number, wantedMs: number | undefined, random: () => number): number {
+  const least = Math.max(waitMs, wantedMs ?? 0);
+  return Math.round(least * (1 + random() / 2));
+}

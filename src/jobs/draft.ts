@@ -1,0 +1,207 @@
+/** A submission as it is stored: judged as a call would be, priced beforehand, and within the limits of a job. */
+import { createHash, randomUUIDv7 } from "node:crypto";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+import { type ChatRequest, ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { SubmitBatchRequest, SubmitJobRequest } from "../../gen/ts/llmgateway/v1/job_pb.ts";
+import type { RequestContext, Target } from "../core/call.ts";
+import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
+import type { NewJob, Submission } from "../core/job-store.ts";
+import { labelsOf } from "../core/labels.ts";
+import type { PicoUsd } from "../core/money.ts";
+import { traceparentOf } from "../telemetry/trace.ts";
+
+/** Where a request would go and what it would cost, without being made. Throws the Failure that would refuse it. */
+export type Preview = (request: ChatRequest, context: RequestContext) => Promise<Previewed>;
+
+export interface Previewed {
+  readonly target: Target;
+  /** Undefined when the price is not known. */
+  readonly estimated: PicoUsd | undefined;
+}
+
+export interface DraftOptions {
+  readonly preview: Preview;
+  readonly limits: SubmissionLimits;
+  /** What is wrong with a URL to call back; undefined for nothing. */
+  readonly callbackProblem: (url: string) => string | undefined;
+  readonly nowMs: number;
+}
+
+export interface SubmissionLimits {
+  readonly maxStored: number;
+  readonly maxPending: number;
+  readonly maxJobBytes: number;
+  readonly startWithinMs: number;
+}
+
+/** What jobs and batches have in common. */
+type Terms = Pick<
+  SubmitJobRequest,
+  "idempotencyKey" | "callbackUrl" | "priority" | "runAt" | "startWithinMs"
+>;
+
+export async function draftJob(
+  request: SubmitJobRequest,
+  context: RequestContext,
+  options: DraftOptions,
+): Promise<Submission> {
+  checkTerms(request, context, options);
+  const job = await jobOf(chatOf(request), request, context, options);
+  return submissionOf(undefined, [{ ...job, callbackUrl: request.callbackUrl }], request, context, options);
+}
+
+export async function draftBatch(
+  request: SubmitBatchRequest,
+  context: RequestContext,
+  options: DraftOptions,
+): Promise<Submission> {
+  checkTerms(request, context, options);
+  checkNames(request);
+  const batchId = randomUUIDv7();
+  const jobs: NewJob[] = [];
+  for (const [index, { customId, request: chat = create(ChatRequestSchema) }] of request.requests.entries()) {
+    const field = `requests[${index}].request`;
+    if (chat.stream)
+      throw invalidRequest([{ field: `${field}.stream`, description: "must be false in a batch" }]);
+    try {
+      jobs.push({ ...(await jobOf(chat, request, context, options)), batchId, customId });
+    } catch (error) {
+      throw within(field, error);
+    }
+  }
+  const { tenant, principal } = context;
+  const batch = { batchId, tenant, principal, createdAtMs: options.nowMs, callbackUrl: request.callbackUrl };
+  return submissionOf(batch, jobs, request, context, options);
+}
+
+async function jobOf(
+  chat: ChatRequest,
+  terms: Terms,
+  context: RequestContext,
+  { preview, limits, nowMs }: DraftOptions,
+): Promise<NewJob> {
+  const { target, estimated } = await preview(chat, context);
+  const request = toBinary(ChatRequestSchema, chat);
+  if (request.length > limits.maxJobBytes) {
+    const text = `a job may have ${limits.maxJobBytes} bytes, and this one has ${request.length}; pass files by URL`;
+    throw new Failure("payload_too_large", text);
+  }
+  const { tenant, principal, span } = context;
+  return {
+    jobId: randomUUIDv7(),
+    batchId: "",
+    customId: "",
+    tenant,
+    principal,
+    priority: terms.priority,
+    createdAtMs: nowMs,
+    dueAtMs: Math.max(nowMs, msOf(terms.runAt) ?? nowMs),
+    startWithinMs: terms.startWithinMs === undefined ? limits.startWithinMs : Number(terms.startWithinMs),
+    model: `${target.provider}/${target.model}`,
+    metadata: labelsOf(chat),
+    callbackUrl: "",
+    estimatedPicoUsd: estimated,
+    traceparent: traceparentOf(span),
+    request,
+  };
+}
+
+function submissionOf(
+  batch: Submission["batch"],
+  jobs: readonly NewJob[],
+  terms: Terms,
+  context: RequestContext,
+  { limits }: DraftOptions,
+): Submission {
+  const { maxPending, maxStored } = limits;
+  return {
+    batch,
+    jobs,
+    idempotencyKey: keyOf(terms, context),
+    fingerprint: fingerprintOf(jobs, terms),
+    maxPending,
+    maxStored,
+  };
+}
+
+/** The flat message without what makes it a job. */
+function chatOf(request: SubmitJobRequest): ChatRequest {
+  const { messages, model, modelVersion, parameters, maxCostUsd, tools, toolChoice } = request;
+  const { responseFormat, timeoutMs, metadata, extraBody } = request;
+  return create(ChatRequestSchema, {
+    messages,
+    model,
+    modelVersion,
+    tools,
+    toolChoice,
+    metadata,
+    ...(parameters ? { parameters } : {}),
+    ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
+    ...(responseFormat ? { responseFormat } : {}),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(extraBody ? { extraBody } : {}),
+  });
+}
+
+function checkTerms(terms: Terms, context: RequestContext, { callbackProblem }: DraftOptions): void {
+  const problem = terms.callbackUrl ? callbackProblem(terms.callbackUrl) : undefined;
+  if (problem) throw invalidRequest([{ field: "callback_url", description: problem }]);
+  const { idempotencyKey } = context;
+  if (idempotencyKey.length > MAX_KEY_LENGTH)
+    throw invalidRequest([
+      { field: "idempotency-key", description: `the header must have at most ${MAX_KEY_LENGTH} characters` },
+    ]);
+  if (idempotencyKey && terms.idempotencyKey && terms.idempotencyKey !== idempotencyKey)
+    throw invalidRequest([
+      { field: "idempotency_key", description: "differs from the idempotency-key header; send one of them" },
+    ]);
+}
+
+const MAX_KEY_LENGTH = 255;
+
+function checkNames({ requests }: SubmitBatchRequest): void {
+  const seen = new Map<string, number>();
+  for (const [index, { customId }] of requests.entries()) {
+    const before = seen.get(customId);
+    if (before !== undefined) {
+      const description = `is that of requests[${before}] too; give each its own`;
+      throw invalidRequest([{ field: `requests[${index}].custom_id`, description }]);
+    }
+    seen.set(customId, index);
+  }
+}
+
+function keyOf(terms: Terms, context: RequestContext): string {
+  return terms.idempotencyKey || context.idempotencyKey;
+}
+
+/** Of what was asked for, and not of what follows from the time or the configuration. */
+function fingerprintOf(jobs: readonly NewJob[], terms: Terms): string {
+  const { callbackUrl, priority, runAt, startWithinMs } = terms;
+  const digest = createHash("sha256");
+  digest.update(JSON.stringify([callbackUrl, priority, msOf(runAt), startWithinMs?.toString()]));
+  for (const { customId, request } of jobs)
+    digest.update(JSON.stringify([customId, request.length])).update(request);
+  return digest.digest("hex");
+}
+
+function msOf(time: Timestamp | undefined): number | undefined {
+  return time && timestampMs(time);
+}
+
+/** The failure of a part, by the whole's names for its fields. */
+function within(field: string, error: unknown): Failure {
+  const failure = toFailure(error);
+  const violations = failure.violations.map((violation) => ({
+    ...violation,
+    field: violation.field ? `${field}.${violation.field}` : field,
+  }));
+  const { operator, retryAfterMs } = failure;
+  return new Failure(failure.kind, `${field}: ${failure.message}`, {
+    violations,
+    cause: error,
+    ...(operator === undefined ? {} : { operator }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}

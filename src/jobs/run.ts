@@ -1,0 +1,114 @@
+/**
+ * One run of a job: makes the call as whoever submitted it, down the stack that every call takes, and says what the
+ * run came to. What is kept of it is for the runner.
+ */
+
+import { randomUUIDv7 } from "node:crypto";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  ChatRequestSchema,
+  type ChatResponse,
+  ChatResponseSchema,
+} from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Call, Parking, Service } from "../core/call.ts";
+import type { Clock } from "../core/clock.ts";
+import { type Failure, toFailure } from "../core/failure.ts";
+import type { JobRecord, RunCost, TakenJob } from "../core/job-store.ts";
+import { labelsOf } from "../core/labels.ts";
+import { fromUsd, type PicoUsd } from "../core/money.ts";
+import { receiptOf } from "../core/receipt.ts";
+import { fold } from "../core/reply.ts";
+import { startJobSpan } from "../telemetry/trace.ts";
+import type { Output } from "./output.ts";
+
+export interface RunOptions {
+  readonly service: Service;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly output: Output;
+  /** Keeps what a run waits for outside of the process. */
+  park(parked: string): Promise<void>;
+}
+
+export interface RunResult extends RunCost {
+  /** Undefined when it was answered. */
+  readonly failure: Failure | undefined;
+  /** The ChatResponse, or the Receipt of what was spent. */
+  readonly result: Uint8Array | undefined;
+}
+
+/** Never rejects. */
+export async function runJob(taken: TakenJob, options: RunOptions): Promise<RunResult> {
+  const call = callOf(taken, options);
+  const { span } = call.context;
+  try {
+    const reply = await options.service(call);
+    const response: ChatResponse = await fold({
+      ...reply,
+      events: options.output.watch(reply.events),
+    });
+    return { failure: undefined, result: toBinary(ChatResponseSchema, response), ...costOf(call) };
+  } catch (error) {
+    const failure = toFailure(error);
+    const receipt = failure.receipt ?? receiptOf(call);
+    const result = receipt.attempts.length > 0 ? toBinary(ReceiptSchema, receipt) : undefined;
+    return { failure, result, ...costOf(call) };
+  } finally {
+    span.end();
+  }
+}
+
+/** What is parked outlasts the process, and so does the name under which its money is booked. */
+interface Parked {
+  readonly callId: string;
+  readonly where: string;
+}
+
+function callOf({ job, request, parked: text }: TakenJob, options: RunOptions): Call {
+  const { clock, signal } = options;
+  const parked: Parked | undefined = text === undefined ? undefined : JSON.parse(text);
+  const callId = parked?.callId ?? randomUUIDv7();
+  const chat = fromBinary(ChatRequestSchema, request);
+  const parking: Parking = {
+    parked: parked?.where,
+    park: (where) => options.park(JSON.stringify({ callId, where } satisfies Parked)),
+  };
+  return {
+    context: {
+      callId,
+      requestId: job.jobId,
+      startedAtMs: clock.now(),
+      principal: job.principal,
+      tenant: job.tenant,
+      peer: "",
+      protocol: "job",
+      method: "Job",
+      idempotencyKey: "",
+      span: spanOf(job),
+      signal,
+      replyHeaders: new Map(),
+    },
+    request: chat,
+    // Where the model streams, so that watchers see the words; the stack knows where it does not.
+    streaming: true,
+    labels: labelsOf(chat),
+    maxCost: chat.maxCostUsd === undefined ? undefined : fromUsd(chat.maxCostUsd),
+    signal,
+    tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
+    parking,
+  };
+}
+
+function spanOf({ jobId, runs, batchId, traceparent }: JobRecord) {
+  return startJobSpan("llmgateway.job", traceparent, {
+    "llmgateway.request_id": jobId,
+    "llmgateway.job.id": jobId,
+    "llmgateway.job.run": runs,
+    "llmgateway.job.batch_id": batchId || undefined,
+  });
+}
+
+function costOf(call: Call): RunCost {
+  return { costPicoUsd: receiptOf(call).cost?.actualPicoUsd as PicoUsd | undefined };
+}
