@@ -61,7 +61,12 @@ describe.each(jobEngines("the store of jobs"))("the store of jobs on $name", (en
     const [taken] = await jobs.take(1, NOW);
     expect(taken?.request).toEqual(new Uint8Array([0, 255, 7]));
     expect(taken?.parked).toBeUndefined();
-    expect(taken?.job).toEqual({ ...(await jobs.get("a", OWNER)), state: "running", startedAtMs: NOW, runs: 1 });
+    expect(taken?.job).toEqual({
+      ...(await jobs.get("a", OWNER)),
+      state: "running",
+      startedAtMs: NOW,
+      runs: 1,
+    });
     await submit(jobs, jobOf("b", { estimatedPicoUsd: undefined }));
     expect((await jobs.get("b", OWNER))?.estimatedPicoUsd).toBeUndefined();
   });
@@ -177,10 +182,12 @@ describe.each(jobEngines("the store of jobs"))("the store of jobs on $name", (en
     expect(await jobs.get("e", OWNER)).toBeUndefined();
     expect(await jobs.submit(submissionOf([jobOf("e")], limits))).toEqual({ outcome: "stored" });
     // What is there already needs no room.
-    expect(await jobs.submit(submissionOf([jobOf("g")], { ...limits, idempotencyKey: "key" }))).toMatchObject({
-      outcome: "repeated",
-      id: "a",
-    });
+    expect(await jobs.submit(submissionOf([jobOf("g")], { ...limits, idempotencyKey: "key" }))).toMatchObject(
+      {
+        outcome: "repeated",
+        id: "a",
+      },
+    );
     await jobs.purge(NOW + 1, NOW + 1);
     expect(await jobs.submit(submissionOf([jobOf("f"), jobOf("g")], limits))).toEqual({ outcome: "stored" });
   });
@@ -204,7 +211,9 @@ describe.each(jobEngines("the store of jobs"))("the store of jobs on $name", (en
     await submit(jobs, jobOf("f", { tenant: "other" }));
     await jobs.finish((await takeOne(jobs)).run, endingOf());
     const listed = async (filter: JobFilter) =>
-      (await jobs.list(filter, OWNER, { size: 10, after: undefined })).rows.map(({ jobId }) => jobId).join("");
+      (await jobs.list(filter, OWNER, { size: 10, after: undefined })).rows
+        .map(({ jobId }) => jobId)
+        .join("");
     expect(await listed({})).toBe("edcba");
     expect(await listed({ state: "completed" })).toBe("a");
     expect(await listed({ state: "pending" })).toBe("edcb");
@@ -213,14 +222,17 @@ describe.each(jobEngines("the store of jobs"))("the store of jobs on $name", (en
     expect(await listed({ model: "claude/m" })).toBe("a");
     expect(await listed({ createdAfterMs: NOW - 20 })).toBe("ed");
     expect(await listed({ createdBeforeMs: NOW - 20 })).toBe("a");
-    expect(await listed({ state: "pending", createdAfterMs: NOW - 30, createdBeforeMs: NOW - 10 })).toBe("cb");
+    expect(await listed({ state: "pending", createdAfterMs: NOW - 30, createdBeforeMs: NOW - 10 })).toBe(
+      "cb",
+    );
     const { rows } = await jobs.list({ state: "completed" }, OWNER, { size: 1, after: undefined });
     expect(rows).toEqual([await jobs.get("a", OWNER)]);
   });
 
   it("lists page by page, and nothing twice though more comes", async () => {
     const { jobs } = await open();
-    const at = (createdAtMs: number, ...ids: string[]) => submit(jobs, ...ids.map((id) => jobOf(id, { createdAtMs })));
+    const at = (createdAtMs: number, ...ids: string[]) =>
+      submit(jobs, ...ids.map((id) => jobOf(id, { createdAtMs })));
     await at(NOW - 30, "a");
     await at(NOW - 20, "b", "c", "d");
     await at(NOW - 10, "e");
@@ -279,7 +291,14 @@ describe.each(jobEngines("the store of jobs"))("the store of jobs on $name", (en
     expect(await jobs.counts(NOW - 10)).toMatchObject({ stuck: 0 });
     expect(await jobs.counts(NOW + 1)).toMatchObject({ stuck: 2 });
     await jobs.finish({ jobId: "b", run: 1 }, endingOf({ state: "failed" }));
-    expect((await jobs.counts(NOW)).byState).toEqual({ ...none, pending: 2, running: 1, cancelled: 1, failed: 1, expired: 1 });
+    expect((await jobs.counts(NOW)).byState).toEqual({
+      ...none,
+      pending: 2,
+      running: 1,
+      cancelled: 1,
+      failed: 1,
+      expired: 1,
+    });
   });
 
   it("deletes what a job that ended long ago asked and said, and then its record", async () => {
@@ -318,7 +337,14 @@ describe.each(jobEngines("the store of jobs"))("the store of jobs on $name", (en
       expect(await jobs.result(id)).toBeDefined();
     }
     for (const { webhookId, attempts } of await outbox.take(2, NOW, 1_000, [])) {
-      const delivery = { webhookId, attempt: attempts, startedAtMs: NOW, latencyMs: 5, httpStatus: 200, error: "" };
+      const delivery = {
+        webhookId,
+        attempt: attempts,
+        startedAtMs: NOW,
+        latencyMs: 5,
+        httpStatus: 200,
+        error: "",
+      };
       await outbox.settle(delivery, { state: webhookId === "a" ? "delivered" : "failed" });
     }
     await jobs.purge(NOW + 1, EVER);

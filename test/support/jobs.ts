@@ -68,7 +68,9 @@ export function batchOf(
 ): Submission {
   const batch = { ...OWNER, batchId, createdAtMs: NOW, callbackUrl: "", ...init };
   const { tenant, principal } = batch;
-  const jobs = jobIds.map((id) => jobOf(id, { batchId, customId: `custom ${id}`, tenant, principal, ...job }));
+  const jobs = jobIds.map((id) =>
+    jobOf(id, { batchId, customId: `custom ${id}`, tenant, principal, ...job }),
+  );
   return submissionOf(jobs, { batch });
 }
 
