@@ -2,8 +2,9 @@
  * A message for every job that waits or runs, kept by pg-boss in a schema of its own: who may run a job, when, and
  * whether it still does. It knows only the ids of jobs, and works within its caller's transactions.
  */
-import { PgBoss } from "pg-boss";
+
 import type { Pool, PoolClient } from "pg";
+import { PgBoss } from "pg-boss";
 import { LEASE_MS } from "../../core/job-store.ts";
 
 export interface Message {
@@ -80,7 +81,10 @@ function operationsOf(boss: PgBoss): Omit<Queue, "close"> {
       }
     },
     async claim(client, limit) {
-      const claimed = await boss.fetch<{ jobId: string }>(QUEUE_NAME, { batchSize: limit, ...within(client) });
+      const claimed = await boss.fetch<{ jobId: string }>(QUEUE_NAME, {
+        batchSize: limit,
+        ...within(client),
+      });
       return claimed.map(({ id, data }) => ({ messageId: id, jobId: data.jobId }));
     },
     async keep(client, messageIds) {
