@@ -11,15 +11,27 @@ import type {
   TakenJob,
 } from "../../src/core/job-store.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
+import { onQueueClock } from "./queue-clock.ts";
 import { type Engine, engines } from "./stores.ts";
 
 /** When all of it happens. */
 export const NOW = 1_800_000_000_000;
 export const OWNER: Owner = { tenant: "internal", principal: "anonymous" };
 
-/** Those that keep jobs. */
+/** Those that are here, where time is what a test says. */
 export function jobEngines(what: string): Engine[] {
-  return engines(what).filter(({ name }) => name === "SQLite");
+  return engines(what).map((engine) => ({
+    ...engine,
+    async place() {
+      const place = await engine.place();
+      const { databaseUrl } = place.where;
+      if (!databaseUrl) return place;
+      return {
+        ...place,
+        open: async (instance) => onQueueClock(await place.open(instance), databaseUrl, NOW),
+      };
+    },
+  }));
 }
 
 /** By default it is due, and may wait for a minute. */

@@ -5,6 +5,7 @@ import type { Position } from "../page.ts";
 import { type Columns, type Kind, storable } from "../rows.ts";
 import { insert } from "./statements.ts";
 
+const INTEGERS = ["priority", "open_jobs", "attempt", "http_status"];
 /** So many jobs at once that others are not held up. */
 export const CHUNK_JOBS = 1_000;
 
@@ -146,8 +147,6 @@ export function listQuery(filter: JobFilter, owner: Owner, position: Position | 
     ORDER BY created_at_ms DESC, job_id DESC LIMIT $1`;
   return { text, values };
 }
-
-const INTEGERS = ["priority", "open_jobs", "attempt", "http_status"];
 
 export function kindsOf(columns: readonly string[]): Columns {
   return Object.fromEntries(columns.map((name) => [name, kindOf(name)]));

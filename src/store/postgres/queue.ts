@@ -88,8 +88,13 @@ function operationsOf(boss: PgBoss): Omit<Queue, "close"> {
       return claimed.map(({ id, data }) => ({ messageId: id, jobId: data.jobId }));
     },
     async keep(client, messageIds) {
-      const { affected } = await boss.touch(QUEUE_NAME, [...messageIds], within(client));
-      if (affected === messageIds.length) return;
+      // Which its declarations leave out.
+      const touched: { readonly affected?: number } = await boss.touch(
+        QUEUE_NAME,
+        [...messageIds],
+        within(client),
+      );
+      if (touched.affected === messageIds.length) return;
       // Some lay too long, as when the database was away, but nobody claimed them: nobody shall for a while.
       for (const id of messageIds) {
         await boss.update(QUEUE_NAME, undefined, { id, startAfter: LEASE_MS / 1_000, ...within(client) });
