@@ -214,7 +214,7 @@ function lineItemText({ kind, count, unitPicoUsd, picoUsd }: LineItem): string {
 }
 
 /** What no database can hold would keep its whole batch from being written; $9,223,372 stand for all above. */
-function integer(value: bigint | undefined): number | string | null {
+export function integer(value: bigint | undefined): number | string | null {
   if (value === undefined) return null;
   const number = Number(value);
   if (Number.isSafeInteger(number)) return number;
