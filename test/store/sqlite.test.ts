@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Worker } from "node:worker_threads";
 import { expect, it, onTestFinished } from "vitest";
 import { openStore, type Store } from "../../src/store/store.ts";
-import { jobOf, jobOf, submit, submit, takeOne, takeOne } from "../support/jobs.ts";
+import { jobOf, submit, takeOne } from "../support/jobs.ts";
 import { batchOf, intentOf } from "../support/ledger.ts";
 import { rowsOf, temporaryFolder } from "../support/stores.ts";
 
