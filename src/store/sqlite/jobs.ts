@@ -21,6 +21,7 @@ import {
   type Submitted,
   type TakenJob,
 } from "../../core/job-store.ts";
+import type { PicoUsd } from "../../core/money.ts";
 import {
   batchRecordOf,
   batchRow,
@@ -59,9 +60,9 @@ export class SqliteJobs {
       const before = idempotencyKey && key.get(tenant, principal, idempotencyKey);
       if (before)
         return { outcome: "repeated", id: String(before.id), same: before.fingerprint === fingerprint };
-      const counts = Object.values(this.byState());
-      const stored = counts.reduce((sum, count) => sum + count, 0);
-      if (this.byState().pending + jobs.length > maxPending) return { outcome: "full", limit: "max_pending" };
+      const counts = this.byState();
+      const stored = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      if (counts.pending + jobs.length > maxPending) return { outcome: "full", limit: "max_pending" };
       if (stored + jobs.length > maxStored) return { outcome: "full", limit: "max_stored" };
       if (idempotencyKey)
         addKey.run(tenant, principal, idempotencyKey, fingerprint, batch?.batchId ?? first?.jobId ?? "");
@@ -277,7 +278,7 @@ export class SqliteJobs {
     state: FinalState,
     atMs: number,
     failure: Value = null,
-    cost: Value = costWith(row.cost_pico_usd, 0n as never),
+    cost: Value = costWith(row.cost_pico_usd, 0n as PicoUsd),
   ): void {
     const { end, addWebhook } = this.statements;
     if (row.callback_url !== "") addWebhook.run(...webhookRow("job", row, atMs));
