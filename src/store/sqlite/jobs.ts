@@ -29,7 +29,6 @@ import {
   countsOf,
   draftRow,
   failureText,
-  numberOf,
   recordOf,
   type StoredRow,
   type Value,
@@ -38,6 +37,7 @@ import {
 import { cut, type Position, type Rows } from "../page.ts";
 import type { Database } from "./database.ts";
 import { CHUNK_ROWS, prepareJobs, RECORD, SPLIT } from "./job-statements.ts";
+import { firstDue, nextJobs } from "./waiting.ts";
 
 export class SqliteJobs {
   private readonly db: Database;
@@ -76,10 +76,9 @@ export class SqliteJobs {
   }
 
   take(limit: number, nowMs: number): TakenJob[] {
-    const { lost, begin, request } = this.statements;
+    const { begin, request } = this.statements;
     return this.write(() => {
-      const next = [...lost.all(nowMs), ...this.waiting(limit, nowMs)].sort(byTurn).slice(0, limit);
-      return next.map(({ job_id }) => {
+      return nextJobs(this.statements, limit, nowMs).map(({ job_id }) => {
         const id = String(job_id);
         const row = begin.get(nowMs, this.instance, nowMs + LEASE_MS, id) ?? {};
         const body = request.get(id)?.body as Uint8Array;
@@ -225,12 +224,9 @@ export class SqliteJobs {
   }
 
   counts(runningSinceMs: number): JobCounts {
-    const dues = this.priorities().flatMap(
-      (priority) => numberOf(this.statements.firstDue.get(priority)?.due) ?? [],
-    );
     return {
       byState: this.byState(),
-      oldestDueAtMs: dues.length > 0 ? Math.min(...dues) : undefined,
+      oldestDueAtMs: firstDue(this.statements),
       stuck: Number(this.statements.stuck.get(runningSinceMs)?.jobs),
     };
   }
@@ -245,27 +241,6 @@ export class SqliteJobs {
 
   private held({ jobId, run }: RunKey): StoredRow | undefined {
     return this.statements.held.get(jobId, run, this.instance);
-  }
-
-  /** So many of those that are due. Those of a higher priority that are not, however many, cost nothing. */
-  private waiting(limit: number, nowMs: number): StoredRow[] {
-    const found: StoredRow[] = [];
-    for (const priority of this.priorities()) {
-      if (found.length >= limit) break;
-      found.push(...this.statements.waiting.all(priority, nowMs, nowMs, limit - found.length));
-    }
-    return found;
-  }
-
-  /** Of the jobs that wait, from the highest on. */
-  private priorities(): number[] {
-    const found: number[] = [];
-    let next: number | undefined = Number.MAX_SAFE_INTEGER;
-    while (next !== undefined) {
-      next = numberOf(this.statements.priority.get(next)?.priority);
-      if (next !== undefined) found.push(next);
-    }
-    return found;
   }
 
   private cancelOne(row: StoredRow, nowMs: number): void {
@@ -304,15 +279,6 @@ export class SqliteJobs {
 
 function changed({ changes }: { readonly changes: number | bigint }): boolean {
   return Number(changes) > 0;
-}
-
-/** The highest priority first, then what was due first, then the oldest. */
-function byTurn(one: StoredRow, other: StoredRow): number {
-  return (
-    Number(other.priority) - Number(one.priority) ||
-    Number(one.due_at_ms) - Number(other.due_at_ms) ||
-    (String(one.job_id) < String(other.job_id) ? -1 : 1)
-  );
 }
 
 function placeOf(row: StoredRow): Position {
