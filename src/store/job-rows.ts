@@ -84,8 +84,6 @@ export const DELIVERY_COLUMNS = [
   "error",
 ] as const;
 
-export const JOB_STATES = ["pending", "running", "completed", "failed", "cancelled", "expired"] as const;
-
 export function draftRow(job: NewJob): Value[] {
   return [
     job.jobId,

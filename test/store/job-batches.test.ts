@@ -161,7 +161,7 @@ describe.each(jobEngines("batches of jobs"))("batches of jobs on $name", (engine
   it("have the jobs that wait end when they are cancelled, and ask for the end of those that run", async () => {
     const { jobs, outbox } = await open();
     await jobs.submit(batchOf("batch", ["a", "b", "c", "d"], { callbackUrl: HOOK }));
-    await submit(jobs, jobOf("alone"));
+    await submit(jobs, jobOf("z"));
     const [a, b] = (await jobs.take(2, NOW)).map(runOf);
     if (!a || !b) throw new Error("two are due");
     await jobs.finish(a, endingOf());
@@ -173,7 +173,7 @@ describe.each(jobEngines("batches of jobs"))("batches of jobs on $name", (engine
       counts: { ...NONE, running: 1, completed: 1, cancelled: 2 },
     });
     expect(await jobs.get("b", OWNER)).toMatchObject({ state: "running", cancelRequested: true });
-    expect(await jobs.get("alone", OWNER)).toMatchObject({ state: "pending" });
+    expect(await jobs.get("z", OWNER)).toMatchObject({ state: "pending" });
     expect(await outbox.get("batch", OWNER)).toBeUndefined();
     await jobs.finish(b, endingOf({ state: "cancelled" }));
     expect(await jobs.batch("batch", OWNER)).toMatchObject({ endedAtMs: NOW });
