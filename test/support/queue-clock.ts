@@ -23,24 +23,22 @@ export async function onQueueClock(store: Store, connectionString: string, nowMs
     await pool.end();
   });
   await pool.query(`
-    CREATE TABLE IF NOT EXISTS ${QUEUE_SCHEMA}.clock_of_test (now_ms bigint NOT NULL);
+    CREATE TABLE IF NOT EXISTS ${QUEUE_SCHEMA}.clock_of_test (now_ms numeric NOT NULL);
     CREATE OR REPLACE FUNCTION ${QUEUE_SCHEMA}.job_now() RETURNS timestamptz LANGUAGE sql STABLE AS
       'SELECT to_timestamp(now_ms / 1000.0) FROM ${QUEUE_SCHEMA}.clock_of_test';`);
-  const set = (atMs: number) =>
-    pool.query(`
-      BEGIN;
-      DELETE FROM ${QUEUE_SCHEMA}.clock_of_test;
-      INSERT INTO ${QUEUE_SCHEMA}.clock_of_test VALUES (${atMs});
-      UPDATE ${QUEUE_SCHEMA}.queue SET monitor_on = NULL, monitor_claim_on = NULL;
-      COMMIT;`);
-  let shownMs: number | undefined;
+  let [shownMs, shows] = [Number.NaN, 0];
   const show = async (atMs: number) => {
     if (atMs === shownMs) return;
     shownMs = atMs;
-    // A message is kept until the end of its time, and its upkeep comes after that.
-    await set(atMs + 1);
+    // A message is kept until the end of its time, and its upkeep comes a moment after that.
+    const micros = String(++shows).padStart(3, "0");
+    await pool.query(`
+      BEGIN;
+      DELETE FROM ${QUEUE_SCHEMA}.clock_of_test;
+      INSERT INTO ${QUEUE_SCHEMA}.clock_of_test VALUES (${atMs}.${micros});
+      UPDATE ${QUEUE_SCHEMA}.queue SET monitor_on = NULL, monitor_claim_on = NULL;
+      COMMIT;`);
     await boss.supervise(QUEUE_NAME);
-    await set(atMs);
   };
   await boss.start();
   await show(nowMs);

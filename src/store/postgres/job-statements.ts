@@ -136,7 +136,7 @@ export function listQuery(filter: JobFilter, owner: Owner, position: Position | 
   where("state =", filter.state);
   where("batch_id =", filter.batchId);
   where("model =", filter.model);
-  where("created_at_ms >=", filter.createdAfterMs);
+  where("created_at_ms >", filter.createdAfterMs);
   where("created_at_ms <", filter.createdBeforeMs);
   if (position) {
     const [atMs, id] = position;
