@@ -38,7 +38,7 @@ export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
   try {
     await migratePostgres(postgres, POSTGRES_MIGRATIONS);
     await alive.hold();
-    queue = await openQueue(postgres.pool);
+    queue = await openQueue(postgres);
   } catch (error) {
     await close();
     throw new Error(`the database at DATABASE_URL cannot be used: ${messageOf(error)}`);

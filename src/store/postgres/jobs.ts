@@ -5,6 +5,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { PoolClient, QueryResultRow } from "pg";
 import type { JobStore, NewJob, Submission, Submitted, TakenJob } from "../../core/job-store.ts";
+import type { PicoUsd } from "../../core/money.ts";
 import * as rows from "../job-rows.ts";
 import { storable, textOf } from "../rows.ts";
 import type { Postgres } from "./connection.ts";
@@ -225,7 +226,7 @@ async function forget(client: PoolClient, forgetBeforeMs: number): Promise<numbe
 }
 
 function withoutRun(state: "cancelled" | "expired", atMs: number) {
-  return { state, atMs, failure: undefined, result: undefined, costPicoUsd: 0n as never };
+  return { state, atMs, failure: undefined, result: undefined, costPicoUsd: 0n as PicoUsd };
 }
 
 function takenJobOf(row: QueryResultRow): TakenJob {

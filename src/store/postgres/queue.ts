@@ -3,9 +3,10 @@
  * whether it still does. It knows only the ids of jobs, and works within its caller's transactions.
  */
 
-import type { Pool, PoolClient } from "pg";
+import type { PoolClient } from "pg";
 import { PgBoss } from "pg-boss";
 import { LEASE_MS } from "../../core/job-store.ts";
+import type { Postgres } from "./connection.ts";
 
 export interface Message {
   /** A UUID. */
@@ -33,17 +34,19 @@ export interface Queue {
 export const QUEUE_SCHEMA = "llmgateway_queue";
 export const QUEUE_NAME = "jobs";
 
+/** Any number that nobody else locks. */
+const START_KEY = "7063041298534";
 /** How often it is looked for messages that nobody keeps any more, by one of the replicas. */
 const LOOK_SECONDS = 2;
 /** How long a message may wait. */
 const RETENTION_SECONDS = 10 * 365 * 86_400;
 /** As long as pg-boss lets one be claimed. */
 const LONGEST_SECONDS = 86_399;
-/** Of a million messages to insert, so many at once. */
+/** So many messages are inserted at once. */
 const CHUNK_ROWS = 5_000;
 
 /** @throws Error when its tables cannot be made or used */
-export async function openQueue(pool: Pool): Promise<Queue> {
+export async function openQueue({ pool, transaction }: Postgres): Promise<Queue> {
   const boss = new PgBoss({
     db: { executeSql: (text, values) => pool.query(text, values) },
     schema: QUEUE_SCHEMA,
@@ -57,13 +60,17 @@ export async function openQueue(pool: Pool): Promise<Queue> {
   boss.on("error", () => {});
   const close = () => boss.stop({ graceful: false, close: false });
   try {
-    await boss.start();
-    await boss.createQueue(QUEUE_NAME, {
-      heartbeatSeconds: LEASE_MS / 1_000,
-      expireInSeconds: LONGEST_SECONDS,
-      retentionSeconds: RETENTION_SECONDS,
-      // How often a job may be run is for others to say.
-      retryLimit: 2 ** 31 - 1,
+    await transaction(async (client) => {
+      // Replicas that make its schema at the same time are in each other's way.
+      await client.query("SELECT pg_advisory_xact_lock($1)", [START_KEY]);
+      await boss.start();
+      await boss.createQueue(QUEUE_NAME, {
+        heartbeatSeconds: LEASE_MS / 1_000,
+        expireInSeconds: LONGEST_SECONDS,
+        retentionSeconds: RETENTION_SECONDS,
+        // How often a job may be run is for others to say.
+        retryLimit: 2 ** 31 - 1,
+      });
     });
   } catch (error) {
     await close();
