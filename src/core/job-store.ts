@@ -88,7 +88,7 @@ export interface BatchRecord extends BatchDraft {
 }
 
 export interface Submission {
-  /** Undefined for a job that stands alone. Its jobs bear its id. */
+  /** Undefined for a job that stands alone. It is new, and its jobs bear its id. */
   readonly batch: BatchDraft | undefined;
   /** At least one, all of one owner. */
   readonly jobs: readonly NewJob[];
@@ -96,7 +96,9 @@ export interface Submission {
   readonly idempotencyKey: string;
   /** Tells whether what is sent again is the same. */
   readonly fingerprint: string;
+  /** How many jobs may wait then, whosever they are. */
   readonly maxPending: number;
+  /** How many jobs may be kept then, those that have ended as well. */
   readonly maxStored: number;
 }
 
@@ -173,7 +175,7 @@ export interface BatchOutcome {
 
 export interface JobCounts {
   readonly byState: Readonly<Record<JobState, number>>;
-  /** When the oldest of those that are due, and wait, was due. */
+  /** When the first of those that wait was due, or will be. */
   readonly oldestDueAtMs: number | undefined;
   /** How many run since before the time that was asked for. */
   readonly stuck: number;
@@ -191,7 +193,11 @@ export interface JobStore {
   renew(runs: readonly Renewal[], nowMs: number): Promise<Renewed[]>;
   /** Keeps what a run waits for outside of the process, for whichever takes the job up when this one is gone. */
   park(run: RunKey, parked: string): Promise<boolean>;
-  /** The job waits for another run. False when the run was not this process's any more, as with the others below. */
+  /**
+   * The job waits for another run; if it is to be cancelled, for one that is due at once. What was parked is gone.
+   *
+   * @returns false when the run was not this process's any more, as with the others below
+   */
   retry(run: RunKey, dueAtMs: number, failure: StoredFailure, cost: RunCost): Promise<boolean>;
   /** Gives a run back that came to nothing: it is not counted, and what it has parked stays. */
   handBack(run: RunKey, dueAtMs: number): Promise<boolean>;
@@ -211,8 +217,8 @@ export interface JobStore {
   /** Ends jobs that have waited too long for their first run. Returns how many. */
   expire(nowMs: number): Promise<number>;
   /**
-   * Deletes what is asked in and what is said of jobs that ended before then and whose webhook is not pending, and
-   * the record of those that ended before `forgetBeforeMs`.
+   * Of jobs whose webhook, and whose batch's, is not pending: deletes what is asked in and what is said of those that
+   * ended before then, and forgets those that ended before `forgetBeforeMs`, a batch with the last of its jobs.
    */
   purge(endedBeforeMs: number, forgetBeforeMs: number): Promise<void>;
   /** Undefined when the owner has no such job. */

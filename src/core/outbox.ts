@@ -41,7 +41,7 @@ export type AfterDelivery =
 
 export interface Outbox {
   /**
-   * Begins a try of each webhook that is due, the oldest first. Nobody else does before `nowMs + leaseMs`.
+   * Begins a try of each webhook that is due, those first that were due first. Nobody else does before `nowMs + leaseMs`.
    *
    * @param exceptHosts as URL's `host` has them: none of these
    */
@@ -51,7 +51,7 @@ export interface Outbox {
     leaseMs: number,
     exceptHosts: readonly string[],
   ): Promise<WebhookRecord[]>;
-  /** Keeps what a try came to. Of one that another took meanwhile, only its record is kept. */
+  /** Keeps what a try came to. If another took it, or `redeliver` came, meanwhile, only its record is kept. */
   settle(delivery: DeliveryRecord, after: AfterDelivery): Promise<void>;
   /** Has it tried from now on, whatever became of it. False when the owner has no such webhook. */
   redeliver(webhookId: string, owner: Owner, nowMs: number): Promise<boolean>;

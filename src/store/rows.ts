@@ -6,7 +6,7 @@ import type { Attempt, LineItem } from "../../gen/ts/llmgateway/v1/receipt_pb.ts
 import type { CallRow, Intent, LedgerBatch, Settlement, SpendFilter } from "../core/ledger.ts";
 
 /** What a column holds. In a row, JSON and what exceeds a double are text. */
-export type Kind = "text" | "integer" | "bigint" | "json";
+export type Kind = "text" | "integer" | "bigint" | "json" | "uuid";
 export type Columns = Readonly<Record<string, Kind>>;
 type Row = readonly (string | number | null)[];
 
@@ -121,7 +121,7 @@ export function storedFilter({ tags = {}, ...columns }: SpendFilter): {
 
 const UNSTORABLE = /\\u(?:0000|d[89a-f])/;
 
-function storable(text: string): string {
+export function storable(text: string): string {
   return text.replaceAll("\0", "\ufffd").toWellFormed();
 }
 
@@ -214,7 +214,7 @@ function lineItemText({ kind, count, unitPicoUsd, picoUsd }: LineItem): string {
 }
 
 /** What no database can hold would keep its whole batch from being written; $9,223,372 stand for all above. */
-function integer(value: bigint | undefined): number | string | null {
+export function integer(value: bigint | undefined): number | string | null {
   if (value === undefined) return null;
   const number = Number(value);
   if (Number.isSafeInteger(number)) return number;

@@ -2,12 +2,16 @@
  * Opens what outlives the process: PostgreSQL where there is a URL for it, else SQLite in a folder. What is kept
  * is for the ports to say, how for the engines.
  */
+import type { JobStore } from "../core/job-store.ts";
 import type { LedgerStore } from "../core/ledger.ts";
+import type { Outbox } from "../core/outbox.ts";
 import { openPostgres } from "./postgres/engine.ts";
 import { openSqlite, type SqliteOptions } from "./sqlite/engine.ts";
 
 export interface Store {
   readonly ledger: LedgerStore;
+  readonly jobs: JobStore;
+  readonly outbox: Outbox;
   /** What was asked of it before is still done. */
   close(): Promise<void>;
 }

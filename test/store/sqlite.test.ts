@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Worker } from "node:worker_threads";
 import { expect, it, onTestFinished } from "vitest";
 import { openStore, type Store } from "../../src/store/store.ts";
+import { jobOf, submit, takeOne } from "../support/jobs.ts";
 import { batchOf, intentOf } from "../support/ledger.ts";
 import { rowsOf, temporaryFolder } from "../support/stores.ts";
 
@@ -72,6 +73,20 @@ it("tells once that its thread is no more, and refuses what it cannot keep", asy
   await expect(store.ledger.append(batch)).rejects.toThrow("its thread ended with 1");
   await store.close();
   expect(told).toHaveLength(1);
+});
+
+it("begins runs anew at once that a process which is gone left, and says that they were lost", async () => {
+  const dataDir = temporaryFolder();
+  const first = await open(dataDir, "first");
+  await submit(first.jobs, jobOf("a", { startWithinMs: 1 }));
+  const { run } = await takeOne(first.jobs);
+  await first.jobs.park(run, "batch_123");
+  await first.close();
+  const { jobs } = await open(dataDir, "second");
+  expect(await takeOne(jobs)).toMatchObject({
+    job: { runs: 2, lostRuns: 1, costPicoUsd: undefined },
+    parked: "batch_123",
+  });
 });
 
 it("tells nobody of a death that was wished for", async () => {

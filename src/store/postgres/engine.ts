@@ -11,7 +11,10 @@ import { hourOf } from "../hours.ts";
 import { rowsOf, textOf } from "../rows.ts";
 import { Alive, lockKey } from "./alive.ts";
 import { connectPostgres, messageOf, migratePostgres, type Postgres } from "./connection.ts";
+import { jobsOn } from "./jobs.ts";
 import { POSTGRES_MIGRATIONS } from "./migrations.ts";
+import { outboxOn } from "./outbox.ts";
+import { openQueue, type Queue } from "./queue.ts";
 import * as statements from "./statements.ts";
 
 export interface PostgresOptions {
@@ -26,19 +29,26 @@ const ROLL_UP_KEY = "7063041298532";
 export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
   const postgres = connectPostgres(databaseUrl);
   const alive = new Alive(databaseUrl, instance, systemClock);
+  let queue: Queue | undefined;
   let closed: Promise<void> | undefined;
   const close = () => {
-    closed ??= alive.close().then(() => postgres.pool.end());
+    closed ??= Promise.all([alive.close(), queue?.close()]).then(() => postgres.pool.end());
     return closed;
   };
   try {
     await migratePostgres(postgres, POSTGRES_MIGRATIONS);
     await alive.hold();
+    queue = await openQueue(postgres);
   } catch (error) {
     await close();
     throw new Error(`the database at DATABASE_URL cannot be used: ${messageOf(error)}`);
   }
-  return { ledger: ledgerOn(postgres, instance), close };
+  return {
+    ledger: ledgerOn(postgres, instance),
+    jobs: jobsOn(postgres, queue, instance),
+    outbox: outboxOn(postgres),
+    close,
+  };
 }
 
 function ledgerOn({ transaction }: Postgres, instance: string): LedgerStore {

@@ -105,4 +105,101 @@ export const POSTGRES_MIGRATIONS: Migrations = [
     loaded_at_ms bigint NOT NULL
   );
   `,
+  `
+  CREATE TABLE jobs (
+    job_id text COLLATE "C" NOT NULL PRIMARY KEY,
+    -- Its place in the queue, which is pg-boss's.
+    message_id uuid NOT NULL,
+    batch_id text NOT NULL,
+    custom_id text NOT NULL,
+    tenant text NOT NULL,
+    principal text NOT NULL,
+    priority integer NOT NULL,
+    created_at_ms bigint NOT NULL,
+    due_at_ms bigint NOT NULL,
+    start_within_ms bigint NOT NULL,
+    model text NOT NULL,
+    metadata text NOT NULL,
+    callback_url text NOT NULL,
+    estimated_pico_usd bigint,
+    traceparent text NOT NULL,
+    state text NOT NULL DEFAULT 'pending'
+      CHECK (state IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'expired')),
+    started_at_ms bigint,
+    ended_at_ms bigint,
+    runs integer NOT NULL DEFAULT 0,
+    lost_runs integer NOT NULL DEFAULT 0,
+    cost_pico_usd bigint DEFAULT 0,
+    failure text,
+    cancel_requested boolean NOT NULL DEFAULT false,
+    partial text NOT NULL DEFAULT '',
+    purged boolean NOT NULL DEFAULT false,
+    -- Whose run is under way, and what it waits for outside.
+    holder text NOT NULL DEFAULT '',
+    parked text,
+    -- In the order of the ends in its batch, from 1 on.
+    batch_place integer
+  );
+  CREATE INDEX jobs_open ON jobs (state, due_at_ms) WHERE state IN ('pending', 'running');
+  CREATE INDEX jobs_not_begun ON jobs ((due_at_ms + start_within_ms)) WHERE state = 'pending' AND runs = 0;
+  CREATE INDEX jobs_ended ON jobs (purged, ended_at_ms) WHERE ended_at_ms IS NOT NULL;
+  CREATE INDEX jobs_by_owner ON jobs (tenant, principal, created_at_ms, job_id);
+  CREATE INDEX jobs_of_batch ON jobs (batch_id, batch_place) WHERE batch_id <> '';
+
+  -- Apart, since a row is written anew as a whole with each change.
+  CREATE TABLE job_requests (job_id text COLLATE "C" NOT NULL PRIMARY KEY, body bytea NOT NULL);
+  CREATE TABLE job_results (job_id text COLLATE "C" NOT NULL PRIMARY KEY, body bytea NOT NULL);
+
+  CREATE TABLE batches (
+    batch_id text COLLATE "C" NOT NULL PRIMARY KEY,
+    tenant text NOT NULL,
+    principal text NOT NULL,
+    created_at_ms bigint NOT NULL,
+    callback_url text NOT NULL,
+    cancelled boolean NOT NULL DEFAULT false,
+    ended_at_ms bigint,
+    open_jobs integer NOT NULL,
+    ended_jobs integer NOT NULL DEFAULT 0
+  );
+
+  CREATE TABLE job_keys (
+    tenant text NOT NULL,
+    principal text NOT NULL,
+    idempotency_key text NOT NULL,
+    fingerprint text NOT NULL,
+    -- The job's or the batch's.
+    id text COLLATE "C" NOT NULL,
+    PRIMARY KEY (tenant, principal, idempotency_key)
+  );
+  CREATE INDEX job_keys_by_id ON job_keys (id);
+
+  CREATE TABLE webhooks (
+    webhook_id text COLLATE "C" NOT NULL PRIMARY KEY,
+    subject text NOT NULL,
+    tenant text NOT NULL,
+    principal text NOT NULL,
+    url text NOT NULL,
+    host text NOT NULL,
+    created_at_ms bigint NOT NULL,
+    due_at_ms bigint NOT NULL,
+    since_ms bigint NOT NULL,
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed')),
+    attempts integer NOT NULL DEFAULT 0,
+    -- Whether what the latest try comes to still counts.
+    tried boolean NOT NULL DEFAULT false,
+    delivered_at_ms bigint
+  );
+  CREATE INDEX webhooks_due ON webhooks (due_at_ms, webhook_id) WHERE state = 'pending';
+  CREATE INDEX webhooks_by_owner ON webhooks (tenant, principal, created_at_ms, webhook_id);
+
+  CREATE TABLE webhook_deliveries (
+    webhook_id text COLLATE "C" NOT NULL,
+    attempt integer NOT NULL,
+    started_at_ms bigint NOT NULL,
+    latency_ms bigint NOT NULL,
+    http_status integer,
+    error text NOT NULL,
+    PRIMARY KEY (webhook_id, attempt)
+  );
+  `,
 ];

@@ -58,7 +58,7 @@ export function spentQuery(filter: SpendFilter, sinceMs: number): { text: string
   return { text, values };
 }
 
-function insert(table: string, columns: Columns): string {
+export function insert(table: string, columns: Columns): string {
   return `
     INSERT INTO ${table} (${Object.keys(columns).join()})
     SELECT ${valuesOf(columns).join()} FROM jsonb_array_elements($1::jsonb) AS r
@@ -80,7 +80,7 @@ function settle(condition: string): string {
 }
 
 function valuesOf(columns: Columns): string[] {
-  const types = { text: "text", integer: "integer", bigint: "bigint", json: "jsonb" };
+  const types = { text: "text", integer: "integer", bigint: "bigint", json: "jsonb", uuid: "uuid" };
   return Object.values(columns).map((kind, index) => `(r->>${index})::${types[kind]}`);
 }
 

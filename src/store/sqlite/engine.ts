@@ -7,6 +7,7 @@ import { Worker } from "node:worker_threads";
 import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import { rowsOf, textOf } from "../rows.ts";
+import { jobsBy, outboxBy } from "./ports.ts";
 import type { Answer, Question } from "./protocol.ts";
 
 export interface SqliteOptions {
@@ -35,7 +36,8 @@ export async function openSqlite({ dataDir, instance, onDeath }: SqliteOptions) 
     keepCatalog: async (version, json, nowMs) =>
       (await thread.ask({ kind: "keepCatalog", version, json, nowMs })) === true,
   };
-  return { ledger, close: () => thread.close() };
+  const ask = (question: Question) => thread.ask(question);
+  return { ledger, jobs: jobsBy(ask), outbox: outboxBy(ask), close: () => thread.close() };
 }
 
 interface Pending {

@@ -3,7 +3,6 @@
  * threads nor files.
  */
 import { createHash } from "node:crypto";
-import type { DatabaseSync } from "node:sqlite";
 import type { SpendFilter } from "../../core/ledger.ts";
 import { bookHours, HOUR_KEYS, hourOf, SPENT } from "../hours.ts";
 import {
@@ -14,6 +13,7 @@ import {
   SETTLEMENT_COLUMNS,
   storedFilter,
 } from "../rows.ts";
+import type { Database } from "./database.ts";
 
 /** So few at once that writing waits for some milliseconds only. */
 const CHUNK_ROWS = 1_000;
@@ -21,22 +21,19 @@ const CHUNK_ROWS = 1_000;
 const SPLIT = 1_000_000_000n;
 
 export class SqliteLedger {
-  private readonly db: DatabaseSync;
+  private readonly db: Database;
   private readonly instance: string;
   private readonly statements: ReturnType<typeof prepare>;
-  /** Whether a commit waits for the disk. */
-  private synced = true;
 
-  constructor(db: DatabaseSync, instance: string) {
+  constructor(db: Database, instance: string) {
     this.db = db;
     this.instance = instance;
     this.statements = prepare(db);
   }
 
   append({ intents, settlements, calls, durable }: BatchRows): void {
-    this.sync(durable);
     const { intent, settlement, call } = this.statements;
-    this.transaction(() => {
+    this.db.write(durable, () => {
       for (const row of intents) intent.run(...row);
       for (const row of settlements) {
         const [callId = null, number = null, ...rest] = row;
@@ -72,16 +69,14 @@ export class SqliteLedger {
   }
 
   closeOrphans(nowMs: number): number {
-    this.sync(true);
-    return Number(this.statements.orphans.run(nowMs, this.instance).changes);
+    return this.db.write(true, () => Number(this.statements.orphans.run(nowMs, this.instance).changes));
   }
 
   /** A part of the work. Returns whether there is more. */
   rollUp(nowMs: number, keepSinceMs: number): boolean {
     const { due, flag, oldAttempts, oldCalls } = this.statements;
     const [now, keepSince] = [hourOf(nowMs), hourOf(keepSinceMs)];
-    this.sync(true);
-    return this.transaction(() => {
+    return this.db.write(true, () => {
       due.run(now);
       const changes = [flag.run(now), oldAttempts.run(keepSince), oldCalls.run(keepSince)];
       return changes.some((result) => Number(result.changes) === CHUNK_ROWS);
@@ -90,8 +85,7 @@ export class SqliteLedger {
 
   keepCatalog(version: string, json: string, nowMs: number): boolean {
     const sha256 = createHash("sha256").update(json).digest("hex");
-    this.sync(true);
-    this.statements.catalog.run(version, sha256, json, nowMs);
+    this.db.write(true, () => this.statements.catalog.run(version, sha256, json, nowMs));
     return this.statements.catalogSum.get(version)?.sha256 === sha256;
   }
 
@@ -102,31 +96,11 @@ export class SqliteLedger {
     unflag.run(callId, number);
     settlement.run(...rest, callId, number, "unknown");
   }
-
-  /** To wait for the disk is most of what a small commit costs. All that was written before is safe then, too. */
-  private sync(durable: boolean): void {
-    if (durable === this.synced) return;
-    this.db.exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`);
-    this.synced = durable;
-  }
-
-  private transaction<T>(work: () => T): T {
-    this.statements.begin.run();
-    try {
-      const result = work();
-      this.statements.commit.run();
-      return result;
-    } catch (error) {
-      // Some errors have ended it already.
-      if (this.db.isTransaction) this.db.exec("ROLLBACK");
-      throw error;
-    }
-  }
 }
 
 type Value = string | number | null;
 
-function prepare(db: DatabaseSync) {
+function prepare(db: Database) {
   const one = "call_id = ? AND number = ?";
   const lateOne = `${one} AND state = 'unknown' AND rolled_up = 1`;
   const due = `rowid IN (SELECT rowid FROM attempts WHERE rolled_up = 0 AND started_at_ms < ? AND state <> 'open'
@@ -136,8 +110,6 @@ function prepare(db: DatabaseSync) {
   const settled = Object.keys(SETTLEMENT_COLUMNS).slice(2);
   const conflict = [...HOUR_KEYS, "tags"].join();
   return {
-    begin: db.prepare("BEGIN IMMEDIATE"),
-    commit: db.prepare("COMMIT"),
     intent: db.prepare(insert("attempts", INTENT_COLUMNS)),
     settlement: db.prepare(
       `UPDATE attempts SET ${settled.map(setter).join()}, state = 'settled' WHERE ${one} AND state = ?`,

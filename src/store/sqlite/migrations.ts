@@ -103,4 +103,114 @@ export const SQLITE_MIGRATIONS: Migrations = [
     loaded_at_ms INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE jobs (
+    job_id TEXT NOT NULL PRIMARY KEY,
+    batch_id TEXT NOT NULL,
+    custom_id TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    due_at_ms INTEGER NOT NULL,
+    start_within_ms INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    callback_url TEXT NOT NULL,
+    estimated_pico_usd INTEGER,
+    traceparent TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'pending',
+    started_at_ms INTEGER,
+    ended_at_ms INTEGER,
+    runs INTEGER NOT NULL DEFAULT 0,
+    lost_runs INTEGER NOT NULL DEFAULT 0,
+    cost_pico_usd INTEGER DEFAULT 0,
+    failure TEXT,
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    partial TEXT NOT NULL DEFAULT '',
+    purged INTEGER NOT NULL DEFAULT 0,
+    -- Whose run is under way, and until when; what it waits for outside.
+    holder TEXT NOT NULL DEFAULT '',
+    lease_until_ms INTEGER NOT NULL DEFAULT 0,
+    parked TEXT,
+    -- In the order of the ends in its batch, from 1 on.
+    batch_place INTEGER
+  ) STRICT;
+  CREATE INDEX jobs_waiting ON jobs (priority, due_at_ms, job_id) WHERE state = 'pending';
+  CREATE INDEX jobs_not_begun ON jobs (due_at_ms + start_within_ms) WHERE state = 'pending' AND runs = 0;
+  CREATE INDEX jobs_running ON jobs (lease_until_ms) WHERE state = 'running';
+  CREATE INDEX jobs_ended ON jobs (purged, ended_at_ms) WHERE ended_at_ms IS NOT NULL;
+  CREATE INDEX jobs_by_owner ON jobs (tenant, principal, created_at_ms, job_id);
+  CREATE INDEX jobs_by_state ON jobs (tenant, principal, state, created_at_ms, job_id);
+  CREATE INDEX jobs_of_batch ON jobs (batch_id, batch_place) WHERE batch_id <> '';
+
+  -- Apart, since a row is written anew as a whole with each change.
+  CREATE TABLE job_requests (job_id TEXT NOT NULL PRIMARY KEY, body BLOB NOT NULL) STRICT;
+  CREATE TABLE job_results (job_id TEXT NOT NULL PRIMARY KEY, body BLOB NOT NULL) STRICT;
+
+  -- To count the jobs themselves would take longer with each.
+  CREATE TABLE job_counts (state TEXT NOT NULL PRIMARY KEY, jobs INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO job_counts VALUES
+    ('pending', 0), ('running', 0), ('completed', 0), ('failed', 0), ('cancelled', 0), ('expired', 0);
+  CREATE TRIGGER jobs_come AFTER INSERT ON jobs BEGIN
+    UPDATE job_counts SET jobs = jobs + 1 WHERE state = NEW.state;
+  END;
+  CREATE TRIGGER jobs_move AFTER UPDATE OF state ON jobs WHEN OLD.state <> NEW.state BEGIN
+    UPDATE job_counts SET jobs = jobs - 1 WHERE state = OLD.state;
+    UPDATE job_counts SET jobs = jobs + 1 WHERE state = NEW.state;
+  END;
+  CREATE TRIGGER jobs_go AFTER DELETE ON jobs BEGIN
+    UPDATE job_counts SET jobs = jobs - 1 WHERE state = OLD.state;
+  END;
+
+  CREATE TABLE batches (
+    batch_id TEXT NOT NULL PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    callback_url TEXT NOT NULL,
+    cancelled INTEGER NOT NULL DEFAULT 0,
+    ended_at_ms INTEGER,
+    open_jobs INTEGER NOT NULL,
+    ended_jobs INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+
+  CREATE TABLE job_keys (
+    tenant TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    -- The job's or the batch's.
+    id TEXT NOT NULL,
+    PRIMARY KEY (tenant, principal, idempotency_key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX job_keys_by_id ON job_keys (id);
+
+  CREATE TABLE webhooks (
+    webhook_id TEXT NOT NULL PRIMARY KEY,
+    subject TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    url TEXT NOT NULL,
+    host TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    due_at_ms INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'pending',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    delivered_at_ms INTEGER
+  ) STRICT;
+  CREATE INDEX webhooks_due ON webhooks (due_at_ms, webhook_id, host, created_at_ms) WHERE state = 'pending';
+  CREATE INDEX webhooks_by_owner ON webhooks (tenant, principal, created_at_ms, webhook_id);
+
+  CREATE TABLE webhook_deliveries (
+    webhook_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    started_at_ms INTEGER NOT NULL,
+    latency_ms INTEGER NOT NULL,
+    http_status INTEGER,
+    error TEXT NOT NULL,
+    PRIMARY KEY (webhook_id, attempt)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,13 +1,18 @@
 /** The thread that owns the SQLite database, so that the disk holds up no call. It answers one question at a time. */
 import { parentPort, workerData } from "node:worker_threads";
+import { Database } from "./database.ts";
 import { openFolder } from "./folder.ts";
+import { SqliteJobs } from "./jobs.ts";
 import { SqliteLedger } from "./ledger.ts";
+import { SqliteOutbox } from "./outbox.ts";
 import type { Answer, Question } from "./protocol.ts";
 
 // Its failure is told as its error event.
 const { dataDir, instance } = workerData;
 const folder = openFolder(dataDir);
-const ledger = new SqliteLedger(folder.db, instance);
+const database = new Database(folder.db);
+const ledger = new SqliteLedger(database, instance);
+const tables = { jobs: new SqliteJobs(database, instance), outbox: new SqliteOutbox(database) };
 parentPort?.on("message", (question: Question) => parentPort?.postMessage(told(question)));
 parentPort?.postMessage({ value: undefined } satisfies Answer);
 
@@ -19,7 +24,7 @@ function told(question: Question): Answer {
   }
 }
 
-function answer(question: Question): bigint | number | boolean | undefined {
+function answer(question: Question): unknown {
   switch (question.kind) {
     case "append":
       ledger.append(JSON.parse(Buffer.from(question.rows).toString()));
@@ -32,6 +37,9 @@ function answer(question: Question): bigint | number | boolean | undefined {
       return ledger.rollUp(question.nowMs, question.keepSinceMs);
     case "keepCatalog":
       return ledger.keepCatalog(question.version, question.json, question.nowMs);
+    case "jobs":
+    case "outbox":
+      return Reflect.get(tables[question.kind], question.method).apply(tables[question.kind], question.args);
     case "close":
       folder.close();
       parentPort?.close();

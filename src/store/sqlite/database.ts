@@ -1,0 +1,49 @@
+/**
+ * The one connection to the SQLite database: its transactions, and whether they wait for the disk. It knows no
+ * tables.
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+
+export class Database {
+  private readonly db: DatabaseSync;
+  private readonly begin: StatementSync;
+  private readonly commit: StatementSync;
+  /** Whether a commit waits for the disk. */
+  private synced = true;
+
+  constructor(db: DatabaseSync) {
+    this.db = db;
+    this.begin = db.prepare("BEGIN IMMEDIATE");
+    this.commit = db.prepare("COMMIT");
+  }
+
+  prepare(sql: string): StatementSync {
+    return this.db.prepare(sql);
+  }
+
+  /**
+   * All of it or nothing.
+   *
+   * @param durable whether it is to outlast the system too
+   */
+  write<T>(durable: boolean, work: () => T): T {
+    this.sync(durable);
+    this.begin.run();
+    try {
+      const result = work();
+      this.commit.run();
+      return result;
+    } catch (error) {
+      // Some errors have ended it already.
+      if (this.db.isTransaction) this.db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** To wait for the disk is most of what a small commit costs. All that was written before is safe then, too. */
+  private sync(durable: boolean): void {
+    if (durable === this.synced) return;
+    this.db.exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`);
+    this.synced = durable;
+  }
+}

@@ -1,0 +1,292 @@
+/**
+ * The tables of jobs and batches in SQLite. It blocks while the disk works, and knows neither threads nor page
+ * tokens.
+ */
+import {
+  type BatchOutcome,
+  type BatchRecord,
+  type Ending,
+  type FinalState,
+  type JobCounts,
+  type JobFilter,
+  type JobRecord,
+  LEASE_MS,
+  type Owner,
+  type Renewal,
+  type Renewed,
+  type RunCost,
+  type RunKey,
+  type StoredFailure,
+  type Submission,
+  type Submitted,
+  type TakenJob,
+} from "../../core/job-store.ts";
+import type { PicoUsd } from "../../core/money.ts";
+import {
+  batchRecordOf,
+  batchRow,
+  costWith,
+  countsOf,
+  draftRow,
+  failureText,
+  recordOf,
+  type StoredRow,
+  type Value,
+  webhookRow,
+} from "../job-rows.ts";
+import { cut, type Position, type Rows } from "../page.ts";
+import type { Database } from "./database.ts";
+import { CHUNK_ROWS, prepareJobs, RECORD, SPLIT } from "./job-statements.ts";
+import { firstDue, nextJobs } from "./waiting.ts";
+
+export class SqliteJobs {
+  private readonly db: Database;
+  private readonly instance: string;
+  private readonly statements: ReturnType<typeof prepareJobs>;
+
+  /** Runs that another process left are lost with it: there is but one. */
+  constructor(db: Database, instance: string) {
+    this.db = db;
+    this.instance = instance;
+    this.statements = prepareJobs(db);
+    this.write(() => this.statements.loseAll.run());
+  }
+
+  submit({ batch, jobs, idempotencyKey, fingerprint, maxPending, maxStored }: Submission): Submitted {
+    const [first] = jobs;
+    const { tenant = "", principal = "" } = first ?? {};
+    const { key, addKey, addBatch, addJob, addRequest } = this.statements;
+    return this.write(() => {
+      const before = idempotencyKey && key.get(tenant, principal, idempotencyKey);
+      if (before)
+        return { outcome: "repeated", id: String(before.id), same: before.fingerprint === fingerprint };
+      const counts = this.byState();
+      const stored = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      if (counts.pending + jobs.length > maxPending) return { outcome: "full", limit: "max_pending" };
+      if (stored + jobs.length > maxStored) return { outcome: "full", limit: "max_stored" };
+      if (idempotencyKey)
+        addKey.run(tenant, principal, idempotencyKey, fingerprint, batch?.batchId ?? first?.jobId ?? "");
+      if (batch) addBatch.run(...batchRow(batch, jobs.length));
+      for (const job of jobs) {
+        addJob.run(...draftRow(job));
+        addRequest.run(job.jobId, job.request);
+      }
+      return { outcome: "stored" };
+    });
+  }
+
+  take(limit: number, nowMs: number): TakenJob[] {
+    const { begin, request } = this.statements;
+    return this.write(() => {
+      return nextJobs(this.statements, limit, nowMs).map(({ job_id }) => {
+        const id = String(job_id);
+        const row = begin.get(nowMs, this.instance, nowMs + LEASE_MS, id) ?? {};
+        const body = request.get(id)?.body as Uint8Array;
+        return { job: recordOf(row), request: body, parked: (row.parked as string | null) ?? undefined };
+      });
+    });
+  }
+
+  renew(runs: readonly Renewal[], nowMs: number): Renewed[] {
+    if (runs.length === 0) return [];
+    return this.write(() =>
+      runs.map(({ jobId, run, partial }) => {
+        const key = [jobId, run, this.instance] as const;
+        const row = this.statements.renew.get(nowMs + LEASE_MS, partial ?? null, ...key);
+        return { jobId, run, order: !row ? "lost" : row.cancel_requested ? "cancel" : "go on" };
+      }),
+    );
+  }
+
+  park({ jobId, run }: RunKey, parked: string): boolean {
+    return this.write(() => changed(this.statements.park.run(parked, jobId, run, this.instance)));
+  }
+
+  retry(run: RunKey, dueAtMs: number, failure: StoredFailure, { costPicoUsd }: RunCost): boolean {
+    return this.write(() => {
+      const row = this.held(run);
+      if (!row) return false;
+      const cost = costWith(row.cost_pico_usd, costPicoUsd);
+      return changed(this.statements.retry.run(dueAtMs, failureText(failure), cost, run.jobId));
+    });
+  }
+
+  handBack({ jobId, run }: RunKey): boolean {
+    return this.write(() => changed(this.statements.handBack.run(jobId, run, this.instance)));
+  }
+
+  finish(run: RunKey, { state, atMs, failure, result, costPicoUsd }: Ending): boolean {
+    return this.write(() => {
+      const row = this.held(run);
+      if (!row) return false;
+      this.end(row, state, atMs, failureText(failure), costWith(row.cost_pico_usd, costPicoUsd));
+      if (result) this.statements.addResult.run(run.jobId, result);
+      return true;
+    });
+  }
+
+  cancel(
+    target: { readonly jobId: string } | { readonly batchId: string },
+    { tenant, principal }: Owner,
+    nowMs: number,
+  ): boolean {
+    const { job, batch, cancelBatch, jobsOfBatch } = this.statements;
+    return this.write(() => {
+      if ("jobId" in target) {
+        const row = job.get(target.jobId, tenant, principal);
+        if (row) this.cancelOne(row, nowMs);
+        return row !== undefined;
+      }
+      if (!batch.get(target.batchId, tenant, principal)) return false;
+      cancelBatch.run(target.batchId);
+      for (const row of jobsOfBatch.all(target.batchId)) this.cancelOne(row, nowMs);
+      return true;
+    });
+  }
+
+  /** A part of the work: at most CHUNK_ROWS. */
+  expire(nowMs: number): number {
+    return this.write(() => {
+      const rows = this.statements.overdue.all(nowMs);
+      for (const row of rows) this.end(row, "expired", nowMs);
+      return rows.length;
+    });
+  }
+
+  /** A part of the work. Returns whether there is more. */
+  purge(endedBeforeMs: number, forgetBeforeMs: number): boolean {
+    const { toPurge, purge, toForget } = this.statements;
+    return this.write(() => {
+      const purged = toPurge.all(endedBeforeMs);
+      for (const { job_id: id = null } of purged) {
+        for (const statement of this.statements.deletePayload) statement.run(id);
+        purge.run(id);
+      }
+      const forgotten = toForget.all(forgetBeforeMs);
+      for (const row of forgotten) this.forget(String(row.job_id), String(row.batch_id));
+      return purged.length === CHUNK_ROWS || forgotten.length === CHUNK_ROWS;
+    });
+  }
+
+  get(jobId: string, { tenant, principal }: Owner): JobRecord | undefined {
+    const row = this.statements.job.get(jobId, tenant, principal);
+    return row && recordOf(row);
+  }
+
+  result(jobId: string): Uint8Array | undefined {
+    return this.statements.result.get(jobId)?.body as Uint8Array | undefined;
+  }
+
+  list(filter: JobFilter, owner: Owner, size: number, after: Position | undefined): Rows<JobRecord> {
+    const asked: readonly (readonly [string, string | number | undefined])[] = [
+      ["tenant = ?", owner.tenant],
+      ["principal = ?", owner.principal],
+      ["state = ?", filter.state],
+      // SQLite does not see by itself that the index of batches has it.
+      ["batch_id <> '' AND batch_id = ?", filter.batchId],
+      ["model = ?", filter.model],
+      ["created_at_ms > ?", filter.createdAfterMs],
+      ["created_at_ms < ?", filter.createdBeforeMs],
+    ];
+    const given = asked.flatMap(([condition, value]) => (value === undefined ? [] : [{ condition, value }]));
+    const conditions = given.map(({ condition }) => condition);
+    if (after) conditions.push("(created_at_ms, job_id) < (?, ?)");
+    const statement = this.db.prepare(`
+      SELECT ${RECORD} FROM jobs WHERE ${conditions.join(" AND ")}
+      ORDER BY created_at_ms DESC, job_id DESC LIMIT ?`);
+    statement.setReadBigInts(true);
+    const values = [...given.map(({ value }) => value), ...(after ?? []), size + 1];
+    return cut(statement.all(...values).map(recordOf), size, (job) => [job.createdAtMs, job.jobId]);
+  }
+
+  batch(batchId: string, { tenant, principal }: Owner): BatchRecord | undefined {
+    const row = this.statements.batch.get(batchId, tenant, principal);
+    return row && batchRecordOf(row, this.statements.states.all(batchId).map(withSums));
+  }
+
+  outcomes(
+    batchId: string,
+    { tenant, principal }: Owner,
+    size: number,
+    after: Position = [0, ""],
+  ): Rows<BatchOutcome> {
+    const batch = this.statements.batch.get(batchId, tenant, principal);
+    if (!batch) return { rows: [], next: undefined };
+    const found = this.statements.outcomes.all(batchId, after[0], size + 1);
+    const { rows, next } = cut(found, size, placeOf);
+    const last = rows.at(-1);
+    const onward = batch.ended_at_ms === null ? ((last && placeOf(last)) ?? after) : next;
+    const outcomes = rows.map((row) => ({
+      job: recordOf(row),
+      result: (row.body as Uint8Array | null) ?? undefined,
+    }));
+    return { rows: outcomes, next: onward };
+  }
+
+  counts(runningSinceMs: number): JobCounts {
+    return {
+      byState: this.byState(),
+      oldestDueAtMs: firstDue(this.statements),
+      stuck: Number(this.statements.stuck.get(runningSinceMs)?.jobs),
+    };
+  }
+
+  private write<T>(work: () => T): T {
+    return this.db.write(true, work);
+  }
+
+  private byState() {
+    return countsOf(this.statements.counts.all(), "jobs");
+  }
+
+  private held({ jobId, run }: RunKey): StoredRow | undefined {
+    return this.statements.held.get(jobId, run, this.instance);
+  }
+
+  private cancelOne(row: StoredRow, nowMs: number): void {
+    if (row.state === "pending") this.end(row, "cancelled", nowMs);
+    else this.statements.requestCancel.run(String(row.job_id));
+  }
+
+  private end(
+    row: StoredRow,
+    state: FinalState,
+    atMs: number,
+    failure: Value = null,
+    cost: Value = costWith(row.cost_pico_usd, 0n as PicoUsd),
+  ): void {
+    const { end, addWebhook } = this.statements;
+    if (row.callback_url !== "") addWebhook.run(...webhookRow("job", row, atMs));
+    end.run(state, atMs, failure, cost, this.placeInBatch(String(row.batch_id), atMs), String(row.job_id));
+  }
+
+  /** Of the job that ends, which may be the batch's last. */
+  private placeInBatch(batchId: string, atMs: number): number | null {
+    if (batchId === "") return null;
+    const batch = this.statements.endInBatch.get(atMs, batchId) ?? {};
+    if (batch.ended_at_ms !== null && batch.callback_url !== "")
+      this.statements.addWebhook.run(...webhookRow("batch", batch, atMs));
+    return Number(batch.ended_jobs);
+  }
+
+  private forget(jobId: string, batchId: string): void {
+    const { deletePayload, deleteJob, deleteTraces, forgetBatch } = this.statements;
+    for (const statement of [...deletePayload, ...deleteTraces, deleteJob]) statement.run(jobId);
+    if (batchId !== "" && changed(forgetBatch.run(batchId)))
+      for (const statement of deleteTraces) statement.run(batchId);
+  }
+}
+
+function changed({ changes }: { readonly changes: number | bigint }): boolean {
+  return Number(changes) > 0;
+}
+
+function placeOf(row: StoredRow): Position {
+  return [Number(row.batch_place), ""];
+}
+
+function withSums(row: StoredRow): StoredRow {
+  const sum = (name: string) =>
+    ((row[`${name}_upper`] as bigint | null) ?? 0n) * SPLIT + ((row[`${name}_lower`] as bigint | null) ?? 0n);
+  return { ...row, estimated_pico_usd: sum("estimated_pico_usd"), cost_pico_usd: sum("cost_pico_usd") };
+}

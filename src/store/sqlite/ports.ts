@@ -1,0 +1,64 @@
+/** Jobs and webhooks as questions to the thread that owns their tables. It knows neither tables nor the thread. */
+import type { JobStore } from "../../core/job-store.ts";
+import type { Outbox } from "../../core/outbox.ts";
+import { pageOf, positionOf } from "../page.ts";
+import { CHUNK_ROWS } from "./job-statements.ts";
+import type { SqliteJobs } from "./jobs.ts";
+import type { SqliteOutbox } from "./outbox.ts";
+import type { Question } from "./protocol.ts";
+
+type Ask = (question: Question) => Promise<unknown>;
+
+export function jobsBy(ask: Ask): JobStore {
+  const call = caller<SqliteJobs>(ask, "jobs");
+  const [list, outcomes, expire, purge] = [call("list"), call("outcomes"), call("expire"), call("purge")];
+  return {
+    submit: call("submit"),
+    take: call("take"),
+    renew: call("renew"),
+    park: call("park"),
+    retry: call("retry"),
+    handBack: call("handBack"),
+    finish: call("finish"),
+    cancel: call("cancel"),
+    async expire(nowMs) {
+      let expired = 0;
+      // Others are heard in between, as with the next.
+      for (let some = CHUNK_ROWS; some === CHUNK_ROWS; expired += some) some = await expire(nowMs);
+      return expired;
+    },
+    async purge(endedBeforeMs, forgetBeforeMs) {
+      while (await purge(endedBeforeMs, forgetBeforeMs));
+    },
+    get: call("get"),
+    result: call("result"),
+    list: async (filter, owner, { size, after }) =>
+      pageOf("jobs", await list(filter, owner, size, positionOf("jobs", after))),
+    batch: call("batch"),
+    outcomes: async (batchId, owner, { size, after }) =>
+      pageOf("outcomes", await outcomes(batchId, owner, size, positionOf("outcomes", after))),
+    counts: call("counts"),
+  };
+}
+
+export function outboxBy(ask: Ask): Outbox {
+  const call = caller<SqliteOutbox>(ask, "outbox");
+  const list = call("list");
+  return {
+    take: call("take"),
+    settle: call("settle"),
+    redeliver: call("redeliver"),
+    get: call("get"),
+    deliveries: call("deliveries"),
+    list: async (state, owner, { size, after }) =>
+      pageOf("webhooks", await list(state, owner, size, positionOf("webhooks", after))),
+    counts: call("counts"),
+  };
+}
+
+type Remote<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
+
+function caller<T>(ask: Ask, kind: "jobs" | "outbox") {
+  return <M extends keyof T & string>(method: M) =>
+    ((...args: readonly unknown[]) => ask({ kind, method, args })) as Remote<T[M]>;
+}
