@@ -92,7 +92,15 @@ export function isNetwork(text: string): boolean {
 /** An IPv4 address in the clothes of IPv6 is taken as what it is. */
 function parse(text: string): Address | undefined {
   // The library reads hexadecimal, octal and shortened forms too, which no resolver and no socket gives.
-  return isIP(text) === 0 ? undefined : ipaddr.process(text);
+  const family = isIP(text);
+  if (family === 0) return undefined;
+  return ipaddr.process(family === 4 ? text : withoutDots(text));
+}
+
+/** The library takes `::1.2.3.4` for `::ffff:1.2.3.4`, which is another address. A zone is of no matter here. */
+function withoutDots(text: string): string {
+  const [bare = ""] = text.split("%");
+  return new URL(`http://[${bare}]`).hostname.slice(1, -1);
 }
 
 function parseNetwork(text: string): Network | undefined {
