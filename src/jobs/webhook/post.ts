@@ -118,8 +118,8 @@ function isText({ "content-type": type = "", "content-encoding": encoding }: Inc
 
 /** Redacted before it is cut, since half a secret may not be told by its look. */
 function excerptOf(text: string, secrets: readonly string[]): string {
-  const known = secrets.reduce((rest, secret) => withoutKey(rest, secret.replace(/^whsec_/, "")), text);
-  const clean = redact(known)
+  const clean = secrets
+    .reduce((rest, secret) => withoutKey(rest, secret.replace(/^whsec_/, "")), redact(text))
     .replace(/[\s\p{C}]+/gu, " ")
     .trim();
   return clean.length > MAX_EXCERPT ? `${clean.slice(0, MAX_EXCERPT)}…` : clean;
