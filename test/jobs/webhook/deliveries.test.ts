@@ -244,12 +244,9 @@ describe("many webhooks", () => {
   it("are given up without a try where they are old and their host fails still", async () => {
     answers = [status(503)];
     for (let i = 0; i < 5; i++) add(`${i}`);
-    for (let i = 0; i < 20; i++) outbox.add(`old ${i}`, receiver.url, clock.now() + 1);
     start();
     for (let i = 0; i < 5; i++) await tried(`${i}`, 1);
-    // A night with one failing probe after the other would take too long to play.
     rules = { ...rules, giveUpAfterMs: 0 };
-    await clock.advance(1_000);
     for (let i = 0; i < 20; i++) outbox.add(`old ${i}`, receiver.url, clock.now() - 3_600_000);
     await clock.advance(15_000);
     for (let i = 0; i < 20; i++) await tried(`old ${i}`, 1);
