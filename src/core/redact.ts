@@ -6,6 +6,7 @@
 /** Known by themselves. Each matches in one pass, for the text may come from anyone. */
 const SECRETS: readonly RegExp[] = [
   /\b(?:sk|pk|rk|gsk|csk|xai|hf|r8|fw|pplx|nvapi|ghp|key)[-_][A-Za-z0-9_*.-]{6,}/g,
+  /\bwhsec_[A-Za-z0-9+/=]{6,}/g,
   /\bAIza[A-Za-z0-9_-]{10,}/g,
   /\bya29\.[A-Za-z0-9_.-]{10,}/g,
   /\b(?:AKIA|ASIA)[A-Z0-9]{12,}/g,

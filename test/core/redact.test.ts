@@ -21,6 +21,7 @@ const KEYS = {
   "Google access token": "ya29.a0AfB_byZx81kQpL0vNw",
   "AWS access key": "AKIAIOSFODNN7EXAMPLE",
   "AWS session key": "ASIAIOSFODNN7EXAMPLE",
+  "webhook secret": "whsec_MfKQ9r8GKYqrTwjU/PD8ILPZIo2+LaLaSw==",
   "JSON Web Token": "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl-_",
 };
 
