@@ -1,5 +1,6 @@
 /** OpenAI's batches: made of an uploaded file, described while they are worked off, cancelled. */
 import type { Batch as WireBatch } from "openai/resources/batches";
+import type { Metadata } from "openai/resources/shared";
 import { Batch, type BatchLine } from "../batches.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Stage } from "../format.ts";
@@ -66,7 +67,7 @@ export function describeBatch(batch: Batch): WireBatch {
     ...(outputFileId !== undefined && { output_file_id: outputFileId }),
     ...(errorFileId !== undefined && { error_file_id: errorFileId }),
     request_counts: { total: batch.total, completed: outputs.length, failed: errors.length },
-    metadata: batch.metadata as WireBatch["metadata"],
+    metadata: batch.metadata as Metadata | null,
   };
 }
 
