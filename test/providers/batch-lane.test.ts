@@ -20,6 +20,7 @@ function laneOn(limits: Partial<Pick<BatchAdapter, "maxLines" | "maxBytes">> = {
     cancelled,
     state: RUNNING as BatchState | Failure,
     results: [] as BatchResult[],
+    unreadable: undefined as Failure | undefined,
   };
   const adapter: BatchAdapter = {
     maxLines: 1_000,
@@ -34,6 +35,7 @@ function laneOn(limits: Partial<Pick<BatchAdapter, "maxLines" | "maxBytes">> = {
     },
     async *results() {
       yield* provider.results;
+      if (provider.unreadable) throw provider.unreadable;
     },
     cancel: async (id) => void cancelled.push(id),
   };
@@ -154,4 +156,16 @@ test("a line that a complete batch does not have may have been paid for", async 
   provider.state = { state: "complete", lines: 1, reason: "completed" };
   await clock.advance(10_000);
   expect(await call).toMatchObject({ kind: "malformed_reply", maybePaid: true });
+});
+
+test("a line that cannot be read fails those behind it, and none before it", async () => {
+  const { clock, provider, submit } = laneOn();
+  const [before, behind] = [submit("a"), submit("b")];
+  provider.state = { state: "partial", lines: 2, reason: "expired" };
+  provider.results.push(reply("a"));
+  provider.unreadable = new Failure("malformed_reply", "", { operator: "not JSON" });
+  await clock.advance(10_000);
+  expect(await before).toEqual(reply("a"));
+  expect(await behind).toMatchObject({ kind: "malformed_reply", operator: "batch batch-1: not JSON" });
+  expect(clock.pending).toBe(0);
 });

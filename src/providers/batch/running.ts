@@ -131,16 +131,27 @@ export class RunningBatch {
   }
 
   private async deliver(state: BatchState): Promise<void> {
-    const { adapter, id } = this.options;
     // Who joins meanwhile is served by the next poll.
     const waiting = Map.groupBy(this.waiters, ({ customId }) => customId);
-    for await (const result of adapter.results(id)) {
-      for (const waiter of waiting.get(result.customId) ?? []) this.answer(waiter, result, state);
-      waiting.delete(result.customId);
-    }
+    const unreadable = await this.handOut(waiting, state);
     for (const waiter of [...waiting.values()].flat()) {
-      if (state.state === "partial") this.unserved(waiter, state, "");
-      else this.end(waiter, () => waiter.reject(missing(id)));
+      if (state.state === "partial" && !unreadable) this.unserved(waiter, state, "");
+      else this.end(waiter, () => waiter.reject(missing(this.options.id, unreadable)));
+    }
+  }
+
+  /** Takes out whom it answers. Returns what could not be read, behind which there may be more; asking again is no cure. */
+  private async handOut(waiting: Map<string, Waiter[]>, state: BatchState): Promise<Failure | undefined> {
+    const { adapter, id } = this.options;
+    try {
+      for await (const result of adapter.results(id)) {
+        for (const waiter of waiting.get(result.customId) ?? []) this.answer(waiter, result, state);
+        waiting.delete(result.customId);
+      }
+      return undefined;
+    } catch (error) {
+      if (error instanceof Failure && error.kind === "malformed_reply") return error;
+      throw error;
     }
   }
 
@@ -182,8 +193,7 @@ function suspended(): Failure {
   return new Failure("shutting_down", text, { suspended: true });
 }
 
-function missing(id: string): Failure {
-  return new Failure("malformed_reply", "the provider's batch has no answer to this request", {
-    operator: `batch ${id} is complete without it`,
-  });
+function missing(id: string, unreadable: Failure | undefined): Failure {
+  const operator = `batch ${id}: ${unreadable?.operator ?? "it is complete without it"}`;
+  return new Failure("malformed_reply", "the provider's batch has no answer to this request", { operator });
 }
