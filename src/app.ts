@@ -12,6 +12,7 @@ import type { Clock } from "./core/clock.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
 import type { Pricing } from "./cost/plan.ts";
 import { admit } from "./layers/admit.ts";
+import { batch } from "./layers/batch.ts";
 import { client } from "./layers/client.ts";
 import { drop } from "./layers/drop.ts";
 import { meter } from "./layers/meter.ts";
@@ -20,7 +21,7 @@ import { route } from "./layers/route.ts";
 import { suit } from "./layers/suit.ts";
 import { type Timeouts, timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
-import { directoryOf, dropsOf, isPriced, knownModels, modelsOf, priceOf } from "./models.ts";
+import { batchRules, directoryOf, dropsOf, isPriced, knownModels, modelsOf, priceOf } from "./models.ts";
 import { judge } from "./providers/availability.ts";
 import type { Provider } from "./providers/provider.ts";
 import { createProvider } from "./providers/registry.ts";
@@ -101,25 +102,28 @@ function stack(
       route(directoryOf(config, catalog, providers))(
         // Directly below, where the model is known, and above all that would count a refused call as an attempt.
         suit(knownModels(config, catalog))(
-          // Bounds an attempt, and so stands above what it aborts.
-          timeout(
-            (target) => timeouts.get(target.provider) ?? FALLBACK,
-            clock,
-          )(
-            // Above the meter, whose settled row it describes.
-            trace()(
-              // Each pass through here is an attempt with a row of its own, whatever becomes of it.
-              meter({
-                ...books,
-                pricing: pricingOf(config, catalog),
-                clock,
-                onSettled: (attempt) => {
-                  traffic.settled(attempt);
-                  books.settled(attempt);
-                },
-              })(
-                // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
-                drop(dropsOf(config))(client(services)),
+          // Refuses as the one above does.
+          batch(batchRules(config, catalog, providers))(
+            // Bounds an attempt, and so stands above what it aborts.
+            timeout(
+              (target) => timeouts.get(target.provider) ?? FALLBACK,
+              clock,
+            )(
+              // Above the meter, whose settled row it describes.
+              trace()(
+                // Each pass through here is an attempt with a row of its own, whatever becomes of it.
+                meter({
+                  ...books,
+                  pricing: pricingOf(config, catalog),
+                  clock,
+                  onSettled: (attempt) => {
+                    traffic.settled(attempt);
+                    books.settled(attempt);
+                  },
+                })(
+                  // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
+                  drop(dropsOf(config))(client(services)),
+                ),
               ),
             ),
           ),

@@ -1,8 +1,9 @@
 /** Which models there are, and what is known of them, as the configuration and the catalog have it together. */
 import type { Model } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
-import type { Target } from "./core/call.ts";
+import { BATCH_TIER, type Target } from "./core/call.ts";
 import type { Catalog, ModelPrice } from "./cost/catalog.ts";
+import type { BatchRules } from "./layers/batch.ts";
 import type { Directory } from "./layers/route.ts";
 import type { Models } from "./layers/suit.ts";
 import type { Provider } from "./providers/provider.ts";
@@ -78,6 +79,26 @@ export function knownModels(config: CompleteConfig, catalog: Catalog): Models {
       });
     },
   };
+}
+
+/** What is asked of a batch, whether calls are priced or not: without a price, none is half of it. */
+export function batchRules(
+  config: CompleteConfig,
+  catalog: Catalog,
+  providers: ReadonlyMap<string, Provider>,
+): BatchRules {
+  const { offered } = knownModels(config, catalog);
+  return {
+    providers: [...providers.values()].filter(({ batches }) => batches).map(({ name }) => name),
+    isPriced: (target, atMs) =>
+      !config.prices.trackingEnabled || hasBatchPrice(priceOf(config, catalog, target, atMs)),
+    pricedModels: (provider) =>
+      offered(provider).flatMap(([name, model]) => (hasBatchPrice(model) ? [name] : [])),
+  };
+}
+
+function hasBatchPrice(model: ModelPrice | undefined): boolean {
+  return model?.serviceTiers.has(BATCH_TIER) === true;
 }
 
 export function modelsOf(

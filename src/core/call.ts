@@ -53,6 +53,14 @@ export function operationOf({ request }: Call): Operation {
   return OPERATIONS[request.$typeName];
 }
 
+/** The service tier of what a provider answers within a day, many requests at a time, for less money. */
+export const BATCH_TIER = "batch";
+
+/** Whether it goes through its provider's batches. */
+export function isBatch({ request }: Pick<Call, "request">): boolean {
+  return request.$typeName === "llmgateway.v1.ChatRequest" && request.parameters?.serviceTier === BATCH_TIER;
+}
+
 export interface Call {
   readonly context: RequestContext;
   readonly request: ModelRequest;

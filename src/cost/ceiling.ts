@@ -1,4 +1,5 @@
 /** What an attempt can cost at most. Knows prices alone, and estimates nothing. */
+import { BATCH_TIER } from "../core/call.ts";
 import { type PicoUsd, times, ZERO } from "../core/money.ts";
 import type { ModelPrice } from "./catalog.ts";
 import { dearer } from "./rates.ts";
@@ -9,8 +10,8 @@ export interface Foreseen {
   /** Whether it may write to the provider's prompt cache, and for how long at most. */
   readonly cacheWrites: "none" | "default" | "1h";
   /**
-   * The service tier that is asked for. The provider may serve in the standard one instead; with `auto` it may
-   * choose any. Unset, it serves in the standard one.
+   * The service tier that is asked for. The provider may serve in the standard one instead, except for `batch`; with
+   * `auto` it may choose any. Unset, it serves in the standard one.
    */
   readonly serviceTier?: string;
   /** False when nothing but text is read and written. */
@@ -51,7 +52,13 @@ export function worstRates(model: ModelPrice, maxInputTokens: number, foreseen: 
   return { inputPicoPerToken: input, outputPicoPerToken: output, fixedPico };
 }
 
+/** The service tier in which it is served, as far as that is certain; empty for the standard one. */
+export function certainTier({ serviceTier }: Foreseen): string {
+  return serviceTier === BATCH_TIER ? BATCH_TIER : "";
+}
+
 function possible({ standard, serviceTiers }: ModelPrice, asked: string | undefined): Iterable<Tariff> {
   if (asked === "auto") return serviceTiers.values();
-  return [standard, (asked && serviceTiers.get(asked)) || standard];
+  const tariff = (asked && serviceTiers.get(asked)) || standard;
+  return asked === BATCH_TIER ? [tariff] : [standard, tariff];
 }

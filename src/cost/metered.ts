@@ -10,6 +10,7 @@ import { type Batch, event, isContent } from "../core/reply.ts";
 import { usage } from "../core/usage.ts";
 import { Answer, hiddenTokens } from "./answer.ts";
 import { ratesAt } from "./catalog.ts";
+import { certainTier } from "./ceiling.ts";
 import { type Plan, spentBy } from "./plan.ts";
 import { priced } from "./price.ts";
 
@@ -56,7 +57,7 @@ export class Metered {
     this.answer = new Answer(recount !== undefined, demand.answers);
     this.before = spentBy(call);
     this.inputTokens = demand.inputTokens;
-    const rates = model && ratesAt(model, demand.inputTokens);
+    const rates = model && ratesAt(model, demand.inputTokens, certainTier(demand));
     this.inputCost = rates ? times(rates.inputPicoPerToken, demand.inputTokens) : ZERO;
     this.perToken = rates?.outputPicoPerToken ?? ZERO;
     this.attempt = {
@@ -105,9 +106,13 @@ export class Metered {
     }
   }
 
-  /** The first outcome stands. */
+  /** The first outcome stands. What goes on without this process is left to whoever takes it up. */
   settle(failure?: Failure): void {
     if (!this.open) return;
+    if (failure?.suspended) {
+      this.options.plan.purse.settle(undefined);
+      return;
+    }
     const { attempt, answer } = this;
     // What was said is paid for, whatever ended it.
     attempt.failureKind = failure?.kind ?? "";
@@ -222,7 +227,7 @@ export class Metered {
     const { demand } = this.options.plan;
     const inputTokens = broken ? demand.maxInputTokens : this.inputTokens;
     const outputTokens = Math.min(broken ? this.mostWritten() : this.answer.tokens, MAX_INT32);
-    if (!reported) return usage("estimated", { inputTokens, outputTokens });
+    if (!reported) return usage("estimated", { inputTokens, outputTokens, serviceTier: certainTier(demand) });
     return usage("estimated", { ...reported, outputTokens: Math.max(reported.outputTokens, outputTokens) });
   }
 

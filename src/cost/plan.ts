@@ -61,11 +61,12 @@ const FIRST_TOKENS = 128;
 export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan> {
   const { pricing, budgets } = means;
   const model = pricing.find(call.target, call.context.startedAtMs);
+  if (call.parking?.parked !== undefined) return unlimited(call, model, means);
   const spending = spendingOf(call);
   const reach = budgets.reach(spending);
   if (!model) {
     refuseUnknown(call, pricing, reach === "hard");
-    return unpriced(call, means);
+    return unlimited(call, undefined, means);
   }
   const draft = new Draft(call, model, means);
   const { ceiling, visible } = draft;
@@ -91,18 +92,25 @@ export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan>
   };
 }
 
-function unpriced(call: RoutedCall, { pricing, inputs, outputs }: Means): Plan {
-  const target = targetOf(call, pricing, undefined);
+/** Nothing is held for it: its price is not known, or it was sent before, and budgets have counted it since. */
+function unlimited(
+  call: RoutedCall,
+  model: ModelPrice | undefined,
+  { pricing, inputs, outputs }: Means,
+): Plan {
+  const target = targetOf(call, pricing, model);
   const estimate = inputs.estimate(call.request, target);
+  const demand = demandOf(call.request, target, model, estimate, outputs);
+  const quoted = model && quote(model, demand);
   return {
     target,
-    model: undefined,
+    model,
     estimate,
-    demand: demandOf(call.request, target, undefined, estimate, outputs),
-    quote: undefined,
+    demand,
+    quote: quoted,
     purse: new Purse(undefined, undefined),
     maxTokens: undefined,
-    most: undefined,
+    most: quoted?.most,
     visible: true,
     inSteps: false,
     bounded: false,

@@ -2,7 +2,7 @@
 import { type PicoUsd, sum, times } from "../core/money.ts";
 import { usage } from "../core/usage.ts";
 import type { ModelPrice } from "./catalog.ts";
-import { worstRates } from "./ceiling.ts";
+import { certainTier, worstRates } from "./ceiling.ts";
 import type { Demand } from "./forecast.ts";
 import { priced } from "./price.ts";
 
@@ -37,7 +37,8 @@ export function quote(model: ModelPrice, demand: Demand): Quote {
     least: cost(Math.min(expectedTokens, limit)),
     expected: (lowered = limit) => {
       const outputTokens = Math.min(expectedTokens, limit, lowered) * answers;
-      return priced(model, usage("estimated", { inputTokens, outputTokens }))?.total ?? input;
+      const expected = usage("estimated", { inputTokens, outputTokens, serviceTier: certainTier(demand) });
+      return priced(model, expected)?.total ?? input;
     },
     wanted: cost(demand.asked ? limit : Math.min(likelyTokens, limit)),
     most: cost(limit),

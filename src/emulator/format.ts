@@ -1,6 +1,8 @@
 /** What a provider's wire format has to offer to be served: it claims requests by method and path, and answers them. */
-import type { Exchange } from "./exchange.ts";
+import type { BatchStore } from "./batches.ts";
+import type { Arrival, Exchange } from "./exchange.ts";
 import type { Chaos } from "./fault.ts";
+import type { RequestMeter } from "./meter.ts";
 import type { PromptCache } from "./prompt-cache.ts";
 
 /** What every answer of one emulator depends on. */
@@ -8,6 +10,14 @@ export interface Stage extends Chaos {
   /** When set, only this key is served. */
   readonly apiKey: string | undefined;
   readonly promptCache: PromptCache;
+  readonly batches: BatchStore;
+  /** How long each line of a batch takes, beside what its faults ask for. */
+  readonly batchMs: number;
+  /** How long a batch may take before it expires. */
+  readonly batchWindowMs: number;
+  /** For lines of batches, which come as requests do. */
+  readonly meter: RequestMeter;
+  readonly arrive: () => Arrival;
 }
 
 /** Answers one request to its end; resolves when nothing is left to do. */

@@ -6,8 +6,10 @@ import type { Answer, Exchange } from "./exchange.ts";
 import { chooseFault, type Fault } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { azureDeployment, decodeSegment } from "./openai/azure.ts";
+import { cancelBatch, createBatch, describeBatch, findBatch } from "./openai/batches.ts";
 import { decodeEmbedding, encodeEmbedding } from "./openai/embeddings.ts";
 import { faultAnswer, faultError, Refusal, refusalAnswer, unknownPath } from "./openai/errors.ts";
+import { describeFile, findFile, uploadFile } from "./openai/files.ts";
 import { acceptedInput } from "./openai/input.ts";
 import { requireKey } from "./openai/key.ts";
 import { describeModel, listModels } from "./openai/models.ts";
@@ -17,10 +19,12 @@ import { encodeStream, sse } from "./openai/stream.ts";
 import { playBefore, playStream, playUnary } from "./play.ts";
 import { writeScript } from "./script.ts";
 
-/** Claims chat and embeddings below any path, and the models below `/v1`. */
+/** Claims chat and embeddings below any path, and the models, files and batches below `/v1`. */
 export const openAiFormat: Format = (method, path) => {
   if (method === "POST" && path.endsWith("/chat/completions")) return answering(answerChat, path);
   if (method === "POST" && path.endsWith("/embeddings")) return answering(answerEmbedding, path);
+  const work = workOf(method, path);
+  if (work !== undefined) return answering(work, path);
   const models = /\/v1\/models(?:\/(.+))?$/.exec(path);
   if (method !== "GET" || models === null) return undefined;
   return answering(async (exchange) => {
@@ -52,6 +56,38 @@ function answering(answer: Answering, path: string): Operation {
     }
   };
 }
+
+/** Files and batches. */
+function workOf(method: string, path: string): Answering | undefined {
+  const [, place, id = "", more = ""] = /\/v1\/(files|batches)(?:\/([^/]+))?(?:\/(.+))?$/.exec(path) ?? [];
+  if (place === undefined) return undefined;
+  const what = WORK.get([method, place, ...(id ? ["id"] : []), ...(more ? [more] : [])].join(" "));
+  return (
+    what &&
+    (async (exchange, stage) => {
+      const body = await what(exchange, stage, decodeSegment(id));
+      exchange.answer(ok(exchange, typeof body === "string" ? body : JSON.stringify(body)), "served");
+    })
+  );
+}
+
+type Work = (exchange: Exchange, stage: Stage, id: string) => object | string | Promise<object>;
+
+const WORK: ReadonlyMap<string, Work> = new Map<string, Work>([
+  ["POST files", (exchange, stage) => uploadFile(exchange, stage)],
+  ["GET files id", (_, stage, id) => describeFile(findFile(id, stage))],
+  ["GET files id content", (_, stage, id) => findFile(id, stage).content],
+  ["POST batches", (exchange, stage) => createBatch(exchange, stage)],
+  ["GET batches id", (_, stage, id) => describeBatch(findBatch(id, stage))],
+  [
+    "POST batches id cancel",
+    (_, stage, id) => {
+      const batch = findBatch(id, stage);
+      cancelBatch(batch);
+      return describeBatch(batch);
+    },
+  ],
+]);
 
 async function answerChat(exchange: Exchange, stage: Stage, deployment: string | undefined): Promise<void> {
   const body = parseBody(await exchange.body());

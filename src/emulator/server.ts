@@ -3,9 +3,10 @@
  * It says nothing itself that a provider would say.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { BatchStore } from "./batches.ts";
 import { bedrockFormat } from "./bedrock.ts";
 import { claudeFormat } from "./claude.ts";
-import { Exchange } from "./exchange.ts";
+import { type Arrival, Exchange } from "./exchange.ts";
 import type { ChaosProfile } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { geminiFormat } from "./gemini.ts";
@@ -28,6 +29,10 @@ export interface EmulatorOptions {
   readonly profile?: ChaosProfile;
   /** How long streams wait between two pieces of their content. Default 0: they go as fast as they are read. */
   readonly paceMs?: number;
+  /** How long each line of a batch takes. Default 0. */
+  readonly batchMs?: number;
+  /** How long a batch may take before it expires. Default 24 hours. */
+  readonly batchWindowMs?: number;
   /** When set, requests with another key or none are refused with 401. */
   readonly apiKey?: string;
 }
@@ -43,10 +48,16 @@ export interface Emulator {
 /** Rejects when the address is taken or `chaos` is not a share. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { host = "127.0.0.1", port = 0, seed = 1, chaos = 0, profile = "all", paceMs = 0, apiKey } = options;
+  const { batchMs = 0, batchWindowMs = DAY_MS } = options;
   if (!(chaos >= 0 && chaos <= 1)) throw new RangeError(`chaos is a share from 0 to 1, but got ${chaos}`);
   const meter = new RequestMeter();
-  const stage: Stage = { seed, chaos, profile, paceMs, apiKey, promptCache: new PromptCache() };
   let ordinal = 0;
+  const arrive = () => arrivalOf(seed, ordinal++);
+  const kept = { promptCache: new PromptCache(), batches: new BatchStore() };
+  const stage: Stage = {
+    ...{ seed, chaos, profile, paceMs, apiKey, batchMs, batchWindowMs, meter, arrive },
+    ...kept,
+  };
   // No idle timeout: a connection that a client keeps must not vanish under its next request.
   const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const path = pathOf(request);
@@ -54,7 +65,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       answerMeter(request, response, meter);
       return;
     }
-    const exchange = openExchange(request, response, meter, seed, ordinal++);
+    const exchange = new Exchange(request, response, arrive(), meter);
     const operation = claim(request.method ?? "", path);
     operation(exchange, stage).catch((error: unknown) => {
       process.emitWarning(`the emulator failed: ${error instanceof Error ? error.stack : error}`);
@@ -78,6 +89,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   };
 }
 
+const DAY_MS = 24 * 3_600_000;
+
 const METER_PATH = "/emulator/meter";
 
 /** Asked in order; the first that claims a request answers it. OpenAI's claims chats below any path, and so comes last. */
@@ -97,15 +110,9 @@ function pathOf(request: IncomingMessage): string {
   return query === -1 ? url : url.slice(0, query);
 }
 
-function openExchange(
-  request: IncomingMessage,
-  response: ServerResponse,
-  meter: RequestMeter,
-  seed: number,
-  ordinal: number,
-): Exchange {
+function arrivalOf(seed: number, ordinal: number): Arrival {
   const random = mulberry32(mixSeeds(seed, ordinal));
-  return new Exchange(request, response, { id: `req_${randomHex(random, 32)}`, ordinal, random }, meter);
+  return { id: `req_${randomHex(random, 32)}`, ordinal, random };
 }
 
 /** GET answers the totals and every request, or the latest `limit` of them; DELETE forgets them. */

@@ -73,8 +73,16 @@ class Recorded {
     const receipt = receiptOf(this.call);
     if (receipt.attempts.length > 0) failure.receipt = receipt;
     failure.recorded = true;
-    this.end(receipt, failure, undefined);
+    if (failure.suspended) this.leave();
+    else this.end(receipt, failure, undefined);
     return failure;
+  }
+
+  /** It goes on elsewhere, and is told there. */
+  private leave(): void {
+    if (this.over) return;
+    this.over = true;
+    this.signals.metrics.inFlight.dec({ route: this.route });
   }
 
   private end(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): void {

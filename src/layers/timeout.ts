@@ -2,7 +2,7 @@
  * Bounds the wait for a provider: for the whole of a unary call; for the first
  * event, between events, and in all for a stream. A slow caller's time is not counted.
  */
-import type { Layer, RoutedCall, Target } from "../core/call.ts";
+import { isBatch, type Layer, type RoutedCall, type Target } from "../core/call.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { Failure, type FailureKind } from "../core/failure.ts";
 import type { Batch } from "../core/reply.ts";
@@ -14,11 +14,14 @@ export interface Timeouts {
   readonly streamMs: number;
 }
 
+/** Providers have a day for a batch, and some time to tell that it is over. */
+const BATCH_MS = 25 * 3_600_000;
+
 export function timeout(of: (target: Target) => Timeouts, clock: Clock): Layer<RoutedCall> {
   return (next) => async (call) => {
     const limits = of(call.target);
     const bounded = new Bounded(call.signal, clock);
-    const whole = call.streaming ? limits.streamMs : limits.totalMs;
+    const whole = isBatch(call) ? BATCH_MS : call.streaming ? limits.streamMs : limits.totalMs;
     bounded.limit(whole, "provider_timeout", `${call.target.provider} did not finish within ${whole} ms`);
     const wish = call.request.timeoutMs;
     if (wish !== undefined)

@@ -108,7 +108,11 @@ function withQuery(path: string, query: string): string {
 
 /** A reply that is not a stream, though perhaps one was asked for. */
 async function whole(call: AttemptCall, dialect: Dialect, reply: WireReply): Promise<Reply> {
-  const decoded = dialect.decodeReply(await reply.text(MAX_REPLY_BYTES), reply.headers);
+  return replyOf(call, dialect.decodeReply(await reply.text(MAX_REPLY_BYTES), reply.headers));
+}
+
+/** @throws Failure where it stands in place of an answer; what was used is told to the attempt all the same */
+export function replyOf(call: AttemptCall, decoded: Decoded): Reply {
   report(call, decoded);
   if (decoded.failure) throw decoded.failure;
   return { events: once(decoded.events) };

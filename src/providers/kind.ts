@@ -1,8 +1,12 @@
 /** What a kind of provider is: when it is off, and how one is built from its slice of the configuration. */
 import type { Provider as ProviderConfig } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { type AttemptCall, isBatch, type Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { createTransport } from "../wire/transport.ts";
 import { rememberAvailability } from "./availability.ts";
+import { BatchLane } from "./batch/lane.ts";
+import { batchProvider } from "./batch/provider.ts";
+import type { BatchAdapter } from "./batch_adapter.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Dialect } from "./dialect.ts";
 import { httpProvider, splitBaseUrl } from "./http.ts";
@@ -25,7 +29,7 @@ export interface ProviderSettings {
 }
 
 /** What the kind decides of a provider. */
-export type Working = Pick<Provider, "serve" | "availability" | "close">;
+export type Working = Pick<Provider, "serve" | "batches" | "availability" | "close">;
 
 export interface Kind {
   /** Why such a provider cannot be called, for people; empty when it can. */
@@ -42,6 +46,8 @@ export interface HttpParts {
   /** For every request, without its `?`; may be empty. */
   readonly query: string;
   readonly credentials: Credentials;
+  /** Where the provider has batches. */
+  readonly batches?: BatchAdapter;
   /** Asks the provider, cheaply; throws when it would not serve. */
   check(): Promise<void>;
 }
@@ -55,12 +61,16 @@ export function overHttp(settings: ProviderSettings, parts: HttpParts): Working 
     bufferedReads: settings.bufferedReads,
   });
   const { headers } = settings.config;
-  const { query, credentials, other } = parts;
+  const { query, credentials, other, batches } = parts;
   const endpoint = { basePath, query, headers, credentials };
   const usual = httpProvider(parts.dialect, endpoint, transport);
   const unusual = other && httpProvider(other.dialect, endpoint, transport);
+  const single: Service<AttemptCall> = (call) =>
+    unusual && other.speaks(call.target.model) ? unusual(call) : usual(call);
+  const batched = batches && batchProvider(parts.dialect, new BatchLane(batches, settings.clock));
   return {
-    serve: (call) => (unusual && other.speaks(call.target.model) ? unusual(call) : usual(call)),
+    serve: batched ? (call) => (isBatch(call) ? batched(call) : single(call)) : single,
+    batches: batched !== undefined,
     availability: rememberAvailability(parts.check, settings.clock, settings.random),
     close: transport.close,
   };

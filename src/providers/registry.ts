@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     whyOff: () => "",
     build: () => ({
       serve: mockProvider(),
+      batches: false,
       availability: async () => ({ status: "available", reason: "" }),
       close: async () => {},
     }),
@@ -42,5 +43,6 @@ function closed(name: string, reason: string): Working {
   const serve: Service<AttemptCall> = async () => {
     throw new Failure("provider_unavailable", `the provider ${name} is off: ${reason}`);
   };
-  return { serve, availability: async () => ({ status: "off", reason }), close: async () => {} };
+  const availability = async () => ({ status: "off", reason }) as const;
+  return { serve, batches: false, availability, close: async () => {} };
 }

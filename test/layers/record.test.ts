@@ -199,6 +199,17 @@ describe("a call that failed", () => {
     expect(await samples("llm_requests_in_flight")).toEqual({ 'route="stream"': 0 });
   });
 
+  it("with this gateway, but goes on elsewhere, is told there and not here", async () => {
+    const { log, metrics, stack, samples } = recorder();
+    const stopping = new Failure("shutting_down", "the gateway is being stopped", { suspended: true });
+    const failure = await failing(stack(() => Promise.reject(stopping)));
+    expect(failure.suspended).toBe(true);
+    expect(failure.receipt?.attempts).toMatchObject([{ outcome: "pending", failureKind: "" }]);
+    expect(log).toEqual([]);
+    expect(await samples("llm_failures_total")).toEqual({});
+    expect((await metrics.inFlight.get()).values.map(({ value }) => value)).toEqual([0]);
+  });
+
   it("because its reader left is told once, as cancelled", async () => {
     const { log, stack, samples } = recorder();
     const reply = await stack(serving)(callOf());

@@ -53,6 +53,7 @@ export function decodeChat(body: Fields, model: string): ChatRequest {
   const toolChoice = decodeToolChoice(field("tool_choice"), tools);
   const streamOptions = asObject(body.stream_options);
   const stream = field("stream") === true;
+  requireTier(field("service_tier"));
   if (!stream && field("stream_options") !== undefined) {
     const message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
     throw new Refusal(400, message, null, "stream_options");
@@ -101,6 +102,14 @@ const REASONING_TOKENS: ReadonlyMap<unknown, number> = new Map([
   ["high", 256],
   ["xhigh", 512],
 ]);
+
+const TIERS: ReadonlySet<unknown> = new Set([undefined, "auto", "default", "flex", "scale", "priority"]);
+
+function requireTier(tier: unknown): void {
+  if (TIERS.has(tier)) return;
+  const message = `Invalid value: '${tier}'. Supported values are: 'auto', 'default', 'flex', 'scale', and 'priority'.`;
+  throw new Refusal(400, message, "invalid_value", "service_tier");
+}
 
 /** Reads fields by names that the SDK knows, so that a misspelt one does not compile; null counts as absent. */
 function fieldReader(body: Fields): (name: keyof ChatCompletionCreateParams) => unknown {

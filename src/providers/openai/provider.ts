@@ -1,14 +1,20 @@
 /** OpenAI as a kind of provider, and whoever speaks like it, with a key and over the same paths. */
 import type { Provider as ProviderConfig } from "../../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import type { BatchAdapter } from "../batch_adapter.ts";
 import type { Dialect } from "../dialect.ts";
 import { keyCredentials } from "../keys.ts";
 import { type Kind, overHttp, type ProviderSettings, type Working, withoutKeys } from "../kind.ts";
 import { PRESETS } from "../presets.ts";
 import { checkAvailability } from "./availability.ts";
+import { openaiBatches } from "./batches.ts";
 import { openaiDialect } from "./dialect.ts";
+import type { Access } from "./sdk.ts";
 import type { OpenAiTraits } from "./traits.ts";
 
-export const openai: Kind = { whyOff: withoutKeys, build };
+export const openai: Kind = {
+  whyOff: withoutKeys,
+  build: (settings) => likeOpenAi(settings, openaiDialect(traitsOf(settings.config)), openaiBatches),
+};
 
 export const openaiCompatible: Kind = {
   // Models served in the company often want no key.
@@ -20,16 +26,29 @@ function build(settings: ProviderSettings): Working {
   return likeOpenAi(settings, openaiDialect(traitsOf(settings.config)));
 }
 
-export function likeOpenAi(settings: ProviderSettings, dialect: Dialect): Working {
+/** @param batches where the provider has them */
+export function likeOpenAi(
+  settings: ProviderSettings,
+  dialect: Dialect,
+  batches?: (access: Access) => BatchAdapter,
+): Working {
   const { config, keys, clock } = settings;
+  const { baseUrl, headers } = config;
   const { query = "" } = config.dialect ?? {};
-  const credentials = keyCredentials(keys, (key) => keyHeader(key, config), clock);
+  const accessBy = (some: readonly string[]): Access => ({
+    baseUrl,
+    query,
+    headers,
+    credentials: keyCredentials(some, (key) => keyHeader(key, config), clock),
+  });
+  const access = accessBy(keys);
   return overHttp(settings, {
     dialect,
-    baseUrl: config.baseUrl,
+    baseUrl,
     query,
-    credentials,
-    check: checkAvailability({ baseUrl: config.baseUrl, query, headers: config.headers, credentials }),
+    credentials: access.credentials,
+    ...(batches && { batches: batches(accessBy(keys.slice(0, 1))) }),
+    check: checkAvailability(access),
   });
 }
 

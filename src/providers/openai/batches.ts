@@ -1,0 +1,136 @@
+/**
+ * OpenAI's batch API: a file of requests goes in, a file of replies and one of errors come out. What a line says, chats'
+ * own dialect writes and reads. https://platform.openai.com/docs/guides/batch
+ */
+import OpenAI from "openai";
+import type { Batch } from "openai/resources/batches";
+import { Failure } from "../../core/failure.ts";
+import { withoutKey } from "../../core/redact.ts";
+import type { BatchAdapter, BatchResult, BatchState } from "../batch_adapter.ts";
+import { malformed, parseObject } from "../malformed.ts";
+import { classify } from "./classify.ts";
+import { type Access, coldClient } from "./sdk.ts";
+
+const MAX_LINES = 50_000;
+/** Half of what OpenAI takes, since a batch is in memory while it is sent. */
+const MAX_BYTES = 100_000_000;
+/** For a whole file, either way. */
+const TIMEOUT_MS = 600_000;
+
+/** @param access with one key: what one project made, the key of another does not see */
+export function openaiBatches(access: Access): BatchAdapter {
+  const sdk = coldClient(access, TIMEOUT_MS);
+  return {
+    maxLines: MAX_LINES,
+    maxBytes: MAX_BYTES,
+    line: (customId, { path, body }) =>
+      // JSON text may be written on several lines, a line of the file may not; within strings there is no line break.
+      `{"custom_id":${JSON.stringify(customId)},"method":"POST","url":"/v1${path}","body":${body.replace(/[\r\n]+/g, " ")}}`,
+    create: async (lines) => {
+      const file = new File([`${lines.join("\n")}\n`], "batch.jsonl", { type: "application/jsonl" });
+      const { id } = await asked(access, "unreachable", (options) =>
+        sdk.files.create({ file, purpose: "batch" }, options),
+      );
+      const batch = await asked(access, "cut", (options) =>
+        sdk.batches.create(
+          { input_file_id: id, endpoint: "/v1/chat/completions", completion_window: "24h" },
+          options,
+        ),
+      );
+      return batch.id;
+    },
+    poll: async (id) => {
+      try {
+        return stateOf(await asked(access, "unreachable", (options) => sdk.batches.retrieve(id, options)));
+      } catch (error) {
+        if (!(error instanceof Failure) || !(error.cause instanceof OpenAI.NotFoundError)) throw error;
+        return { state: "unknown", lines: undefined, reason: error.cause.message };
+      }
+    },
+    async *results(id) {
+      const batch = await asked(access, "unreachable", (options) => sdk.batches.retrieve(id, options));
+      for (const file of [batch.output_file_id, batch.error_file_id]) {
+        if (!file) continue;
+        const { body } = await asked(access, "unreachable", (options) => sdk.files.content(file, options));
+        if (body) for await (const line of linesOf(body)) yield resultIn(line);
+      }
+    },
+    cancel: async (id) => {
+      await asked(access, "unreachable", (options) => sdk.batches.cancel(id, options));
+    },
+  };
+}
+
+type Options = OpenAI.RequestOptions;
+
+/** @param broken what it is when there was no answer: whether it may have been heard all the same */
+async function asked<T>(
+  { credentials }: Access,
+  broken: "unreachable" | "cut",
+  ask: (options: Options) => Promise<T>,
+): Promise<T> {
+  const proof = await credentials.prove({ path: "", body: "" });
+  try {
+    // The client's own limit ends with the head of an answer.
+    return await ask({ headers: { ...proof.headers }, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch (error) {
+    const text = withoutKey(error instanceof Error ? error.message : String(error), proof.secret);
+    if (!(error instanceof OpenAI.APIError) || error.status === undefined)
+      throw new Failure(broken, "the provider's batches cannot be reached", { operator: text, cause: error });
+    const said = error.error ? withoutKey(JSON.stringify({ error: error.error }), proof.secret) : text;
+    const { kind, message, operator = said } = classify(error.status, {}, said);
+    // Whatever was wrong with the batch, no caller has written it.
+    const ours = kind === "provider_bad_request" || kind === "model_not_found" ? "provider_error" : kind;
+    const words = ours === kind ? message : "the provider refused the batch";
+    throw new Failure(ours, words, { operator, cause: error });
+  }
+}
+
+const STATES: Readonly<Record<Batch["status"], BatchState["state"]>> = {
+  validating: "running",
+  in_progress: "running",
+  finalizing: "running",
+  cancelling: "running",
+  completed: "complete",
+  failed: "partial",
+  expired: "partial",
+  cancelled: "partial",
+};
+
+function stateOf({ status, request_counts: counts, errors }: Batch): BatchState {
+  const why = (errors?.data ?? []).map(({ code, message, line }) =>
+    [line && `line ${line}`, code, message].filter(Boolean).join(", "),
+  );
+  return {
+    state: STATES[status] ?? "running",
+    // While it is validated, nothing is counted yet.
+    lines: counts?.total || undefined,
+    reason: [status, ...why.slice(0, 3)].join(": "),
+  };
+}
+
+interface Line {
+  readonly custom_id?: string;
+  readonly response?: { readonly status_code?: number; readonly body?: unknown } | null;
+  readonly error?: { readonly code?: string; readonly message?: string } | null;
+}
+
+/** @throws Failure `malformed_reply` */
+function resultIn(line: string): BatchResult {
+  const { custom_id: customId, response, error }: Line = parseObject(line);
+  if (typeof customId !== "string") throw malformed("a line without custom_id", line);
+  if (response) return { customId, status: response.status_code ?? 200, body: JSON.stringify(response.body) };
+  return { customId, unserved: [error?.code, error?.message].filter(Boolean).join(": ") };
+}
+
+/** Split at line feeds alone: U+2028 stands in strings as it is. */
+async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of body) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines.filter(Boolean);
+  }
+  if (rest) yield rest;
+}
