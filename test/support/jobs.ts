@@ -1,0 +1,216 @@
+/**
+ * A server on loopback that has jobs as the contract says, in memory: a test decides when each goes on. It stands in
+ * for a gateway where a test needs connections that break, and jobs that end, at a time of its choice.
+ */
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
+import { type ChatResponse, ChatResponseSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import {
+  BatchSchema,
+  type Job,
+  type JobEvent,
+  JobEventSchema,
+  JobFailureSchema,
+  JobSchema,
+  type SubmitBatchRequest,
+  type SubmitJobRequest,
+} from "../../gen/ts/llmgateway/v1/job_pb.ts";
+
+interface KeptJob {
+  job: Job;
+  result?: ChatResponse;
+  /** What its run has said. */
+  text: string;
+}
+
+export class JobServer implements AsyncDisposable {
+  readonly submissions: SubmitJobRequest[] = [];
+  readonly batches: SubmitBatchRequest[] = [];
+  readonly calls: string[] = [];
+  /** Makes the next calls of these methods fail, one each. */
+  readonly failing: string[] = [];
+  private readonly jobs = new Map<string, KeptJob>();
+  private readonly byKey = new Map<string, string>();
+  private readonly watchers = new Set<() => void>();
+  private readonly server = createServer(
+    connectNodeAdapter({ routes: (router) => void router.service(GatewayService, this.methods()) }),
+  );
+
+  static async start(port = 0): Promise<JobServer> {
+    const started = new JobServer();
+    started.server.listen(port, "127.0.0.1");
+    await once(started.server, "listening");
+    return started;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Jobs by the key that they were submitted with, or by their id. */
+  job(name: string): KeptJob {
+    const kept = this.jobs.get(this.byKey.get(name) ?? name);
+    if (!kept) throw failure(Code.NotFound, "not_found");
+    return kept;
+  }
+
+  /** The id of the only job. */
+  get onlyId(): string {
+    const [id, ...others] = this.jobs.keys();
+    if (!id || others.length > 0) throw new Error(`there are ${this.jobs.size} jobs`);
+    return id;
+  }
+
+  run(id: string): void {
+    const kept = this.job(id);
+    kept.text = "";
+    this.change(kept, { status: "running", runs: kept.job.runs + 1 });
+  }
+
+  say(id: string, word: string): void {
+    this.job(id).text += word;
+    this.tell();
+  }
+
+  end(id: string, status: "completed" | "failed" | "cancelled" | "expired"): void {
+    const kept = this.job(id);
+    if (status === "completed")
+      kept.result = create(ChatResponseSchema, { response: kept.text, provider: "mock", model: "m" });
+    const failed =
+      status === "failed"
+        ? { failure: create(JobFailureSchema, { kind: "provider_error", message: "it broke" }) }
+        : {};
+    this.change(kept, { status, ...failed });
+  }
+
+  /** Breaks all that is open. */
+  breakConnections(): void {
+    this.server.closeAllConnections();
+  }
+
+  /** Resolves when so many calls of a method have come. */
+  async called(method: string, times: number): Promise<void> {
+    while (this.calls.filter((call) => call === method).length < times) {
+      await new Promise<void>((resolve) => this.watchers.add(resolve));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private change(kept: KeptJob, fields: Partial<Job>): void {
+    kept.job = create(JobSchema, { ...kept.job, ...fields });
+    this.tell();
+  }
+
+  private tell(): void {
+    const waiting = [...this.watchers];
+    this.watchers.clear();
+    for (const wake of waiting) wake();
+  }
+
+  private note(method: string): void {
+    this.calls.push(method);
+    this.tell();
+    const at = this.failing.indexOf(method);
+    if (at < 0) return;
+    this.failing.splice(at, 1);
+    throw failure(Code.Unavailable, "shutting_down");
+  }
+
+  private methods(): Partial<ServiceImpl<typeof GatewayService>> {
+    return {
+      submitJob: (request) => {
+        this.submissions.push(request);
+        const known = this.byKey.get(request.idempotencyKey);
+        const id = known ?? randomUUID();
+        if (!known) {
+          this.byKey.set(request.idempotencyKey, id);
+          const { model, metadata, priority } = request;
+          const createdAt = timestampFromMs(Date.now());
+          const job = create(JobSchema, {
+            jobId: id,
+            status: "pending",
+            model,
+            metadata,
+            priority,
+            createdAt,
+          });
+          this.jobs.set(id, { job, text: "" });
+        }
+        // Kept, and the answer is lost.
+        this.note("SubmitJob");
+        return this.job(id).job;
+      },
+      getJob: ({ jobId }) => this.job(jobId).job,
+      getJobResult: ({ jobId }) => {
+        this.note("GetJobResult");
+        const { job, result } = this.job(jobId);
+        if (result) return result;
+        if (job.failure) throw failure(Code.Unavailable, job.failure.kind);
+        const kind =
+          job.status === "cancelled" || job.status === "expired" ? `job_${job.status}` : "job_not_ended";
+        throw failure(Code.FailedPrecondition, kind);
+      },
+      listJobs: () => ({ jobs: [...this.jobs.values()].map(({ job }) => job) }),
+      cancelJob: ({ jobId }) => {
+        this.note("CancelJob");
+        this.end(jobId, "cancelled");
+        return this.job(jobId).job;
+      },
+      watchJob: ({ jobId }, { signal }) => {
+        this.note("WatchJob");
+        return this.watch(this.job(jobId), signal);
+      },
+      submitBatch: (request) => {
+        this.batches.push(request);
+        return create(BatchSchema, {
+          batchId: randomUUID(),
+          status: "running",
+          total: request.requests.length,
+        });
+      },
+    };
+  }
+
+  private async *watch(kept: KeptJob, signal: AbortSignal): AsyncGenerator<JobEvent> {
+    let told: Job | undefined;
+    let said = 0;
+    const gone = once(signal, "abort");
+    while (!signal.aborted) {
+      if (kept.job !== told) {
+        if (kept.job.runs !== told?.runs) said = 0;
+        told = kept.job;
+        yield create(JobEventSchema, { job: told });
+        continue;
+      }
+      if (/completed|failed|cancelled|expired/.test(told.status)) return;
+      if (kept.text.length > said) {
+        const token = kept.text.slice(said);
+        said = kept.text.length;
+        yield create(JobEventSchema, { output: { token } });
+        continue;
+      }
+      await Promise.race([gone, new Promise<void>((resolve) => this.watchers.add(resolve))]);
+    }
+  }
+}
+
+function failure(code: Code, reason: string): ConnectError {
+  const details = [{ desc: ErrorInfoSchema, value: { reason, domain: "llmgateway" } }];
+  return new ConnectError(reason, code, undefined, details);
+}
