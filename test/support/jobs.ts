@@ -14,13 +14,13 @@ import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { type ChatResponse, ChatResponseSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import {
-  BatchSchema,
+  type BatchItem,
+  BatchResultSchema,
   type Job,
   type JobEvent,
   JobEventSchema,
   JobFailureSchema,
   JobSchema,
-  type SubmitBatchRequest,
   type SubmitJobRequest,
 } from "../../gen/ts/llmgateway/v1/job_pb.ts";
 
@@ -31,10 +31,15 @@ interface KeptJob {
   text: string;
 }
 
+const PAGE_SIZE = 2;
+
 export class JobServer implements AsyncDisposable {
   readonly submissions: SubmitJobRequest[] = [];
-  readonly batches: SubmitBatchRequest[] = [];
+  /** By the key that each was submitted with. */
+  readonly batches = new Map<string, { readonly batchId: string; readonly items: readonly BatchItem[] }>();
   readonly calls: string[] = [];
+  /** How many results of a batch there are by now. */
+  released = Number.POSITIVE_INFINITY;
   /** Makes the next calls of these methods fail, one each. */
   readonly failing: string[] = [];
   private readonly jobs = new Map<string, KeptJob>();
@@ -177,12 +182,21 @@ export class JobServer implements AsyncDisposable {
         return this.watch(this.job(jobId), signal);
       },
       submitBatch: (request) => {
-        this.batches.push(request);
-        return create(BatchSchema, {
-          batchId: randomUUID(),
-          status: "running",
-          total: request.requests.length,
-        });
+        const known = this.batches.get(request.idempotencyKey);
+        this.note("SubmitBatch");
+        const batchId = known?.batchId ?? randomUUID();
+        this.batches.set(request.idempotencyKey, { batchId, items: request.requests });
+        return { batchId, status: "running", total: request.requests.length };
+      },
+      listBatchResults: ({ batchId, pageToken }) => {
+        this.note("ListBatchResults");
+        const { items } = [...this.batches.values()].find((batch) => batch.batchId === batchId) ?? {
+          items: [],
+        };
+        const from = Number(pageToken);
+        const to = Math.min(from + PAGE_SIZE, this.released, items.length);
+        const results = items.slice(from, to).map(resultOf);
+        return { results, nextPageToken: to < items.length ? String(to) : "" };
       },
     };
   }
@@ -213,4 +227,23 @@ export class JobServer implements AsyncDisposable {
 function failure(code: Code, reason: string): ConnectError {
   const details = [{ desc: ErrorInfoSchema, value: { reason, domain: "llmgateway" } }];
   return new ConnectError(reason, code, undefined, details);
+}
+
+/** Who asks to "fail" does; everyone else hears the question again. */
+function resultOf({ customId, request }: BatchItem) {
+  const question = request?.messages.at(-1)?.content ?? "";
+  if (question === "fail") {
+    const job = {
+      jobId: randomUUID(),
+      status: "failed",
+      costPicoUsd: 0n,
+      failure: { kind: "cut", message: "it broke" },
+    };
+    return create(BatchResultSchema, { customId, job });
+  }
+  const message = { role: "assistant", content: question };
+  const cost = { inputTokens: 1, outputTokens: 2, totalTokens: 3, provenance: "measured" };
+  const response = { response: question, message, finishReason: "stop", provider: "mock", model: "m", cost };
+  const job = { jobId: randomUUID(), status: "completed", costUsd: 0.000001, costPicoUsd: 1_000_000n };
+  return create(BatchResultSchema, { customId, job, response });
 }

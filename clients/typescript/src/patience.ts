@@ -16,6 +16,11 @@ const LONGEST_WAIT_MS = 10_000;
 /** A gateway that was away for so long may never come back. */
 const GIVE_UP_AFTER_MS = 300_000;
 
+/** Whether what failed may go well when it is made again after a while. */
+export function isPassing({ kind }: GatewayError): boolean {
+  return PASSING.has(kind);
+}
+
 export class Patience {
   private readonly call: Call;
   private readonly clock: Clock;
@@ -43,7 +48,7 @@ export class Patience {
     this.awaySinceMs ??= nowMs;
     const waitMs = failure.retryAfterMs ?? Math.min(FIRST_WAIT_MS * 2 ** this.waits++, LONGEST_WAIT_MS);
     const isTooLong = nowMs + waitMs - this.awaySinceMs > GIVE_UP_AFTER_MS || waitMs >= this.call.remainingMs;
-    if (!this.isKnown || !PASSING.has(failure.kind) || isTooLong) throw failure;
+    if (!this.isKnown || !isPassing(failure) || isTooLong) throw failure;
     await this.call.wait(waitMs).catch((reason) => {
       throw this.call.failure(reason);
     });

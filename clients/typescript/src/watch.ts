@@ -1,6 +1,6 @@
 /** A job as it goes on, over as many connections as that takes. It does not fetch the result. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { Client } from "@connectrpc/connect";
+import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { StreamResponseSchema } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { GatewayService } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import {
@@ -56,7 +56,12 @@ async function next(connection: AsyncIterator<JobEvent>, call: Call, begun: bool
   } catch (cause) {
     throw call.failure(cause, begun);
   }
-  throw call.failure(new Error("it ended before the job"), true);
+  // A gateway may end the stream in silence when the time is up.
+  const isLate = call.remainingMs <= 0;
+  throw call.failure(
+    isLate ? new ConnectError("", Code.DeadlineExceeded) : new Error("it ended early"),
+    true,
+  );
 }
 
 /** What has been told of a job. Each connection begins with the job as it is, and with the first word of its run. */
