@@ -107,7 +107,8 @@ export async function follow(
     if (!job) continue;
     // What is missing of an answer comes behind it.
     if (job.status !== "completed") process.stdout.write(lineEnd());
-    if (job.status === "pending") printed = "";
+    // A run begins with its first word.
+    if (job.status === "pending" || job.status === "running") printed = "";
     process.stderr.write(`${job.status}${describeRun(job)}\n`);
   }
   const reply = await gateway.getJobResult({ jobId }, { signal });

@@ -81,7 +81,16 @@ export class JobServer implements AsyncDisposable {
   run(id: string): void {
     const kept = this.job(id);
     kept.text = "";
-    this.change(kept, { status: "running", runs: kept.job.runs + 1 });
+    const startedAt = timestampFromMs(Date.now());
+    this.change(kept, { status: "running", runs: kept.job.runs + 1, startedAt });
+  }
+
+  /** As a gateway does that is stopped and started: the run is not counted. */
+  runAnew(id: string): void {
+    const kept = this.job(id);
+    kept.text = "";
+    const startedAt = timestampFromMs(Date.now() + 1);
+    this.change(kept, { startedAt });
   }
 
   say(id: string, word: string): void {
@@ -207,7 +216,7 @@ export class JobServer implements AsyncDisposable {
     const gone = once(signal, "abort");
     while (!signal.aborted) {
       if (kept.job !== told) {
-        if (kept.job.runs !== told?.runs) said = 0;
+        if (kept.job.startedAt !== told?.startedAt) said = 0;
         told = kept.job;
         yield create(JobEventSchema, { job: told });
         continue;

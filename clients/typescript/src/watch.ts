@@ -67,7 +67,8 @@ async function next(connection: AsyncIterator<JobEvent>, call: Call, begun: bool
 /** What has been told of a job. Each connection begins with the job as it is, and with the first word of its run. */
 class Told {
   private status = "";
-  private run = 0;
+  /** A run that was given back has no number of its own, but its own beginning. */
+  private run = "";
   /** How long the text of the run is that was told, over all connections. */
   private length = 0;
   /** How much of it this connection has still to repeat. */
@@ -80,11 +81,12 @@ class Told {
   /** What of the event is new; nothing when nothing is. */
   news(event: JobEvent): JobEvent | undefined {
     if (event.job) {
-      const { status, runs } = event.job;
-      if (status === this.status && runs === this.run) return undefined;
-      if (runs !== this.run || status === "pending") this.length = this.repeating = 0;
+      const { status, runs, startedAt } = event.job;
+      const run = `${runs} ${startedAt?.seconds}.${startedAt?.nanos}`;
+      if (status === this.status && run === this.run) return undefined;
+      if (run !== this.run || status === "pending") this.length = this.repeating = 0;
       this.status = status;
-      this.run = runs;
+      this.run = run;
       return event;
     }
     const { token, index = 0 } = event.output ?? {};

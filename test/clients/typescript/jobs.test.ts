@@ -53,6 +53,25 @@ describe.each(OVER_HTTP1)("$name", ({ connect }) => {
     expect(words).toEqual(["pending", "pending", "running", "+One ", "+two ", "completed"]);
   });
 
+  test("tells the words of a run that replaced another while the connection was broken", async () => {
+    await using server = await JobServer.start();
+    const gateway = connect({ baseUrl: server.url });
+    const { jobId } = await gateway.submitJob(ask("Hello"));
+    server.run(jobId);
+    server.say(jobId, "One");
+    const told: string[] = [];
+    for await (const event of gateway.watchJob({ jobId })) {
+      told.push(inShort(event));
+      if (told.length === 2) {
+        server.breakConnections();
+        server.runAnew(jobId);
+        server.say(jobId, "Two");
+      }
+      if (told.length === 4) break;
+    }
+    expect(told).toEqual(["running", "+One", "running", "+Two"]);
+  });
+
   test("sends a submission again whose answer was lost, and has one job", async () => {
     await using server = await JobServer.start();
     const gateway = connect({ baseUrl: server.url, retry: { maxAttempts: 3 } });
