@@ -32,6 +32,17 @@ interface KeptJob {
 }
 
 const PAGE_SIZE = 2;
+const WEBHOOK = {
+  webhookId: "0191f2a0-0000-7000-8000-000000000000",
+  subject: "job",
+  url: "https://example.com/hook",
+  status: "pending",
+  attempts: 2,
+  deliveries: [
+    { attempt: 2, latencyMs: 15_000, error: "it did not answer in time" },
+    { attempt: 1, latencyMs: 7, httpStatus: 500, error: "it answered with 500" },
+  ],
+};
 
 export class JobServer implements AsyncDisposable {
   readonly submissions: SubmitJobRequest[] = [];
@@ -197,6 +208,18 @@ export class JobServer implements AsyncDisposable {
         this.batches.set(request.idempotencyKey, { batchId, items: request.requests });
         return { batchId, status: "running", total: request.requests.length };
       },
+      getBatch: ({ batchId }) => ({
+        batchId,
+        status: "running",
+        total: 3,
+        pending: 1,
+        completed: 2,
+        costUsd: 0.5,
+      }),
+      cancelBatch: ({ batchId }) => ({ batchId, status: "cancelled", total: 3, completed: 2, cancelled: 1 }),
+      listWebhooks: ({ status }) => ({ webhooks: [{ ...WEBHOOK, status: status || "pending" }] }),
+      getWebhook: () => WEBHOOK,
+      redeliverWebhook: () => ({ ...WEBHOOK, deliveries: [] }),
       listBatchResults: ({ batchId, pageToken }) => {
         this.note("ListBatchResults");
         const { items } = [...this.batches.values()].find((batch) => batch.batchId === batchId) ?? {

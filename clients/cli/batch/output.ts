@@ -2,13 +2,11 @@
 import {
   closeSync,
   existsSync,
-  fdatasyncSync,
   openSync,
   readFileSync,
   renameSync,
   truncateSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
 import { InputError } from "../input-error.ts";
 
@@ -59,8 +57,7 @@ export class Output {
   add(lines: readonly string[], chunk: number, progress: Progress): void {
     const fresh = lines.filter((line) => this.count(line));
     if (fresh.length > 0) {
-      writeSync(this.file, fresh.map((line) => `${line}\n`).join(""));
-      fdatasyncSync(this.file);
+      writeFileSync(this.file, fresh.map((line) => `${line}\n`).join(""), { flush: true });
     }
     this.save(chunk, progress);
   }

@@ -120,8 +120,9 @@ class Run {
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error;
         if (error.violations.length > 0) throw wrongLines(error, items);
-        if (error.kind !== "job_queue_full" || this.open().length === 0) throw error;
-        await this.collect();
+        if (error.kind !== "job_queue_full") throw error;
+        if (this.open().length > 0) await this.collect();
+        else await this.wait(LONGEST_WAIT_MS, "the gateway's queue is full of others' jobs; waiting\n");
       }
     }
   }
@@ -168,7 +169,8 @@ class Run {
     return { signal: this.signal };
   }
 
-  private wait(ms: number): Promise<void> {
+  private wait(ms: number, why = ""): Promise<void> {
+    process.stderr.write(why);
     return setTimeout(ms, undefined, { signal: this.signal });
   }
 }
