@@ -34,3 +34,37 @@ export function httpUrl(text: string): string {
     "It must be a URL that begins with http:// or https://, without a password.",
   );
 }
+
+export function moment(text: string): Date {
+  const time = new Date(text);
+  if (/^\d{4}-\d\d-\d\dT/.test(text) && Number.isFinite(time.getTime())) return time;
+  throw new InvalidArgumentError("It must be a time, such as 2026-01-31T18:00:00Z.");
+}
+
+/** In milliseconds. */
+export function span(text: string): number {
+  const [, count = "", unit = ""] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
+  const ms = Number(count) * (UNITS_MS[unit] ?? Number.NaN);
+  if (ms > 0) return ms;
+  throw new InvalidArgumentError("It must be a span of time, such as 30s, 15m, 12h or 7d.");
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** For an option that is given again and again: all that was given. */
+export function label(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const [, name = "", value = ""] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name) return { ...before, [name]: value };
+  throw new InvalidArgumentError("It must be a name and a value, such as team=search.");
+}
+
+export function uuid(text: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text.toLowerCase();
+  throw new InvalidArgumentError("It must be an id, such as 0191f2a0-5e3a-7cc1-9d3e-2b6f0a8c4d17.");
+}

@@ -30,7 +30,11 @@ export async function chat(message: string, options: ChatOptions): Promise<numbe
   return call(options, (gateway, signal) => answer(gateway, request, signal, options.json));
 }
 
-function requestOf(content: string, options: ChatOptions): ChatRequest {
+/** What the options ask for, with the content as the user's message. */
+export function requestOf(
+  content: string,
+  options: Omit<ChatOptions, "stream" | "json" | "url">,
+): ChatRequest {
   const { system, maxTokens } = options;
   return create(ChatRequestSchema, {
     messages: [...(system ? [{ role: "system", content: system }] : []), { role: "user", content }],
@@ -80,7 +84,7 @@ async function stream(
 }
 
 /** What is shown of one event: text and refusals as they are, a tool call as its name and then its arguments. */
-function textOf({ token, refusal, toolCall }: StreamResponse): string {
+export function textOf({ token, refusal, toolCall }: StreamResponse): string {
   const { name = "", arguments: args = "", input = "" } = toolCall ?? {};
   return (token ?? refusal ?? "") + (name && `\n${name} `) + args + input;
 }

@@ -1,13 +1,16 @@
 #!/usr/bin/env node
-/** The command line: serve, chat, embed, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
+/** The command line: serve, chat, embed, jobs, batch, webhooks, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
 import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
-import { day, dollars, httpUrl, share, wholeNumber } from "./argument.ts";
+import { day, share, wholeNumber } from "./argument.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { EmbedOptions } from "./embed.ts";
 import type { EmulateOptions } from "./emulate.ts";
+import { InputError } from "./input-error.ts";
+import { addJobCommands } from "./job-commands.ts";
+import { key, maxCost, timeout, url } from "./option.ts";
 import type { ImportOptions, PricesOptions } from "./prices.ts";
 
 const MAX_INT32 = 2_147_483_647;
@@ -61,6 +64,8 @@ program
     const { embed } = await import("./embed.ts");
     process.exitCode = await embed(texts, options);
   });
+
+addJobCommands(program);
 
 program
   .command("emulate")
@@ -130,27 +135,6 @@ try {
   process.exitCode = report(error);
 }
 
-function maxCost(): Option {
-  return new Option("--max-cost <usd>", "most that the call may cost, in US dollars").argParser(dollars);
-}
-
-function timeout(): Option {
-  return new Option("--timeout <ms>", "most time that the call may take, in milliseconds").argParser(
-    wholeNumber(1, 86_400_000),
-  );
-}
-
-function url(): Option {
-  return new Option("--url <url>", "the gateway")
-    .env("LLMGATEWAY_URL")
-    .default("http://127.0.0.1:8080")
-    .argParser(httpUrl);
-}
-
-function key(): Option {
-  return new Option("--key <key>", "API key").env("LLMGATEWAY_API_KEY");
-}
-
 function catalog(): Option {
   return new Option("--file <file>", "the catalog (default: the one that comes with the gateway)").env(
     "PRICE_CATALOG_PATH",
@@ -170,7 +154,8 @@ function today(): Option {
 /** What an operator can mend, without the stack; anything else is a defect and keeps it. */
 function report(error: unknown): number {
   const isConfig = error instanceof ConfigError;
-  if (!isConfig && (error as NodeJS.ErrnoException).syscall !== "listen") throw error;
+  const isMended = isConfig || error instanceof InputError;
+  if (!isMended && (error as NodeJS.ErrnoException).syscall !== "listen") throw error;
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
   return isConfig ? 2 : 1;
 }

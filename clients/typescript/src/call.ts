@@ -35,6 +35,8 @@ export interface CallSettings {
   readonly timeoutMs: number | undefined;
   readonly timeoutHeader: "connect-timeout-ms" | "grpc-timeout";
   readonly clock: Clock;
+  /** What is asked for is done later, and the request's own `timeoutMs` is about that. */
+  readonly isForLater?: boolean;
 }
 
 /**
@@ -82,9 +84,8 @@ export class Call<Schema extends DescMessage = DescMessage> {
     this.signal = options.signal ? AbortSignal.any([options.signal, this.abort.signal]) : this.abort.signal;
     // A request may say in itself how long it may take.
     const { timeoutMs } = this.message as { timeoutMs?: number };
-    const limits = [options.timeoutMs ?? settings.timeoutMs, timeoutMs].filter(
-      (limit) => limit !== undefined,
-    );
+    const own = settings.isForLater ? undefined : timeoutMs;
+    const limits = [options.timeoutMs ?? settings.timeoutMs, own].filter((limit) => limit !== undefined);
     const limitMs = Math.min(...limits, MAX_TIMEOUT_MS);
     if (!(limitMs > 0)) throw notSent("timeoutMs must be above 0", undefined);
     this.deadlineMs = limits.length > 0 ? settings.clock.now() + limitMs : Number.POSITIVE_INFINITY;
@@ -110,6 +111,11 @@ export class Call<Schema extends DescMessage = DescMessage> {
         this.requestId = received.get("x-request-id") ?? this.requestId;
       },
     };
+  }
+
+  /** Whether the gateway does it once, however often it is sent. */
+  get isIdempotent(): boolean {
+    return Boolean((this.message as { idempotencyKey?: string }).idempotencyKey);
   }
 
   get remainingMs(): number {
@@ -202,7 +208,7 @@ function rootOf(error: ConnectError): string {
 }
 
 /** A UUID, without `randomUUID`, which browsers keep from pages that came without TLS. */
-function newId(): string {
+export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return digits.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");

@@ -1,11 +1,6 @@
 /** The client over any transport: what it offers, and how an RPC becomes a call. It imports no transport itself. */
-import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import {
-  createClient,
-  type Interceptor,
-  type CallOptions as RpcOptions,
-  type Transport,
-} from "@connectrpc/connect";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema, type EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
@@ -17,6 +12,7 @@ import {
 } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { Call, type CallOptions, type CallSettings, markSent } from "./call.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { type Jobs, jobsOver, type Unary } from "./jobs.ts";
 import { type ApiKey, withKey } from "./key.ts";
 import { type RetryOptions, withRetry } from "./retry.ts";
 import { GatewayStream } from "./stream.ts";
@@ -38,6 +34,21 @@ export type {
   ProviderStatus,
 } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
 export type {
+  Batch,
+  BatchItem,
+  BatchResult,
+  Job,
+  JobEvent,
+  JobFailure,
+  ListBatchResultsResponse,
+  ListJobsResponse,
+  ListWebhooksResponse,
+  SubmitBatchRequest,
+  SubmitJobRequest,
+  Webhook,
+  WebhookDelivery,
+} from "../../../gen/ts/llmgateway/v1/job_pb.ts";
+export type {
   Media,
   Message,
   Parameters,
@@ -52,9 +63,11 @@ export type { Attempt, Cost, Receipt, Route, Usage } from "../../../gen/ts/llmga
 export type { CallOptions } from "./call.ts";
 export type { Clock } from "./clock.ts";
 export { GatewayError } from "./error.ts";
+export type { Jobs } from "./jobs.ts";
 export type { ApiKey } from "./key.ts";
 export type { Retry, RetryOptions } from "./retry.ts";
 export type { GatewayStream } from "./stream.ts";
+export type { WaitOptions } from "./wait.ts";
 
 /** The protocol of the calls. All three have the same messages, costs and errors; gRPC needs Node. */
 export type TransportName = "connect" | "grpc" | "grpc-web";
@@ -78,7 +91,7 @@ export interface GatewayOptions {
 }
 
 /** What can be asked of the gateway. Everything that fails does so with a GatewayError. */
-export interface Gateway {
+export interface Gateway extends Jobs {
   /** Continues a conversation, and answers when the answer is complete: with its `cost` and its `attempts`. */
   chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
   /** Continues a conversation, and answers as the words come. */
@@ -125,19 +138,14 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
   });
   const rpc = createClient(GatewayService, transport);
 
-  async function unary<Schema extends DescMessage, Reply>(
-    schema: Schema,
-    send: (message: MessageShape<Schema>, options: RpcOptions) => Promise<Reply>,
-    request: MessageInitShape<Schema>,
-    callOptions: CallOptions,
-  ): Promise<Reply> {
-    const call = new Call(schema, request, callOptions, settings);
+  const unary: Unary = async (schema, send, request, callOptions, over = settings) => {
+    const call = new Call(schema, request, callOptions, over);
     try {
       return await withRetry(call, retry, () => send(call.message, call.attempt()));
     } finally {
       call.close();
     }
-  }
+  };
 
   return {
     chat: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.chat, request, callOptions),
@@ -157,6 +165,7 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
     getStatus: (request = {}, callOptions = {}) =>
       unary(GetStatusRequestSchema, rpc.getStatus, request, callOptions),
+    ...jobsOver(rpc, unary, settings),
   };
 }
 

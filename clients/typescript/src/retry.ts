@@ -4,8 +4,8 @@ import type { GatewayError } from "./error.ts";
 
 /**
  * Only what cannot be paid for twice is tried again: a failure for which the gateway itself says when (its
- * `google.rpc.RetryInfo`), and a connection that was refused, so that nothing was sent. A stream is tried again only
- * before its first event.
+ * `google.rpc.RetryInfo`), and a connection that was refused, so that nothing was sent; with an idempotency key, every
+ * call that was not answered. A stream is tried again only before its first event.
  */
 export interface RetryOptions {
   /** Attempts in all, the first one included; 2 by default. */
@@ -45,7 +45,7 @@ export async function withRetry<Reply>(
       return await once();
     } catch (cause) {
       const error = fail(cause);
-      const waitMs = waitOf(error);
+      const waitMs = waitOf(error, call.isIdempotent);
       const isWorth = attempt < maxAttempts && waitMs !== undefined && waitMs <= maxWaitMs;
       if (!isWorth || waitMs >= call.remainingMs) throw error;
       previous.push(error);
@@ -57,8 +57,9 @@ export async function withRetry<Reply>(
   }
 }
 
-function waitOf(error: GatewayError): number | undefined {
-  return error.kind === "gateway_unreachable" && isRefused(error) ? REFUSED_WAIT_MS : error.retryAfterMs;
+function waitOf(error: GatewayError, isIdempotent: boolean): number | undefined {
+  const isUnanswered = error.kind === "gateway_unreachable" && (isIdempotent || isRefused(error));
+  return isUnanswered ? REFUSED_WAIT_MS : error.retryAfterMs;
 }
 
 /** Node says so; a browser does not tell a refused connection from one that broke. */

@@ -112,7 +112,7 @@ describe("installed", () => {
     const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "esnext"];
     const types = join(CHECKOUT, "node_modules/@types");
     const check = (...args: string[]) => run(project, tool("tsc"), ...strict, "--typeRoots", types, ...args);
-    const node = ["hello.ts", "json.ts", "abort.ts", "errors.ts", "wrong.ts"];
+    const node = ["hello.ts", "json.ts", "job.ts", "receiver.ts", "abort.ts", "errors.ts", "wrong.ts"];
     await check("--module", "nodenext", "--types", "node", ...node);
     const lib = ["--lib", "esnext,dom", "--types", ""];
     await check("--module", "esnext", "--moduleResolution", "bundler", ...lib, "browser.ts");

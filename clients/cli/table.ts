@@ -1,0 +1,19 @@
+/** Rows as a table for people, each column as wide as what stands in it. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
+  return [head, ...rows]
+    .map(
+      (row) =>
+        `${row
+          .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+          .join("  ")
+          .trimEnd()}\n`,
+    )
+    .join("");
+}
+
+/** Names and values, one a line; without those that have none. */
+export function fields(pairs: Readonly<Record<string, string | undefined>>): string {
+  const known = Object.entries(pairs).filter(([, value]) => value);
+  return known.map(([name, value]) => `${name.padEnd(16)} ${value}\n`).join("");
+}
