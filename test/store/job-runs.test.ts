@@ -77,7 +77,7 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     const { run } = await takeOne(jobs);
     await jobs.retry(run, NOW + 1_000, OVERLOADED, UNKNOWN);
     // To be handed back is not to have run.
-    await jobs.handBack((await takeOne(jobs)).run);
+    await jobs.handBack((await takeOne(jobs)).run, NOW);
     expect(await jobs.expire(NOW + 500)).toBe(1);
     expect(await jobs.get("b", OWNER)).toMatchObject({ state: "expired" });
     expect(idsOf(await jobs.take(3, NOW + 1_000))).toEqual(["a"]);
@@ -146,7 +146,7 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     expect(await partial()).toBe("");
     const second = await takeOne(jobs);
     await jobs.renew([{ ...second.run, partial: "again" }], NOW);
-    await jobs.handBack(second.run);
+    await jobs.handBack(second.run, NOW);
     expect(await partial()).toBe("");
     const third = await takeOne(jobs);
     await jobs.renew([{ ...third.run, partial: "and again" }], NOW);
@@ -170,7 +170,8 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
         runs: 2,
         lostRuns: 1,
         startedAtMs: lostAt,
-        costPicoUsd: undefined,
+        // What goes on elsewhere is not lost.
+        costPicoUsd: 0n,
         partial: "",
       },
       parked: "batch_123",
@@ -180,7 +181,7 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     expect(await jobs.renew([{ ...first.run, partial: "late" }], lostAt)).toMatchObject([{ order: "lost" }]);
     expect(await jobs.park(first.run, "late")).toBe(false);
     expect(await jobs.retry(first.run, NOW, OVERLOADED, cost(1n))).toBe(false);
-    expect(await jobs.handBack(first.run)).toBe(false);
+    expect(await jobs.handBack(first.run, NOW)).toBe(false);
     expect(await jobs.finish(first.run, endingOf())).toBe(false);
     const second = { jobId: "a", run: 2 };
     expect(await jobs.get("a", OWNER)).toMatchObject({
@@ -190,8 +191,7 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
       failure: undefined,
     });
     expect(await jobs.finish(second, endingOf())).toBe(true);
-    // What it has cost stays unknown.
-    expect(await jobs.get("a", OWNER)).toMatchObject({ runs: 2, lostRuns: 1, costPicoUsd: undefined });
+    expect(await jobs.get("a", OWNER)).toMatchObject({ runs: 2, lostRuns: 1, costPicoUsd: 500n });
   });
 
   it("go on when they are renewed late, and nobody has taken them", async () => {
@@ -216,7 +216,12 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     const { jobs } = await place.open("second");
     expect(await jobs.renew([{ ...run, partial: undefined }], NOW)).toMatchObject([{ order: "lost" }]);
     expect(await jobs.finish(run, endingOf())).toBe(false);
-    expect((await takeOne(jobs, NOW + LEASE_MS)).job).toMatchObject({ runs: 2, lostRuns: 1 });
+    expect((await takeOne(jobs, NOW + LEASE_MS)).job).toMatchObject({
+      runs: 2,
+      lostRuns: 1,
+      // Nobody knows what the lost run had cost.
+      costPicoUsd: undefined,
+    });
   });
 
   it("are tried again when they are due, with what they have cost", async () => {
@@ -253,8 +258,8 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     await submit(jobs, jobOf("a"));
     const first = await takeOne(jobs);
     await jobs.park(first.run, "batch_123");
-    expect(await jobs.handBack(first.run)).toBe(true);
-    expect(await jobs.handBack(first.run)).toBe(false);
+    expect(await jobs.handBack(first.run, NOW)).toBe(true);
+    expect(await jobs.handBack(first.run, NOW)).toBe(false);
     expect(await jobs.finish(first.run, endingOf())).toBe(false);
     expect(await jobs.get("a", OWNER)).toMatchObject({
       state: "pending",

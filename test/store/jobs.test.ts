@@ -220,7 +220,7 @@ describe.each(jobEngines("the store of jobs"))("the store of jobs on $name", (en
     expect(await listed({ state: "running" })).toBe("");
     expect(await listed({ batchId: "batch" })).toBe("ed");
     expect(await listed({ model: "claude/m" })).toBe("a");
-    expect(await listed({ createdAfterMs: NOW - 20 })).toBe("ed");
+    expect(await listed({ createdAfterMs: NOW - 20 })).toBe("edcb");
     expect(await listed({ createdBeforeMs: NOW - 20 })).toBe("a");
     expect(await listed({ state: "pending", createdAfterMs: NOW - 30, createdBeforeMs: NOW - 10 })).toBe(
       "cb",

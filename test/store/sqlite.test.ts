@@ -84,7 +84,7 @@ it("begins runs anew at once that a process which is gone left, and says that th
   await first.close();
   const { jobs } = await open(dataDir, "second");
   expect(await takeOne(jobs)).toMatchObject({
-    job: { runs: 2, lostRuns: 1, costPicoUsd: undefined },
+    job: { runs: 2, lostRuns: 1, costPicoUsd: 0n },
     parked: "batch_123",
   });
 });

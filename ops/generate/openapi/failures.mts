@@ -28,6 +28,7 @@ const EXAMPLES: Partial<Record<FailureKind, { message: string } & FailureDetails
   method_not_allowed: { message: "/v1/gateway/chat takes POST, not PUT" },
   payload_too_large: { message: "the body is larger than 33554432 bytes" },
   unsupported_media_type: { message: 'send the header "content-type: application/json", not text/plain' },
+  idempotency_conflict: { message: "idempotency_key: something else was submitted under this key before" },
   rate_limited: { message: "more than 600 requests a minute; try again in 12 s", retryAfterMs: 12_000 },
   cancelled: { message: "the caller left" },
   internal: { message: "the gateway failed; its log has the details under this request id" },

@@ -35,11 +35,11 @@ export const TAKE = `
   WITH held AS (
     SELECT job_id, state FROM jobs
     WHERE job_id = ANY($1::text[])
-      AND (state = 'running' OR state = 'pending' AND (runs > 0 OR due_at_ms + start_within_ms >= $2))
+      AND (state = 'running' OR state = 'pending' AND (runs > 0 OR parked IS NOT NULL OR due_at_ms + start_within_ms >= $2))
     FOR UPDATE SKIP LOCKED)
   UPDATE jobs AS j SET state = 'running', started_at_ms = $2, runs = j.runs + 1, holder = $3, partial = '',
     lost_runs = j.lost_runs + (held.state = 'running')::integer,
-    cost_pico_usd = CASE WHEN held.state = 'pending' THEN j.cost_pico_usd END
+    cost_pico_usd = CASE WHEN held.state = 'pending' OR j.parked IS NOT NULL THEN j.cost_pico_usd END
   FROM held WHERE j.job_id = held.job_id
   RETURNING ${RECORD}, j.parked, (SELECT body FROM job_requests AS r WHERE r.job_id = j.job_id) AS request`;
 export const OPEN_ONES =
@@ -49,7 +49,7 @@ const OURS = "job_id = $1 AND runs = $2 AND holder = $3 AND state = 'running'";
 export const HOLD = `SELECT ${HELD} FROM jobs WHERE ${OURS} FOR UPDATE`;
 export const PARK = `UPDATE jobs SET parked = $4 WHERE ${OURS}`;
 export const HAND_BACK = `
-  UPDATE jobs SET state = 'pending', runs = runs - 1, holder = '', partial = '' WHERE ${OURS} RETURNING message_id`;
+  UPDATE jobs SET state = 'pending', due_at_ms = $4, runs = runs - 1, holder = '', partial = '' WHERE ${OURS} RETURNING message_id`;
 export const RETRY = `
   UPDATE jobs SET state = 'pending', due_at_ms = $2, failure = $3, cost_pico_usd = $4, holder = '', partial = '',
     parked = NULL
@@ -84,9 +84,9 @@ export const HOLD_TO_CANCEL = (column: "job_id" | "batch_id") => `
 export const REQUEST_CANCEL = "UPDATE jobs SET cancel_requested = true WHERE job_id = ANY($1::text[])";
 export const HOLD_TO_EXPIRE = `
   SELECT ${HELD} FROM jobs WHERE job_id IN (
-    SELECT job_id FROM jobs WHERE state = 'pending' AND runs = 0 AND due_at_ms + start_within_ms < $1
+    SELECT job_id FROM jobs WHERE state = 'pending' AND runs = 0 AND parked IS NULL AND due_at_ms + start_within_ms < $1
     LIMIT ${CHUNK_JOBS})
-  AND state = 'pending' AND runs = 0 ORDER BY job_id FOR UPDATE`;
+  AND state = 'pending' AND runs = 0 AND parked IS NULL ORDER BY job_id FOR UPDATE`;
 
 const NOT_AWAITED =
   "NOT EXISTS (SELECT 1 FROM webhooks AS w WHERE w.webhook_id IN (j.job_id, j.batch_id) AND w.state = 'pending')";
@@ -136,7 +136,7 @@ export function listQuery(filter: JobFilter, owner: Owner, position: Position | 
   where("state =", filter.state);
   where("batch_id =", filter.batchId);
   where("model =", filter.model);
-  where("created_at_ms >", filter.createdAfterMs);
+  where("created_at_ms >=", filter.createdAfterMs);
   where("created_at_ms <", filter.createdBeforeMs);
   if (position) {
     const [atMs, id] = position;

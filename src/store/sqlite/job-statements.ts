@@ -34,7 +34,7 @@ export function prepareJobs(db: Database) {
     ),
     waiting: db.prepare(`
       SELECT job_id, priority, due_at_ms FROM jobs
-      WHERE state = 'pending' AND priority = ? AND due_at_ms <= ? AND (runs > 0 OR due_at_ms + start_within_ms >= ?)
+      WHERE state = 'pending' AND priority = ? AND due_at_ms <= ? AND (runs > 0 OR parked IS NOT NULL OR due_at_ms + start_within_ms >= ?)
       ORDER BY due_at_ms, job_id LIMIT ?`),
     firstDue: db.prepare("SELECT min(due_at_ms) AS due FROM jobs WHERE state = 'pending' AND priority = ?"),
     lost: db.prepare(
@@ -44,7 +44,7 @@ export function prepareJobs(db: Database) {
     loseAll: db.prepare("UPDATE jobs SET lease_until_ms = 0 WHERE state = 'running'"),
     begin: db.prepare(`
       UPDATE jobs SET lost_runs = lost_runs + (state = 'running'),
-        cost_pico_usd = CASE state WHEN 'pending' THEN cost_pico_usd END,
+        cost_pico_usd = CASE WHEN state = 'pending' OR parked IS NOT NULL THEN cost_pico_usd END,
         state = 'running', runs = runs + 1, started_at_ms = ?, partial = '', holder = ?, lease_until_ms = ?
       WHERE job_id = ? RETURNING ${RECORD}, parked`),
 
@@ -58,7 +58,7 @@ export function prepareJobs(db: Database) {
         failure = ?, cost_pico_usd = ?, partial = '', parked = NULL
       WHERE job_id = ?`),
     handBack: db.prepare(`
-      UPDATE jobs SET state = 'pending', runs = runs - 1, partial = '',
+      UPDATE jobs SET state = 'pending', due_at_ms = ?, runs = runs - 1, partial = '',
         started_at_ms = CASE WHEN runs > 1 THEN started_at_ms END
       WHERE ${held}`),
     end: db.prepare(`
@@ -75,7 +75,7 @@ export function prepareJobs(db: Database) {
     jobsOfBatch: db.prepare(`SELECT ${RECORD} FROM jobs WHERE ${inBatch} AND batch_place IS NULL`),
     overdue: db.prepare(`
       SELECT ${RECORD} FROM jobs
-      WHERE state = 'pending' AND runs = 0 AND due_at_ms + start_within_ms < ? LIMIT ${CHUNK_ROWS}`),
+      WHERE state = 'pending' AND runs = 0 AND parked IS NULL AND due_at_ms + start_within_ms < ? LIMIT ${CHUNK_ROWS}`),
 
     toPurge: db.prepare(`SELECT job_id FROM jobs WHERE purged = 0 AND ${ended}`),
     purge: db.prepare("UPDATE jobs SET purged = 1 WHERE job_id = ?"),

@@ -111,8 +111,8 @@ export class SqliteJobs {
     });
   }
 
-  handBack({ jobId, run }: RunKey): boolean {
-    return this.write(() => changed(this.statements.handBack.run(jobId, run, this.instance)));
+  handBack({ jobId, run }: RunKey, dueAtMs: number): boolean {
+    return this.write(() => changed(this.statements.handBack.run(dueAtMs, jobId, run, this.instance)));
   }
 
   finish(run: RunKey, { state, atMs, failure, result, costPicoUsd }: Ending): boolean {
@@ -185,7 +185,7 @@ export class SqliteJobs {
       // SQLite does not see by itself that the index of batches has it.
       ["batch_id <> '' AND batch_id = ?", filter.batchId],
       ["model = ?", filter.model],
-      ["created_at_ms > ?", filter.createdAfterMs],
+      ["created_at_ms >= ?", filter.createdAfterMs],
       ["created_at_ms < ?", filter.createdBeforeMs],
     ];
     const given = asked.flatMap(([condition, value]) => (value === undefined ? [] : [{ condition, value }]));

@@ -137,7 +137,7 @@ export const SQLITE_MIGRATIONS: Migrations = [
     batch_place INTEGER
   ) STRICT;
   CREATE INDEX jobs_waiting ON jobs (priority, due_at_ms, job_id) WHERE state = 'pending';
-  CREATE INDEX jobs_not_begun ON jobs (due_at_ms + start_within_ms) WHERE state = 'pending' AND runs = 0;
+  CREATE INDEX jobs_not_begun ON jobs (due_at_ms + start_within_ms) WHERE state = 'pending' AND runs = 0 AND parked IS NULL;
   CREATE INDEX jobs_running ON jobs (lease_until_ms) WHERE state = 'running';
   CREATE INDEX jobs_ended ON jobs (purged, ended_at_ms) WHERE ended_at_ms IS NOT NULL;
   CREATE INDEX jobs_by_owner ON jobs (tenant, principal, created_at_ms, job_id);
