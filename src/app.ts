@@ -7,10 +7,22 @@ import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
-import type { Call, Layer, Service } from "./core/call.ts";
+import {
+  type Call,
+  isBatch,
+  type Layer,
+  type ModelRequest,
+  type RequestContext,
+  type RoutedCall,
+  type Service,
+  type Target,
+} from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
+import { labelsOf } from "./core/labels.ts";
+import { fromUsd, type PicoUsd } from "./core/money.ts";
+import { embedded } from "./core/reply.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
-import type { Pricing } from "./cost/plan.ts";
+import { type Pricing, previewAttempt } from "./cost/plan.ts";
 import { admit } from "./layers/admit.ts";
 import { batch } from "./layers/batch.ts";
 import { client } from "./layers/client.ts";
@@ -21,6 +33,7 @@ import { route } from "./layers/route.ts";
 import { suit } from "./layers/suit.ts";
 import { type Timeouts, timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
+import { whole } from "./layers/whole.ts";
 import { batchRules, directoryOf, dropsOf, isPriced, knownModels, modelsOf, priceOf } from "./models.ts";
 import { judge } from "./providers/availability.ts";
 import type { Provider } from "./providers/provider.ts";
@@ -32,6 +45,8 @@ import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
 export interface Snapshot {
   readonly config: CompleteConfig;
   readonly service: Service;
+  /** Where a request of a job would go and what it would cost; no provider is called. Throws what would refuse it. */
+  preview(request: ModelRequest, context: RequestContext): Promise<Previewed>;
   readonly authenticate: Authenticate;
   readonly prices: PriceFile;
   /** Models that were called and have no price, as `provider/model`. */
@@ -40,6 +55,12 @@ export interface Snapshot {
   status(): Promise<ProviderStatus[]>;
   /** Lets go of the providers' connections, once the calls on them have ended. */
   close(): Promise<void>;
+}
+
+export interface Previewed {
+  readonly target: Target;
+  /** Undefined when the price is not known. */
+  readonly estimated: PicoUsd | undefined;
 }
 
 export interface Surroundings {
@@ -70,6 +91,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   return {
     config,
     service,
+    preview: createPreview(config, catalog, providers, surroundings),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
@@ -98,39 +120,94 @@ function stack(
   return record(signals, clock, (row) => books.ledger?.call(row))(
     // Before anything that costs: a refused call has cost nothing.
     admit(
-      // Names the target; below, a call is one to a provider.
-      route(directoryOf(config, catalog, providers))(
-        // Directly below, where the model is known, and above all that would count a refused call as an attempt.
-        suit(knownModels(config, catalog))(
-          // Refuses as the one above does.
-          batch(batchRules(config, catalog, providers))(
-            // Bounds an attempt, and so stands above what it aborts.
-            timeout(
-              (target) => timeouts.get(target.provider) ?? FALLBACK,
+      chosen(
+        config,
+        catalog,
+        providers,
+      )(
+        // Bounds an attempt, and so stands above what it aborts.
+        timeout(
+          (target) => timeouts.get(target.provider) ?? FALLBACK,
+          clock,
+        )(
+          // Above the meter, whose settled row it describes.
+          trace()(
+            // Each pass through here is an attempt with a row of its own, whatever becomes of it.
+            meter({
+              ...books,
+              pricing: pricingOf(config, catalog),
               clock,
-            )(
-              // Above the meter, whose settled row it describes.
-              trace()(
-                // Each pass through here is an attempt with a row of its own, whatever becomes of it.
-                meter({
-                  ...books,
-                  pricing: pricingOf(config, catalog),
-                  clock,
-                  onSettled: (attempt) => {
-                    traffic.settled(attempt);
-                    books.settled(attempt);
-                  },
-                })(
-                  // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
-                  drop(dropsOf(config))(client(services)),
-                ),
-              ),
+              onSettled: (attempt) => {
+                traffic.settled(attempt);
+                books.settled(attempt);
+              },
+            })(
+              // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
+              drop(dropsOf(config))(client(services)),
             ),
           ),
         ),
       ),
     ),
   );
+}
+
+/** What stands above all that would count a refused call as an attempt, and so judges a job before it is one. */
+function chosen(
+  config: CompleteConfig,
+  catalog: Catalog,
+  providers: ReadonlyMap<string, Provider>,
+): Layer<Call, RoutedCall> {
+  // A stream whose tokens are not counted would make an estimate of what a job cost.
+  const streams = ({ provider, model }: Target) =>
+    config.providers[provider]?.dialect.streamUsage !== false &&
+    priceOf(config, catalog, { provider, model })?.capabilities?.streaming !== false;
+  return (next) =>
+    // Names the target; below, a call is one to a provider.
+    route(directoryOf(config, catalog, providers))(
+      // Directly below, where the model is known, and above what judges how the call is made.
+      whole(streams)(
+        suit(knownModels(config, catalog))(
+          // Refuses as the one above does.
+          batch(batchRules(config, catalog, providers))(next),
+        ),
+      ),
+    );
+}
+
+/** The same way, as far as nothing is sent. */
+function createPreview(
+  config: CompleteConfig,
+  catalog: Catalog,
+  providers: ReadonlyMap<string, Provider>,
+  { books }: Surroundings,
+): Snapshot["preview"] {
+  const means = { ...books, pricing: pricingOf(config, catalog) };
+  return async (request, context) => {
+    let target: Target | undefined;
+    const service = chosen(
+      config,
+      catalog,
+      providers,
+    )(async (call) => {
+      target = call.target;
+      call.tally.estimated = await previewAttempt(call, means);
+      return embedded([]);
+    });
+    const call: Call = {
+      context: { ...context, protocol: "job" },
+      request,
+      streaming: !isBatch({ request }),
+      labels: labelsOf(request),
+      maxCost: request.maxCostUsd === undefined ? undefined : fromUsd(request.maxCostUsd),
+      signal: context.signal,
+      tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
+      parking: { parked: undefined, park: async () => {} },
+    };
+    await service(call);
+    if (!target) throw new Error("the router named no target");
+    return { target, estimated: call.tally.estimated };
+  };
 }
 
 /** For no target that the router can name. */

@@ -2,7 +2,6 @@
  * What calls come to, kept over all reloads: the ledger on its durable store, budgets on their counters, and what
  * was learnt of models.
  */
-import { randomUUID } from "node:crypto";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
@@ -10,7 +9,6 @@ import type { Environment } from "./config/environment.ts";
 import { type Clock, pass, type Timer } from "./core/clock.ts";
 import { Lag } from "./core/lag.ts";
 import { toUsd } from "./core/money.ts";
-import type { Readiness } from "./core/readiness.ts";
 import type { Budgets } from "./cost/budget/budgets.ts";
 import type { Counter, Figures } from "./cost/budget/counters.ts";
 import { memoryCounters } from "./cost/budget/memory.ts";
@@ -23,7 +21,7 @@ import type { Means } from "./cost/plan.ts";
 import { Tokenizer } from "./cost/tokenizer.ts";
 import { Unpriced } from "./cost/unpriced.ts";
 import type { Signals } from "./layers/record.ts";
-import { openStore, type Store } from "./store/store.ts";
+import type { Store } from "./store/store.ts";
 import { showBudgets } from "./telemetry/budgets.ts";
 import { connectRedis, type Redis } from "./wire/redis.ts";
 
@@ -51,7 +49,6 @@ export interface PriceFile {
 export interface Desk {
   readonly env: Environment;
   readonly signals: Signals;
-  readonly readiness: Readiness;
   readonly clock: Clock;
 }
 
@@ -61,8 +58,8 @@ const REDIS_WAIT_MS = 2_000;
 /** Values of budgets that are shown, at most. */
 const MAX_SHOWN = 1_000;
 
-/** @throws Error that says why the database cannot be used, and what to do */
-export async function openBooks(config: CompleteConfig, desk: Desk): Promise<Books> {
+/** @throws Error when the store does not answer */
+export async function openBooks(config: CompleteConfig, store: Store, desk: Desk): Promise<Books> {
   const unpriced = new Unpriced();
   const learnt = {
     inputs: new Estimator(),
@@ -90,15 +87,6 @@ export async function openBooks(config: CompleteConfig, desk: Desk): Promise<Boo
     const nothing = { replace: () => {}, keep: async () => {}, close: forget };
     return { ...learnt, ...nothing, settled, budgets, ledger: undefined };
   }
-  const store = await openStore({
-    databaseUrl: desk.env.DATABASE_URL || undefined,
-    dataDir: config.ledger.dataDir,
-    instance: randomUUID(),
-    onDeath: (reason) => {
-      logger.error({ failure: reason }, "the ledger's database is gone");
-      desk.readiness.fail("ledger", `the ledger's database is gone: ${reason}`);
-    },
-  });
   const ledger = ledgerOn(store, config, desk);
   const { budgets, redis } = budgetsOn(store, ledger, config, desk);
   const sweeping = await sweep(store, config, desk);
@@ -117,7 +105,6 @@ export async function openBooks(config: CompleteConfig, desk: Desk): Promise<Boo
       await budgets.close();
       await redis?.close();
       await forget();
-      await store.close();
     },
   };
 }

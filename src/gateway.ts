@@ -1,4 +1,5 @@
 /** A running gateway: the fronts on their port, the snapshot behind them, its reloads and its end. */
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { createValidator } from "@bufbuild/protovalidate";
@@ -6,7 +7,8 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import type { DestinationStream } from "pino";
 import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
-import { openBooks } from "./books.ts";
+import { checkSecrets, openBacklog } from "./backlog.ts";
+import { type Books, openBooks } from "./books.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
@@ -23,13 +25,15 @@ import { toConnectError } from "./rpc/errors.ts";
 import { createHandlers } from "./rpc/handlers.ts";
 import { serveHealth } from "./rpc/health.ts";
 import { createHttpHandler, notFound } from "./rpc/http.ts";
+import { jobHandlers } from "./rpc/job-handlers.ts";
 import { createJsonFront } from "./rpc/json/front.ts";
 import { type Listener, listen } from "./rpc/listener.ts";
 import type { NodeHandler } from "./rpc/node.ts";
 import { createOperations } from "./rpc/operations.ts";
 import { serveReflection } from "./rpc/reflection.ts";
 import { unimplemented } from "./rpc/unimplemented.ts";
-import { createLog } from "./telemetry/log.ts";
+import { openStore, type Store } from "./store/store.ts";
+import { createLog, type Log } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { startTracing } from "./telemetry/trace.ts";
 import { bundled, VERSION } from "./version.ts";
@@ -72,19 +76,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
   const readiness = new Readiness();
-  const books = await openBooks(config, { env, signals, readiness, clock });
+  checkSecrets(config, env);
+  const store = await openStoreOf(config, { env, log, readiness });
   let current: Snapshot;
+  let books: Books | undefined;
   try {
+    books = await openBooks(config, store, { env, signals, clock });
     current = createSnapshot(config, { env, signals, clock, admit, traffic, books });
     await books.keep(current.prices);
   } catch (error) {
-    await books.close();
+    await books?.close();
+    await store.close();
     throw error;
   }
+  const backlog = openBacklog({ store, env, inForce: () => current, signals, clock });
   const closing = new AbortController();
 
   const replace = () => {
     const next = load();
+    checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
     const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, books });
     const old = current;
@@ -109,12 +119,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   const door = createDoor({
-    handlers: createHandlers(() => ({
-      ...current,
-      priceVersion: current.prices.version,
-      version: VERSION,
-      draining: readiness.has("draining"),
-    })),
+    handlers: new Map([
+      ...createHandlers(() => ({
+        ...current,
+        priceVersion: current.prices.version,
+        version: VERSION,
+        draining: readiness.has("draining"),
+      })),
+      ...jobHandlers(backlog.jobs),
+    ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),
     signals,
@@ -160,10 +173,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     closing.abort(toConnectError(late()));
     const drainMs = durationMs(drainTimeout);
     const overdue = clock.after(drainMs, () => door.abortAll(late));
-    await listener.close(drainMs + LAST_WORDS_MS);
+    await Promise.all([listener.close(drainMs + LAST_WORDS_MS), backlog.close(drainMs)]);
     overdue.cancel();
     await current.close();
     await books.close();
+    await store.close();
     await stopTracing();
     log.logger.info("stopped");
     await log.close();
@@ -179,6 +193,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return stopped;
     },
   };
+}
+
+function openStoreOf(
+  config: CompleteConfig,
+  { env, log, readiness }: { env: GatewayOptions["env"]; log: Log; readiness: Readiness },
+): Promise<Store> {
+  return openStore({
+    databaseUrl: env.DATABASE_URL || undefined,
+    dataDir: config.ledger.dataDir,
+    instance: randomUUID(),
+    onDeath: (reason) => {
+      log.logger.error({ failure: reason }, "the database is gone");
+      readiness.fail("database", `the database is gone: ${reason}`);
+    },
+  });
 }
 
 export interface Behind {

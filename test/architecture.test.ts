@@ -11,7 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["gateway.ts"],
   ["app.ts"],
-  ["books.ts", "models.ts"],
+  ["books.ts", "models.ts", "backlog.ts"],
   ["rpc", "compat", "jobs", "config"],
   ["layers"],
   ["providers", "resilience", "cost", "cache", "store", "telemetry"],

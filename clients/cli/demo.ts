@@ -1,4 +1,5 @@
 /** `npm run demo`: an emulated provider, the gateway in front of it, and three calls that show what they cost. */
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +24,7 @@ export async function demo(): Promise<number> {
     AWS_BEARER_TOKEN_BEDROCK: "emulated",
     GEMINI_API_KEY: "emulated",
     VERTEX_AI_TOKEN: "emulated",
+    LLMGATEWAY_WEBHOOK_SECRET: `whsec_${randomBytes(32).toString("base64")}`,
     LLMGATEWAY_DATA_DIR: join(folder, "data"),
     // The call that is meant to fail would be told twice.
     LOG_LEVEL: process.env.LOG_LEVEL || "error",
@@ -66,6 +68,12 @@ providers:
     base_url: ${emulatorUrl}
     project: emulated
     api_key_env: VERTEX_AI_TOKEN
+jobs:
+  webhooks:
+    # The first is that of the examples, and does not exist; the others are this machine.
+    allowed_hosts: [internal.service, "localhost:*", "127.0.0.1:*"]
+    allowed_networks: [127.0.0.0/8, ::1/128]
+    allow_http: true
 `;
 }
 

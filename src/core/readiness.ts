@@ -4,7 +4,7 @@
  */
 import { EventEmitter, once } from "node:events";
 
-export type Reason = "draining" | "ledger";
+export type Reason = "draining" | "database";
 
 export class Readiness {
   private readonly reasons = new Map<Reason, string>();

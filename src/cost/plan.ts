@@ -92,6 +92,24 @@ export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan>
   };
 }
 
+/**
+ * What an attempt is expected to cost, without holding money ready for it.
+ *
+ * @returns undefined when its price is not known
+ * @throws Failure as `planAttempt` does, but for what budgets have left
+ */
+export async function previewAttempt(call: RoutedCall, means: Means): Promise<PicoUsd | undefined> {
+  const { pricing, budgets } = means;
+  const model = pricing.find(call.target, call.context.startedAtMs);
+  if (!model) {
+    refuseUnknown(call, pricing, budgets.reach(spendingOf(call)) === "hard");
+    return undefined;
+  }
+  const draft = new Draft(call, model, means);
+  if (draft.ceiling !== undefined && draft.quote.wanted > draft.ceiling) await draft.count();
+  return draft.quote.expected(draft.clampToCeiling());
+}
+
 /** Nothing is held for it: its price is not known, or it was sent before, and budgets have counted it since. */
 function unlimited(
   call: RoutedCall,

@@ -11,7 +11,7 @@ import {
   ChatResponseSchema,
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import type { Call, Parking, Service } from "../core/call.ts";
+import { type Call, isBatch, type Parking, type Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Failure, toFailure } from "../core/failure.ts";
 import type { JobRecord, RunCost, TakenJob } from "../core/job-store.ts";
@@ -62,23 +62,25 @@ export async function runJob(taken: TakenJob, options: RunOptions): Promise<RunR
 /** What is parked outlasts the process, and so does the name under which its money is booked. */
 interface Parked {
   readonly callId: string;
+  /** By which its price is chosen. */
+  readonly startedAtMs: number;
   readonly where: string;
 }
 
 function callOf({ job, request, parked: text }: TakenJob, options: RunOptions): Call {
   const { clock, signal } = options;
   const parked: Parked | undefined = text === undefined ? undefined : JSON.parse(text);
-  const callId = parked?.callId ?? randomUUIDv7();
+  const { callId, startedAtMs } = parked ?? { callId: randomUUIDv7(), startedAtMs: clock.now() };
   const chat = fromBinary(ChatRequestSchema, request);
   const parking: Parking = {
     parked: parked?.where,
-    park: (where) => options.park(JSON.stringify({ callId, where } satisfies Parked)),
+    park: (where) => options.park(JSON.stringify({ callId, startedAtMs, where } satisfies Parked)),
   };
   return {
     context: {
       callId,
       requestId: job.jobId,
-      startedAtMs: clock.now(),
+      startedAtMs,
       principal: job.principal,
       tenant: job.tenant,
       peer: "",
@@ -90,8 +92,8 @@ function callOf({ job, request, parked: text }: TakenJob, options: RunOptions): 
       replyHeaders: new Map(),
     },
     request: chat,
-    // Where the model streams, so that watchers see the words; the stack knows where it does not.
-    streaming: true,
+    // So that watchers see the words; the stack knows which models do not stream.
+    streaming: !isBatch({ request: chat }),
     labels: labelsOf(chat),
     maxCost: chat.maxCostUsd === undefined ? undefined : fromUsd(chat.maxCostUsd),
     signal,

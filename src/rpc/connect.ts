@@ -17,10 +17,10 @@ import {
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { Protocol } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
+import { JSON_OPTIONS } from "../core/json.ts";
 import { RPC_COMPRESSIONS } from "./compression.ts";
 import type { Answer, Door, Request } from "./door.ts";
 import { toConnectError, toErrorEvent } from "./errors.ts";
-import { JSON_OPTIONS } from "./json/write.ts";
 import type { NodeHandler } from "./node.ts";
 import { unreadable } from "./unreadable.ts";
 
@@ -131,7 +131,7 @@ async function* serverStreaming(message: Message, context: HandlerContext): Asyn
   } catch (error) {
     const failure = request.fail(error);
     setHeaders(request, context);
-    if (begun) yield toErrorEvent(failure);
+    if (begun) yield toErrorEvent(failure, context.method.output);
     throw toConnectError(failure);
   }
 }

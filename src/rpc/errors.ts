@@ -1,5 +1,5 @@
 /** Failures as the protocols say them: a Connect error, its JSON for plain HTTP, and an event for streams. */
-import { create, type JsonValue } from "@bufbuild/protobuf";
+import { create, type DescMessage, type JsonValue } from "@bufbuild/protobuf";
 import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
 import { errorToJson } from "@connectrpc/connect/protocol-connect";
@@ -9,10 +9,11 @@ import {
   RetryInfoSchema,
 } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { type JobEvent, JobEventSchema } from "../../gen/ts/llmgateway/v1/job_pb.ts";
 import { type Receipt, ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Failure } from "../core/failure.ts";
+import { JSON_OPTIONS } from "../core/json.ts";
 import { event } from "../core/reply.ts";
-import { JSON_OPTIONS } from "./json/write.ts";
 
 type Detail = NonNullable<ConstructorParameters<typeof ConnectError>[3]>[number];
 
@@ -38,8 +39,17 @@ export function toErrorJson(failure: Failure): JsonValue {
   return errorToJson(toConnectError(failure), JSON_OPTIONS) as JsonValue;
 }
 
-/** The last event of a stream that broke off. */
-export function toErrorEvent(failure: Failure): StreamResponse {
+/**
+ * The last event of a stream that broke off.
+ *
+ * @param output the type of the stream's events
+ */
+export function toErrorEvent(failure: Failure, output: DescMessage): StreamResponse | JobEvent {
+  const last = brokenOff(failure);
+  return output === JobEventSchema ? { $typeName: "llmgateway.v1.JobEvent", output: last } : last;
+}
+
+function brokenOff(failure: Failure): StreamResponse {
   return event({
     error: {
       $typeName: "llmgateway.v1.StreamError",

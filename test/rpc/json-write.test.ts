@@ -15,7 +15,8 @@ import { EmbeddingSchema, file_llmgateway_v1_embed } from "../../gen/ts/llmgatew
 import { file_llmgateway_v1_gateway } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { file_llmgateway_v1_message } from "../../gen/ts/llmgateway/v1/message_pb.ts";
 import { file_llmgateway_v1_receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { JSON_OPTIONS, jsonWriter } from "../../src/rpc/json/write.ts";
+import { JSON_OPTIONS } from "../../src/core/json.ts";
+import { jsonWriter } from "../../src/rpc/json/write.ts";
 
 const MESSAGES = [
   file_llmgateway_v1_chat,

@@ -69,7 +69,7 @@ function isAllowed(url: URL, { allowedHosts }: WebhookRules): boolean {
 }
 
 function matches(entry: string, { hostname, protocol, port }: URL): boolean {
-  const [, wildcard, name = "", entryPort] = /^([*][.])?(.*?)(?::([0-9]+))?$/.exec(entry) ?? [];
+  const [, wildcard, name = "", entryPort] = /^([*][.])?(.*?)(?::([0-9]+|[*]))?$/.exec(entry) ?? [];
   // Read as the URL is, so that all ways to write a host are one.
   const listed = URL.parse(`${protocol}//${name}`)?.hostname;
   if (listed === undefined || (entryPort === undefined ? port !== "" : !isPort(entryPort, protocol, port)))
@@ -79,6 +79,7 @@ function matches(entry: string, { hostname, protocol, port }: URL): boolean {
 }
 
 function isPort(listed: string, protocol: string, port: string): boolean {
+  if (listed === "*") return true;
   const standard = protocol === "https:" ? 443 : 80;
   return Number(listed) === (port === "" ? standard : Number(port));
 }

@@ -127,6 +127,7 @@ class Exchange {
     return new SseWriter(this.reply, {
       clock: this.options.clock,
       pingIntervalMs: this.options.pingIntervalMs,
+      output: rpc.output,
       encode: jsonWriter(rpc.output),
       headers: () => this.headers(),
     });

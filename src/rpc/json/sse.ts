@@ -1,5 +1,5 @@
 /** A stream as server-sent events: one write for each batch, comment pings while nothing comes. */
-import type { Message } from "@bufbuild/protobuf";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { Clock } from "../../core/clock.ts";
 import type { Failure } from "../../core/failure.ts";
 import { toErrorEvent } from "../errors.ts";
@@ -8,6 +8,8 @@ import type { NodeReply } from "../node.ts";
 export interface SseOptions {
   readonly clock: Clock;
   readonly pingIntervalMs: number;
+  /** The type of the events. */
+  readonly output: DescMessage;
   /** JSON text of one event. */
   readonly encode: (event: Message) => string;
   readonly headers: () => Record<string, string>;
@@ -50,7 +52,9 @@ export class SseWriter {
   fail(failure: Failure): boolean {
     this.ping.cancel();
     if (!this.reply.headersSent) return false;
-    this.reply.end(`event: error\ndata: ${this.options.encode(toErrorEvent(failure))}\n\n`);
+    this.reply.end(
+      `event: error\ndata: ${this.options.encode(toErrorEvent(failure, this.options.output))}\n\n`,
+    );
     return true;
   }
 

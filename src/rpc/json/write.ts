@@ -4,9 +4,7 @@
  * an object first, which costs a quarter of a call's whole front.
  */
 import { type DescField, type DescMessage, type Message, ScalarType, toJson } from "@bufbuild/protobuf";
-
-/** The contract's JSON: proto names; zeros written out, but for what has explicit presence. */
-export const JSON_OPTIONS = { useProtoFieldName: true, alwaysEmitImplicit: true } as const;
+import { JSON_OPTIONS } from "../../core/json.ts";
 
 type Write = (value: unknown) => string;
 type Fields = Readonly<Record<string, unknown>>;

@@ -1440,8 +1440,8 @@ func (x *Jobs) GetWebhooks() *Webhooks {
 type Webhooks struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Hosts that may be called, such as `hooks.example.com`, `*.example.com` for
-	// every subdomain, or `hooks.example.com:8443`; without a port only the
-	// scheme's own is meant. Empty for none.
+	// every subdomain, or `hooks.example.com:8443`, with `:*` for any port;
+	// without a port only the scheme's own is meant. Empty for none.
 	AllowedHosts []string `protobuf:"bytes,1,rep,name=allowed_hosts,json=allowedHosts,proto3" json:"allowed_hosts,omitempty"`
 	// Networks that an allowed host may be in although they are loopback,
 	// private, link-local or otherwise not public, such as `10.0.0.0/8` or
@@ -1822,9 +1822,9 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\v_max_storedB\x0e\n" +
 	"\f_max_pendingB\x10\n" +
 	"\x0e_max_job_bytesB\v\n" +
-	"\t_max_runs\"\xc4\x04\n" +
-	"\bWebhooks\x12\x81\x01\n" +
-	"\rallowed_hosts\x18\x01 \x03(\tB\\\xbaHY\x92\x01V\"TrR2P^([*][.])?[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$|^\\[[0-9a-fA-F:.]+\\](:[0-9]{1,5})?$R\fallowedHosts\x12R\n" +
+	"\t_max_runs\"\xd0\x04\n" +
+	"\bWebhooks\x12\x8d\x01\n" +
+	"\rallowed_hosts\x18\x01 \x03(\tBh\xbaHe\x92\x01b\"`r^2\\^([*][.])?[A-Za-z0-9.-]{1,253}(:([0-9]{1,5}|[*]))?$|^\\[[0-9a-fA-F:.]+\\](:([0-9]{1,5}|[*]))?$R\fallowedHosts\x12R\n" +
 	"\x10allowed_networks\x18\x02 \x03(\tB'\xbaH$\x92\x01!\"\x1fr\x1d2\x1b^[0-9a-fA-F:.]+/[0-9]{1,3}$R\x0fallowedNetworks\x12\"\n" +
 	"\n" +
 	"allow_http\x18\x03 \x01(\bH\x00R\tallowHttp\x88\x01\x01\x12A\n" +
