@@ -10,7 +10,8 @@ import { Failure } from "./core/failure.ts";
 import type { Jobs } from "./core/jobs.ts";
 import { createDesk } from "./jobs/desk.ts";
 import type { Previewed } from "./jobs/draft.ts";
-import { createRunner, type EndedRun, type Runner } from "./jobs/runner.ts";
+import type { EndedRun } from "./jobs/held.ts";
+import { createRunner, type Runner } from "./jobs/runner.ts";
 import { sweepJobs } from "./jobs/sweep.ts";
 import { Changes } from "./jobs/watch.ts";
 import { callbackProblem, type WebhookRules } from "./jobs/webhook/allow.ts";
@@ -78,7 +79,7 @@ export function openBacklog({ store, env, inForce, signals, clock }: BacklogOpti
     clock,
     random,
     onChanged(jobId) {
-      counted.running.set(runner?.running ?? 0);
+      counted.running.set(runner.running);
       changes.tell(jobId);
     },
     onRun(run) {

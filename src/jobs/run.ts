@@ -4,9 +4,9 @@
  */
 
 import { randomUUIDv7 } from "node:crypto";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
 import {
-  ChatRequestSchema,
+  type ChatRequest,
   type ChatResponse,
   ChatResponseSchema,
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
@@ -39,8 +39,8 @@ export interface RunResult extends RunCost {
 }
 
 /** Never rejects. */
-export async function runJob(taken: TakenJob, options: RunOptions): Promise<RunResult> {
-  const call = callOf(taken, options);
+export async function runJob(taken: TakenJob, chat: ChatRequest, options: RunOptions): Promise<RunResult> {
+  const call = callOf(taken, chat, options);
   const { span } = call.context;
   try {
     const reply = await options.service(call);
@@ -67,11 +67,10 @@ interface Parked {
   readonly where: string;
 }
 
-function callOf({ job, request, parked: text }: TakenJob, options: RunOptions): Call {
+function callOf({ job, parked: text }: TakenJob, chat: ChatRequest, options: RunOptions): Call {
   const { clock, signal } = options;
   const parked: Parked | undefined = text === undefined ? undefined : JSON.parse(text);
   const { callId, startedAtMs } = parked ?? { callId: randomUUIDv7(), startedAtMs: clock.now() };
-  const chat = fromBinary(ChatRequestSchema, request);
   const parking: Parking = {
     parked: parked?.where,
     park: (where) => options.park(JSON.stringify({ callId, startedAtMs, where } satisfies Parked)),

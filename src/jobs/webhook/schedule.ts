@@ -33,8 +33,8 @@ export function nextTryMs(tried: FailedTry, giveUpAfterMs: number, random: numbe
   if (startedAtMs >= endMs) return undefined;
   // After a redelivery it begins anew, though tries are counted on; and a first try that comes late is a first one.
   const step = Math.min(attempts - 1, stepAt(startedAtMs - sinceMs));
-  const delayMs = (DELAYS_MS[step] ?? LAST_DELAY_MS) * (1 + JITTER * random);
-  const asked = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
+  const delayMs = Math.round((DELAYS_MS[step] ?? LAST_DELAY_MS) * (1 + JITTER * random));
+  const asked = Math.round(Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
   // A slow receiver may have taken the time that was left.
   return Math.max(Math.min(endedAtMs + Math.max(delayMs, asked), endMs), endedAtMs);
 }

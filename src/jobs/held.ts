@@ -1,0 +1,202 @@
+/**
+ * A run while it is this process's: has it made, and what it came to kept. Once another may have it, nothing is kept
+ * any more.
+ */
+import { fromBinary } from "@bufbuild/protobuf";
+import { type ChatRequest, ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { isBatch, type Service } from "../core/call.ts";
+import { type Clock, pass } from "../core/clock.ts";
+import { Failure } from "../core/failure.ts";
+import { type JobRecord, type JobStore, LEASE_MS, type TakenJob } from "../core/job-store.ts";
+import { ZERO } from "../core/money.ts";
+import { againAfter } from "./again.ts";
+import { Output } from "./output.ts";
+import { type RunResult, runJob } from "./run.ts";
+
+export interface HeldOptions {
+  readonly store: Pick<JobStore, "park" | "retry" | "handBack" | "finish">;
+  /** Asked for each run, since a reload replaces it. */
+  readonly service: () => Service;
+  readonly limits: () => RunLimits;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Told of each run that ended; of the job's end when it is final. */
+  onRun(run: EndedRun): void;
+  /** Told when the store did not answer. What was asked is asked again. */
+  onError(error: unknown): void;
+}
+
+export interface RunLimits {
+  /** Runs at a time. */
+  readonly maxConcurrent: number;
+  /** Runs of one job. */
+  readonly maxRuns: number;
+}
+
+export interface EndedRun {
+  readonly job: JobRecord;
+  readonly runMs: number;
+  /** Undefined when it was answered. */
+  readonly failure: Failure | undefined;
+  /** Undefined while another run is to follow. */
+  readonly end: "completed" | "failed" | "cancelled" | undefined;
+}
+
+const RETRY_MS = 500;
+/** A job that takes its process with it each time would do so for ever. */
+const MAX_LOST_RUNS = 10;
+
+export class HeldRun {
+  readonly output = new Output();
+  /** Resolves when all that it came to is kept, or is not this process's to keep. */
+  readonly ended: Promise<void>;
+  /** Whether its provider takes its time, so that it costs this process nothing but patience. */
+  readonly patient: boolean;
+  /** Whether it outlasts the process. */
+  parked: boolean;
+  private readonly taken: TakenJob;
+  private readonly chat: ChatRequest;
+  private readonly options: HeldOptions;
+  private readonly closing: () => boolean;
+  private readonly controller = new AbortController();
+  private readonly startedAtMs: number;
+  private renewedAtMs: number;
+  private renewedText = "";
+  private lost = false;
+
+  constructor(taken: TakenJob, options: HeldOptions, closing: () => boolean) {
+    this.taken = taken;
+    this.options = options;
+    this.closing = closing;
+    this.chat = fromBinary(ChatRequestSchema, taken.request);
+    this.patient = isBatch({ request: this.chat });
+    this.parked = taken.parked !== undefined;
+    this.startedAtMs = options.clock.now();
+    this.renewedAtMs = this.startedAtMs;
+    this.ended = this.live();
+  }
+
+  get key() {
+    return { jobId: this.taken.job.jobId, run: this.taken.job.runs };
+  }
+
+  abort(failure: Failure): void {
+    this.controller.abort(failure);
+  }
+
+  renewal() {
+    const { text } = this.output;
+    const partial = text === this.renewedText ? undefined : text;
+    this.renewedText = text;
+    return { ...this.key, partial };
+  }
+
+  obey(order: "go on" | "cancel" | "lost", nowMs: number): void {
+    if (order === "lost") this.lose();
+    else this.renewedAtMs = nowMs;
+    if (order === "cancel") this.abort(new Failure("cancelled", "the job was cancelled"));
+  }
+
+  /** Another process may have it by now. */
+  notRenewed(nowMs: number): void {
+    if (nowMs - this.renewedAtMs >= LEASE_MS) this.lose();
+  }
+
+  private lose(): void {
+    this.lost = true;
+    this.abort(new Failure("cancelled", "the job is not this process's any more"));
+  }
+
+  private async live(): Promise<void> {
+    const { clock, service, onRun } = this.options;
+    const { signal } = this.controller;
+    const result =
+      this.taken.job.lostRuns >= MAX_LOST_RUNS
+        ? givenUp(this.taken.job)
+        : await runJob(this.taken, this.chat, {
+            service: service(),
+            clock,
+            signal,
+            output: this.output,
+            park: (parked) => this.park(parked),
+          });
+    this.output.end();
+    const end = await this.kept(result);
+    const { failure } = result;
+    if (end !== "lost") onRun({ job: this.taken.job, runMs: clock.now() - this.startedAtMs, failure, end });
+  }
+
+  private async park(parked: string): Promise<void> {
+    this.parked = await this.persist(() => this.options.store.park(this.key, parked));
+    // From now on nothing of it is lost when the process ends.
+    if (this.closing()) this.abort(new Failure("shutting_down", "the gateway is being stopped"));
+  }
+
+  /** Has what the run came to kept. Says whether that was the job's end. */
+  private async kept(result: RunResult): Promise<EndedRun["end"] | "lost"> {
+    const { store, clock, random, limits } = this.options;
+    const { key } = this;
+    const { failure, costPicoUsd } = result;
+    const cost = { costPicoUsd };
+    const atMs = clock.now();
+    if (!failure) {
+      const ending = {
+        state: "completed",
+        atMs,
+        failure: undefined,
+        result: result.result,
+        ...cost,
+      } as const;
+      return (await this.persist(() => store.finish(key, ending))) ? "completed" : "lost";
+    }
+    const told = { kind: failure.kind, message: failure.message };
+    if (failure.kind === "shutting_down") {
+      // What was spent must be told; what is parked goes on without us.
+      const free = failure.suspended || costPicoUsd === 0n;
+      const back = free
+        ? () => store.handBack(key, atMs)
+        : () => store.retry(key, atMs, { ...told, retryable: true }, cost);
+      return (await this.persist(back)) ? undefined : "lost";
+    }
+    const again = againAfter(failure, key.run, limits().maxRuns, random);
+    if (again && failure.kind !== "cancelled") {
+      const dueAtMs = atMs + again.afterMs;
+      const retry = again.counted
+        ? () => store.retry(key, dueAtMs, { ...told, retryable: true }, cost)
+        : () => store.handBack(key, dueAtMs);
+      return (await this.persist(retry)) ? undefined : "lost";
+    }
+    const state = failure.kind === "cancelled" ? "cancelled" : "failed";
+    const ending = {
+      state,
+      atMs,
+      failure: state === "cancelled" ? undefined : { ...told, retryable: false },
+      result: result.result,
+      ...cost,
+    } as const;
+    return (await this.persist(() => store.finish(key, ending))) ? state : "lost";
+  }
+
+  /** False when the run is not this process's any more. While the store is away, it is asked again and again. */
+  private async persist(act: () => Promise<boolean>): Promise<boolean> {
+    for (;;) {
+      if (this.lost) return false;
+      try {
+        return await act();
+      } catch (error) {
+        this.options.onError(error);
+        this.notRenewed(this.options.clock.now());
+      }
+      await pass(this.options.clock, RETRY_MS);
+    }
+  }
+}
+
+function givenUp({ lostRuns }: JobRecord): RunResult {
+  const text = `the gateway ended ${lostRuns} times while it ran this job; it is not tried again`;
+  return {
+    failure: new Failure("job_lost", text),
+    result: undefined,
+    costPicoUsd: ZERO,
+  };
+}
