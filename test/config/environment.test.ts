@@ -174,8 +174,8 @@ const ROWS: readonly Row[] = [
   {
     name: "JOB_STORE_TTL_SECONDS",
     good: "60",
-    value: 60_000,
-    read: (c) => durationMs(c.jobs.resultTtl),
+    value: 60n,
+    read: (c) => c.jobs.resultTtl.seconds,
     bad: ["0", "1h"],
   },
   {

@@ -6,6 +6,12 @@ import { loadCatalog, type ModelPrice } from "../../src/cost/catalog.ts";
 import { type Foreseen, worstRates } from "../../src/cost/ceiling.ts";
 import { priced } from "../../src/cost/price.ts";
 
+/** Where that is not the tier that is asked for, or the standard one: a batch is answered as one or not at all. */
+const SERVED: Readonly<Record<string, readonly string[]>> = {
+  auto: ["flex", "priority", "batch"],
+  batch: ["batch"],
+};
+
 describe("worstRates", () => {
   const path = new URL("../../docs/price-catalog.json", import.meta.url);
   const catalog = loadCatalog(readFileSync(path, "utf8"), "it");
@@ -73,8 +79,7 @@ describe("worstRates", () => {
           const inputTokens = part(maxInput);
           const cacheWriteTokens = cacheWrites === "none" ? 0 : part(inputTokens);
           const outputTokens = part(maxOutput);
-          const served =
-            serviceTier === "auto" ? ["flex", "priority", "batch"] : [serviceTier ?? "", "default"];
+          const served = SERVED[serviceTier ?? ""] ?? [serviceTier ?? "", "default"];
           const used = usage("measured", {
             inputTokens,
             cacheWriteTokens,
