@@ -15,6 +15,7 @@ import {
   type RequestContext,
   type RoutedCall,
   type Service,
+  type Tally,
   type Target,
 } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
@@ -162,17 +163,13 @@ function chosen(
   const streams = ({ provider, model }: Target) =>
     config.providers[provider]?.dialect.streamUsage !== false &&
     priceOf(config, catalog, { provider, model })?.capabilities?.streaming !== false;
-  return (next) =>
-    // Names the target; below, a call is one to a provider.
-    route(directoryOf(config, catalog, providers))(
-      // Directly below, where the model is known, and above what judges how the call is made.
-      whole(streams)(
-        suit(knownModels(config, catalog))(
-          // Refuses as the one above does.
-          batch(batchRules(config, catalog, providers))(next),
-        ),
-      ),
-    );
+  const routed = route(directoryOf(config, catalog, providers));
+  const streamed = whole(streams);
+  const suited = suit(knownModels(config, catalog));
+  const batched = batch(batchRules(config, catalog, providers));
+  // The router names the target: below, a call is one to a provider, and its model is known. What a batch asks for
+  // is judged last, since it hangs on how the call is made.
+  return (next) => routed(streamed(suited(batched(next))));
 }
 
 /** The same way, as far as nothing is sent. */
@@ -183,30 +180,31 @@ function createPreview(
   { books }: Surroundings,
 ): Snapshot["preview"] {
   const means = { ...books, pricing: pricingOf(config, catalog) };
+  const targets = new WeakMap<Tally, Target>();
+  const service = chosen(
+    config,
+    catalog,
+    providers,
+  )(async (call) => {
+    targets.set(call.tally, call.target);
+    call.tally.estimated = await previewAttempt(call, means);
+    return embedded([]);
+  });
   return async (request, context) => {
-    let target: Target | undefined;
-    const service = chosen(
-      config,
-      catalog,
-      providers,
-    )(async (call) => {
-      target = call.target;
-      call.tally.estimated = await previewAttempt(call, means);
-      return embedded([]);
-    });
-    const call: Call = {
+    const tally = { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] };
+    await service({
       context: { ...context, protocol: "job" },
       request,
       streaming: !isBatch({ request }),
       labels: labelsOf(request),
       maxCost: request.maxCostUsd === undefined ? undefined : fromUsd(request.maxCostUsd),
       signal: context.signal,
-      tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
+      tally,
       parking: { parked: undefined, park: async () => {} },
-    };
-    await service(call);
+    });
+    const target = targets.get(tally);
     if (!target) throw new Error("the router named no target");
-    return { target, estimated: call.tally.estimated };
+    return { target, estimated: tally.estimated };
   };
 }
 
