@@ -31,16 +31,19 @@ export function openapi(
 ): Document {
   const methods = services.flatMap((service) => service.methods);
   const additions = base.components.schemas;
+  const operations = Object.values(plugin.paths).flatMap((verbs) => Object.values(verbs));
+  const restOf = ({ parent, name }: DescMethod) =>
+    operations.find(({ operationId }) => operationId === `${parent.name}_${name}`);
+  // Streams are described at their REST paths alone, where a request may have no body.
+  const sent = methods.filter((method) => method.methodKind === "unary" || restOf(method)?.requestBody);
   const messages = messageSchemas(
     plugin.components.schemas,
     additions,
-    methods.map(({ input }) => input),
+    sent.map(({ input }) => input),
     methods.map(({ output }) => output),
   );
   const contract = { services, messages, examples: Object.keys(base.components.examples ?? {}) };
-  const operations = Object.values(plugin.paths).flatMap((verbs) => Object.values(verbs));
-  const descriptionOf = ({ parent, name }: DescMethod) =>
-    operations.find(({ operationId }) => operationId === `${parent.name}_${name}`)?.description ?? "";
+  const descriptionOf = (method: DescMethod) => restOf(method)?.description ?? "";
   return {
     ...base,
     info: { ...base.info, version: VERSION },

@@ -67,11 +67,15 @@ export function connectPaths(contract: Contract, descriptionOf: (method: DescMet
 
 function rest(contract: Contract, method: DescMethod, given: Operation): object {
   const { messages } = contract;
-  const parameters = (given.parameters ?? []).map(({ schema, description, ...parameter }) => ({
-    ...parameter,
-    ...(description ? { description: prose(description) } : {}),
-    schema: parameterSchema(schema),
-  }));
+  const parameters = (given.parameters ?? []).map(({ schema, description, ...parameter }) => {
+    // The plugin has no words for what stands in a path.
+    const words = description ?? messages.wordsOf(method.input, parameter.name);
+    return {
+      ...parameter,
+      ...(words ? { description: prose(words) } : {}),
+      schema: parameterSchema(schema),
+    };
+  });
   const kinds = kindsOf(method, [
     "method_not_allowed",
     ...(parameters.some((parameter) => parameter.in === "path") ? (["not_found"] as const) : []),

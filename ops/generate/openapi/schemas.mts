@@ -28,6 +28,8 @@ export type Direction = "request" | "reply";
 export interface MessageSchemas {
   readonly schemas: Schemas;
   ref(message: DescMessage, direction: Direction): Schema;
+  /** What the contract says of a field; empty for what is none. */
+  wordsOf(message: DescMessage, field: string): string;
 }
 
 /** Keywords by which the plugin writes the rules of protovalidate. */
@@ -76,7 +78,9 @@ export function messageSchemas(
     add(message, "request", { ...requestSchema(message, known(message), ref), ...addition });
   }
   for (const message of received) add(message, "reply", replySchema(message, known(message), ref));
-  return { schemas, ref };
+  const wordsOf = (message: DescMessage, field: string) =>
+    propertiesOf(known(message))[field]?.description ?? "";
+  return { schemas, ref, wordsOf };
 }
 
 /** A field's own schema, without its message's; for a parameter of a query or a path. */
