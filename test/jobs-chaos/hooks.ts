@@ -23,10 +23,9 @@ export interface Hooks extends AsyncDisposable {
 
 /** Of tries that fail. */
 const FAILING = 0.3;
-/** Of one webhook: later ones would be minutes after, as the schedule has it. */
-const FAILING_TRIES = 2;
 
-export async function startHooks(random: Random): Promise<Hooks> {
+/** @param failingTries of one webhook; after the second that fails the next is minutes later, as the schedule has it */
+export async function startHooks(random: Random, failingTries: number): Promise<Hooks> {
   const byId = new Map<string, Hook>();
   const wrong: string[] = [];
   const secret = new Webhook(SECRET);
@@ -40,7 +39,7 @@ export async function startHooks(random: Random): Promise<Hooks> {
     byId.set(id, hook);
     hook.tries++;
     hook.bodies.add(received.body);
-    if (hook.tries <= FAILING_TRIES && random() < FAILING) return fail(response, random);
+    if (hook.tries <= failingTries && random() < FAILING) return fail(response, random);
     hook.taken = true;
     response.writeHead(204).end();
   });

@@ -22,6 +22,8 @@ export interface RoundSize {
   readonly kills: number;
   /** Of the database's server, where it has one. */
   readonly restarts: number;
+  /** Of each webhook: so many may fail. */
+  readonly failingTries: number;
   /** For what is left when the killing has ended. */
   readonly patienceMs: number;
 }
@@ -32,6 +34,8 @@ export interface Played {
   readonly ids: ReadonlyMap<string, string>;
   /** At the end, by a gateway that was started for it. */
   readonly jobs: readonly Job[];
+  /** Of jobs that lost any, by their ids. */
+  readonly lostRuns: ReadonlyMap<string, number>;
   /** Jobs that were seen to leave a final state. */
   readonly revived: readonly string[];
   readonly hooks: ReadonlyMap<string, Hook>;
@@ -65,7 +69,7 @@ export async function playRound(place: Place, size: RoundSize, seed: number): Pr
   const startedAtMs = Date.now();
   const random = mulberry32(seed);
   await using emulator = await startEmulatorProcess({ chaos: CHAOS, "pace-ms": PACE_MS, seed });
-  await using hooks = await startHooks(mulberry32(seed + 1));
+  await using hooks = await startHooks(mulberry32(seed + 1), size.failingTries);
   using home = new Home(emulator.url);
   const env = { ...place.env, LLMGATEWAY_WEBHOOK_SECRET: SECRET };
   const start = () => home.start(CONFIG, env);
@@ -75,9 +79,12 @@ export async function playRound(place: Place, size: RoundSize, seed: number): Pr
   const ids = new Map<string, string>();
   const seen = new Seen();
 
+  const note = (what: string) => process.stdout.write(`DEBUG ${place.gateways} ${what} ${((Date.now() - startedAtMs) / 1000).toFixed(1)}\n`);
+  note('up');
   const over = new AbortController();
   const chaos = wreak(fleet, place, size, random, over.signal);
   await submitAll(submitter, submissions, size.jobsPerSecond, ids);
+  note('submitted');
   const open = async () => {
     const jobs = await submitter.list();
     seen.look(jobs);
@@ -86,10 +93,15 @@ export async function playRound(place: Place, size: RoundSize, seed: number): Pr
   await until(async () => chaos.isOver || !(await open()), size.patienceMs);
   over.abort();
   await chaos.ended;
+  note('chaos ended');
+  await until(async () => !(await open()), size.patienceMs);
+  note('jobs ended');
   const expected = [...ids.values()];
   await until(async () => !(await open()) && expected.every((id) => hooks.byId.get(id)?.taken), size.patienceMs);
 
+  note('hooks');
   await fleet.stop();
+  note('stopped');
   const last = await Fleet.open(1, start, random);
   await using _ = last;
   const reader = new Submitter(() => last.url, hooks.url);
@@ -98,11 +110,13 @@ export async function playRound(place: Place, size: RoundSize, seed: number): Pr
   const spentPicoUsd = await spentOf(last.url ?? "");
   await last.stop();
   const query = (text: string) => place.query(home, text);
-  const [lost] = await query("select sum(lost_runs) as runs from jobs");
+  const lost = await query("select job_id, lost_runs from jobs where lost_runs > 0");
+  const lostRuns = new Map(lost.map((row) => [String(row.job_id), Number(row.lost_runs)]));
   return {
     submissions,
     ids,
     jobs,
+    lostRuns,
     revived: seen.revived,
     hooks: hooks.byId,
     wrongHooks: hooks.wrong,
@@ -112,7 +126,7 @@ export async function playRound(place: Place, size: RoundSize, seed: number): Pr
     isSound: place.isSound(home),
     figures: {
       runs: jobs.reduce((sum, { runs }) => sum + runs, 0),
-      lostRuns: Number(lost?.runs),
+      lostRuns: lostRuns.values().reduce((sum, runs) => sum + runs, 0),
       webhooks: hooks.byId.size,
       tries: hooks.tries,
       kills: chaos.kills,
