@@ -19,6 +19,8 @@ export interface Hooks extends AsyncDisposable {
   /** What is wrong with any that came, such as its signature. */
   readonly wrong: readonly string[];
   readonly tries: number;
+  /** From now on none fails. */
+  heal(): void;
 }
 
 /** Of tries that fail. */
@@ -26,6 +28,7 @@ const FAILING = 0.3;
 
 /** @param failingTries of one webhook; after the second that fails the next is minutes later, as the schedule has it */
 export async function startHooks(random: Random, failingTries: number): Promise<Hooks> {
+  let failing = FAILING;
   const byId = new Map<string, Hook>();
   const wrong: string[] = [];
   const secret = new Webhook(SECRET);
@@ -39,7 +42,7 @@ export async function startHooks(random: Random, failingTries: number): Promise<
     byId.set(id, hook);
     hook.tries++;
     hook.bodies.add(received.body);
-    if (hook.tries <= failingTries && random() < FAILING) return fail(response, random);
+    if (hook.tries <= failingTries && random() < failing) return fail(response, random);
     hook.taken = true;
     response.writeHead(204).end();
   });
@@ -49,6 +52,9 @@ export async function startHooks(random: Random, failingTries: number): Promise<
     wrong,
     get tries() {
       return receiver.received.length;
+    },
+    heal() {
+      failing = 0;
     },
     [Symbol.asyncDispose]: () => receiver[Symbol.asyncDispose](),
   };

@@ -1,7 +1,8 @@
 /** Where a round's jobs are kept, how many gateways share it, and how to look into it once they are gone. */
-import type { Columns } from "../money/rows.ts";
+
 import { queryPostgres } from "../money/postgres.ts";
 import type { Home } from "../money/rig.ts";
+import type { Columns } from "../money/rows.ts";
 import { ledgerIsSound, querySqlite } from "../money/sqlite.ts";
 import { startPostgres } from "../support/postgres.ts";
 

@@ -1,8 +1,8 @@
 /** What a round submits: single jobs and batches of every provider's chats, and which of them are cancelled. */
 import { mulberry32 } from "../../src/emulator/random.ts";
+import { plansOf } from "../money/plans.ts";
 import type { ChatInit } from "../support/callers.ts";
 import { below } from "../support/mutation.ts";
-import { plansOf } from "../money/plans.ts";
 
 /** One submission: a job that stands alone, or a batch of several. */
 export interface Submission {

@@ -22,7 +22,7 @@ export interface RoundSize {
   readonly kills: number;
   /** Of the database's server, where it has one. */
   readonly restarts: number;
-  /** Of each webhook: so many may fail. */
+  /** So many of each webhook may fail, while there is killing. */
   readonly failingTries: number;
   /** For what is left when the killing has ended. */
   readonly patienceMs: number;
@@ -62,8 +62,8 @@ export interface Figures {
 const PACE_MS = 10;
 /** Of requests to providers that get a fault. */
 const CHAOS = 0.2;
-const KILL_EVERY_MS = { least: 2_500, most: 5_000 };
-const LOOK_EVERY_MS = 1_000;
+const KILL_EVERY_MS = { least: 1_500, most: 4_000 };
+const LOOK_EVERY_MS = 2_000;
 
 export async function playRound(place: Place, size: RoundSize, seed: number): Promise<Played> {
   const startedAtMs = Date.now();
@@ -79,12 +79,9 @@ export async function playRound(place: Place, size: RoundSize, seed: number): Pr
   const ids = new Map<string, string>();
   const seen = new Seen();
 
-  const note = (what: string) => process.stdout.write(`DEBUG ${place.gateways} ${what} ${((Date.now() - startedAtMs) / 1000).toFixed(1)}\n`);
-  note('up');
   const over = new AbortController();
   const chaos = wreak(fleet, place, size, random, over.signal);
   await submitAll(submitter, submissions, size.jobsPerSecond, ids);
-  note('submitted');
   const open = async () => {
     const jobs = await submitter.list();
     seen.look(jobs);
@@ -93,17 +90,15 @@ export async function playRound(place: Place, size: RoundSize, seed: number): Pr
   await until(async () => chaos.isOver || !(await open()), size.patienceMs);
   over.abort();
   await chaos.ended;
-  note('chaos ended');
-  await until(async () => !(await open()), size.patienceMs);
-  note('jobs ended');
+  hooks.heal();
   const expected = [...ids.values()];
-  await until(async () => !(await open()) && expected.every((id) => hooks.byId.get(id)?.taken), size.patienceMs);
+  await until(
+    async () => !(await open()) && expected.every((id) => hooks.byId.get(id)?.taken),
+    size.patienceMs,
+  );
 
-  note('hooks');
   await fleet.stop();
-  note('stopped');
-  const last = await Fleet.open(1, start, random);
-  await using _ = last;
+  await using last = await Fleet.open(1, start, random);
   const reader = new Submitter(() => last.url, hooks.url);
   const jobs = await reader.list();
   seen.look(jobs);
@@ -220,7 +215,8 @@ async function submitAll(
 
 /** Gives up without a word: what is missing then, the books tell. */
 async function until(isSo: () => Promise<boolean>, withinMs: number): Promise<void> {
-  for (const endMs = Date.now() + withinMs; Date.now() < endMs && !(await isSo()); ) await wait(LOOK_EVERY_MS);
+  for (const endMs = Date.now() + withinMs; Date.now() < endMs && !(await isSo()); )
+    await wait(LOOK_EVERY_MS);
 }
 
 /** A budget is counted from its first call on, and begins with what is booked. Chaos spares who directs it. */

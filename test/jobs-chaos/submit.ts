@@ -21,6 +21,7 @@ const AGAIN_MS = 200;
 /** In all, which is far longer than a gateway or its database is ever away. */
 const PATIENCE_MS = 60_000;
 const CALL_MS = 20_000;
+const OPTIONS = { timeoutMs: CALL_MS };
 /** What a gateway says while it, or its database, is away. */
 const PASSING = ["jobs_unavailable", "shutting_down"];
 const PAGE_SIZE = 1_000;
@@ -46,18 +47,18 @@ export class Submitter {
 
   async cancel({ kind }: Submission, id: string): Promise<void> {
     await this.insist(async (client) => {
-      if (kind === "job") await client.cancelJob({ jobId: id });
-      else await client.cancelBatch({ batchId: id });
+      if (kind === "job") await client.cancelJob({ jobId: id }, OPTIONS);
+      else await client.cancelBatch({ batchId: id }, OPTIONS);
     });
   }
 
   /** All that there are, the newest first. */
-  async list(status = ""): Promise<Job[]> {
+  async list(): Promise<Job[]> {
     const jobs: Job[] = [];
     let pageToken = "";
     do {
       const page = await this.insist((client) =>
-        client.listJobs({ status, pageSize: PAGE_SIZE, pageToken }, { timeoutMs: CALL_MS }),
+        client.listJobs({ pageSize: PAGE_SIZE, pageToken }, OPTIONS),
       );
       jobs.push(...page.jobs);
       pageToken = page.nextPageToken;
@@ -66,10 +67,9 @@ export class Submitter {
   }
 
   private async call(submission: Submission, client: Gateway): Promise<string> {
-    const options = { timeoutMs: CALL_MS };
     if (submission.kind === "batch")
-      return (await client.submitBatch(this.batchOf(submission), options)).batchId;
-    return (await client.submitJob(this.jobOf(submission), options)).jobId;
+      return (await client.submitBatch(this.batchOf(submission), OPTIONS)).batchId;
+    return (await client.submitJob(this.jobOf(submission), OPTIONS)).jobId;
   }
 
   private async post(submission: Submission, url: string): Promise<string> {
