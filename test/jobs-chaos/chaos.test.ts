@@ -3,7 +3,7 @@
  * submitted once, ends once, is told of, and what it cost is booked.
  */
 import { describe, expect, test } from "vitest";
-import { agreement, type Kind } from "../money/agreement.ts";
+import { agreement, GRAVE } from "../money/agreement.ts";
 import { bookedFor } from "../money/books.ts";
 import { meteredBy } from "../money/exchanges.ts";
 import { costOf } from "../money/prices.ts";
@@ -21,17 +21,6 @@ const LONGEST_MS = FULL ? 2_400_000 : 240_000;
 const SEED = Number(process.env.JOBS_SEED ?? Date.now() % 1_000_000);
 /** Of jobs that nobody cancelled. */
 const COMPLETED = 0.95;
-
-/** What a crash may not bring about. What metrics were told in their last moments went with the process. */
-const GRAVE: readonly Kind[] = [
-  "no row",
-  "another target",
-  "measured, but not as metered",
-  "below what was metered",
-  "a cost that is not known",
-  "a sum that is not its parts",
-  "left open",
-];
 
 // Side by side the small rounds take half the time; a whole one needs the machine.
 describe("jobs under chaos end once, are told of, and cost what is booked", { concurrent: !FULL }, () => {

@@ -1,5 +1,6 @@
 /** One round of jobs under chaos, from the first submission to what all books say of it in the end. */
 import { setTimeout as wait } from "node:timers/promises";
+import { expect } from "vitest";
 import type { Job } from "../../gen/ts/llmgateway/v1/job_pb.ts";
 import { mulberry32, type Random } from "../../src/emulator/random.ts";
 import type { Exchange } from "../money/exchanges.ts";
@@ -79,8 +80,7 @@ export async function playRound(place: Place, size: RoundSize, seed: number): Pr
   const ids = new Map<string, string>();
   const seen = new Seen();
 
-  const over = new AbortController();
-  const chaos = wreak(fleet, place, size, random, over.signal);
+  await using chaos = wreak(fleet, place, size, random);
   await submitAll(submitter, submissions, size.jobsPerSecond, ids);
   const open = async () => {
     const jobs = await submitter.list();
@@ -88,8 +88,7 @@ export async function playRound(place: Place, size: RoundSize, seed: number): Pr
     return jobs.some(({ status }) => !isFinal(status));
   };
   await until(async () => chaos.isOver || !(await open()), size.patienceMs);
-  over.abort();
-  await chaos.ended;
+  await chaos.end();
   hooks.heal();
   const expected = [...ids.values()];
   await until(
@@ -97,13 +96,13 @@ export async function playRound(place: Place, size: RoundSize, seed: number): Pr
     size.patienceMs,
   );
 
-  await fleet.stop();
+  expect(await fleet.stop()).toEqual(Array.from({ length: place.gateways }, () => 0));
   await using last = await Fleet.open(1, start, random);
   const reader = new Submitter(() => last.url, hooks.url);
   const jobs = await reader.list();
   seen.look(jobs);
   const spentPicoUsd = await spentOf(last.url ?? "");
-  await last.stop();
+  expect(await last.stop()).toEqual([0]);
   const query = (text: string) => place.query(home, text);
   const lost = await query("select job_id, lost_runs from jobs where lost_runs > 0");
   const lostRuns = new Map(lost.map((row) => [String(row.job_id), Number(row.lost_runs)]));
@@ -162,33 +161,37 @@ export function isFinal(status: string): boolean {
   return status !== "pending" && status !== "running";
 }
 
-interface Chaos {
-  readonly ended: Promise<void>;
+interface Chaos extends AsyncDisposable {
   readonly isOver: boolean;
   readonly kills: number;
   readonly restarts: number;
+  /** Resolves when what was killed last is up again. */
+  end(): Promise<void>;
 }
 
-/** Kills gateways, and in between restarts what they keep their jobs in, until there have been enough or it is over. */
-function wreak(fleet: Fleet, place: Place, size: RoundSize, random: Random, over: AbortSignal): Chaos {
-  const restart = place.restart;
-  const chaos = { isOver: false, kills: 0, restarts: 0, ended: Promise.resolve() };
+/** Kills gateways, and in between restarts what they keep their jobs in, until there have been enough or it is ended. */
+function wreak(fleet: Fleet, { restart }: Place, size: RoundSize, random: Random): Chaos {
+  const over = new AbortController();
+  const { least, most } = KILL_EVERY_MS;
   const pause = () =>
-    wait(KILL_EVERY_MS.least + (KILL_EVERY_MS.most - KILL_EVERY_MS.least) * random(), undefined, {
-      signal: over,
-    }).catch(() => {});
+    wait(least + (most - least) * random(), undefined, { signal: over.signal }).catch(() => {});
+  const figures = { isOver: false, kills: 0, restarts: 0 };
   const go = async () => {
-    for (await pause(); chaos.kills < size.kills && !over.aborted; await pause()) {
+    for (await pause(); figures.kills < size.kills && !over.signal.aborted; await pause()) {
       await fleet.kill();
-      chaos.kills++;
-      if (!restart || chaos.restarts === size.restarts || chaos.kills % 2 !== 0) continue;
+      figures.kills++;
+      if (!restart || figures.restarts === size.restarts || figures.kills % 2 !== 0) continue;
       await restart();
-      chaos.restarts++;
+      figures.restarts++;
     }
-    chaos.isOver = true;
+    figures.isOver = true;
   };
-  chaos.ended = go();
-  return chaos;
+  const ended = go();
+  const end = () => {
+    over.abort();
+    return ended;
+  };
+  return Object.assign(figures, { end, [Symbol.asyncDispose]: end });
 }
 
 /** Resolves when all are submitted, and those cancelled that are to be. */

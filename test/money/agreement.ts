@@ -29,6 +29,17 @@ export type Kind =
   | "a budget that differs"
   | "left open";
 
+/** What a crash may not bring about. What callers and metrics were told in their last moments went with the process. */
+export const GRAVE: readonly Kind[] = [
+  "no row",
+  "another target",
+  "measured, but not as metered",
+  "below what was metered",
+  "a cost that is not known",
+  "a sum that is not its parts",
+  "left open",
+];
+
 export interface Agreement {
   /** For people: by provider and by how the exchange ended, with what was metered, what was booked, and the error. */
   readonly table: string;
