@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     // They want the machine for themselves: npm run test:meter, test:wall, test:crash.
-    exclude: [...configDefaults.exclude, "test/money/**"],
+    exclude: [...configDefaults.exclude, "test/money/**", "test/jobs-chaos/**"],
     testTimeout: 20_000,
     reporters: ["default", "./test/recordings/table.ts", "./test/support/tally.ts"],
     coverage: {

@@ -21,7 +21,7 @@ const REFUSED_WAIT_MS: Partial<Record<FailureKind, number>> = {
 const MAX_WAIT_MS = 300_000;
 
 /**
- * @param run the number of the run that failed
+ * @param run the number of the run that failed, among those that were not lost
  * @param random from 0 to 1: jobs that failed together do not come back together
  */
 export function againAfter(failure: Failure, run: number, maxRuns: number, random: () => number): Again {

@@ -158,7 +158,9 @@ export class HeldRun {
         : () => store.retry(key, atMs, { ...told, retryable: true }, cost);
       return (await this.persist(back)) ? undefined : "lost";
     }
-    const again = againAfter(failure, key.run, limits().maxRuns, random);
+    // What was lost with its process says nothing of the provider.
+    const run = key.run - this.taken.job.lostRuns;
+    const again = againAfter(failure, run, limits().maxRuns, random);
     if (again && failure.kind !== "cancelled") {
       const dueAtMs = atMs + again.afterMs;
       const retry = again.counted

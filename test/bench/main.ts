@@ -1,11 +1,12 @@
 /**
  * `npm run bench`: the CPU of the gateway for each call, as a ratio to a bare
- * proxy's in the same interleaved run. `--quick` is a short run, for CI.
+ * proxy's in the same interleaved run; then what jobs cost. `--quick` is a short run, for CI, and `--jobs` the jobs alone.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import type { AdapterCost, AdapterCosts } from "./adapters.ts";
+import { benchJobs } from "./jobs.ts";
 import { load, type Scenario, scenarios } from "./load.ts";
 import type { MoneyCosts } from "./money.ts";
 
@@ -15,7 +16,13 @@ const ADAPTER_TARGETS = { call: 0.25, chunk: 1.5 };
 /** Of money and ledger together, in bare for a call. */
 const MONEY_TARGET = 0.25;
 
-const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
+const { values: options } = parseArgs({
+  options: { quick: { type: "boolean", default: false }, jobs: { type: "boolean", default: false } },
+});
+if (options.jobs) {
+  await benchJobs();
+  process.exit();
+}
 const rounds = options.quick ? 3 : 8;
 const callsOf = ({ unit }: Scenario) => (unit === "call" ? 3_000 : 100) / (options.quick ? 3 : 1);
 
@@ -40,6 +47,7 @@ const bases = print();
 printAdapters(bases);
 printMoney(bases);
 for (const child of [gateway.child, bare.child, upstream.child, adapters, money]) child.kill();
+if (!options.quick) await benchJobs();
 
 async function measure(scenario: Scenario): Promise<number> {
   const { child } = scenario.server === "bare" ? bare : gateway;

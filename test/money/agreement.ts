@@ -29,6 +29,17 @@ export type Kind =
   | "a budget that differs"
   | "left open";
 
+/** What a crash may not bring about. What callers and metrics were told in their last moments went with the process. */
+export const GRAVE: readonly Kind[] = [
+  "no row",
+  "another target",
+  "measured, but not as metered",
+  "below what was metered",
+  "a cost that is not known",
+  "a sum that is not its parts",
+  "left open",
+];
+
 export interface Agreement {
   /** For people: by provider and by how the exchange ended, with what was metered, what was booked, and the error. */
   readonly table: string;
@@ -56,23 +67,46 @@ function match({ exchanges, attempts }: Books, report: Report): Matched[] {
   const metered = Map.groupBy(exchanges, ({ mark = "" }) => mark);
   const matched: Matched[] = [];
   for (const [mark, theirs] of metered) {
-    const ours = (rows.get(mark) ?? []).toSorted((a, b) => a.number - b.number);
+    const ours = (rows.get(mark) ?? []).toSorted(byTime);
     const [first] = ours;
     if (first?.operation === "embeddings" && ours.length === 1) {
       matched.push({ mark, exchanges: theirs, row: first });
       continue;
     }
     const inOrder = theirs.toSorted((a, b) => a.startedAtMs - b.startedAtMs);
+    const seen = rowsOf(inOrder, ours);
     for (const [index, exchange] of inOrder.entries()) {
-      const row = ours[index];
+      const row = seen[index];
       if (row) matched.push({ mark, exchanges: [exchange], row });
       else report("no row", mark, `${exchange.model} ${exchange.outcome} at ${exchange.path}`);
     }
     // What never reached the provider can only be free or a guess.
-    for (const row of ours.slice(inOrder.length)) checkUnseen(row, report);
+    for (const row of ours) if (!seen.includes(row)) checkUnseen(row, report);
   }
   for (const [mark, ours] of rows) if (!metered.has(mark)) for (const row of ours) checkUnseen(row, report);
   return matched;
+}
+
+/** Clocks of two processes may read as much apart. */
+const SKEW_MS = 5;
+
+/**
+ * Of each exchange, undefined where there are too few. One of several calls may have been lost with its process before
+ * the provider saw it: so each exchange has the latest row that began before it, and leaves as many as others need.
+ */
+function rowsOf(exchanges: readonly Exchange[], ours: readonly AttemptRow[]): (AttemptRow | undefined)[] {
+  const found = exchanges.map((_, index) => ours[index]);
+  let at = ours.length - 1;
+  for (let index = Math.min(exchanges.length, ours.length) - 1; index >= 0; index--, at--) {
+    const beganMs = (exchanges[index]?.startedAtMs ?? 0) + SKEW_MS;
+    while (at > index && (ours[at]?.startedAtMs ?? 0) > beganMs) at--;
+    found[index] = ours[at];
+  }
+  return found;
+}
+
+function byTime(a: AttemptRow, b: AttemptRow): number {
+  return a.startedAtMs - b.startedAtMs || a.number - b.number;
 }
 
 function checkUnseen(row: AttemptRow, report: Report): void {

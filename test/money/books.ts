@@ -8,6 +8,7 @@ export interface AttemptRow {
   readonly callId: string;
   /** From 1. */
   readonly number: number;
+  readonly startedAtMs: number;
   /** The caller's word for the call, which its tags and its prompt bear. */
   readonly mark: string;
   readonly operation: "chat" | "embeddings";

@@ -8,7 +8,7 @@ import { mulberry32 } from "../../src/emulator/random.ts";
 import { CALLERS } from "../support/callers.ts";
 import { samplesOf } from "../support/exposition.ts";
 import { hasPostgres, startPostgres } from "../support/postgres.ts";
-import { agreement, type Kind } from "./agreement.ts";
+import { agreement, GRAVE } from "./agreement.ts";
 import { makeCalls } from "./callers.ts";
 import { meteredBy } from "./exchanges.ts";
 import { type Plan, plansOf } from "./plans.ts";
@@ -27,17 +27,6 @@ const LONGEST_MS = 300_000;
 const EARLIEST_KILL_MS = 300;
 const KILL_SPREAD_MS = 1_500;
 const BUDGETS = { budgets: [{ name: "all", limit_usd: 1_000_000, per: "month" }] };
-
-/** What a crash may not bring about. What callers and metrics were told in their last moments went with the process. */
-const GRAVE: readonly Kind[] = [
-  "no row",
-  "another target",
-  "measured, but not as metered",
-  "below what was metered",
-  "a cost that is not known",
-  "a sum that is not its parts",
-  "left open",
-];
 
 interface Durable {
   readonly env: Readonly<Record<string, string>>;

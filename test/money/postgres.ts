@@ -2,14 +2,17 @@
 import { Client } from "pg";
 import { type Columns, type Rows, rowsOfTables } from "./rows.ts";
 
-/** Every number comes as a text, so that none is rounded. */
 export async function readPostgres(connectionString: string): Promise<Rows> {
+  const all = (table: string) => queryPostgres(connectionString, `select * from ${table}`);
+  return rowsOfTables(await all("attempts"), await all("calls"));
+}
+
+/** Every large number comes as a text, so that none is rounded. */
+export async function queryPostgres(connectionString: string, text: string): Promise<Columns[]> {
   const client = new Client({ connectionString });
   await client.connect();
   try {
-    const all = async (table: string): Promise<Columns[]> =>
-      (await client.query(`select * from ${table}`)).rows;
-    return rowsOfTables(await all("attempts"), await all("calls"));
+    return (await client.query(text)).rows;
   } finally {
     await client.end();
   }

@@ -17,6 +17,7 @@ function attemptOf(row: Columns): AttemptRow {
   return {
     callId: text(row.call_id),
     number: Number(row.number),
+    startedAtMs: Number(row.started_at_ms),
     mark: markOf(row.tags),
     operation: row.operation === "embeddings" ? "embeddings" : "chat",
     provider: text(row.provider),

@@ -5,10 +5,12 @@ import { type Columns, type Rows, rowsOfTables } from "./rows.ts";
 
 /** Of a gateway whose `data_dir` it is. */
 export function readLedger(folder: string): Rows {
-  return withDatabase(folder, (database) => {
-    const all = (table: string): Columns[] => database.prepare(`select * from ${table}`).all();
-    return rowsOfTables(all("attempts"), all("calls"));
-  });
+  const all = (table: string) => querySqlite(folder, `select * from ${table}`);
+  return rowsOfTables(all("attempts"), all("calls"));
+}
+
+export function querySqlite(folder: string, text: string): Columns[] {
+  return withDatabase(folder, (database) => database.prepare(text).all());
 }
 
 /** By SQLite's own check of every page and index. */

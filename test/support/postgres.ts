@@ -12,6 +12,8 @@ export interface PostgresServer {
   createDatabase(): Promise<string>;
   /** Ends every connection but the one that does so. */
   dropConnections(): Promise<void>;
+  /** Ends the server and starts it anew, at the same place and with the same data. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -37,7 +39,13 @@ export async function startPostgres(): Promise<PostgresServer> {
   const settings = { listen_addresses: "", unix_socket_directories: data, fsync: "off" };
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const [server = "", ...words] = run(join(folder, "postgres"), "-D", data, ...flags);
-  const child = spawn(server, words, { stdio: "ignore" });
+  let child = spawn(server, words, { stdio: "ignore" });
+  const end = async () => {
+    const exited = once(child, "exit");
+    // It waits for nobody.
+    child.kill("SIGINT");
+    await exited;
+  };
   const url = (name: string) => `postgres://test@localhost/${name}?host=${data}`;
   await ready(child, url("postgres"));
   let databases = 0;
@@ -53,11 +61,13 @@ export async function startPostgres(): Promise<PostgresServer> {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL",
       );
     },
+    async restart() {
+      await end();
+      child = spawn(server, words, { stdio: "ignore" });
+      await ready(child, url("postgres"));
+    },
     async stop() {
-      const exited = once(child, "exit");
-      // It waits for nobody.
-      child.kill("SIGINT");
-      await exited;
+      await end();
       rmSync(data, { recursive: true, force: true });
     },
   };

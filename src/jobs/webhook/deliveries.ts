@@ -46,7 +46,7 @@ const POLL_MS = 1_000;
 /** To all hosts together. */
 const MAX_CONCURRENT = 200;
 /** Beyond the receiver's time, for the body to be read and the outcome to be kept. */
-const LEASE_MARGIN_MS = 60_000;
+const LEASE_MARGIN_MS = 20_000;
 const SETTLE_TRIES = 6;
 const SETTLE_AGAIN_MS = 250;
 
