@@ -1,4 +1,5 @@
 /** What a running gateway answers, well or ill, held against what the OpenAPI document promises. */
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -228,9 +229,10 @@ describe("a failure is what it promises", () => {
     for (const [path, verbs] of Object.entries(DOCUMENT.paths)) {
       const [verb = ""] = Object.keys(verbs);
       if (!path.startsWith("/v1/gateway/") || verbs[verb]?.tags[0] === "Operations") continue;
-      const reply = await fetch(open.url + path, { method: "PUT" });
+      const reply = await fetch(open.url + path.replace(/\{\w+\}/, randomUUID()), { method: "PUT" });
       expect(reply.status).toBe(405);
-      expect(reply.headers.get("allow")).toBe(verb.toUpperCase());
+      const allowed = Object.keys(verbs).map((name) => name.toUpperCase());
+      expect(reply.headers.get("allow")?.split(", ").sort()).toEqual(allowed.sort());
       await check(reply, verb, path);
     }
   });
