@@ -100,6 +100,7 @@ function tryThese(url: string): string[] {
     `  curl -N ${url}/v1/gateway/stream -H 'content-type: application/json' -d '${body}'`,
     `  curl ${url}/llmgateway.v1.GatewayService/Chat -H 'content-type: application/json' -d '${body}'`,
     `  grpcurl -plaintext -d '${body}' ${host} llmgateway.v1.GatewayService/Chat`,
+    `  curl ${url}/v1/gateway/jobs -H 'content-type: application/json' -d '${body}'`,
     `  curl ${url}/v1/gateway/status`,
     `  curl ${url}/v1/gateway/metrics`,
   ];

@@ -9,6 +9,7 @@ export interface EmulateOptions {
   readonly chaos: number;
   readonly profile: ChaosProfile;
   readonly paceMs: number;
+  readonly batchMs: number;
 }
 
 /** Resolves when it was told to stop. */

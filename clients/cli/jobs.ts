@@ -99,17 +99,23 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   let printed = "";
+  let completed = "";
   const lineEnd = () => (json || printed === "" || printed.endsWith("\n") ? "" : "\n");
   for await (const { job, output } of gateway.watchJob({ jobId }, { signal })) {
     if (output && !json) {
       printed += show(textOf(output));
     }
     if (!job) continue;
-    // What is missing of an answer comes behind it.
-    if (job.status !== "completed") process.stdout.write(lineEnd());
+    const event = `${job.status}${describeRun(job)}\n`;
+    if (job.status === "completed") {
+      // What is missing of the answer comes before it.
+      completed = event;
+      continue;
+    }
+    process.stdout.write(lineEnd());
     // A run begins with its first word.
-    if (job.status === "pending" || job.status === "running") printed = "";
-    process.stderr.write(`${job.status}${describeRun(job)}\n`);
+    printed = "";
+    process.stderr.write(event);
   }
   const reply = await gateway.getJobResult({ jobId }, { signal });
   if (json) process.stdout.write(`${toJsonString(ChatResponseSchema, reply, PRETTY)}\n`);
@@ -117,8 +123,9 @@ export async function follow(
     // What came before the watch, or was lost with a connection.
     if (!printed.startsWith(reply.response)) printed += show(missingOf(reply.response, printed));
     process.stdout.write(lineEnd());
-    process.stderr.write(`${describeReceipt(reply)}\n`);
   }
+  process.stderr.write(completed);
+  if (!json) process.stderr.write(`${describeReceipt(reply)}\n`);
 }
 
 function show(words: string): string {

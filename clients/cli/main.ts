@@ -80,6 +80,7 @@ program
       .default("all"),
   )
   .option("--pace-ms <ms>", "milliseconds between two words of a stream", wholeNumber(0, 60_000), 0)
+  .option("--batch-ms <ms>", "milliseconds that each request in a batch takes", wholeNumber(0, 86_400_000), 0)
   .action(async (options: EmulateOptions) => {
     const { emulate } = await import("./emulate.ts");
     await emulate(options);

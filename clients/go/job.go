@@ -139,7 +139,9 @@ func (c *Client) SubmitAndWait(
 	}
 	set.onEvent(&v1.JobEvent{Job: job})
 	reply, err := c.await(ctx, job.GetJobId(), set.onEvent)
-	if err != nil && ctx.Err() != nil && set.cancelWithContext {
+	// The gateway knows the deadline too, and can be the first to see it pass.
+	left := ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)
+	if err != nil && left && set.cancelWithContext {
 		leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelWithin)
 		defer cancel()
 		// The caller is told why the wait ended.

@@ -7,6 +7,7 @@ import type { DescField } from "@bufbuild/protobuf";
 import { createValidator, type Violation as RuleViolation } from "@bufbuild/protovalidate";
 import { ConfigSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
+import { isNetwork } from "../wire/address.ts";
 import { type CompleteConfig, type CompleteProvider, KINDS } from "./defaults.ts";
 import { isHttpUrl } from "./form.ts";
 
@@ -20,6 +21,7 @@ export function violationsOf(config: CompleteConfig): Violation[] {
     ...defaultModelViolations("default_model", config.defaultModel, config),
     ...defaultModelViolations("default_embedding_model", config.defaultEmbeddingModel, config),
     ...budgetViolations(config),
+    ...networkViolations(config.jobs.webhooks.allowedNetworks),
     ...urlViolation("telemetry.otlp_endpoint", config.telemetry.otlpEndpoint),
   ];
   return [...byRule, ...byReason.filter((violation) => !reported.has(violation.field))];
@@ -92,6 +94,14 @@ function budgetViolations({ budgets }: CompleteConfig): Violation[] {
     return [
       { field: `budgets[${index}].name`, description: `"${name}" is taken; give every budget its own` },
     ];
+  });
+}
+
+function networkViolations(networks: readonly string[]): Violation[] {
+  return networks.flatMap((network, index) => {
+    if (isNetwork(network)) return [];
+    const description = `"${network}" is no network; give one in CIDR notation, such as 10.0.0.0/8 or fd00::/8`;
+    return [{ field: `jobs.webhooks.allowed_networks[${index}]`, description }];
   });
 }
 

@@ -207,14 +207,14 @@ export const ENVIRONMENT: readonly Variable[] = [
     field: "ledger.data_dir",
     form: text("the path of a folder"),
     standard: "data",
-    doc: "Folder of the SQLite database that keeps the ledger, when DATABASE_URL is unset.",
+    doc: "Folder of the SQLite database that keeps the ledger and the jobs, when DATABASE_URL is unset.",
   },
   {
     name: "DATABASE_URL",
     field: "",
     form: text("a URL such as postgres://user:password@host:5432/llmgateway", /^postgres(ql)?:\/\/\S+$/),
     standard: "",
-    doc: "PostgreSQL that keeps the ledger for all replicas; when unset SQLite in LLMGATEWAY_DATA_DIR.",
+    doc: "PostgreSQL that keeps the ledger and the jobs for all replicas; when unset SQLite in LLMGATEWAY_DATA_DIR.",
   },
   {
     name: "REDIS_URL",

@@ -352,6 +352,15 @@ describe("errors", () => {
       ["ACME_KEY: : must be printable ASCII without spaces or line breaks"],
     ],
     [
+      "networks that are none",
+      "jobs: {webhooks: {allowed_networks: [10.0.0.0/8, 10.0.0.0/99, 10/8, '::/129']}}",
+      {},
+      ["10.0.0.0/99", "10/8", "::/129"].map(
+        (network, index) =>
+          `FILE: jobs.webhooks.allowed_networks[${index + 1}]: "${network}" is no network; give one in CIDR notation, such as 10.0.0.0/8 or fd00::/8`,
+      ),
+    ],
+    [
       "several at once",
       "server: {port: -1}\nrate_limit: {rpm: -1}",
       { LOG_LEVEL: "loud" },

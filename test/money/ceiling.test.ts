@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { CALLERS } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
+import { Home } from "../support/home.ts";
 import { DEAR, pennyPrices } from "./penny.ts";
 import { costOf } from "./prices.ts";
-import { Home } from "./rig.ts";
 
 const CEILING_USD = 0.02;
 const CEILING_PICO_USD = 20_000_000_000n;

@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { mulberry32 } from "../../src/emulator/random.ts";
 import { CALLERS } from "../support/callers.ts";
 import { samplesOf } from "../support/exposition.ts";
+import { Home } from "../support/home.ts";
 import { hasPostgres, startPostgres } from "../support/postgres.ts";
 import { agreement, GRAVE } from "./agreement.ts";
 import { makeCalls } from "./callers.ts";
@@ -14,7 +15,7 @@ import { meteredBy } from "./exchanges.ts";
 import { type Plan, plansOf } from "./plans.ts";
 import { readPostgres } from "./postgres.ts";
 import { costOf } from "./prices.ts";
-import { Home, metricsOf, startEmulatorProcess } from "./rig.ts";
+import { metricsOf, startEmulatorProcess } from "./rig.ts";
 import type { Rows } from "./rows.ts";
 import { ledgerIsSound, readLedger } from "./sqlite.ts";
 

@@ -1,7 +1,7 @@
 /** Models with prices that can be counted on fingers: reading costs nothing, and a cent buys so many tokens written. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Home } from "./rig.ts";
+import type { Home } from "../support/home.ts";
 
 export interface PennyModel {
   /** As callers name it. */

@@ -1,12 +1,9 @@
 /** The emulator and a gateway before it, as their users start them: each a process of its own, on loopback. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MeterTotals } from "../../src/emulator/meter.ts";
-import { KEYS, providersAt } from "../support/emulated.ts";
-import { type GatewayProcess, startProcess } from "../support/process.ts";
+import type { GatewayProcess } from "../support/process.ts";
 import type { Exchange } from "./exchanges.ts";
 
 const COMMAND = join(import.meta.dirname, "..", "..", "clients", "cli", "main.ts");
@@ -53,32 +50,6 @@ function urlOf({ stdout }: ChildProcess): Promise<string> {
     });
     stdout?.once("end", () => reject(new Error(`the emulator ended before it listened: ${printed}`)));
   });
-}
-
-/** A folder for a gateway's configuration and its data, which goes when it is disposed of. */
-export class Home implements Disposable {
-  readonly folder = mkdtempSync(join(tmpdir(), "llmgateway-money-"));
-  readonly data = join(this.folder, "data");
-  private readonly emulatorUrl: string;
-
-  constructor(emulatorUrl: string) {
-    this.emulatorUrl = emulatorUrl;
-  }
-
-  /** @param config what there is besides the providers, which all are the emulator */
-  start(config: object = {}, env: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
-    const file = join(this.folder, "config.yaml");
-    const providers = providersAt(this.emulatorUrl);
-    // JSON is YAML.
-    writeFileSync(file, JSON.stringify({ providers, ...config }));
-    return startProcess({ ...KEYS, LLMGATEWAY_DATA_DIR: this.data, ...env, LLMGATEWAY_CONFIG: file }, [
-      "--disable-warning=ExperimentalWarning",
-    ]);
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.folder, { recursive: true });
-  }
 }
 
 /** What a scraper gets. */

@@ -1,10 +1,11 @@
 /** One round of calls under chaos, from the first call to the books that it left behind. */
 import { expect, vi } from "vitest";
 import { samplesOf } from "../support/exposition.ts";
+import { Home } from "../support/home.ts";
 import type { Books, BudgetState } from "./books.ts";
 import { makeCalls } from "./callers.ts";
 import { plansOf } from "./plans.ts";
-import { Home, metricsOf, startEmulatorProcess } from "./rig.ts";
+import { metricsOf, startEmulatorProcess } from "./rig.ts";
 import { readLedger } from "./sqlite.ts";
 
 /** A hundred tokens a second, as quick models write: so what an aborted stream had said by then means something. */

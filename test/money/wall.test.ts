@@ -7,10 +7,11 @@ import { describe, expect, test, vi } from "vitest";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { CALLERS, type Conversation } from "../support/callers.ts";
 import { samplesOf } from "../support/exposition.ts";
+import { Home } from "../support/home.ts";
 import type { GatewayProcess } from "../support/process.ts";
 import { hasRedis, startRedis } from "../support/redis.ts";
 import { DEAR, pennyPrices, USUAL } from "./penny.ts";
-import { Home, metricsOf, startEmulatorProcess } from "./rig.ts";
+import { metricsOf, startEmulatorProcess } from "./rig.ts";
 
 const CALLS = 2_000;
 const LIMIT_PICO_USD = 1_000_000_000_000n;

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { describe, expect, test } from "vitest";
 import type { FailureKind } from "../../src/core/failure.ts";
 import { classify } from "../../src/providers/openai/classify.ts";
-import { retryAfterMs } from "../../src/providers/retry_after.ts";
+import { retryAfterMs } from "../../src/wire/retry_after.ts";
 
 interface Case {
   readonly says: string;

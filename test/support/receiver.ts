@@ -7,6 +7,16 @@ import type { WebhookRules } from "../../src/jobs/webhook/allow.ts";
 
 export const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
 
+/** For a whole gateway: lets webhooks reach receivers here by their address. */
+export const CALLS_HERE = {
+  given: {
+    jobs: {
+      webhooks: { allowed_hosts: ["127.0.0.1:*"], allowed_networks: ["127.0.0.0/8"], allow_http: true },
+    },
+  },
+  surroundings: { env: { LLMGATEWAY_WEBHOOK_SECRET: SECRET } },
+};
+
 export interface Received {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;

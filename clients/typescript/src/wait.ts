@@ -11,6 +11,7 @@ import {
   type SubmitJobRequestSchema,
 } from "../../../gen/ts/llmgateway/v1/job_pb.ts";
 import { Call, type CallOptions, type CallSettings, newId } from "./call.ts";
+import { GatewayError } from "./error.ts";
 import type { Jobs } from "./jobs.ts";
 import { Patience } from "./patience.ts";
 import { watchJob } from "./watch.ts";
@@ -50,7 +51,10 @@ export async function submitAndWait(
       onEvent?.(event);
     return await fetchResult(rpc, settings, job, bounded());
   } catch (failure) {
-    const isOver = options.signal?.aborted || (deadlineMs !== undefined && clock.now() >= deadlineMs);
+    // The gateway knows the deadline too, and can be the first to see it pass.
+    const isDeadline = failure instanceof GatewayError && failure.kind === "deadline_exceeded";
+    const isLate = deadlineMs !== undefined && (isDeadline || clock.now() >= deadlineMs);
+    const isOver = options.signal?.aborted || isLate;
     if (cancelOnAbort && isOver) await cancel(jobs, job, options);
     throw failure;
   }

@@ -144,8 +144,20 @@ function connectGet(contract: Contract, method: DescMethod, description: string)
 
 /** What can go wrong with this RPC on every protocol, and with it on this one. */
 function kindsOf(method: DescMethod, own: readonly FailureKind[]): readonly FailureKind[] {
-  if (isRead(method)) return ["invalid_request", "unauthenticated", "internal", ...own];
-  return KINDS.filter((kind) => own.includes(kind) || !OF_THE_PROTOCOL.includes(kind));
+  if (!isRead(method) || tellsAnOutcome(method))
+    return KINDS.filter((kind) => own.includes(kind) || !OF_THE_PROTOCOL.includes(kind));
+  const stored: readonly FailureKind[] = isStored(method) ? ["not_found", "jobs_unavailable"] : [];
+  return ["invalid_request", "unauthenticated", "internal", ...stored, ...own];
+}
+
+/** Whether it fails with whatever a call has failed with that was made before. */
+function tellsAnOutcome({ output }: DescMethod): boolean {
+  return output.name === "ChatResponse";
+}
+
+/** Whether it reads what the database keeps of jobs. */
+function isStored({ input }: DescMethod): boolean {
+  return input.file.name.endsWith("/job");
 }
 
 const OF_THE_PROTOCOL: readonly FailureKind[] = [

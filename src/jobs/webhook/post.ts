@@ -6,10 +6,10 @@ import type { IncomingHttpHeaders } from "node:http";
 import { Client, type Dispatcher } from "undici";
 import type { Clock } from "../../core/clock.ts";
 import { redact, withoutKey } from "../../core/redact.ts";
-import { retryAfterMs } from "../../providers/retry_after.ts";
 import { VERSION } from "../../version.ts";
 import { createNetworks } from "../../wire/address.ts";
 import { createConnector, ForbiddenAddress, type Resolve } from "../../wire/destination.ts";
+import { retryAfterMs } from "../../wire/retry_after.ts";
 import { forbidden, type WebhookRules } from "./allow.ts";
 
 export interface Outgoing {

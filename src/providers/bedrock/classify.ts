@@ -4,9 +4,9 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Failure, FailureKind } from "../../core/failure.ts";
+import { retryAfterMs } from "../../wire/retry_after.ts";
 import { type Fields, fieldsIn, fieldsOf, wordsOf } from "../error_body.ts";
 import { BY_STATUS, providerFailure } from "../failure.ts";
-import { retryAfterMs } from "../retry_after.ts";
 
 /**
  * In lower case and without `exception`; in a stream they begin with a small letter anyway.

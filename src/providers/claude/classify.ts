@@ -5,8 +5,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorType } from "@anthropic-ai/sdk/resources";
 import type { Failure, FailureKind } from "../../core/failure.ts";
+import { retryAfterMs } from "../../wire/retry_after.ts";
 import { BY_STATUS, providerFailure } from "../failure.ts";
-import { retryAfterMs } from "../retry_after.ts";
 import { readError, type WireError } from "./error.ts";
 import { untilLimitsReset } from "./limits.ts";
 

@@ -4,9 +4,9 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Failure, FailureKind } from "../../core/failure.ts";
+import { retryAfterMs } from "../../wire/retry_after.ts";
 import { fieldsOf } from "../error_body.ts";
 import { BY_STATUS, providerFailure } from "../failure.ts";
-import { retryAfterMs } from "../retry_after.ts";
 import { errorOf, readError, type WireError } from "./error.ts";
 
 /** https://docs.cloud.google.com/apis/design/errors and `google.api.ErrorReason`. */

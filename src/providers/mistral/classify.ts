@@ -1,8 +1,8 @@
 /** What a failure of Mistral's means: as among all who speak like OpenAI, but for when to try again. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Failure } from "../../core/failure.ts";
+import { retryAfterMs } from "../../wire/retry_after.ts";
 import { classify as classifyLikeOpenAi } from "../openai/classify.ts";
-import { retryAfterMs } from "../retry_after.ts";
 
 /** Seconds until a limit is full again, by the names that its gateway has given them over time. */
 const RESETS = ["ratelimit-reset", "ratelimitbysize-reset"];

@@ -4,8 +4,8 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Failure, FailureKind } from "../../core/failure.ts";
+import { retryAfterMs } from "../../wire/retry_after.ts";
 import { BY_STATUS, providerFailure } from "../failure.ts";
-import { retryAfterMs } from "../retry_after.ts";
 import { readError, type WireError } from "./error.ts";
 
 /** In lower case. https://platform.openai.com/docs/guides/error-codes, and Azure's own names. */

@@ -2,9 +2,13 @@
 import { create, toJson } from "@bufbuild/protobuf";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
+import { createGateway } from "../../../clients/typescript/src/node.ts";
 import { verifyWebhook, WebhookVerificationError } from "../../../clients/typescript/src/webhook.ts";
 import { ChatResponseSchema } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { BatchSchema, JobSchema } from "../../../gen/ts/llmgateway/v1/job_pb.ts";
+import { startBoth } from "../../support/gateway.ts";
+import { CALLS_HERE, SECRET as GATEWAYS_SECRET, startReceiver } from "../../support/receiver.ts";
+import { ask } from "./ways.ts";
 
 const SECRET = `whsec_${Buffer.from("a secret of the tests").toString("base64")}`;
 const OTHER = `whsec_${Buffer.from("another one").toString("base64")}`;
@@ -66,5 +70,21 @@ describe("verifyWebhook", () => {
     ["one without a signature", COMPLETED, {}, SECRET],
   ])("refuses %s", (_, body, headers, secret) => {
     expect(() => verifyWebhook(body, headers, secret)).toThrow(WebhookVerificationError);
+  });
+
+  it("reads what a gateway has sent", async () => {
+    await using receiver = await startReceiver();
+    await using both = await startBoth(CALLS_HERE.given, CALLS_HERE.surroundings);
+    const callbackUrl = `http://127.0.0.1:${receiver.port}/hook`;
+    const reply = await createGateway({ baseUrl: both.url }).submitAndWait({ ...ask("Hello"), callbackUrl });
+    await expect.poll(() => receiver.received.length, { timeout: 9_000 }).toBe(1);
+    const [one] = receiver.received;
+    expect.assert(one, "there is a webhook");
+    const { headers, body } = one;
+    const { type, data } = verifyWebhook(body, headers, GATEWAYS_SECRET);
+    expect(type).toBe("job.completed");
+    expect(data.job).toMatchObject({ jobId: headers["webhook-id"], status: "completed", runs: 1 });
+    expect(data.result).toEqual(reply);
+    expect(() => verifyWebhook(`${body} `, headers, GATEWAYS_SECRET)).toThrow(WebhookVerificationError);
   });
 });

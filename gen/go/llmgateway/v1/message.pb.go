@@ -1097,7 +1097,8 @@ type Parameters struct {
 	// Only the likeliest so many tokens are considered.
 	TopK *int32 `protobuf:"varint,12,opt,name=top_k,json=topK,proto3,oneof" json:"top_k,omitempty"`
 	// How soon the provider shall serve, at which price, by its own name: `auto`,
-	// `default`, `flex`, `priority`.
+	// `default`, `flex`, `priority`; or, for jobs alone, `batch`: within a day, at
+	// the price that the provider has for its batches.
 	ServiceTier   string `protobuf:"bytes,13,opt,name=service_tier,json=serviceTier,proto3" json:"service_tier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

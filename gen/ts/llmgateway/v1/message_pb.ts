@@ -715,7 +715,8 @@ export type Parameters = Message$1<"llmgateway.v1.Parameters"> & {
 
   /**
    * How soon the provider shall serve, at which price, by its own name: `auto`,
-   * `default`, `flex`, `priority`.
+   * `default`, `flex`, `priority`; or, for jobs alone, `batch`: within a day, at
+   * the price that the provider has for its batches.
    *
    * @generated from field: string service_tier = 13;
    */

@@ -1,4 +1,4 @@
-/** When a provider says that it is worth trying again. */
+/** When the other side says that it is worth trying again. It knows no failures. */
 import type { IncomingHttpHeaders } from "node:http";
 
 /**
