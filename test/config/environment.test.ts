@@ -172,27 +172,6 @@ const ROWS: readonly Row[] = [
     bad: ["cache:6379"],
   },
   {
-    name: "JOB_STORE_TTL_SECONDS",
-    good: "60",
-    value: 60n,
-    read: (c) => c.jobs.resultTtl.seconds,
-    bad: ["0", "1h"],
-  },
-  {
-    name: "JOB_MAX_CONCURRENT",
-    good: "7",
-    value: 7,
-    read: (c) => c.jobs.maxConcurrent,
-    bad: ["0", "10001", "many"],
-  },
-  {
-    name: "LLMGATEWAY_WEBHOOK_SECRET",
-    good: "whsec_c2VjcmV0IHRoYXQgaXMgbG9uZyBlbm91Z2g=",
-    value: undefined,
-    read: READ_ELSEWHERE,
-    bad: [],
-  },
-  {
     name: "STREAM_BUFFER_SIZE",
     good: "5",
     value: 5,

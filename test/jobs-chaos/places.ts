@@ -1,9 +1,9 @@
 /** Where a round's jobs are kept, how many gateways share it, and how to look into it once they are gone. */
 
 import { queryPostgres } from "../money/postgres.ts";
-import type { Home } from "../money/rig.ts";
 import type { Columns } from "../money/rows.ts";
 import { ledgerIsSound, querySqlite } from "../money/sqlite.ts";
+import type { Home } from "../support/home.ts";
 import { startPostgres } from "../support/postgres.ts";
 
 export interface Place extends AsyncDisposable {
