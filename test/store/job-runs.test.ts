@@ -197,14 +197,16 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
   it("go on when they are renewed late, and nobody has taken them", async () => {
     const { jobs } = await open();
     await submit(jobs, jobOf("a"), jobOf("b"));
-    const [first, second] = (await jobs.take(2, NOW)).map(runOf);
-    if (!first || !second) throw new Error("two are due");
+    const runs = (await jobs.take(2, NOW)).map(runOf);
     const late = NOW + LEASE_MS + 1;
-    expect(idsOf(await jobs.take(1, late))).toEqual(["a"]);
-    expect(await jobs.renew([{ ...second, partial: undefined }], late)).toMatchObject([{ order: "go on" }]);
+    // Of those that are lost at the same time, any may be the next.
+    const [lost] = idsOf(await jobs.take(1, late));
+    const other = runs.find(({ jobId }) => jobId !== lost);
+    if (!other) throw new Error("two are due");
+    expect(await jobs.renew([{ ...other, partial: undefined }], late)).toMatchObject([{ order: "go on" }]);
     expect(idsOf(await jobs.take(1, late))).toEqual([]);
-    expect(await jobs.finish(second, endingOf())).toBe(true);
-    expect(await jobs.get("b", OWNER)).toMatchObject({ lostRuns: 0, costPicoUsd: 500n });
+    expect(await jobs.finish(other, endingOf())).toBe(true);
+    expect(await jobs.get(other.jobId, OWNER)).toMatchObject({ lostRuns: 0, costPicoUsd: 500n });
   });
 
   it("are another's to renew or end only when that one took them", async () => {
