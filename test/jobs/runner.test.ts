@@ -1,21 +1,19 @@
 /** The runner in virtual time, on a store in memory that a test can take away. */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { afterEach, describe, expect, test } from "vitest";
-import { ChatRequestSchema, ChatResponseSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { ChatResponseSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Service } from "../../src/core/call.ts";
 import { Failure } from "../../src/core/failure.ts";
-import { type JobRecord, LEASE_MS, RENEW_MS, type TakenJob } from "../../src/core/job-store.ts";
-import type { PicoUsd } from "../../src/core/money.ts";
+import { LEASE_MS, RENEW_MS } from "../../src/core/job-store.ts";
 import type { Batch } from "../../src/core/reply.ts";
 import type { EndedRun } from "../../src/jobs/held.ts";
 import { createRunner, type Runner, type RunnerOptions } from "../../src/jobs/runner.ts";
 import { attemptOf, replyOf, spoken } from "../support/call.ts";
 import { settled, VirtualClock } from "../support/clock.ts";
-import { jobOf } from "../support/jobs.ts";
+import { MemoryJobs } from "../support/memory-jobs.ts";
 
 const clock = new VirtualClock(1_800_000_000_000);
 const stopping = () => new Failure("shutting_down", "the gateway is being stopped");
-const ZERO = 0n as PicoUsd;
 
 let runner: Runner | undefined;
 afterEach(async () => {
@@ -32,7 +30,7 @@ interface Setting {
 }
 
 /** A runner on these jobs, its store, and what it told. */
-function start(store: MemoryStore, setting: Setting = {}) {
+function start(store: MemoryJobs, setting: Setting = {}) {
   const { maxConcurrent = 2, maxRuns = 3, service = answered } = setting;
   const ended: EndedRun[] = [];
   const errors: unknown[] = [];
@@ -82,9 +80,10 @@ function held() {
 
 describe("taking", () => {
   test("runs so many at a time, and the next as soon as one has ended", async () => {
-    const store = new MemoryStore(5);
-    const { runs, service, ...seen } = held();
-    start(store, { service });
+    const store = new MemoryJobs(clock, 5);
+    const seen = held();
+    const { runs } = seen;
+    start(store, seen);
     await clock.advance(10);
     expect(runs).toHaveLength(2);
     await clock.advance(5_000);
@@ -97,11 +96,11 @@ describe("taking", () => {
       await clock.advance(10);
     }
     expect(store.states()).toEqual(Array(5).fill("completed"));
-    expect(seen.most).toBeLessThanOrEqual(2);
+    expect(seen.most).toBe(2);
   });
 
   test("is not put off by those who submit without a pause", async () => {
-    const store = new MemoryStore(0);
+    const store = new MemoryJobs(clock, 0);
     const started = start(store, { maxConcurrent: 100 });
     await clock.advance(100);
     for (let ms = 0; ms < 200; ms++) {
@@ -113,7 +112,7 @@ describe("taking", () => {
   });
 
   test("finds by itself what others submitted", async () => {
-    const store = new MemoryStore(0);
+    const store = new MemoryJobs(clock, 0);
     start(store);
     await clock.advance(1_000);
     store.add();
@@ -122,7 +121,7 @@ describe("taking", () => {
   });
 
   test("gives no slot to those that only wait for their provider's batch", async () => {
-    const store = new MemoryStore(0);
+    const store = new MemoryJobs(clock, 0);
     for (let job = 0; job < 5; job++) store.add({}, "batch");
     store.add();
     const { runs, service } = held();
@@ -137,7 +136,7 @@ describe("taking", () => {
 
 describe("a run", () => {
   test("that fails for now is made again, as often as is allowed, and costs what all of them did", async () => {
-    const store = new MemoryStore(1);
+    const store = new MemoryJobs(clock, 1);
     const service: Service = async (call) => {
       call.tally.attempts.push(attemptOf({ actualPicoUsd: 7n }));
       throw new Failure("provider_error", "it failed");
@@ -153,7 +152,7 @@ describe("a run", () => {
   });
 
   test("of unknown cost makes the job's unknown, and no later run makes it known", async () => {
-    const store = new MemoryStore(1);
+    const store = new MemoryJobs(clock, 1);
     let run = 0;
     const service: Service = async (call) => {
       call.tally.attempts.push(run++ ? attemptOf({ actualPicoUsd: 7n }) : attemptOf());
@@ -168,7 +167,7 @@ describe("a run", () => {
   test.each(["rate_limited", "budget_unavailable"] as const)(
     "that the gateway itself refuses, as with %s, counts for nothing",
     async (kind) => {
-      const store = new MemoryStore(1);
+      const store = new MemoryJobs(clock, 1);
       let left = 20;
       const service: Service = async (call) => {
         if (left-- > 0) throw new Failure(kind, "not now");
@@ -183,7 +182,7 @@ describe("a run", () => {
   );
 
   test("that is cancelled ends within seconds, and says so", async () => {
-    const store = new MemoryStore(1);
+    const store = new MemoryJobs(clock, 1);
     const { service } = held();
     start(store, { service });
     await clock.advance(10);
@@ -193,7 +192,7 @@ describe("a run", () => {
   });
 
   test("of a job that was to be cancelled when it was taken asks no provider", async () => {
-    const store = new MemoryStore(0);
+    const store = new MemoryJobs(clock, 0);
     store.add({ cancelRequested: true });
     const { runs, service } = held();
     start(store, { service });
@@ -203,7 +202,7 @@ describe("a run", () => {
   });
 
   test("of a job that took ten processes with it is not made", async () => {
-    const store = new MemoryStore(0);
+    const store = new MemoryJobs(clock, 0);
     store.add({ lostRuns: 10 });
     store.add({ lostRuns: 9 });
     const { runs, service } = held();
@@ -216,7 +215,7 @@ describe("a run", () => {
 
 describe("while the store is away", () => {
   test("what a run came to is not lost, and it is told once", async () => {
-    const store = new MemoryStore(1);
+    const store = new MemoryJobs(clock, 1);
     const { runs, service } = held();
     const { ended, errors } = start(store, { service });
     await clock.advance(10);
@@ -233,7 +232,7 @@ describe("while the store is away", () => {
   });
 
   test("jobs are looked for again and again", async () => {
-    const store = new MemoryStore(1);
+    const store = new MemoryJobs(clock, 1);
     store.away = true;
     start(store);
     await clock.advance(5_000);
@@ -243,7 +242,7 @@ describe("while the store is away", () => {
   });
 
   test("for so long that another may have the run, it is broken off, and nothing of it is kept", async () => {
-    const store = new MemoryStore(1);
+    const store = new MemoryJobs(clock, 1);
     const { runs, service } = held();
     const { ended } = start(store, { service });
     await clock.advance(10);
@@ -260,7 +259,7 @@ describe("while the store is away", () => {
 });
 
 test("a run that another process has is broken off, and nothing of it is kept", async () => {
-  const store = new MemoryStore(1);
+  const store = new MemoryJobs(clock, 1);
   const { runs, service } = held();
   const { ended, runner } = start(store, { service });
   await clock.advance(10);
@@ -273,7 +272,7 @@ test("a run that another process has is broken off, and nothing of it is kept", 
 });
 
 test("what a run has said reaches the store, and reaches it again where that was away", async () => {
-  const store = new MemoryStore(1);
+  const store = new MemoryJobs(clock, 1);
   let say: (() => void) | undefined;
   async function* events(): AsyncGenerator<Batch> {
     yield spoken(["Once"])[0] ?? [];
@@ -297,7 +296,7 @@ test("what a run has said reaches the store, and reaches it again where that was
 
 describe("closing", () => {
   test("lets runs end within the time, and takes no others", async () => {
-    const store = new MemoryStore(3);
+    const store = new MemoryJobs(clock, 3);
     const { runs, service } = held();
     const { runner } = start(store, { service });
     await clock.advance(10);
@@ -311,7 +310,7 @@ describe("closing", () => {
   });
 
   test("hands back what has not ended: as never run where it cost nothing, else as a run", async () => {
-    const store = new MemoryStore(2);
+    const store = new MemoryJobs(clock, 2);
     const { service: wait } = held();
     let number = 0;
     const service: Service = (call) => {
@@ -331,7 +330,7 @@ describe("closing", () => {
   });
 
   test("hands back at once what is parked, with where it is", async () => {
-    const store = new MemoryStore(0);
+    const store = new MemoryJobs(clock, 0);
     store.add({}, "batch");
     const { service: wait } = held();
     const service: Service = async (call) => {
@@ -348,134 +347,3 @@ describe("closing", () => {
     expect(store.asked).not.toContain("retry");
   });
 });
-
-/** Keeps jobs as the port says, for one process. */
-class MemoryStore {
-  away = false;
-  result: Uint8Array | undefined;
-  /** What was asked of it, while it answered. */
-  readonly asked: string[] = [];
-  private readonly jobs: { job: JobRecord; request: Uint8Array; parked: string | undefined }[] = [];
-
-  constructor(jobs: number) {
-    for (let job = 0; job < jobs; job++) this.add();
-  }
-
-  add(init: Partial<JobRecord> = {}, serviceTier = ""): void {
-    const messages = [{ role: "user", content: "Hello" }];
-    const chat = create(ChatRequestSchema, { messages, parameters: { serviceTier } });
-    const { request: _, ...draft } = jobOf(`job ${this.jobs.length}`, { dueAtMs: clock.now() });
-    const job: JobRecord = {
-      ...draft,
-      state: "pending",
-      startedAtMs: undefined,
-      endedAtMs: undefined,
-      runs: 0,
-      lostRuns: 0,
-      costPicoUsd: ZERO,
-      failure: undefined,
-      cancelRequested: false,
-      partial: "",
-      purged: false,
-      ...init,
-    };
-    this.jobs.push({ job, request: toBinary(ChatRequestSchema, chat), parked: undefined });
-  }
-
-  job(index = 0): JobRecord {
-    const kept = this.jobs[index];
-    if (!kept) throw new Error(`there is no job ${index}`);
-    return kept.job;
-  }
-
-  parked(index: number): string {
-    return this.jobs[index]?.parked ?? "";
-  }
-
-  states(): string[] {
-    return this.jobs.map(({ job }) => job.state);
-  }
-
-  cancel(): void {
-    this.change("job 0", () => ({ cancelRequested: true }));
-  }
-
-  /** Another process has it. */
-  lose(): void {
-    this.change("job 0", ({ runs }) => ({ runs: runs + 1 }));
-  }
-
-  readonly take: RunnerOptions["store"]["take"] = async (limit, nowMs) => {
-    this.answer("take");
-    const due = this.jobs.filter(({ job }) => job.state === "pending" && job.dueAtMs <= nowMs);
-    return due.slice(0, limit).map(({ job, request, parked }): TakenJob => {
-      this.change(job.jobId, ({ runs }) => ({ state: "running", runs: runs + 1, partial: "" }));
-      return { job: this.find(job.jobId).job, request, parked };
-    });
-  };
-
-  readonly renew: RunnerOptions["store"]["renew"] = async (runs) => {
-    this.answer("renew");
-    return runs.map(({ jobId, run, partial }) => {
-      if (!this.holds({ jobId, run })) return { jobId, run, order: "lost" };
-      if (partial !== undefined) this.change(jobId, () => ({ partial }));
-      return { jobId, run, order: this.find(jobId).job.cancelRequested ? "cancel" : "go on" };
-    });
-  };
-
-  readonly park: RunnerOptions["store"]["park"] = async (run, parked) => {
-    this.answer("park");
-    if (!this.holds(run)) return false;
-    this.find(run.jobId).parked = parked;
-    return true;
-  };
-
-  readonly retry: RunnerOptions["store"]["retry"] = async (run, dueAtMs, failure, { costPicoUsd }) => {
-    this.answer("retry");
-    return this.end(run, (job) => ({ state: "pending", dueAtMs, failure, ...costOf(job, costPicoUsd) }));
-  };
-
-  readonly handBack: RunnerOptions["store"]["handBack"] = async (run, dueAtMs) => {
-    this.answer("handBack");
-    return this.end(run, ({ runs }) => ({ state: "pending", dueAtMs, runs: runs - 1 }));
-  };
-
-  readonly finish: RunnerOptions["store"]["finish"] = async (run, ending) => {
-    this.answer("finish");
-    this.result = ending.result;
-    const { state, failure, costPicoUsd } = ending;
-    return this.end(run, (job) => ({ state, failure: failure ?? job.failure, ...costOf(job, costPicoUsd) }));
-  };
-
-  private answer(what: string): void {
-    if (this.away) throw new Error("the database is away");
-    this.asked.push(what);
-  }
-
-  private holds({ jobId, run }: { jobId: string; run: number }): boolean {
-    const { job } = this.find(jobId);
-    return job.state === "running" && job.runs === run;
-  }
-
-  private end(run: { jobId: string; run: number }, change: (job: JobRecord) => Partial<JobRecord>): boolean {
-    const holds = this.holds(run);
-    if (holds) this.change(run.jobId, change);
-    return holds;
-  }
-
-  private find(jobId: string) {
-    const kept = this.jobs.find(({ job }) => job.jobId === jobId);
-    if (!kept) throw new Error(`there is no ${jobId}`);
-    return kept;
-  }
-
-  private change(jobId: string, change: (job: JobRecord) => Partial<JobRecord>): void {
-    const kept = this.find(jobId);
-    kept.job = { ...kept.job, ...change(kept.job) };
-  }
-}
-
-function costOf({ costPicoUsd: before }: JobRecord, more: PicoUsd | undefined) {
-  const known = before !== undefined && more !== undefined;
-  return { costPicoUsd: known ? ((before + more) as PicoUsd) : undefined };
-}
