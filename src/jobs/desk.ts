@@ -47,12 +47,12 @@ export function createDesk(options: DeskOptions): Jobs {
   const { store, outbox, clock, changes } = options;
 
   const found = async (jobId: string, owner: Owner): Promise<JobRecord> => {
-    const job = await answered(store.get(jobId, owner));
+    const job = await answered(store.get(jobId, ownerOf(owner)));
     if (!job) throw new Failure("not_found", `job_id: you have no job ${jobId}; it may have been forgotten`);
     return job;
   };
   const foundBatch = async (batchId: string, owner: Owner): Promise<BatchRecord> => {
-    const batch = await answered(store.batch(batchId, owner));
+    const batch = await answered(store.batch(batchId, ownerOf(owner)));
     if (!batch)
       throw new Failure("not_found", `batch_id: you have no batch ${batchId}; it may have been forgotten`);
     return batch;
@@ -95,11 +95,11 @@ export function createDesk(options: DeskOptions): Jobs {
         createdAfterMs: createdAfter && timestampMs(createdAfter),
         createdBeforeMs: createdBefore && timestampMs(createdBefore),
       };
-      const { rows, next = "" } = await answered(store.list(filter, owner, pagingOf(request)));
+      const { rows, next = "" } = await answered(store.list(filter, ownerOf(owner), pagingOf(request)));
       return { $typeName: "llmgateway.v1.ListJobsResponse", jobs: rows.map(told), nextPageToken: next };
     },
     async cancel(jobId, owner) {
-      await answered(store.cancel({ jobId }, owner, clock.now()));
+      await answered(store.cancel({ jobId }, ownerOf(owner), clock.now()));
       changes.tell(jobId);
       options.onChanged();
       return told(await found(jobId, owner));
@@ -120,7 +120,9 @@ export function createDesk(options: DeskOptions): Jobs {
     batch: async (batchId, owner) => batchOf(await foundBatch(batchId, owner)),
     async batchResults(request, owner): Promise<ListBatchResultsResponse> {
       await foundBatch(request.batchId, owner);
-      const { rows, next = "" } = await answered(store.outcomes(request.batchId, owner, pagingOf(request)));
+      const { rows, next = "" } = await answered(
+        store.outcomes(request.batchId, ownerOf(owner), pagingOf(request)),
+      );
       return {
         $typeName: "llmgateway.v1.ListBatchResultsResponse",
         results: rows.map((outcome) => resultOf(outcome, told)),
@@ -128,23 +130,24 @@ export function createDesk(options: DeskOptions): Jobs {
       };
     },
     async cancelBatch(batchId, owner) {
-      await answered(store.cancel({ batchId }, owner, clock.now()));
+      await answered(store.cancel({ batchId }, ownerOf(owner), clock.now()));
       options.onChanged();
       return batchOf(await foundBatch(batchId, owner));
     },
     async webhooks(request, owner) {
       const state = (request.status || undefined) as WebhookState | undefined;
-      const { rows, next = "" } = await answered(outbox.list(state, owner, pagingOf(request)));
+      const { rows, next = "" } = await answered(outbox.list(state, ownerOf(owner), pagingOf(request)));
       const webhooks = rows.map((row) => webhookOf(row));
       return { $typeName: "llmgateway.v1.ListWebhooksResponse", webhooks, nextPageToken: next };
     },
     async webhook(webhookId, owner) {
-      const record = await answered(outbox.get(webhookId, owner));
+      const record = await answered(outbox.get(webhookId, ownerOf(owner)));
       if (!record) throw noWebhook(webhookId);
       return webhookOf(record, await answered(outbox.deliveries(webhookId)));
     },
     async redeliver(webhookId, owner) {
-      if (!(await answered(outbox.redeliver(webhookId, owner, clock.now())))) throw noWebhook(webhookId);
+      if (!(await answered(outbox.redeliver(webhookId, ownerOf(owner), clock.now()))))
+        throw noWebhook(webhookId);
       options.onChanged();
       return this.webhook(webhookId, owner);
     },
@@ -161,6 +164,11 @@ function resultOf({ job, result }: BatchOutcome, told: (job: JobRecord) => Retur
     ...response,
     ...(receipt ? { receipt } : {}),
   };
+}
+
+/** Alone: a context has what no other thread can be sent. */
+function ownerOf({ tenant, principal }: Owner): Owner {
+  return { tenant, principal };
 }
 
 function pagingOf({ pageSize, pageToken }: { pageSize: number; pageToken: string }): Paging {

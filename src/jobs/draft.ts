@@ -1,6 +1,6 @@
 /** A submission as it is stored: judged as a call would be, priced beforehand, and within the limits of a job. */
 import { createHash, randomUUIDv7 } from "node:crypto";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary, toJson } from "@bufbuild/protobuf";
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { type ChatRequest, ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { SubmitBatchRequest, SubmitJobRequest } from "../../gen/ts/llmgateway/v1/job_pb.ts";
@@ -47,8 +47,10 @@ export async function draftJob(
   options: DraftOptions,
 ): Promise<Submission> {
   checkTerms(request, context, options);
-  const job = await jobOf(chatOf(request), request, context, options);
-  return submissionOf(undefined, [{ ...job, callbackUrl: request.callbackUrl }], request, context, options);
+  const chat = chatOf(request);
+  const job = await jobOf(chat, request, context, options);
+  const jobs = [{ ...job, callbackUrl: request.callbackUrl }];
+  return submissionOf({ batch: undefined, jobs, asked: [["", chat]] }, request, context, options);
 }
 
 export async function draftBatch(
@@ -60,7 +62,9 @@ export async function draftBatch(
   checkNames(request);
   const batchId = randomUUIDv7();
   const jobs: NewJob[] = [];
+  const asked: [string, ChatRequest][] = [];
   for (const [index, { customId, request: chat = create(ChatRequestSchema) }] of request.requests.entries()) {
+    asked.push([customId, chat]);
     const field = `requests[${index}].request`;
     if (chat.stream)
       throw invalidRequest([{ field: `${field}.stream`, description: "must be false in a batch" }]);
@@ -72,7 +76,7 @@ export async function draftBatch(
   }
   const { tenant, principal } = context;
   const batch = { batchId, tenant, principal, createdAtMs: options.nowMs, callbackUrl: request.callbackUrl };
-  return submissionOf(batch, jobs, request, context, options);
+  return submissionOf({ batch, jobs, asked }, request, context, options);
 }
 
 async function jobOf(
@@ -107,22 +111,21 @@ async function jobOf(
   };
 }
 
+interface Drafted extends Pick<Submission, "batch" | "jobs"> {
+  /** What each job asks, by its name. */
+  readonly asked: readonly (readonly [customId: string, chat: ChatRequest])[];
+}
+
 function submissionOf(
-  batch: Submission["batch"],
-  jobs: readonly NewJob[],
+  { batch, jobs, asked }: Drafted,
   terms: Terms,
   context: RequestContext,
   { limits }: DraftOptions,
 ): Submission {
   const { maxPending, maxStored } = limits;
-  return {
-    batch,
-    jobs,
-    idempotencyKey: keyOf(terms, context),
-    fingerprint: fingerprintOf(jobs, terms),
-    maxPending,
-    maxStored,
-  };
+  const idempotencyKey = keyOf(terms, context);
+  const fingerprint = idempotencyKey && fingerprintOf(asked, terms);
+  return { batch, jobs, idempotencyKey, fingerprint, maxPending, maxStored };
 }
 
 /** The flat message without what makes it a job. */
@@ -176,14 +179,22 @@ function keyOf(terms: Terms, context: RequestContext): string {
   return terms.idempotencyKey || context.idempotencyKey;
 }
 
-/** Of what was asked for, and not of what follows from the time or the configuration. */
-function fingerprintOf(jobs: readonly NewJob[], terms: Terms): string {
+/**
+ * Of what was asked for, and not of what follows from the time or the configuration. Clients write a map in any order,
+ * and in another one when they send it again.
+ */
+function fingerprintOf(asked: Drafted["asked"], terms: Terms): string {
   const { callbackUrl, priority, runAt, startWithinMs } = terms;
   const digest = createHash("sha256");
   digest.update(JSON.stringify([callbackUrl, priority, msOf(runAt), startWithinMs?.toString()]));
-  for (const { customId, request } of jobs)
-    digest.update(JSON.stringify([customId, request.length])).update(request);
+  for (const [customId, chat] of asked)
+    digest.update(JSON.stringify([customId, toJson(ChatRequestSchema, chat)], inOrder));
   return digest.digest("hex");
+}
+
+function inOrder(_: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 function msOf(time: Timestamp | undefined): number | undefined {

@@ -61,6 +61,8 @@ export class HeldRun {
   private readonly controller = new AbortController();
   private readonly startedAtMs: number;
   private renewedAtMs: number;
+  /** What the store was told to have been said, and what it has answered for. */
+  private toldText = "";
   private renewedText = "";
   private lost = false;
 
@@ -86,15 +88,17 @@ export class HeldRun {
 
   renewal() {
     const { text } = this.output;
-    const partial = text === this.renewedText ? undefined : text;
-    this.renewedText = text;
-    return { ...this.key, partial };
+    this.toldText = text;
+    return { ...this.key, partial: text === this.renewedText ? undefined : text };
   }
 
   obey(order: "go on" | "cancel" | "lost", nowMs: number): void {
     if (order === "lost") this.lose();
-    else this.renewedAtMs = nowMs;
-    if (order === "cancel") this.abort(new Failure("cancelled", "the job was cancelled"));
+    else {
+      this.renewedAtMs = nowMs;
+      this.renewedText = this.toldText;
+    }
+    if (order === "cancel") this.abort(cancelled());
   }
 
   /** Another process may have it by now. */
@@ -110,20 +114,22 @@ export class HeldRun {
   private async live(): Promise<void> {
     const { clock, service, onRun } = this.options;
     const { signal } = this.controller;
+    const { job } = this.taken;
+    // What is parked is to be cancelled at its provider.
+    if (job.cancelRequested) this.abort(cancelled());
     const result =
-      this.taken.job.lostRuns >= MAX_LOST_RUNS
-        ? givenUp(this.taken.job)
-        : await runJob(this.taken, this.chat, {
-            service: service(),
-            clock,
-            signal,
-            output: this.output,
-            park: (parked) => this.park(parked),
-          });
+      unrun(job, this.parked) ??
+      (await runJob(this.taken, this.chat, {
+        service: service(),
+        clock,
+        signal,
+        output: this.output,
+        park: (parked) => this.park(parked),
+      }));
     this.output.end();
     const end = await this.kept(result);
     const { failure } = result;
-    if (end !== "lost") onRun({ job: this.taken.job, runMs: clock.now() - this.startedAtMs, failure, end });
+    if (end !== "lost") onRun({ job, runMs: clock.now() - this.startedAtMs, failure, end });
   }
 
   private async park(parked: string): Promise<void> {
@@ -194,11 +200,18 @@ export class HeldRun {
   }
 }
 
-function givenUp({ lostRuns }: JobRecord): RunResult {
+function cancelled(): Failure {
+  return new Failure("cancelled", "the job was cancelled");
+}
+
+/** What comes of a job that is not to be run any more; undefined for one that is. */
+function unrun({ lostRuns, cancelRequested }: JobRecord, parked: boolean): RunResult | undefined {
+  if (cancelRequested && !parked) return endedBy(cancelled());
+  if (lostRuns < MAX_LOST_RUNS) return undefined;
   const text = `the gateway ended ${lostRuns} times while it ran this job; it is not tried again`;
-  return {
-    failure: new Failure("job_lost", text),
-    result: undefined,
-    costPicoUsd: ZERO,
-  };
+  return endedBy(new Failure("job_lost", text));
+}
+
+function endedBy(failure: Failure): RunResult {
+  return { failure, result: undefined, costPicoUsd: ZERO };
 }

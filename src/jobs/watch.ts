@@ -32,13 +32,18 @@ export async function* watch(options: WatchOptions, signal: AbortSignal): AsyncG
   for (;;) {
     signal.throwIfAborted();
     const job = await read();
-    if (job.runs !== run) [run, said] = [job.runs, 0];
+    const waits = job.state === "pending";
+    if (job.runs !== run || waits) {
+      // That the words of the run before are void is told also where the next began before anybody looked.
+      if (said > 0 && !waits) yield [status(tell({ ...job, state: "pending", endedAtMs: undefined }))];
+      [run, said] = [job.runs, 0];
+    }
     if (job.state === "completed") {
       const rest = (await options.said()).slice(said);
       if (rest) yield [words(rest)];
     }
     const state = `${job.state} ${job.runs} ${job.dueAtMs}`;
-    if (state !== told) yield [{ $typeName: "llmgateway.v1.JobEvent", job: tell(job) }];
+    if (state !== told) yield [status(tell(job))];
     told = state;
     if (isFinal(job.state)) return;
     const live = output();
@@ -82,6 +87,10 @@ export class Changes {
   tell(jobId: string): void {
     for (const wake of [...(this.waiting.get(jobId) ?? [])]) wake();
   }
+}
+
+function status(job: Job): JobEvent {
+  return { $typeName: "llmgateway.v1.JobEvent", job };
 }
 
 function words(token: string, costUsd?: number): JobEvent {

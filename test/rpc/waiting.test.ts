@@ -91,7 +91,5 @@ async function arrived(count: number): Promise<void> {
 
 function finish(held: Held): void {
   held.say("Once");
-  held.response.end(
-    `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })}\n\n`,
-  );
+  held.end();
 }

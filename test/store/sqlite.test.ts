@@ -133,3 +133,12 @@ async function open(dataDir: string, instance = "here", onDeath = (_: string) =>
   onTestFinished(() => store.close());
   return store;
 }
+
+it("refuses what no thread can be sent, and answers everybody else as before", async () => {
+  const store = await openStore({ dataDir: temporaryFolder(), instance: "here", onDeath: () => {} });
+  onTestFinished(() => store.close());
+  const owner = { tenant: "internal", principal: "anonymous", leave: () => {} };
+  await expect(store.jobs.get("some job", owner)).rejects.toThrow("could not be cloned");
+  expect(await store.jobs.take(1, 0)).toEqual([]);
+  expect(await store.jobs.counts(0)).toMatchObject({ stuck: 0 });
+});

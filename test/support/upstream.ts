@@ -17,6 +17,8 @@ export interface Held {
   readonly closed: Promise<unknown>;
   /** Streams a word, and the head before the first. */
   say(word: string): void;
+  /** Ends the stream as a provider does that has said all. */
+  end(): void;
 }
 
 export async function startUpstream(): Promise<Upstream> {
@@ -45,13 +47,17 @@ export async function startUpstream(): Promise<Upstream> {
 }
 
 function hold(response: ServerResponse): Held {
+  const write = (delta: object, finish_reason: string | null) => {
+    if (!response.headersSent) response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] })}\n\n`);
+  };
   return {
     response,
     closed: once(response, "close"),
-    say(word) {
-      if (!response.headersSent) response.writeHead(200, { "content-type": "text/event-stream" });
-      const chunk = { choices: [{ index: 0, delta: { content: word }, finish_reason: null }] };
-      response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+    say: (word) => write({ content: word }, null),
+    end() {
+      write({}, "stop");
+      response.end("data: [DONE]\n\n");
     },
   };
 }

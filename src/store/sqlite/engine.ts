@@ -71,11 +71,11 @@ class Thread {
     });
   }
 
-  ask(question: Question, handOver: readonly ArrayBuffer[] = []): Promise<unknown> {
-    if (this.dead) return Promise.reject(this.dead);
-    const answered = this.answered();
+  async ask(question: Question, handOver: readonly ArrayBuffer[] = []): Promise<unknown> {
+    if (this.dead) throw this.dead;
+    // What cannot be sent throws here, and no answer to it is waited for.
     this.worker.postMessage(question, handOver);
-    return answered;
+    return this.answered();
   }
 
   async close(): Promise<void> {
