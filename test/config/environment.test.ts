@@ -193,6 +193,27 @@ const ROWS: readonly Row[] = [
     bad: ["verbose", "INFO"],
   },
   {
+    name: "JOB_STORE_TTL_SECONDS",
+    good: "60",
+    value: 60n,
+    read: (c) => c.jobs.resultTtl.seconds,
+    bad: ["0", "an hour"],
+  },
+  {
+    name: "JOB_MAX_CONCURRENT",
+    good: "7",
+    value: 7,
+    read: (c) => c.jobs.maxConcurrent,
+    bad: ["0", "10001", "many"],
+  },
+  {
+    name: "LLMGATEWAY_WEBHOOK_SECRET",
+    good: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=",
+    value: undefined,
+    read: READ_ELSEWHERE,
+    bad: ["whsec_ in pieces"],
+  },
+  {
     name: "OTEL_EXPORTER_OTLP_ENDPOINT",
     good: "http://localhost:4318",
     value: "http://localhost:4318",
