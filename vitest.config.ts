@@ -6,6 +6,8 @@ export default defineConfig({
     // They want the machine for themselves: npm run test:meter, test:wall, test:crash.
     exclude: [...configDefaults.exclude, "test/money/**", "test/jobs-chaos/**"],
     testTimeout: 20_000,
+    // What is waited for comes at once, unless the machine is busy.
+    expect: { poll: { timeout: 10_000 } },
     reporters: ["default", "./test/recordings/table.ts", "./test/support/tally.ts"],
     coverage: {
       provider: "v8",

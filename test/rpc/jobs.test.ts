@@ -196,7 +196,7 @@ describe.each(JOB_CALLERS)("$name", ({ at }) => {
     const client = at(narrow.url);
     const busy = await client.submitJob(saying("[[emulate: hang=1]]"));
     await expect.poll(async () => (await client.getJob({ jobId: busy.jobId })).status).toBe("running");
-    const late = await client.submitJob(saying("Hello", { startWithinMs: 1_000n }));
+    const late = await client.submitJob(saying("Hello", { startWithinMs: 3_000n }));
     const full = await refusalOf(client.submitJob(saying("Hello")));
     expect(full).toMatchObject({ kind: "job_queue_full", code: "ResourceExhausted", retrySeconds: 5 });
     expect(await endOf(client, late)).toMatchObject({ status: "expired", runs: 0 });
