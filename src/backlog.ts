@@ -60,6 +60,7 @@ export function openBacklog({ store, env, inForce, signals, clock }: BacklogOpti
     logger.error({ err: error }, "the database of jobs did not answer");
   };
   const random = Math.random;
+  let stopping = false;
 
   const deliveries = createDeliveries({
     outbox: store.outbox,
@@ -119,13 +120,20 @@ export function openBacklog({ store, env, inForce, signals, clock }: BacklogOpti
     },
     callbackProblem: (url) => callbackProblem(url, rules()),
     output: (jobId) => runner.output(jobId),
+    stopping: () => stopping,
     onSubmitted(count) {
       counted.submitted.inc(count);
       runner.wake();
     },
     onChanged: () => deliveries.wake(),
   });
-  return { jobs, close: (withinMs) => close(withinMs, runner, deliveries, sweeping) };
+  return {
+    jobs,
+    close(withinMs) {
+      stopping = true;
+      return close(withinMs, runner, deliveries, sweeping);
+    },
+  };
 }
 
 /** @throws ConfigError when the secret in the environment is none */

@@ -33,6 +33,8 @@ export interface DeskOptions {
   readonly callbackProblem: (url: string) => string | undefined;
   /** What a job says that runs in this process. */
   readonly output: (jobId: string) => Output | undefined;
+  /** Whether the gateway is being stopped. */
+  readonly stopping: () => boolean;
   /** There is something to run. */
   readonly onSubmitted: (jobs: number) => void;
   /** There may be something to run, to end or to deliver. */
@@ -111,7 +113,7 @@ export function createDesk(options: DeskOptions): Jobs {
         return result ? replyOf(await read(), result).response : "";
       };
       const output = () => options.output(jobId);
-      yield* watch({ clock, changes, read, said, output, tell: told }, signal);
+      yield* watch({ clock, changes, read, said, output, tell: told, stopping: options.stopping }, signal);
     },
     async submitBatch(request: SubmitBatchRequest, context: RequestContext) {
       const batchId = await keep(await draftBatch(request, context, drafting()));

@@ -5,6 +5,7 @@
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Job, JobEvent } from "../../gen/ts/llmgateway/v1/job_pb.ts";
 import type { Clock } from "../core/clock.ts";
+import { Failure } from "../core/failure.ts";
 import type { JobRecord } from "../core/job-store.ts";
 import { event } from "../core/reply.ts";
 import type { Output } from "./output.ts";
@@ -20,6 +21,8 @@ export interface WatchOptions {
   /** Undefined when the job does not run in this process. */
   output(): Output | undefined;
   tell(job: JobRecord): Job;
+  /** Whether the gateway is being stopped: nobody then watches a job that others will run. */
+  stopping(): boolean;
 }
 
 const LOOK_AGAIN_MS = 1_000;
@@ -31,6 +34,8 @@ export async function* watch(options: WatchOptions, signal: AbortSignal): AsyncG
   let said = 0;
   for (;;) {
     signal.throwIfAborted();
+    if (options.stopping() && !output())
+      throw new Failure("shutting_down", "the gateway is being stopped; watch the job at another replica");
     const job = await read();
     const waits = job.state === "pending";
     if (job.runs !== run || waits) {

@@ -1,5 +1,6 @@
 /** Runs of jobs through the whole gateway: made again, cancelled, handed back and lost, and what each of them cost. */
 import { join } from "node:path";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hastened } from "../support/clock.ts";
 import { type Configuration, type GatewayUnderTest, startBoth } from "../support/gateway.ts";
@@ -140,6 +141,20 @@ describe("a gateway that is stopped", () => {
     const job = await jobsAt(next.url).getJob({ jobId });
     expect(job).toMatchObject({ status: "completed", runs: 1 });
     expect(bookedIn(data_dir)).toMatchObject([{ outcome: "ok", cost: job.costPicoUsd }]);
+  });
+
+  test("waits for nobody who watches a job that waits", async () => {
+    const both = await start({ server: { drain_timeout: "60s" } });
+    const runAt = timestampFromMs(Date.now() + 3_600_000);
+    const { jobId } = await jobsAt(both.url).submitJob({ ...ASK, runAt });
+    const events = jobsAt(both.url).watchJob({ jobId })[Symbol.asyncIterator]();
+    expect((await events.next()).value?.job?.status).toBe("pending");
+    const begunAtMs = performance.now();
+    const closed = both[Symbol.asyncDispose]();
+    expect((await events.next()).value?.output?.error?.kind).toBe("shutting_down");
+    await closed;
+    // The clock is ten times as fast.
+    expect(performance.now() - begunAtMs).toBeLessThan(5_000);
   });
 
   test("hands back a run that cannot, with what it cost, and the next one makes it", async () => {
