@@ -108,7 +108,9 @@ export class HeldRun {
 
   private lose(): void {
     this.lost = true;
-    this.abort(new Failure("cancelled", "the job is not this process's any more"));
+    // Whoever has it now waits for the same batch, which must not be cancelled at the provider.
+    const kind = this.patient ? "shutting_down" : "cancelled";
+    this.abort(new Failure(kind, "the job is not this process's any more"));
   }
 
   private async live(): Promise<void> {

@@ -271,6 +271,18 @@ test("a run that another process has is broken off, and nothing of it is kept", 
   expect(runner.running).toBe(0);
 });
 
+test("a run that another process has waits no longer for its provider's batch, and leaves it alone", async () => {
+  const store = new MemoryJobs(clock, 0);
+  store.add({}, "batch");
+  const { runs, service } = held();
+  start(store, { service });
+  await clock.advance(10);
+  store.lose();
+  await clock.advance(RENEW_MS);
+  // By which the lane knows that the batch goes on.
+  expect(runs[0]?.signal.reason).toMatchObject({ kind: "shutting_down" });
+});
+
 test("what a run has said reaches the store, and reaches it again where that was away", async () => {
   const store = new MemoryJobs(clock, 1);
   let say: (() => void) | undefined;
