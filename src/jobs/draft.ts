@@ -76,7 +76,13 @@ export async function draftBatch(
   }
   const { tenant, principal } = context;
   const batch = { batchId, tenant, principal, createdAtMs: options.nowMs, callbackUrl: request.callbackUrl };
-  return submissionOf({ batch, jobs, asked }, request, context, options);
+  return submissionOf({ batch, jobs: inTurn(jobs), asked }, request, context, options);
+}
+
+/** Ids of one millisecond are in no order, and jobs that are due together are run by their ids. */
+function inTurn(jobs: readonly NewJob[]): NewJob[] {
+  const ids = jobs.map(({ jobId }) => jobId).sort();
+  return jobs.map((job, index) => ({ ...job, jobId: ids[index] ?? job.jobId }));
 }
 
 async function jobOf(
