@@ -7,23 +7,21 @@ import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
+import { beginCall } from "./core/begin.ts";
 import {
   type Call,
   isBatch,
   type Layer,
-  type ModelRequest,
-  type RequestContext,
   type RoutedCall,
   type Service,
   type Tally,
   type Target,
 } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
-import { labelsOf } from "./core/labels.ts";
-import { fromUsd, type PicoUsd } from "./core/money.ts";
 import { embedded } from "./core/reply.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
 import { type Pricing, previewAttempt } from "./cost/plan.ts";
+import type { Preview } from "./jobs/draft.ts";
 import { admit } from "./layers/admit.ts";
 import { batch } from "./layers/batch.ts";
 import { client } from "./layers/client.ts";
@@ -47,7 +45,7 @@ export interface Snapshot {
   readonly config: CompleteConfig;
   readonly service: Service;
   /** Where a request of a job would go and what it would cost; no provider is called. Throws what would refuse it. */
-  preview(request: ModelRequest, context: RequestContext): Promise<Previewed>;
+  readonly preview: Preview;
   readonly authenticate: Authenticate;
   readonly prices: PriceFile;
   /** Models that were called and have no price, as `provider/model`. */
@@ -56,12 +54,6 @@ export interface Snapshot {
   status(): Promise<ProviderStatus[]>;
   /** Lets go of the providers' connections, once the calls on them have ended. */
   close(): Promise<void>;
-}
-
-export interface Previewed {
-  readonly target: Target;
-  /** Undefined when the price is not known. */
-  readonly estimated: PicoUsd | undefined;
 }
 
 export interface Surroundings {
@@ -178,7 +170,7 @@ function createPreview(
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
   { books }: Surroundings,
-): Snapshot["preview"] {
+): Preview {
   const means = { ...books, pricing: pricingOf(config, catalog) };
   const targets = new WeakMap<Tally, Target>();
   const service = chosen(
@@ -191,20 +183,13 @@ function createPreview(
     return embedded([]);
   });
   return async (request, context) => {
-    const tally = { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] };
-    await service({
-      context: { ...context, protocol: "job" },
-      request,
-      streaming: !isBatch({ request }),
-      labels: labelsOf(request),
-      maxCost: request.maxCostUsd === undefined ? undefined : fromUsd(request.maxCostUsd),
-      signal: context.signal,
-      tally,
-      parking: { parked: undefined, park: async () => {} },
-    });
-    const target = targets.get(tally);
+    const parking = { parked: undefined, park: async () => {} };
+    const asJob = { ...context, protocol: "job" } as const;
+    const call = beginCall(request, asJob, !isBatch({ request }), parking);
+    await service(call);
+    const target = targets.get(call.tally);
     if (!target) throw new Error("the router named no target");
-    return { target, estimated: tally.estimated };
+    return { target, estimated: call.tally.estimated };
   };
 }
 

@@ -1,15 +1,14 @@
 /** What is to be done while nobody waits: jobs and webhooks on the durable store, run and told until the gateway ends. */
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import type { ChatRequest } from "../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Environment } from "./config/environment.ts";
 import { ConfigError } from "./config/error.ts";
-import type { RequestContext, Service } from "./core/call.ts";
+import type { Service } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
 import type { Jobs } from "./core/jobs.ts";
 import { createDesk } from "./jobs/desk.ts";
-import type { Previewed } from "./jobs/draft.ts";
+import type { Preview } from "./jobs/draft.ts";
 import type { EndedRun } from "./jobs/held.ts";
 import { createRunner, type Runner } from "./jobs/runner.ts";
 import { sweepJobs } from "./jobs/sweep.ts";
@@ -27,7 +26,7 @@ import { systemResolve } from "./wire/destination.ts";
 export interface InForce {
   readonly config: CompleteConfig;
   readonly service: Service;
-  preview(request: ChatRequest, context: RequestContext): Promise<Previewed>;
+  readonly preview: Preview;
 }
 
 export interface BacklogOptions {

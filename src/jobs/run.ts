@@ -11,12 +11,12 @@ import {
   ChatResponseSchema,
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { type Call, isBatch, type Parking, type Service } from "../core/call.ts";
+import { beginCall } from "../core/begin.ts";
+import { type Call, isBatch, type Parking, type RequestContext, type Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Failure, toFailure } from "../core/failure.ts";
 import type { JobRecord, RunCost, TakenJob } from "../core/job-store.ts";
-import { labelsOf } from "../core/labels.ts";
-import { fromUsd, type PicoUsd } from "../core/money.ts";
+import type { PicoUsd } from "../core/money.ts";
 import { receiptOf } from "../core/receipt.ts";
 import { fold } from "../core/reply.ts";
 import { startJobSpan } from "../telemetry/trace.ts";
@@ -75,30 +75,22 @@ function callOf({ job, parked: text }: TakenJob, chat: ChatRequest, options: Run
     parked: parked?.where,
     park: (where) => options.park(JSON.stringify({ callId, startedAtMs, where } satisfies Parked)),
   };
-  return {
-    context: {
-      callId,
-      requestId: job.jobId,
-      startedAtMs,
-      principal: job.principal,
-      tenant: job.tenant,
-      peer: "",
-      protocol: "job",
-      method: "Job",
-      idempotencyKey: "",
-      span: spanOf(job),
-      signal,
-      replyHeaders: new Map(),
-    },
-    request: chat,
-    // So that watchers see the words; the stack knows which models do not stream.
-    streaming: !isBatch({ request: chat }),
-    labels: labelsOf(chat),
-    maxCost: chat.maxCostUsd === undefined ? undefined : fromUsd(chat.maxCostUsd),
+  const context: RequestContext = {
+    callId,
+    requestId: job.jobId,
+    startedAtMs,
+    principal: job.principal,
+    tenant: job.tenant,
+    peer: "",
+    protocol: "job",
+    method: "Job",
+    idempotencyKey: "",
+    span: spanOf(job),
     signal,
-    tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
-    parking,
+    replyHeaders: new Map(),
   };
+  // A stream, so that watchers see the words; the stack knows which models do not stream.
+  return beginCall(chat, context, !isBatch({ request: chat }), parking);
 }
 
 function spanOf({ jobId, runs, batchId, traceparent }: JobRecord) {

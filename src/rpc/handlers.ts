@@ -12,10 +12,9 @@ import {
   type Model,
   type ProviderStatus,
 } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
-import type { Call, ModelRequest, RequestContext, Service } from "../core/call.ts";
+import { beginCall } from "../core/begin.ts";
+import type { Service } from "../core/call.ts";
 import { invalidRequest } from "../core/failure.ts";
-import { labelsOf } from "../core/labels.ts";
-import { fromUsd } from "../core/money.ts";
 import { fold, foldEmbeddings } from "../core/reply.ts";
 import type { Handler } from "./door.ts";
 
@@ -43,38 +42,26 @@ export function createHandlers(backend: () => Backend): ReadonlyMap<DescMethod, 
             { field: "stream", description: "must be false here: call Stream for a stream" },
           ]);
         }
-        return { message: await fold(await backend().service(callOf(request, context, false))) };
+        return { message: await fold(await backend().service(beginCall(request, context, false))) };
       },
     ],
     [
       stream,
       async (message, context) => {
-        const reply = await backend().service(callOf(message as ChatRequest, context, true));
+        const reply = await backend().service(beginCall(message as ChatRequest, context, true));
         return { batches: reply.events };
       },
     ],
     [
       embed,
       async (message, context) => {
-        const reply = await backend().service(callOf(message as EmbedRequest, context, false));
+        const reply = await backend().service(beginCall(message as EmbedRequest, context, false));
         return { message: await foldEmbeddings(reply) };
       },
     ],
     [listModels, async (message) => ({ message: modelsOf(backend(), message as ListModelsRequest) })],
     [getStatus, async () => ({ message: await statusOf(backend()) })],
   ]);
-}
-
-function callOf(request: ModelRequest, context: RequestContext, streaming: boolean): Call {
-  return {
-    context,
-    request,
-    streaming,
-    labels: labelsOf(request),
-    maxCost: request.maxCostUsd === undefined ? undefined : fromUsd(request.maxCostUsd),
-    signal: context.signal,
-    tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
-  };
 }
 
 function modelsOf({ models }: Backend, { provider }: ListModelsRequest): ListModelsResponse {
