@@ -8,8 +8,8 @@ import { isBatch, type Service } from "../core/call.ts";
 import { type Clock, pass } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import { type JobRecord, type JobStore, LEASE_MS, type TakenJob } from "../core/job-store.ts";
-import { ZERO } from "../core/money.ts";
-import { againAfter } from "./again.ts";
+import { type PicoUsd, ZERO } from "../core/money.ts";
+import { type Again, againAfter } from "./again.ts";
 import { Output } from "./output.ts";
 import { type RunResult, runJob } from "./run.ts";
 
@@ -141,50 +141,39 @@ export class HeldRun {
   }
 
   /** Has what the run came to kept. Says whether that was the job's end. */
-  private async kept(result: RunResult): Promise<EndedRun["end"] | "lost"> {
-    const { store, clock, random, limits } = this.options;
+  private async kept({ failure, result, costPicoUsd }: RunResult): Promise<EndedRun["end"] | "lost"> {
+    const { store, clock } = this.options;
     const { key } = this;
-    const { failure, costPicoUsd } = result;
-    const cost = { costPicoUsd };
     const atMs = clock.now();
-    if (!failure) {
-      const ending = {
-        state: "completed",
-        atMs,
-        failure: undefined,
-        result: result.result,
-        ...cost,
-      } as const;
-      return (await this.persist(() => store.finish(key, ending))) ? "completed" : "lost";
+    const told = failure && { kind: failure.kind, message: failure.message };
+    const next = failure && this.nextRun(failure, costPicoUsd);
+    if (told && next) {
+      const dueAtMs = atMs + next.afterMs;
+      const givenBack = await this.persist(() =>
+        next.counted
+          ? store.retry(key, dueAtMs, { ...told, retryable: true }, { costPicoUsd })
+          : store.handBack(key, dueAtMs),
+      );
+      return givenBack ? undefined : "lost";
     }
-    const told = { kind: failure.kind, message: failure.message };
-    if (failure.kind === "shutting_down") {
-      // What was spent must be told; what is parked goes on without us.
-      const free = failure.suspended || costPicoUsd === 0n;
-      const back = free
-        ? () => store.handBack(key, atMs)
-        : () => store.retry(key, atMs, { ...told, retryable: true }, cost);
-      return (await this.persist(back)) ? undefined : "lost";
-    }
+    const end: NonNullable<EndedRun["end"]> = !failure
+      ? "completed"
+      : failure.kind === "cancelled"
+        ? "cancelled"
+        : "failed";
+    const stored = end === "failed" && told ? { ...told, retryable: false } : undefined;
+    const ending = { state: end, atMs, failure: stored, result, costPicoUsd };
+    return (await this.persist(() => store.finish(key, ending))) ? end : "lost";
+  }
+
+  private nextRun(failure: Failure, costPicoUsd: PicoUsd | undefined): Again {
+    const { limits, random } = this.options;
+    // What was spent must be told; what is parked goes on without us.
+    if (failure.kind === "shutting_down")
+      return { afterMs: 0, counted: !failure.suspended && costPicoUsd !== ZERO };
     // What was lost with its process says nothing of the provider.
-    const run = key.run - this.taken.job.lostRuns;
-    const again = againAfter(failure, run, limits().maxRuns, random);
-    if (again && failure.kind !== "cancelled") {
-      const dueAtMs = atMs + again.afterMs;
-      const retry = again.counted
-        ? () => store.retry(key, dueAtMs, { ...told, retryable: true }, cost)
-        : () => store.handBack(key, dueAtMs);
-      return (await this.persist(retry)) ? undefined : "lost";
-    }
-    const state = failure.kind === "cancelled" ? "cancelled" : "failed";
-    const ending = {
-      state,
-      atMs,
-      failure: state === "cancelled" ? undefined : { ...told, retryable: false },
-      result: result.result,
-      ...cost,
-    } as const;
-    return (await this.persist(() => store.finish(key, ending))) ? state : "lost";
+    const run = this.key.run - this.taken.job.lostRuns;
+    return againAfter(failure, run, limits().maxRuns, random);
   }
 
   /** False when the run is not this process's any more. While the store is away, it is asked again and again. */
