@@ -80,11 +80,12 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
       build(name, provider, config, env, clock),
     ]),
   );
-  const service = stack(config, catalog, providers, surroundings);
+  const way = chosen(config, catalog, providers);
+  const service = stack(config, catalog, providers, way, surroundings);
   return {
     config,
     service,
-    preview: createPreview(config, catalog, providers, surroundings),
+    preview: createPreview(config, catalog, way, surroundings),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
@@ -105,6 +106,7 @@ function stack(
   config: CompleteConfig,
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
+  way: Layer<Call, RoutedCall>,
   { signals, clock, admit, traffic, books }: Surroundings,
 ): Service<Call> {
   const services = new Map([...providers].map(([name, provider]) => [name, provider.serve]));
@@ -113,11 +115,7 @@ function stack(
   return record(signals, clock, (row) => books.ledger?.call(row))(
     // Before anything that costs: a refused call has cost nothing.
     admit(
-      chosen(
-        config,
-        catalog,
-        providers,
-      )(
+      way(
         // Bounds an attempt, and so stands above what it aborts.
         timeout(
           (target) => timeouts.get(target.provider) ?? FALLBACK,
@@ -151,13 +149,14 @@ function chosen(
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
 ): Layer<Call, RoutedCall> {
+  const models = knownModels(config, catalog);
   // A stream whose tokens are not counted would make an estimate of what a job cost.
-  const streams = ({ provider, model }: Target) =>
-    config.providers[provider]?.dialect.streamUsage !== false &&
-    priceOf(config, catalog, { provider, model })?.capabilities?.streaming !== false;
+  const streams = (target: Target) =>
+    config.providers[target.provider]?.dialect.streamUsage !== false &&
+    models.find(target)?.capabilities?.streaming !== false;
   const routed = route(directoryOf(config, catalog, providers));
   const streamed = whole(streams);
-  const suited = suit(knownModels(config, catalog));
+  const suited = suit(models);
   const batched = batch(batchRules(config, catalog, providers));
   // The router names the target: below, a call is one to a provider, and its model is known. What a batch asks for
   // is judged last, since it hangs on how the call is made.
@@ -168,16 +167,12 @@ function chosen(
 function createPreview(
   config: CompleteConfig,
   catalog: Catalog,
-  providers: ReadonlyMap<string, Provider>,
+  way: Layer<Call, RoutedCall>,
   { books }: Surroundings,
 ): Preview {
   const means = { ...books, pricing: pricingOf(config, catalog) };
   const targets = new WeakMap<Tally, Target>();
-  const service = chosen(
-    config,
-    catalog,
-    providers,
-  )(async (call) => {
+  const service = way(async (call) => {
     targets.set(call.tally, call.target);
     call.tally.estimated = await previewAttempt(call, means);
     return embedded([]);
