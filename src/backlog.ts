@@ -7,6 +7,7 @@ import type { Service } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
 import type { Jobs } from "./core/jobs.ts";
+import type { Repeated } from "./core/repeat.ts";
 import { createDesk } from "./jobs/desk.ts";
 import type { Preview } from "./jobs/draft.ts";
 import type { EndedRun } from "./jobs/held.ts";
@@ -164,13 +165,13 @@ async function close(
   withinMs: number,
   runner: Runner,
   deliveries: Deliveries,
-  sweeping: ReturnType<typeof sweepJobs>,
+  sweeping: Repeated,
 ): Promise<void> {
   await runner.close(
     withinMs,
     () => new Failure("shutting_down", "the gateway is being stopped; another run follows"),
   );
-  await Promise.all([deliveries.close(), sweeping.close()]);
+  await Promise.all([deliveries.close(), sweeping.stop()]);
 }
 
 function countRun({ job, runMs, failure, end }: EndedRun, counted: JobMetrics, { logger }: Signals): void {

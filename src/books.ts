@@ -6,9 +6,10 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Environment } from "./config/environment.ts";
-import { type Clock, pass, type Timer } from "./core/clock.ts";
+import { type Clock, pass } from "./core/clock.ts";
 import { Lag } from "./core/lag.ts";
 import { toUsd } from "./core/money.ts";
+import { type Repeated, repeat } from "./core/repeat.ts";
 import type { Budgets } from "./cost/budget/budgets.ts";
 import type { Counter, Figures } from "./cost/budget/counters.ts";
 import { memoryCounters } from "./cost/budget/memory.ts";
@@ -100,7 +101,7 @@ export async function openBooks(config: CompleteConfig, store: Store, desk: Desk
     replace: ({ budgets: rules }) => budgets.replace(rules),
     keep: (prices) => keep(prices, store, desk),
     async close() {
-      sweeping.stop();
+      await sweeping.stop();
       await ledger.close();
       await budgets.close();
       await redis?.close();
@@ -172,7 +173,7 @@ async function sweep(
   { ledger }: Store,
   { ledger: { retention } }: CompleteConfig,
   { signals, clock }: Desk,
-): Promise<{ stop(): void }> {
+): Promise<Repeated> {
   const { logger, metrics } = signals;
   const bookOrphans = async () => {
     const orphans = await ledger.closeOrphans(clock.now());
@@ -181,25 +182,12 @@ async function sweep(
     logger.warn({ attempts: orphans }, "attempts that a dead gateway left open are booked at their maximum");
   };
   const rollUp = () => ledger.rollUp(clock.now(), clock.now() - durationMs(retention));
-  let stopped = false;
-  let timer: Timer | undefined;
-  const later = () => {
-    if (stopped) return;
-    timer = clock.after(SWEEP_MS, () => {
-      bookOrphans()
-        .then(rollUp)
-        .catch((error: unknown) => logger.error({ err: error }, "the ledger could not be swept"))
-        .finally(later);
-    });
-  };
   await bookOrphans();
-  later();
-  return {
-    stop() {
-      stopped = true;
-      timer?.cancel();
-    },
-  };
+  return repeat(clock, SWEEP_MS, () =>
+    bookOrphans()
+      .then(rollUp)
+      .catch((error: unknown) => logger.error({ err: error }, "the ledger could not be swept")),
+  );
 }
 
 async function keep(

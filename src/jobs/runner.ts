@@ -5,6 +5,7 @@
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/failure.ts";
 import { type JobStore, RENEW_MS, type TakenJob } from "../core/job-store.ts";
+import { type Repeated, repeat } from "../core/repeat.ts";
 import { type HeldOptions, HeldRun } from "./held.ts";
 import type { Output } from "./output.ts";
 
@@ -43,17 +44,16 @@ class TakingRunner implements Runner {
   private readonly options: RunnerOptions;
   private readonly runs = new Map<string, HeldRun>();
   private timer: Timer | undefined;
-  private renewal: Timer | undefined;
+  private readonly renewal: Repeated;
   private taking: Promise<void> | undefined;
   private again = false;
   private soon = false;
-  private closed = false;
   private closing: (() => Failure) | undefined;
 
   constructor(options: RunnerOptions) {
     this.options = options;
     this.wake();
-    this.renewLater();
+    this.renewal = repeat(options.clock, RENEW_MS, () => this.renew());
   }
 
   get running(): number {
@@ -81,8 +81,7 @@ class TakingRunner implements Runner {
     });
     await Promise.all([...this.runs.values()].map((run) => run.ended));
     late.cancel();
-    this.closed = true;
-    this.renewal?.cancel();
+    await this.renewal.stop();
   }
 
   private lookAfter(delayMs: number): void {
@@ -122,13 +121,6 @@ class TakingRunner implements Runner {
       this.runs.delete(jobId);
       this.options.onChanged(jobId);
       this.wake();
-    });
-  }
-
-  private renewLater(): void {
-    if (this.closed) return;
-    this.renewal = this.options.clock.after(RENEW_MS, () => {
-      void this.renew().finally(() => this.renewLater());
     });
   }
 

@@ -1,6 +1,7 @@
 /** Ends jobs that nobody could begin in time, and deletes what is older than it is to be kept. */
-import type { Clock, Timer } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { JobStore } from "../core/job-store.ts";
+import { type Repeated, repeat } from "../core/repeat.ts";
 
 export interface SweepOptions {
   readonly store: Pick<JobStore, "expire" | "purge">;
@@ -15,12 +16,9 @@ const SWEEP_MS = 1_000;
 /** What became of a job can be asked for so long after its result is gone. */
 const RECORD_MS = 86_400_000;
 
-export function sweepJobs(options: SweepOptions): { close(): Promise<void> } {
+export function sweepJobs(options: SweepOptions): Repeated {
   const { store, clock } = options;
-  let timer: Timer | undefined;
-  let sweeping: Promise<void> = Promise.resolve();
-  let closed = false;
-  const sweep = async () => {
+  return repeat(clock, SWEEP_MS, async () => {
     try {
       const expired = await store.expire(clock.now());
       if (expired > 0) options.onExpired(expired);
@@ -29,19 +27,5 @@ export function sweepJobs(options: SweepOptions): { close(): Promise<void> } {
     } catch (error) {
       options.onError(error);
     }
-  };
-  const later = () => {
-    if (closed) return;
-    timer = clock.after(SWEEP_MS, () => {
-      sweeping = sweep().finally(later);
-    });
-  };
-  later();
-  return {
-    async close() {
-      closed = true;
-      timer?.cancel();
-      await sweeping;
-    },
-  };
+  });
 }
