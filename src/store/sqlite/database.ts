@@ -4,6 +4,11 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
+/** So few at once that others wait for some milliseconds only. */
+export const CHUNK_ROWS = 1_000;
+/** SQLite's sums throw beyond 64 bits, so amounts are added in two parts; the upper counts thousandths of a dollar. */
+export const SPLIT = 1_000_000_000n;
+
 export class Database {
   private readonly db: DatabaseSync;
   private readonly begin: StatementSync;

@@ -1,11 +1,6 @@
 /** What is said to SQLite of jobs, batches and their keys. It knows neither when nor why. */
 import { BATCH_COLUMNS, DRAFT_COLUMNS, NEW_WEBHOOK_COLUMNS, RECORD_COLUMNS } from "../job-rows.ts";
-import type { Database } from "./database.ts";
-
-/** So few at once that others wait for some milliseconds only. */
-export const CHUNK_ROWS = 1_000;
-/** SQLite's sums throw beyond 64 bits, so amounts are added in two parts. */
-export const SPLIT = 1_000_000_000n;
+import { CHUNK_ROWS, type Database, SPLIT } from "./database.ts";
 
 export const RECORD = RECORD_COLUMNS.join();
 

@@ -35,8 +35,8 @@ import {
   webhookRow,
 } from "../job-rows.ts";
 import { cut, type Position, type Rows } from "../page.ts";
-import type { Database } from "./database.ts";
-import { CHUNK_ROWS, prepareJobs, RECORD, SPLIT } from "./job-statements.ts";
+import { CHUNK_ROWS, type Database, SPLIT } from "./database.ts";
+import { prepareJobs, RECORD } from "./job-statements.ts";
 import { firstDue, nextJobs } from "./waiting.ts";
 
 export class SqliteJobs {

@@ -13,12 +13,7 @@ import {
   SETTLEMENT_COLUMNS,
   storedFilter,
 } from "../rows.ts";
-import type { Database } from "./database.ts";
-
-/** So few at once that writing waits for some milliseconds only. */
-const CHUNK_ROWS = 1_000;
-/** SQLite's sums throw beyond 64 bits, so amounts are added in two parts; the upper counts thousandths of a dollar. */
-const SPLIT = 1_000_000_000n;
+import { CHUNK_ROWS, type Database, SPLIT } from "./database.ts";
 
 export class SqliteLedger {
   private readonly db: Database;

@@ -2,7 +2,7 @@
 import type { JobStore } from "../../core/job-store.ts";
 import type { Outbox } from "../../core/outbox.ts";
 import { pageOf, positionOf } from "../page.ts";
-import { CHUNK_ROWS } from "./job-statements.ts";
+import { CHUNK_ROWS } from "./database.ts";
 import type { SqliteJobs } from "./jobs.ts";
 import type { SqliteOutbox } from "./outbox.ts";
 import type { Question } from "./protocol.ts";
