@@ -5,6 +5,7 @@ import { get } from "node:http";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadCatalog } from "../../src/cost/catalog.ts";
 import { mulberry32 } from "../../src/emulator/random.ts";
@@ -20,6 +21,9 @@ import { type GatewayProcess, startProcess } from "../support/process.ts";
 const STREAMS = 1_000;
 /** Another one each time; a failure names it. */
 const SEED = Number(process.env.STREAMS_SEED ?? Date.now() % 1_000_000);
+/** So many looks at the gateway, so far apart that none of its own work lasts from one to the next. */
+const LOOKS = 4;
+const LOOK_MS = 60;
 /** About 13 s on a machine at rest. */
 const LONGEST_MS = 60_000;
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -142,8 +146,15 @@ async function expectRest(): Promise<void> {
   expect(now.memoryBytes - memoryBytes).toBeLessThan(MEMORY_NOISE_BYTES);
 }
 
+/** Of several looks that with the most timers: what the gateway does again and again has none while it is done. */
 async function figures(): Promise<Figures> {
-  return (await gateway.ask()) as Figures;
+  let most = (await gateway.ask()) as Figures;
+  for (let look = 1; look < LOOKS; look++) {
+    await setTimeout(LOOK_MS);
+    const next = (await gateway.ask()) as Figures;
+    if (Number(next.live.Timeout) > Number(most.live.Timeout)) most = next;
+  }
+  return most;
 }
 
 function events(): LogEvent[] {
