@@ -25,7 +25,9 @@ import type { Preview } from "./jobs/draft.ts";
 import { admit } from "./layers/admit.ts";
 import { batch } from "./layers/batch.ts";
 import { client } from "./layers/client.ts";
+import { deadline } from "./layers/deadline.ts";
 import { drop } from "./layers/drop.ts";
+import { fallback } from "./layers/fallback.ts";
 import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
 import { route } from "./layers/route.ts";
@@ -115,26 +117,29 @@ function stack(
   return record(signals, clock, (row) => books.ledger?.call(row))(
     // Before anything that costs: a refused call has cost nothing.
     admit(
-      way(
-        // Bounds an attempt, and so stands above what it aborts.
-        timeout(
-          (target) => timeouts.get(target.provider) ?? FALLBACK,
-          clock,
-        )(
-          // Above the meter, whose settled row it describes.
-          trace()(
-            // Each pass through here is an attempt with a row of its own, whatever becomes of it.
-            meter({
-              ...books,
-              pricing: pricingOf(config, catalog),
-              clock,
-              onSettled: (attempt) => {
-                traffic.settled(attempt);
-                books.settled(attempt);
-              },
-            })(
-              // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
-              drop(dropsOf(config))(client(services)),
+      // Above all that waits or tries again, since all of it must be over in time.
+      deadline(clock)(
+        way(
+          // Bounds an attempt, and so stands above what it aborts.
+          timeout(
+            (target) => timeouts.get(target.provider) ?? FALLBACK,
+            clock,
+          )(
+            // Above the meter, whose settled row it describes.
+            trace()(
+              // Each pass through here is an attempt with a row of its own, whatever becomes of it.
+              meter({
+                ...books,
+                pricing: pricingOf(config, catalog),
+                clock,
+                onSettled: (attempt) => {
+                  traffic.settled(attempt);
+                  books.settled(attempt);
+                },
+              })(
+                // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
+                drop(dropsOf(config))(client(services)),
+              ),
             ),
           ),
         ),
@@ -160,7 +165,9 @@ function chosen(
   const batched = batch(batchRules(config, catalog, providers));
   // The router names the target: below, a call is one to a provider, and its model is known. What a batch asks for
   // is judged last, since it hangs on how the call is made.
-  return (next) => routed(streamed(suited(batched(next))));
+  // A call is judged anew for each target that it comes to.
+  const next = fallback();
+  return (below) => routed(next(streamed(suited(batched(below)))));
 }
 
 /** The same way, as far as nothing is sent. */
@@ -259,5 +266,6 @@ async function statusOf(
     defaultModel: config.providers[name]?.defaultModel ?? "",
     checkedAt: checkedAtMs === undefined ? undefined : timestampFromMs(checkedAtMs),
     recent,
+    circuit: "closed",
   };
 }

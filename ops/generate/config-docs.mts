@@ -72,7 +72,7 @@ export function parseMessages(proto: string): ReadonlyMap<string, Message> {
   for (const line of proto.split("\n")) {
     const said = /^\s*\/\/ ?(.*)/.exec(line)?.[1];
     const message = /^message (\w+) \{/.exec(line)?.[1];
-    const field = /^ {2}(?:optional )?((?:repeated )?[\w.]+|map<\w+, \w+>) (\w+) = \d+/.exec(line);
+    const field = /^ {2}(?:optional )?((?:repeated )?[\w.]+|map<\w+, [\w.]+>) (\w+) = \d+/.exec(line);
     const doc = comment.join(" ").replaceAll(/\s+/g, " ").trim();
     if (said !== undefined) {
       comment.push(said);
@@ -98,7 +98,7 @@ function sections(messages: ReadonlyMap<string, Message>, name: string, path: st
   ]);
   const heading = path === "" ? "### The file" : `### \`${path}\``;
   const below = message.fields.flatMap((field) => {
-    const [, key, inner = field.type] = /^(?:(map<\w+), |repeated )(\w+)/.exec(field.type) ?? [];
+    const [, key, inner = field.type] = /^(?:(map<\w+), |repeated )([\w.]+)/.exec(field.type) ?? [];
     const step = key ? `${field.name}.<name>` : inner === field.type ? field.name : `${field.name}[]`;
     return sections(messages, inner, path === "" ? step : `${path}.${step}`);
   });
@@ -106,12 +106,15 @@ function sections(messages: ReadonlyMap<string, Message>, name: string, path: st
 }
 
 function typeInWords(type: string, messages: ReadonlyMap<string, Message>): string {
-  const [, map, repeated] = /^map<\w+, (\w+)>|^repeated (\w+)/.exec(type) ?? [];
+  const [, map, repeated] = /^map<\w+, ([\w.]+)>|^repeated (\w+)/.exec(type) ?? [];
   if (map) return `map to ${typeInWords(map, messages)}`;
   if (repeated) return `list of ${typeInWords(repeated, messages)}s`;
-  const words = { int32: "whole number", bool: "true or false", "google.protobuf.Duration": "duration" }[
-    type
-  ];
+  const words = {
+    int32: "whole number",
+    bool: "true or false",
+    "google.protobuf.Duration": "duration",
+    "google.protobuf.ListValue": "list of strings",
+  }[type];
   return words ?? (messages.has(type) ? "object" : type);
 }
 

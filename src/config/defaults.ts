@@ -5,6 +5,7 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
+  type ApiKey,
   AuthSchema,
   type Config,
   CorsSchema,
@@ -19,27 +20,19 @@ import {
   ServerSchema,
   StreamSchema,
   TelemetrySchema,
+  type Timeouts,
   TimeoutsSchema,
   type Webhooks,
   WebhooksSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { PRESETS } from "../providers/presets.ts";
 import { bundled } from "../version.ts";
-
-/** What no default exists for. */
-type Optional = "tls" | "$unknown";
-
-type Complete<T> = T extends string | number | bigint | boolean
-  ? T
-  : T extends (infer E)[]
-    ? Complete<E>[]
-    : { readonly [K in Exclude<keyof T, Optional>]-?: Complete<NonNullable<T[K]>> } & {
-        readonly [K in Extract<keyof T, Optional>]?: T[K];
-      };
+import type { Complete } from "./complete.ts";
+import { type CompleteResilience, completeLimit, completeResilience, NO_LIMIT } from "./resilience.ts";
 
 /**
  * The generated message with every optional field set, so that nobody who reads it needs a default of
- * their own. Absent can only be `server.tls`; empty text still means what `config.proto` says of it where
+ * their own. Absent can only be `server.tls`, and a hedging's `delay`; empty text still means what `config.proto` says of it where
  * that is "none": the default models, `base_url` and `api_key_env` of some kinds, `key_header`, `query`,
  * `otlp_endpoint`.
  */
@@ -57,6 +50,7 @@ export function withDefaults(draft: Config): CompleteConfig {
   const jobs = draft.jobs ?? create(JobsSchema);
   const stream = draft.stream ?? create(StreamSchema);
   const telemetry = draft.telemetry ?? create(TelemetrySchema);
+  const resilience = completeResilience(draft.resilience);
   return {
     ...draft,
     server: {
@@ -79,9 +73,9 @@ export function withDefaults(draft: Config): CompleteConfig {
       drainDelay: server.drainDelay ?? durationFromMs(0),
       console: server.console ?? true,
     },
-    auth: { ...auth, keys: auth.keys.map((key) => ({ ...key, tenant: key.tenant || "internal" })) },
+    auth: { ...auth, keys: auth.keys.map(completeKey) },
     rateLimit: draft.rateLimit ?? create(RateLimitSchema),
-    providers: providersOf(draft),
+    providers: providersOf(draft, resilience),
     prices: {
       ...prices,
       catalogPath: prices.catalogPath || bundled("docs", "price-catalog.json"),
@@ -116,12 +110,46 @@ export function withDefaults(draft: Config): CompleteConfig {
       bufferSize: stream.bufferSize ?? 100,
       timeout: stream.timeout ?? durationFromMs(300_000),
     },
+    aliases: mapValues(draft.aliases, (alias) => ({
+      ...alias,
+      targets: alias.targets.map((target) => ({ ...target, weight: target.weight ?? 1 })),
+      sticky: alias.sticky ?? true,
+    })),
+    routingPolicies: mapValues(draft.routingPolicies, (policy, name) => ({
+      ...policy,
+      maxCostPerRequest: policy.maxCostPerRequest ?? Number.POSITIVE_INFINITY,
+      optimize: policy.optimize || (name === LOW_COST || policy.prefer.length === 0 ? "cost" : "preference"),
+    })),
+    taskTypes: { ...TASK_TYPES, ...draft.taskTypes },
+    resilience,
     telemetry: {
       ...telemetry,
       logLevel: telemetry.logLevel || "info",
       serviceName: telemetry.serviceName || "llm-gateway",
     },
   };
+}
+
+/** The policy of requests with `prefer_low_cost`. */
+export const LOW_COST = "low_cost";
+
+const TASK_TYPES: Readonly<Record<string, string>> = {
+  text_generation: "openai",
+  summarization: "claude",
+  sentiment_analysis: "gemini",
+  question_answering: "mistral",
+};
+
+function completeKey(key: ApiKey): CompleteConfig["auth"]["keys"][number] {
+  const scopes = key.scopes.length > 0 ? key.scopes : ["call"];
+  return { ...key, tenant: key.tenant || "internal", scopes };
+}
+
+function mapValues<A, B>(
+  record: Readonly<Record<string, A>>,
+  change: (value: A, name: string) => B,
+): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]));
 }
 
 function webhooksOf(given: Webhooks): CompleteConfig["jobs"]["webhooks"] {
@@ -185,18 +213,21 @@ type Known = Readonly<
 
 const ALWAYS_PRESENT = ["openai", "claude", "gemini", "mistral", "vertex_ai", "bedrock", "mock"];
 
-function providersOf(draft: Config): CompleteConfig["providers"] {
+function providersOf(draft: Config, resilience: CompleteResilience): CompleteConfig["providers"] {
   const names = new Set([...ALWAYS_PRESENT, ...Object.keys(draft.providers)]);
   return Object.fromEntries(
-    [...names].map((name) => [name, complete(name, draft.providers[name] ?? create(ProviderSchema))]),
+    [...names].map((name) => [
+      name,
+      complete(name, draft.providers[name] ?? create(ProviderSchema), resilience),
+    ]),
   );
 }
 
-function complete(name: string, given: Provider): CompleteProvider {
+function complete(name: string, given: Provider, resilience: CompleteResilience): CompleteProvider {
   const kind = given.kind || kindOf(name, given);
   const preset = kind === "openai_compatible" ? PRESETS[given.preset] : undefined;
   const known: Known | undefined = preset ?? KINDS[kind];
-  const timeouts = given.timeouts ?? create(TimeoutsSchema);
+  const timeouts = completeTimeouts(given.timeouts, TIMEOUTS);
   const dialect = given.dialect ?? create(DialectSchema);
   return {
     ...given,
@@ -208,13 +239,14 @@ function complete(name: string, given: Provider): CompleteProvider {
     defaultEmbeddingModel: given.defaultEmbeddingModel || (known?.defaultEmbeddingModel ?? ""),
     prices: given.prices || name,
     region: given.region || (KINDS[kind]?.region ?? ""),
-    timeouts: {
-      ...timeouts,
-      connect: timeouts.connect ?? durationFromMs(10_000),
-      firstEvent: timeouts.firstEvent ?? durationFromMs(60_000),
-      idle: timeouts.idle ?? durationFromMs(60_000),
-      total: timeouts.total ?? durationFromMs(300_000),
-    },
+    timeouts,
+    resilience: completeResilience(given.resilience, resilience),
+    modelSettings: mapValues(given.modelSettings, (settings) => ({
+      ...settings,
+      timeouts: completeTimeouts(settings.timeouts, timeouts),
+      limit: completeLimit(settings.limit, NO_LIMIT),
+      quality: settings.quality || "standard",
+    })),
     maxConnections: given.maxConnections ?? 256,
     dialect: {
       ...dialect,
@@ -224,6 +256,26 @@ function complete(name: string, given: Provider): CompleteProvider {
       streamUsage: dialect.streamUsage ?? preset?.streamUsage ?? true,
       keyHeader: dialect.keyHeader || (preset?.keyHeader ?? ""),
     },
+  };
+}
+
+const TIMEOUTS: CompleteTimeouts = {
+  ...create(TimeoutsSchema),
+  connect: durationFromMs(10_000),
+  firstEvent: durationFromMs(60_000),
+  idle: durationFromMs(60_000),
+  total: durationFromMs(300_000),
+};
+
+type CompleteTimeouts = Complete<Timeouts>;
+
+function completeTimeouts(given: Timeouts | undefined, general: CompleteTimeouts): CompleteTimeouts {
+  return {
+    ...(given ?? create(TimeoutsSchema)),
+    connect: given?.connect ?? general.connect,
+    firstEvent: given?.firstEvent ?? general.firstEvent,
+    idle: given?.idle ?? general.idle,
+    total: given?.total ?? general.total,
   };
 }
 

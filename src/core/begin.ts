@@ -17,7 +17,15 @@ export function beginCall(
     labels: labelsOf(request),
     maxCost: request.maxCostUsd === undefined ? undefined : fromUsd(request.maxCostUsd),
     signal: context.signal,
-    tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
+    deadlineAtMs: context.deadlineAtMs,
+    tally: {
+      attempts: [],
+      open: new Map(),
+      estimated: undefined,
+      priceVersion: "",
+      route: undefined,
+      dropped: [],
+    },
     parking,
   };
 }

@@ -31,6 +31,8 @@ export interface RequestContext {
   readonly span: Span;
   /** Aborts when the caller leaves or its deadline passes; the reason is a Failure. */
   readonly signal: AbortSignal;
+  /** When its deadline passes, in milliseconds since the epoch; undefined when it has none. */
+  readonly deadlineAtMs: number | undefined;
   /** Headers for the reply, on any protocol; to be set before the reply begins. */
   readonly replyHeaders: Map<string, string>;
 }
@@ -71,6 +73,8 @@ export interface Call {
   readonly maxCost: PicoUsd | undefined;
   /** Ends this part of the work. A layer may pass down a narrower one. */
   readonly signal: AbortSignal;
+  /** When the call must be over, by whoever wants it soonest, in milliseconds since the epoch; undefined for never. */
+  readonly deadlineAtMs: number | undefined;
   readonly tally: Tally;
   /** Undefined where nobody can wait for hours. */
   readonly parking?: Parking | undefined;
@@ -88,6 +92,8 @@ export interface Parking {
 export interface Tally {
   /** Every call to a provider, in order; one that is not settled is `pending`. */
   readonly attempts: Attempt[];
+  /** Of those that are not settled, the most that each may cost; undefined where that is not known. */
+  readonly open: Map<Attempt, PicoUsd | undefined>;
   /** What the first attempt was expected to cost; undefined when unpriced. */
   estimated: PicoUsd | undefined;
   priceVersion: string;
@@ -102,9 +108,23 @@ export interface Target {
   readonly model: string;
 }
 
+/** A call that knows who can serve it. */
+export interface PlannedCall extends Call {
+  /** In the order in which they are to be asked. */
+  readonly targets: readonly [Target, ...Target[]];
+}
+
+/** What an attempt is made for. */
+export type Trigger = "first" | "retry" | "hedge" | "fallback";
+
 /** A call that knows where it goes. */
 export interface RoutedCall extends Call {
   readonly target: Target;
+  readonly trigger: Trigger;
+  /** Who is to be asked if the target fails, in that order. */
+  readonly alternatives: readonly Target[];
+  /** Told of the attempt once it has its row in the receipt. */
+  readonly begun?: ((attempt: Attempt) => void) | undefined;
 }
 
 /** A call to one provider, whose row in the receipt exists. */

@@ -9,6 +9,7 @@ import { redact } from "./redact.ts";
 export type FailureKind =
   | "invalid_request"
   | "unauthenticated"
+  | "permission_denied"
   | "not_found"
   | "unknown_model"
   | "unpriced_model"
@@ -44,6 +45,10 @@ export type FailureKind =
   | "cut"
   | "malformed_reply"
   | "provider_unavailable"
+  | "circuit_open"
+  | "concurrency_limited"
+  | "stream_too_slow"
+  | "hedge_lost"
   | "internal";
 
 export interface FailureTraits {
@@ -53,6 +58,8 @@ export interface FailureTraits {
   readonly http: number;
   /** Whether the same call may succeed when it is made again. */
   readonly retryable: boolean;
+  /** Whether another target may serve what this one did not. */
+  readonly elsewhere: boolean;
   /** Who must act. */
   readonly faultOf: "caller" | "operator" | "provider" | "nobody";
   /** Whether the provider may have charged for the attempt all the same. */
@@ -61,17 +68,20 @@ export interface FailureTraits {
 
 const FREE = { maybePaid: false } as const;
 const PAID = { maybePaid: true } as const;
-const CALLER = { ...FREE, retryable: false, faultOf: "caller" } as const;
-const OPERATOR = { ...FREE, retryable: false, faultOf: "operator" } as const;
-const PROVIDER = { ...FREE, retryable: true, faultOf: "provider" } as const;
+const CALLER = { ...FREE, retryable: false, elsewhere: false, faultOf: "caller" } as const;
+const OPERATOR = { ...FREE, retryable: false, elsewhere: false, faultOf: "operator" } as const;
+const PROVIDER = { ...FREE, retryable: true, elsewhere: true, faultOf: "provider" } as const;
+const NOBODY = { ...PAID, retryable: false, elsewhere: false, faultOf: "nobody" } as const;
+const ELSEWHERE = { elsewhere: true } as const;
 
 /** What each kind means to those who handle it; docs/errors.md says it to people. */
 export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   invalid_request: { ...CALLER, code: Code.InvalidArgument, http: 400 },
   unauthenticated: { ...CALLER, code: Code.Unauthenticated, http: 401 },
+  permission_denied: { ...CALLER, code: Code.PermissionDenied, http: 403 },
   not_found: { ...CALLER, code: Code.NotFound, http: 404 },
   unknown_model: { ...CALLER, code: Code.NotFound, http: 404 },
-  unpriced_model: { ...CALLER, code: Code.FailedPrecondition, http: 400 },
+  unpriced_model: { ...CALLER, ...ELSEWHERE, code: Code.FailedPrecondition, http: 400 },
   method_not_allowed: { ...CALLER, code: Code.Unimplemented, http: 405 },
   unsupported_media_type: { ...CALLER, code: Code.InvalidArgument, http: 415 },
   payload_too_large: { ...CALLER, code: Code.ResourceExhausted, http: 413 },
@@ -87,23 +97,33 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   budget_exceeded: { ...CALLER, code: Code.ResourceExhausted, http: 429 },
   budget_unavailable: { ...OPERATOR, retryable: true, code: Code.Unavailable, http: 503 },
   deadline_exceeded: { ...CALLER, ...PAID, code: Code.DeadlineExceeded, http: 504 },
-  cancelled: { ...PAID, retryable: false, faultOf: "nobody", code: Code.Canceled, http: 499 },
-  shutting_down: { ...PAID, retryable: true, faultOf: "nobody", code: Code.Unavailable, http: 503 },
+  cancelled: { ...NOBODY, code: Code.Canceled, http: 499 },
+  shutting_down: { ...NOBODY, retryable: true, code: Code.Unavailable, http: 503 },
   provider_bad_request: { ...CALLER, code: Code.InvalidArgument, http: 400 },
-  context_too_long: { ...CALLER, code: Code.InvalidArgument, http: 400 },
+  context_too_long: { ...CALLER, ...ELSEWHERE, code: Code.InvalidArgument, http: 400 },
   content_filtered: { ...CALLER, code: Code.InvalidArgument, http: 400 },
-  provider_auth: { ...OPERATOR, code: Code.Internal, http: 500 },
-  provider_permission: { ...OPERATOR, code: Code.Internal, http: 500 },
-  model_not_found: { ...CALLER, code: Code.NotFound, http: 404 },
+  provider_auth: { ...OPERATOR, ...ELSEWHERE, code: Code.Internal, http: 500 },
+  provider_permission: { ...OPERATOR, ...ELSEWHERE, code: Code.Internal, http: 500 },
+  model_not_found: { ...CALLER, ...ELSEWHERE, code: Code.NotFound, http: 404 },
   provider_rate_limited: { ...PROVIDER, code: Code.ResourceExhausted, http: 429 },
-  quota_exhausted: { ...OPERATOR, code: Code.ResourceExhausted, http: 429 },
+  quota_exhausted: { ...OPERATOR, ...ELSEWHERE, code: Code.ResourceExhausted, http: 429 },
   provider_overloaded: { ...PROVIDER, code: Code.Unavailable, http: 503 },
   provider_error: { ...PROVIDER, code: Code.Unavailable, http: 503 },
   provider_timeout: { ...PROVIDER, ...PAID, code: Code.DeadlineExceeded, http: 504 },
   unreachable: { ...PROVIDER, code: Code.Unavailable, http: 503 },
   cut: { ...PROVIDER, ...PAID, code: Code.Unavailable, http: 503 },
   malformed_reply: { ...PROVIDER, ...PAID, code: Code.Internal, http: 500 },
-  provider_unavailable: { ...OPERATOR, code: Code.Unavailable, http: 503 },
+  provider_unavailable: { ...OPERATOR, ...ELSEWHERE, code: Code.Unavailable, http: 503 },
+  circuit_open: { ...PROVIDER, code: Code.Unavailable, http: 503 },
+  concurrency_limited: {
+    ...OPERATOR,
+    ...ELSEWHERE,
+    retryable: true,
+    code: Code.ResourceExhausted,
+    http: 429,
+  },
+  stream_too_slow: { ...PROVIDER, ...PAID, code: Code.DeadlineExceeded, http: 504 },
+  hedge_lost: { ...NOBODY, code: Code.Canceled, http: 499 },
   internal: { ...OPERATOR, ...PAID, code: Code.Internal, http: 500 },
 };
 

@@ -72,6 +72,7 @@ export class Metered {
       servedModel: "",
       lineItems: [],
       priceAssumed: false,
+      trigger: call.trigger,
     };
     // What is held ready for a stream grows, and its row is written once.
     const reserved = plan.inSteps ? plan.most : plan.purse.held;

@@ -138,6 +138,7 @@ function submissionOf(
 function chatOf(request: SubmitJobRequest): ChatRequest {
   const { messages, model, modelVersion, parameters, maxCostUsd, tools, toolChoice } = request;
   const { responseFormat, timeoutMs, metadata, extraBody } = request;
+  const { preferLowCost, routingPolicy, taskType, fallbackChain, sessionId, resilience } = request;
   return create(ChatRequestSchema, {
     messages,
     model,
@@ -145,6 +146,12 @@ function chatOf(request: SubmitJobRequest): ChatRequest {
     tools,
     toolChoice,
     metadata,
+    preferLowCost,
+    routingPolicy,
+    taskType,
+    fallbackChain,
+    sessionId,
+    ...(resilience ? { resilience } : {}),
     ...(parameters ? { parameters } : {}),
     ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
     ...(responseFormat ? { responseFormat } : {}),

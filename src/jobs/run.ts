@@ -87,6 +87,7 @@ function callOf({ job, parked: text }: TakenJob, chat: ChatRequest, options: Run
     idempotencyKey: "",
     span: spanOf(job),
     signal,
+    deadlineAtMs: undefined,
     replyHeaders: new Map(),
   };
   // A stream, so that watchers see the words; the stack knows which models do not stream.

@@ -4,7 +4,7 @@ import {
   type Layer,
   type Operation,
   operationOf,
-  type RoutedCall,
+  type PlannedCall,
   type Target,
 } from "../core/call.ts";
 import { Failure, type FailureKind } from "../core/failure.ts";
@@ -37,11 +37,18 @@ interface Decision {
   readonly reason: string;
 }
 
-export function route(directory: Directory): Layer<Call, RoutedCall> {
+export function route(directory: Directory): Layer<Call, PlannedCall> {
   return (next) => async (call) => {
     const { target, policy, reason } = decide(call, directory);
-    call.tally.route = { $typeName: "llmgateway.v1.Route", policy, reason };
-    return next({ ...call, target });
+    call.tally.route = {
+      $typeName: "llmgateway.v1.Route",
+      policy,
+      reason,
+      name: "",
+      fallbackChain: "",
+      candidates: [],
+    };
+    return next({ ...call, targets: [target] });
   };
 }
 

@@ -163,7 +163,8 @@ class OpenRequest implements Request {
   }
 
   private contextOf(): RequestContext {
-    const { headers, protocol, peer } = this.metadata;
+    const { headers, protocol, peer, timeoutMs } = this.metadata;
+    const startedAtMs = this.options.clock.now();
     // Begins with the time: databases keep it beside those of its time, and write fewer pages.
     const callId = randomUUIDv7();
     const requestId = wishedId(headers.get("x-request-id")) ?? callId;
@@ -171,7 +172,7 @@ class OpenRequest implements Request {
     return {
       callId,
       requestId,
-      startedAtMs: this.options.clock.now(),
+      startedAtMs,
       principal: "",
       tenant: "internal",
       peer,
@@ -184,6 +185,7 @@ class OpenRequest implements Request {
         "llmgateway.request_id": requestId,
       }),
       signal: this.controller.signal,
+      deadlineAtMs: timeoutMs === undefined ? undefined : startedAtMs + timeoutMs,
       replyHeaders: new Map([["x-request-id", requestId]]),
     };
   }

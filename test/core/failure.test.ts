@@ -34,10 +34,34 @@ describe("the table of failures", () => {
         "job_queue_full",
         "job_not_ended",
         "jobs_unavailable",
+        "concurrency_limited",
       ];
       if (retryable && !passing.includes(kind)) expect(["provider", "nobody"]).toContain(faultOf);
     },
   );
+
+  it("sends to another target what the provider or its model is at fault for, and nothing that would fail there too", () => {
+    const elsewhere = kinds.filter((kind) => FAILURES[kind].elsewhere);
+    expect(elsewhere.sort()).toEqual([
+      "circuit_open",
+      "concurrency_limited",
+      "context_too_long",
+      "cut",
+      "malformed_reply",
+      "model_not_found",
+      "provider_auth",
+      "provider_error",
+      "provider_overloaded",
+      "provider_permission",
+      "provider_rate_limited",
+      "provider_timeout",
+      "provider_unavailable",
+      "quota_exhausted",
+      "stream_too_slow",
+      "unpriced_model",
+      "unreachable",
+    ]);
+  });
 
   it("knows which failures may have been paid for", () => {
     const paid = kinds.filter((kind) => FAILURES[kind].maybePaid);
@@ -45,10 +69,12 @@ describe("the table of failures", () => {
       "cancelled",
       "cut",
       "deadline_exceeded",
+      "hedge_lost",
       "internal",
       "malformed_reply",
       "provider_timeout",
       "shutting_down",
+      "stream_too_slow",
     ]);
   });
 });

@@ -1,6 +1,11 @@
 import { create, toBinary, toJson } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { CostSchema, type Receipt, ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import {
+  CostSchema,
+  type Receipt,
+  ReceiptSchema,
+  RouteSchema,
+} from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
 import { receiptOf } from "../../src/core/receipt.ts";
 import { usage } from "../../src/core/usage.ts";
@@ -92,7 +97,7 @@ describe("the cost of a call", () => {
 describe("a receipt", () => {
   it("names the request, its route, and the one that served last", () => {
     const call = callOf({ context: { requestId: "r-7" } });
-    call.tally.route = { $typeName: "llmgateway.v1.Route", policy: "explicit", reason: "named" };
+    call.tally.route = create(RouteSchema, { policy: "explicit", reason: "named" });
     call.tally.attempts.push(attemptOf(), attemptOf({ number: 2, provider: "azure", model: "gpt-4" }));
     expect(receiptOf(call)).toMatchObject({
       requestId: "r-7",

@@ -1,4 +1,6 @@
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { RouteSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { AttemptCall, Call, Layer, RoutedCall } from "../../src/core/call.ts";
 import { Failure } from "../../src/core/failure.ts";
 import type { Reply } from "../../src/core/reply.ts";
@@ -26,7 +28,7 @@ function recorder() {
     (target: RoutedCall["target"]): Layer<Call, RoutedCall> =>
     (next) =>
     (call) =>
-      next({ ...call, target });
+      next({ ...call, target, trigger: "first", alternatives: [] });
   const stack = (serve: Serve, target = TARGET) =>
     record({ logger, metrics }, clock)(to(target)(meter(accountsOf(clock))(serve)));
   const samples = async (name: string) => samplesOf(await metrics.registry.metrics(), name);
@@ -58,7 +60,7 @@ describe("a call that ended well", () => {
     const init = { context: { principal: "alice", protocol: "grpc", peer: "192.0.2.7" } } as const;
     const metadata = { team: "search", oops: "sk-proj-abcdefghijkl" };
     const call = callOf({ ...init, request: { messages: [{ role: "user", content: "Hello" }], metadata } });
-    call.tally.route = { $typeName: "llmgateway.v1.Route", policy: "explicit", reason: "named" };
+    call.tally.route = create(RouteSchema, { policy: "explicit", reason: "named" });
     const reply = await stack(serving)(call);
     await clock.advance(12);
     await eventsOf(reply);

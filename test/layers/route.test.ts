@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Call, RoutedCall } from "../../src/core/call.ts";
+import type { Call, PlannedCall } from "../../src/core/call.ts";
 import { type Directory, route } from "../../src/layers/route.ts";
 import { callOf, replyOf } from "../support/call.ts";
 
@@ -25,12 +25,12 @@ function decide(request: Named, directory = DIRECTORY) {
 }
 
 async function decideOn(call: Call, directory = DIRECTORY) {
-  let routed: RoutedCall | undefined;
+  let planned: PlannedCall | undefined;
   await route(directory)(async (below) => {
-    routed = below;
+    planned = below;
     return replyOf([]);
   })(call);
-  const { provider, model } = routed?.target ?? {};
+  const { provider, model } = planned?.targets[0] ?? {};
   return {
     target: `${provider}/${model}`,
     policy: call.tally.route?.policy,

@@ -154,18 +154,6 @@ describe.each([
 ])("any call (%s)", (_, streaming) => {
   const slow = streaming ? streams([], 1_500) : answersAfter(1_500);
 
-  it("ends by the caller's own timeout_ms, as its own fault", async () => {
-    const request = { timeoutMs: 500 };
-    const seen = watched(calling(slow, { streaming, request }));
-    await clock.advance(499);
-    expect(seen).toEqual({});
-    await clock.advance(1);
-    expect(seen.error).toMatchObject({
-      kind: "deadline_exceeded",
-      message: "not finished within timeout_ms, 500 ms",
-    });
-  });
-
   it("passes the failure of the provider on as it is", async () => {
     const failure = new Failure("unreachable", "away");
     await expect(calling(() => Promise.reject(failure), { streaming })).rejects.toBe(failure);

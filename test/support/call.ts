@@ -8,7 +8,7 @@ import {
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import type { AttemptCall, Call, RequestContext, RoutedCall, Target } from "../../src/core/call.ts";
+import type { AttemptCall, Call, RequestContext, RoutedCall, Target, Trigger } from "../../src/core/call.ts";
 import { labelsOf } from "../../src/core/labels.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
 import { type Batch, event, type Reply } from "../../src/core/reply.ts";
@@ -21,7 +21,10 @@ export interface CallInit {
   readonly streaming?: boolean;
   readonly maxCost?: bigint;
   readonly signal?: AbortSignal;
+  readonly deadlineAtMs?: number;
   readonly target?: Target;
+  readonly trigger?: Trigger;
+  readonly alternatives?: readonly Target[];
 }
 
 export const TARGET: Target = { provider: "openai", model: "gpt-4o" };
@@ -44,6 +47,7 @@ export function callOf(init: CallInit = {}): Call {
       idempotencyKey: "",
       span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
       signal,
+      deadlineAtMs: undefined,
       replyHeaders: new Map(),
       ...init.context,
     },
@@ -52,7 +56,15 @@ export function callOf(init: CallInit = {}): Call {
     streaming,
     maxCost: init.maxCost as PicoUsd | undefined,
     signal,
-    tally: { attempts: [], estimated: undefined, priceVersion: "", route: undefined, dropped: [] },
+    deadlineAtMs: init.deadlineAtMs,
+    tally: {
+      attempts: [],
+      open: new Map(),
+      estimated: undefined,
+      priceVersion: "",
+      route: undefined,
+      dropped: [],
+    },
   };
 }
 
@@ -63,7 +75,8 @@ export function chatOf({ request }: Call): ChatRequest {
 }
 
 export function routedCallOf(init: CallInit = {}): RoutedCall {
-  return { ...callOf(init), target: init.target ?? TARGET };
+  const { target = TARGET, trigger = "first", alternatives = [] } = init;
+  return { ...callOf(init), target, trigger, alternatives };
 }
 
 export function attemptCallOf(init: CallInit & { maxTokens?: number } = {}): AttemptCall {
@@ -86,6 +99,7 @@ export function attemptOf(fields: Partial<Omit<Attempt, "$typeName">> = {}): Att
     servedModel: "",
     lineItems: [],
     priceAssumed: false,
+    trigger: "first",
     ...fields,
   };
 }

@@ -25,15 +25,16 @@ const (
 
 // A conversation to be continued.
 //
-// Field numbers that later features will take are left free: 12-19 for
-// routing, 20-29 for caching and idempotency, 30-39 for templates.
+// Field numbers that later features will take are left free: 20-29 for caching
+// and idempotency, 30-39 for templates.
 type ChatRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The conversation so far, oldest first.
 	Messages []*Message `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	// Who answers: a provider (`openai`, with `model_version`), a provider and
-	// model (`openai/gpt-4o`), a model that the price catalog knows (`gpt-4o`),
-	// or empty for the configured default.
+	// model (`openai/gpt-4o`), a model that the price catalog knows (`gpt-4o`), a
+	// configured alias, or empty: then the router chooses, by `routing_policy`,
+	// `prefer_low_cost` or `task_type`, or else takes the configured default.
 	Model string `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
 	// The provider's model, when `model` names only the provider; empty for the
 	// provider's configured default.
@@ -57,6 +58,25 @@ type ChatRequest struct {
 	TimeoutMs *int32 `protobuf:"varint,10,opt,name=timeout_ms,json=timeoutMs,proto3,oneof" json:"timeout_ms,omitempty"`
 	// The caller's own labels, written to the log event of the call.
 	Metadata map[string]string `protobuf:"bytes,11,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Chooses the cheapest of those who could answer: of the targets of the alias
+	// that `model` names, or of the routing policy `low_cost` when `model` is
+	// empty. Means nothing beside any other `model`.
+	PreferLowCost bool `protobuf:"varint,12,opt,name=prefer_low_cost,json=preferLowCost,proto3" json:"prefer_low_cost,omitempty"`
+	// The configured routing policy by which to choose, when `model` is empty or
+	// names an alias.
+	RoutingPolicy string `protobuf:"bytes,13,opt,name=routing_policy,json=routingPolicy,proto3" json:"routing_policy,omitempty"`
+	// What the request is about, such as `summarization`, when `model` is empty:
+	// the configuration says who is best at it. Means nothing beside `model`.
+	TaskType string `protobuf:"bytes,14,opt,name=task_type,json=taskType,proto3" json:"task_type,omitempty"`
+	// The configured chain of those who are asked when the chosen one fails;
+	// `none` for nobody. Empty for the chain `default`, where there is one.
+	FallbackChain string `protobuf:"bytes,15,opt,name=fallback_chain,json=fallbackChain,proto3" json:"fallback_chain,omitempty"`
+	// Keeps the calls of one conversation at one target and one key as long as
+	// that one serves, so that the provider's prompt cache is used.
+	SessionId string `protobuf:"bytes,16,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// How faults of providers are met, where this call wants it otherwise than
+	// the configuration.
+	Resilience *Resilience `protobuf:"bytes,17,opt,name=resilience,proto3" json:"resilience,omitempty"`
 	// Fields for the provider that this contract does not know, merged into the
 	// body as they are. They cannot replace what the gateway itself sets.
 	ExtraBody     *structpb.Struct `protobuf:"bytes,40,opt,name=extra_body,json=extraBody,proto3" json:"extra_body,omitempty"`
@@ -171,11 +191,127 @@ func (x *ChatRequest) GetMetadata() map[string]string {
 	return nil
 }
 
+func (x *ChatRequest) GetPreferLowCost() bool {
+	if x != nil {
+		return x.PreferLowCost
+	}
+	return false
+}
+
+func (x *ChatRequest) GetRoutingPolicy() string {
+	if x != nil {
+		return x.RoutingPolicy
+	}
+	return ""
+}
+
+func (x *ChatRequest) GetTaskType() string {
+	if x != nil {
+		return x.TaskType
+	}
+	return ""
+}
+
+func (x *ChatRequest) GetFallbackChain() string {
+	if x != nil {
+		return x.FallbackChain
+	}
+	return ""
+}
+
+func (x *ChatRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *ChatRequest) GetResilience() *Resilience {
+	if x != nil {
+		return x.Resilience
+	}
+	return nil
+}
+
 func (x *ChatRequest) GetExtraBody() *structpb.Struct {
 	if x != nil {
 		return x.ExtraBody
 	}
 	return nil
+}
+
+// How faults of providers are met for one call. What is absent is as configured.
+type Resilience struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tries on one target after the first; 0 for none. The configuration's
+	// maximum holds beside it.
+	MaxRetries *int32 `protobuf:"varint,1,opt,name=max_retries,json=maxRetries,proto3,oneof" json:"max_retries,omitempty"`
+	// Whether a second attempt may be made when the first is slow.
+	Hedge *bool `protobuf:"varint,2,opt,name=hedge,proto3,oneof" json:"hedge,omitempty"`
+	// The most time that an attempt may take to its first word.
+	FirstEventTimeoutMs *int32 `protobuf:"varint,3,opt,name=first_event_timeout_ms,json=firstEventTimeoutMs,proto3,oneof" json:"first_event_timeout_ms,omitempty"`
+	// The most time between two words of a stream.
+	IdleTimeoutMs *int32 `protobuf:"varint,4,opt,name=idle_timeout_ms,json=idleTimeoutMs,proto3,oneof" json:"idle_timeout_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resilience) Reset() {
+	*x = Resilience{}
+	mi := &file_llmgateway_v1_chat_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resilience) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resilience) ProtoMessage() {}
+
+func (x *Resilience) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_chat_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resilience.ProtoReflect.Descriptor instead.
+func (*Resilience) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_chat_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Resilience) GetMaxRetries() int32 {
+	if x != nil && x.MaxRetries != nil {
+		return *x.MaxRetries
+	}
+	return 0
+}
+
+func (x *Resilience) GetHedge() bool {
+	if x != nil && x.Hedge != nil {
+		return *x.Hedge
+	}
+	return false
+}
+
+func (x *Resilience) GetFirstEventTimeoutMs() int32 {
+	if x != nil && x.FirstEventTimeoutMs != nil {
+		return *x.FirstEventTimeoutMs
+	}
+	return 0
+}
+
+func (x *Resilience) GetIdleTimeoutMs() int32 {
+	if x != nil && x.IdleTimeoutMs != nil {
+		return *x.IdleTimeoutMs
+	}
+	return 0
 }
 
 // The answer, and what it cost.
@@ -218,7 +354,7 @@ type ChatResponse struct {
 
 func (x *ChatResponse) Reset() {
 	*x = ChatResponse{}
-	mi := &file_llmgateway_v1_chat_proto_msgTypes[1]
+	mi := &file_llmgateway_v1_chat_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -230,7 +366,7 @@ func (x *ChatResponse) String() string {
 func (*ChatResponse) ProtoMessage() {}
 
 func (x *ChatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_chat_proto_msgTypes[1]
+	mi := &file_llmgateway_v1_chat_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -243,7 +379,7 @@ func (x *ChatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatResponse.ProtoReflect.Descriptor instead.
 func (*ChatResponse) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_chat_proto_rawDescGZIP(), []int{1}
+	return file_llmgateway_v1_chat_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ChatResponse) GetResponse() string {
@@ -359,7 +495,7 @@ type Choice struct {
 
 func (x *Choice) Reset() {
 	*x = Choice{}
-	mi := &file_llmgateway_v1_chat_proto_msgTypes[2]
+	mi := &file_llmgateway_v1_chat_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -371,7 +507,7 @@ func (x *Choice) String() string {
 func (*Choice) ProtoMessage() {}
 
 func (x *Choice) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_chat_proto_msgTypes[2]
+	mi := &file_llmgateway_v1_chat_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -384,7 +520,7 @@ func (x *Choice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Choice.ProtoReflect.Descriptor instead.
 func (*Choice) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_chat_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_v1_chat_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Choice) GetIndex() int32 {
@@ -448,7 +584,7 @@ type StreamResponse struct {
 
 func (x *StreamResponse) Reset() {
 	*x = StreamResponse{}
-	mi := &file_llmgateway_v1_chat_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_chat_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +596,7 @@ func (x *StreamResponse) String() string {
 func (*StreamResponse) ProtoMessage() {}
 
 func (x *StreamResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_chat_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_chat_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +609,7 @@ func (x *StreamResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamResponse.ProtoReflect.Descriptor instead.
 func (*StreamResponse) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_chat_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_v1_chat_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StreamResponse) GetToken() string {
@@ -596,7 +732,7 @@ type ToolCallDelta struct {
 
 func (x *ToolCallDelta) Reset() {
 	*x = ToolCallDelta{}
-	mi := &file_llmgateway_v1_chat_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_chat_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -608,7 +744,7 @@ func (x *ToolCallDelta) String() string {
 func (*ToolCallDelta) ProtoMessage() {}
 
 func (x *ToolCallDelta) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_chat_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_chat_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -621,7 +757,7 @@ func (x *ToolCallDelta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolCallDelta.ProtoReflect.Descriptor instead.
 func (*ToolCallDelta) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_chat_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_v1_chat_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ToolCallDelta) GetIndex() int32 {
@@ -670,7 +806,7 @@ var File_llmgateway_v1_chat_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x18llmgateway/v1/chat.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xf5\x05\n" +
+	"\x18llmgateway/v1/chat.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\x87\b\n" +
 	"\vChatRequest\x12?\n" +
 	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\bmessages\x12\x1e\n" +
 	"\x05model\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12-\n" +
@@ -688,14 +824,35 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\n" +
 	"timeout_ms\x18\n" +
 	" \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\xb8\x99) \x00H\x01R\ttimeoutMs\x88\x01\x01\x12]\n" +
-	"\bmetadata\x18\v \x03(\v2(.llmgateway.v1.ChatRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10 \"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04R\bmetadata\x126\n" +
+	"\bmetadata\x18\v \x03(\v2(.llmgateway.v1.ChatRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10 \"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04R\bmetadata\x12&\n" +
+	"\x0fprefer_low_cost\x18\f \x01(\bR\rpreferLowCost\x12.\n" +
+	"\x0erouting_policy\x18\r \x01(\tB\a\xbaH\x04r\x02\x18@R\rroutingPolicy\x12$\n" +
+	"\ttask_type\x18\x0e \x01(\tB\a\xbaH\x04r\x02\x18@R\btaskType\x12.\n" +
+	"\x0efallback_chain\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18@R\rfallbackChain\x12'\n" +
+	"\n" +
+	"session_id\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tsessionId\x129\n" +
+	"\n" +
+	"resilience\x18\x11 \x01(\v2\x19.llmgateway.v1.ResilienceR\n" +
+	"resilience\x126\n" +
 	"\n" +
 	"extra_body\x18( \x01(\v2\x17.google.protobuf.StructR\textraBody\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0f\n" +
 	"\r_max_cost_usdB\r\n" +
-	"\v_timeout_ms\"\x95\x04\n" +
+	"\v_timeout_ms\"\xa4\x02\n" +
+	"\n" +
+	"Resilience\x12/\n" +
+	"\vmax_retries\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\n" +
+	"(\x00H\x00R\n" +
+	"maxRetries\x88\x01\x01\x12\x19\n" +
+	"\x05hedge\x18\x02 \x01(\bH\x01R\x05hedge\x88\x01\x01\x12F\n" +
+	"\x16first_event_timeout_ms\x18\x03 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\xb8\x99) \x00H\x02R\x13firstEventTimeoutMs\x88\x01\x01\x129\n" +
+	"\x0fidle_timeout_ms\x18\x04 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\xb8\x99) \x00H\x03R\ridleTimeoutMs\x88\x01\x01B\x0e\n" +
+	"\f_max_retriesB\b\n" +
+	"\x06_hedgeB\x19\n" +
+	"\x17_first_event_timeout_msB\x12\n" +
+	"\x10_idle_timeout_ms\"\x95\x04\n" +
 	"\fChatResponse\x12\x1a\n" +
 	"\bresponse\x18\x01 \x01(\tR\bresponse\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x126\n" +
@@ -771,54 +928,56 @@ func file_llmgateway_v1_chat_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_chat_proto_rawDescData
 }
 
-var file_llmgateway_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_llmgateway_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_llmgateway_v1_chat_proto_goTypes = []any{
 	(*ChatRequest)(nil),     // 0: llmgateway.v1.ChatRequest
-	(*ChatResponse)(nil),    // 1: llmgateway.v1.ChatResponse
-	(*Choice)(nil),          // 2: llmgateway.v1.Choice
-	(*StreamResponse)(nil),  // 3: llmgateway.v1.StreamResponse
-	(*ToolCallDelta)(nil),   // 4: llmgateway.v1.ToolCallDelta
-	nil,                     // 5: llmgateway.v1.ChatRequest.MetadataEntry
-	(*Message)(nil),         // 6: llmgateway.v1.Message
-	(*Parameters)(nil),      // 7: llmgateway.v1.Parameters
-	(*Tool)(nil),            // 8: llmgateway.v1.Tool
-	(*ResponseFormat)(nil),  // 9: llmgateway.v1.ResponseFormat
-	(*structpb.Struct)(nil), // 10: google.protobuf.Struct
-	(*ToolCall)(nil),        // 11: llmgateway.v1.ToolCall
-	(*Route)(nil),           // 12: llmgateway.v1.Route
-	(*Cost)(nil),            // 13: llmgateway.v1.Cost
-	(*Attempt)(nil),         // 14: llmgateway.v1.Attempt
-	(*Reasoning)(nil),       // 15: llmgateway.v1.Reasoning
-	(*Receipt)(nil),         // 16: llmgateway.v1.Receipt
-	(*StreamError)(nil),     // 17: llmgateway.v1.StreamError
-	(*Citation)(nil),        // 18: llmgateway.v1.Citation
-	(*ProviderPart)(nil),    // 19: llmgateway.v1.ProviderPart
+	(*Resilience)(nil),      // 1: llmgateway.v1.Resilience
+	(*ChatResponse)(nil),    // 2: llmgateway.v1.ChatResponse
+	(*Choice)(nil),          // 3: llmgateway.v1.Choice
+	(*StreamResponse)(nil),  // 4: llmgateway.v1.StreamResponse
+	(*ToolCallDelta)(nil),   // 5: llmgateway.v1.ToolCallDelta
+	nil,                     // 6: llmgateway.v1.ChatRequest.MetadataEntry
+	(*Message)(nil),         // 7: llmgateway.v1.Message
+	(*Parameters)(nil),      // 8: llmgateway.v1.Parameters
+	(*Tool)(nil),            // 9: llmgateway.v1.Tool
+	(*ResponseFormat)(nil),  // 10: llmgateway.v1.ResponseFormat
+	(*structpb.Struct)(nil), // 11: google.protobuf.Struct
+	(*ToolCall)(nil),        // 12: llmgateway.v1.ToolCall
+	(*Route)(nil),           // 13: llmgateway.v1.Route
+	(*Cost)(nil),            // 14: llmgateway.v1.Cost
+	(*Attempt)(nil),         // 15: llmgateway.v1.Attempt
+	(*Reasoning)(nil),       // 16: llmgateway.v1.Reasoning
+	(*Receipt)(nil),         // 17: llmgateway.v1.Receipt
+	(*StreamError)(nil),     // 18: llmgateway.v1.StreamError
+	(*Citation)(nil),        // 19: llmgateway.v1.Citation
+	(*ProviderPart)(nil),    // 20: llmgateway.v1.ProviderPart
 }
 var file_llmgateway_v1_chat_proto_depIdxs = []int32{
-	6,  // 0: llmgateway.v1.ChatRequest.messages:type_name -> llmgateway.v1.Message
-	7,  // 1: llmgateway.v1.ChatRequest.parameters:type_name -> llmgateway.v1.Parameters
-	8,  // 2: llmgateway.v1.ChatRequest.tools:type_name -> llmgateway.v1.Tool
-	9,  // 3: llmgateway.v1.ChatRequest.response_format:type_name -> llmgateway.v1.ResponseFormat
-	5,  // 4: llmgateway.v1.ChatRequest.metadata:type_name -> llmgateway.v1.ChatRequest.MetadataEntry
-	10, // 5: llmgateway.v1.ChatRequest.extra_body:type_name -> google.protobuf.Struct
-	6,  // 6: llmgateway.v1.ChatResponse.message:type_name -> llmgateway.v1.Message
-	11, // 7: llmgateway.v1.ChatResponse.tool_calls:type_name -> llmgateway.v1.ToolCall
-	12, // 8: llmgateway.v1.ChatResponse.route:type_name -> llmgateway.v1.Route
-	13, // 9: llmgateway.v1.ChatResponse.cost:type_name -> llmgateway.v1.Cost
-	14, // 10: llmgateway.v1.ChatResponse.attempts:type_name -> llmgateway.v1.Attempt
-	2,  // 11: llmgateway.v1.ChatResponse.choices:type_name -> llmgateway.v1.Choice
-	6,  // 12: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
-	4,  // 13: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
-	15, // 14: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
-	16, // 15: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
-	17, // 16: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
-	18, // 17: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
-	19, // 18: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	7,  // 0: llmgateway.v1.ChatRequest.messages:type_name -> llmgateway.v1.Message
+	8,  // 1: llmgateway.v1.ChatRequest.parameters:type_name -> llmgateway.v1.Parameters
+	9,  // 2: llmgateway.v1.ChatRequest.tools:type_name -> llmgateway.v1.Tool
+	10, // 3: llmgateway.v1.ChatRequest.response_format:type_name -> llmgateway.v1.ResponseFormat
+	6,  // 4: llmgateway.v1.ChatRequest.metadata:type_name -> llmgateway.v1.ChatRequest.MetadataEntry
+	1,  // 5: llmgateway.v1.ChatRequest.resilience:type_name -> llmgateway.v1.Resilience
+	11, // 6: llmgateway.v1.ChatRequest.extra_body:type_name -> google.protobuf.Struct
+	7,  // 7: llmgateway.v1.ChatResponse.message:type_name -> llmgateway.v1.Message
+	12, // 8: llmgateway.v1.ChatResponse.tool_calls:type_name -> llmgateway.v1.ToolCall
+	13, // 9: llmgateway.v1.ChatResponse.route:type_name -> llmgateway.v1.Route
+	14, // 10: llmgateway.v1.ChatResponse.cost:type_name -> llmgateway.v1.Cost
+	15, // 11: llmgateway.v1.ChatResponse.attempts:type_name -> llmgateway.v1.Attempt
+	3,  // 12: llmgateway.v1.ChatResponse.choices:type_name -> llmgateway.v1.Choice
+	7,  // 13: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
+	5,  // 14: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
+	16, // 15: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
+	17, // 16: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
+	18, // 17: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
+	19, // 18: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
+	20, // 19: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_chat_proto_init() }
@@ -830,15 +989,16 @@ func file_llmgateway_v1_chat_proto_init() {
 	file_llmgateway_v1_message_proto_init()
 	file_llmgateway_v1_receipt_proto_init()
 	file_llmgateway_v1_chat_proto_msgTypes[0].OneofWrappers = []any{}
-	file_llmgateway_v1_chat_proto_msgTypes[3].OneofWrappers = []any{}
+	file_llmgateway_v1_chat_proto_msgTypes[1].OneofWrappers = []any{}
 	file_llmgateway_v1_chat_proto_msgTypes[4].OneofWrappers = []any{}
+	file_llmgateway_v1_chat_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_chat_proto_rawDesc), len(file_llmgateway_v1_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

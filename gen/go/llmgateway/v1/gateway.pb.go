@@ -23,6 +23,116 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What would become of a request.
+type DryRunResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who would be asked first.
+	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The model that would be asked first.
+	Model string `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	// Why, and who would be asked after that.
+	Route *Route `protobuf:"bytes,3,opt,name=route,proto3" json:"route,omitempty"`
+	// What it is expected to cost there; absent when the price is not known.
+	EstimatedUsd *float64 `protobuf:"fixed64,4,opt,name=estimated_usd,json=estimatedUsd,proto3,oneof" json:"estimated_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	EstimatedPicoUsd *int64 `protobuf:"varint,5,opt,name=estimated_pico_usd,json=estimatedPicoUsd,proto3,oneof" json:"estimated_pico_usd,omitempty"`
+	// Tokens that would be read, as estimated.
+	InputTokens int32 `protobuf:"varint,6,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
+	// What of the request the model cannot do and would be left out, where the
+	// configuration allows that.
+	Dropped []string `protobuf:"bytes,7,rep,name=dropped,proto3" json:"dropped,omitempty"`
+	// The version of the price catalog in force.
+	PriceVersion  string `protobuf:"bytes,8,opt,name=price_version,json=priceVersion,proto3" json:"price_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DryRunResponse) Reset() {
+	*x = DryRunResponse{}
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DryRunResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DryRunResponse) ProtoMessage() {}
+
+func (x *DryRunResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DryRunResponse.ProtoReflect.Descriptor instead.
+func (*DryRunResponse) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *DryRunResponse) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *DryRunResponse) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *DryRunResponse) GetRoute() *Route {
+	if x != nil {
+		return x.Route
+	}
+	return nil
+}
+
+func (x *DryRunResponse) GetEstimatedUsd() float64 {
+	if x != nil && x.EstimatedUsd != nil {
+		return *x.EstimatedUsd
+	}
+	return 0
+}
+
+func (x *DryRunResponse) GetEstimatedPicoUsd() int64 {
+	if x != nil && x.EstimatedPicoUsd != nil {
+		return *x.EstimatedPicoUsd
+	}
+	return 0
+}
+
+func (x *DryRunResponse) GetInputTokens() int32 {
+	if x != nil {
+		return x.InputTokens
+	}
+	return 0
+}
+
+func (x *DryRunResponse) GetDropped() []string {
+	if x != nil {
+		return x.Dropped
+	}
+	return nil
+}
+
+func (x *DryRunResponse) GetPriceVersion() string {
+	if x != nil {
+		return x.PriceVersion
+	}
+	return ""
+}
+
 // Which models to list.
 type ListModelsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -34,7 +144,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[0]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -46,7 +156,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[0]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -59,7 +169,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{0}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *ListModelsRequest) GetProvider() string {
@@ -80,7 +190,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[1]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -92,7 +202,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[1]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -105,7 +215,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{1}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ListModelsResponse) GetModels() []*Model {
@@ -143,7 +253,7 @@ type Model struct {
 
 func (x *Model) Reset() {
 	*x = Model{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[2]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -155,7 +265,7 @@ func (x *Model) String() string {
 func (*Model) ProtoMessage() {}
 
 func (x *Model) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[2]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -168,7 +278,7 @@ func (x *Model) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Model.ProtoReflect.Descriptor instead.
 func (*Model) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Model) GetId() string {
@@ -270,7 +380,7 @@ type Capabilities struct {
 
 func (x *Capabilities) Reset() {
 	*x = Capabilities{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -282,7 +392,7 @@ func (x *Capabilities) String() string {
 func (*Capabilities) ProtoMessage() {}
 
 func (x *Capabilities) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -295,7 +405,7 @@ func (x *Capabilities) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Capabilities.ProtoReflect.Descriptor instead.
 func (*Capabilities) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Capabilities) GetChat() bool {
@@ -398,7 +508,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -410,7 +520,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -423,7 +533,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{5}
 }
 
 // The gateway and its providers.
@@ -446,7 +556,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -458,7 +568,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -471,7 +581,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetStatusResponse) GetStatus() string {
@@ -527,14 +637,16 @@ type ProviderStatus struct {
 	// When it was last asked and answered, or failed to; absent when never.
 	CheckedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=checked_at,json=checkedAt,proto3" json:"checked_at,omitempty"`
 	// How the calls of the last minute went; absent when there were none.
-	Recent        *RecentCalls `protobuf:"bytes,7,opt,name=recent,proto3" json:"recent,omitempty"`
+	Recent *RecentCalls `protobuf:"bytes,7,opt,name=recent,proto3" json:"recent,omitempty"`
+	// Its circuit: `closed`, `half_open` or `open`.
+	Circuit       string `protobuf:"bytes,8,opt,name=circuit,proto3" json:"circuit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProviderStatus) Reset() {
 	*x = ProviderStatus{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[6]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -546,7 +658,7 @@ func (x *ProviderStatus) String() string {
 func (*ProviderStatus) ProtoMessage() {}
 
 func (x *ProviderStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[6]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -559,7 +671,7 @@ func (x *ProviderStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderStatus.ProtoReflect.Descriptor instead.
 func (*ProviderStatus) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ProviderStatus) GetName() string {
@@ -611,6 +723,13 @@ func (x *ProviderStatus) GetRecent() *RecentCalls {
 	return nil
 }
 
+func (x *ProviderStatus) GetCircuit() string {
+	if x != nil {
+		return x.Circuit
+	}
+	return ""
+}
+
 // How the calls to a provider went within the last minute. Calls that failed
 // by the caller's fault, or that the caller left, are not counted.
 type RecentCalls struct {
@@ -629,7 +748,7 @@ type RecentCalls struct {
 
 func (x *RecentCalls) Reset() {
 	*x = RecentCalls{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[7]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +760,7 @@ func (x *RecentCalls) String() string {
 func (*RecentCalls) ProtoMessage() {}
 
 func (x *RecentCalls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[7]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +773,7 @@ func (x *RecentCalls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecentCalls.ProtoReflect.Descriptor instead.
 func (*RecentCalls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RecentCalls) GetAttempts() int32 {
@@ -689,7 +808,18 @@ var File_llmgateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\"/\n" +
+	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xd6\x02\n" +
+	"\x0eDryRunResponse\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12*\n" +
+	"\x05route\x18\x03 \x01(\v2\x14.llmgateway.v1.RouteR\x05route\x12(\n" +
+	"\restimated_usd\x18\x04 \x01(\x01H\x00R\festimatedUsd\x88\x01\x01\x121\n" +
+	"\x12estimated_pico_usd\x18\x05 \x01(\x03H\x01R\x10estimatedPicoUsd\x88\x01\x01\x12!\n" +
+	"\finput_tokens\x18\x06 \x01(\x05R\vinputTokens\x12\x18\n" +
+	"\adropped\x18\a \x03(\tR\adropped\x12#\n" +
+	"\rprice_version\x18\b \x01(\tR\fpriceVersionB\x10\n" +
+	"\x0e_estimated_usdB\x15\n" +
+	"\x13_estimated_pico_usd\"/\n" +
 	"\x11ListModelsRequest\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\"B\n" +
 	"\x12ListModelsResponse\x12,\n" +
@@ -748,7 +878,7 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12;\n" +
 	"\tproviders\x18\x03 \x03(\v2\x1d.llmgateway.v1.ProviderStatusR\tproviders\x12#\n" +
 	"\rprice_version\x18\x04 \x01(\tR\fpriceVersion\x12'\n" +
-	"\x0funpriced_models\x18\x05 \x03(\tR\x0eunpricedModels\"\xfc\x01\n" +
+	"\x0funpriced_models\x18\x05 \x03(\tR\x0eunpricedModels\"\x96\x02\n" +
 	"\x0eProviderStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -757,17 +887,19 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\rdefault_model\x18\x05 \x01(\tR\fdefaultModel\x129\n" +
 	"\n" +
 	"checked_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcheckedAt\x122\n" +
-	"\x06recent\x18\a \x01(\v2\x1a.llmgateway.v1.RecentCallsR\x06recent\"\x92\x01\n" +
+	"\x06recent\x18\a \x01(\v2\x1a.llmgateway.v1.RecentCallsR\x06recent\x12\x18\n" +
+	"\acircuit\x18\b \x01(\tR\acircuit\"\x92\x01\n" +
 	"\vRecentCalls\x12\x1a\n" +
 	"\battempts\x18\x01 \x01(\x05R\battempts\x12\x1a\n" +
 	"\bfailures\x18\x02 \x01(\x05R\bfailures\x12\x1f\n" +
 	"\verror_share\x18\x03 \x01(\x01R\n" +
 	"errorShare\x12*\n" +
-	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xf2\x0f\n" +
+	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xd7\x10\n" +
 	"\x0eGatewayService\x12\\\n" +
 	"\x04Chat\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1b.llmgateway.v1.ChatResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/chat\x12d\n" +
 	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12e\n" +
-	"\x05Embed\x12\x1b.llmgateway.v1.EmbedRequest\x1a\x1c.llmgateway.v1.EmbedResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/embeddings\x12]\n" +
+	"\x05Embed\x12\x1b.llmgateway.v1.EmbedRequest\x1a\x1c.llmgateway.v1.EmbedResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/embeddings\x12c\n" +
+	"\x06DryRun\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.DryRunResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/gateway/dry-run\x12]\n" +
 	"\tSubmitJob\x12\x1f.llmgateway.v1.SubmitJobRequest\x1a\x12.llmgateway.v1.Job\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/jobs\x12`\n" +
 	"\x06GetJob\x12\x1c.llmgateway.v1.GetJobRequest\x1a\x12.llmgateway.v1.Job\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/gateway/jobs/{job_id}\x90\x02\x01\x12|\n" +
 	"\fGetJobResult\x12\".llmgateway.v1.GetJobResultRequest\x1a\x1b.llmgateway.v1.ChatResponse\"+\x82\xd3\xe4\x93\x02\"\x12 /v1/gateway/jobs/{job_id}/result\x90\x02\x01\x12h\n" +
@@ -798,90 +930,95 @@ func file_llmgateway_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_gateway_proto_rawDescData
 }
 
-var file_llmgateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_llmgateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_llmgateway_v1_gateway_proto_goTypes = []any{
-	(*ListModelsRequest)(nil),        // 0: llmgateway.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),       // 1: llmgateway.v1.ListModelsResponse
-	(*Model)(nil),                    // 2: llmgateway.v1.Model
-	(*Capabilities)(nil),             // 3: llmgateway.v1.Capabilities
-	(*GetStatusRequest)(nil),         // 4: llmgateway.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),        // 5: llmgateway.v1.GetStatusResponse
-	(*ProviderStatus)(nil),           // 6: llmgateway.v1.ProviderStatus
-	(*RecentCalls)(nil),              // 7: llmgateway.v1.RecentCalls
-	(*timestamppb.Timestamp)(nil),    // 8: google.protobuf.Timestamp
-	(*ChatRequest)(nil),              // 9: llmgateway.v1.ChatRequest
-	(*EmbedRequest)(nil),             // 10: llmgateway.v1.EmbedRequest
-	(*SubmitJobRequest)(nil),         // 11: llmgateway.v1.SubmitJobRequest
-	(*GetJobRequest)(nil),            // 12: llmgateway.v1.GetJobRequest
-	(*GetJobResultRequest)(nil),      // 13: llmgateway.v1.GetJobResultRequest
-	(*ListJobsRequest)(nil),          // 14: llmgateway.v1.ListJobsRequest
-	(*CancelJobRequest)(nil),         // 15: llmgateway.v1.CancelJobRequest
-	(*WatchJobRequest)(nil),          // 16: llmgateway.v1.WatchJobRequest
-	(*SubmitBatchRequest)(nil),       // 17: llmgateway.v1.SubmitBatchRequest
-	(*GetBatchRequest)(nil),          // 18: llmgateway.v1.GetBatchRequest
-	(*ListBatchResultsRequest)(nil),  // 19: llmgateway.v1.ListBatchResultsRequest
-	(*CancelBatchRequest)(nil),       // 20: llmgateway.v1.CancelBatchRequest
-	(*ListWebhooksRequest)(nil),      // 21: llmgateway.v1.ListWebhooksRequest
-	(*GetWebhookRequest)(nil),        // 22: llmgateway.v1.GetWebhookRequest
-	(*RedeliverWebhookRequest)(nil),  // 23: llmgateway.v1.RedeliverWebhookRequest
-	(*ChatResponse)(nil),             // 24: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),           // 25: llmgateway.v1.StreamResponse
-	(*EmbedResponse)(nil),            // 26: llmgateway.v1.EmbedResponse
-	(*Job)(nil),                      // 27: llmgateway.v1.Job
-	(*ListJobsResponse)(nil),         // 28: llmgateway.v1.ListJobsResponse
-	(*JobEvent)(nil),                 // 29: llmgateway.v1.JobEvent
-	(*Batch)(nil),                    // 30: llmgateway.v1.Batch
-	(*ListBatchResultsResponse)(nil), // 31: llmgateway.v1.ListBatchResultsResponse
-	(*ListWebhooksResponse)(nil),     // 32: llmgateway.v1.ListWebhooksResponse
-	(*Webhook)(nil),                  // 33: llmgateway.v1.Webhook
+	(*DryRunResponse)(nil),           // 0: llmgateway.v1.DryRunResponse
+	(*ListModelsRequest)(nil),        // 1: llmgateway.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),       // 2: llmgateway.v1.ListModelsResponse
+	(*Model)(nil),                    // 3: llmgateway.v1.Model
+	(*Capabilities)(nil),             // 4: llmgateway.v1.Capabilities
+	(*GetStatusRequest)(nil),         // 5: llmgateway.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),        // 6: llmgateway.v1.GetStatusResponse
+	(*ProviderStatus)(nil),           // 7: llmgateway.v1.ProviderStatus
+	(*RecentCalls)(nil),              // 8: llmgateway.v1.RecentCalls
+	(*Route)(nil),                    // 9: llmgateway.v1.Route
+	(*timestamppb.Timestamp)(nil),    // 10: google.protobuf.Timestamp
+	(*ChatRequest)(nil),              // 11: llmgateway.v1.ChatRequest
+	(*EmbedRequest)(nil),             // 12: llmgateway.v1.EmbedRequest
+	(*SubmitJobRequest)(nil),         // 13: llmgateway.v1.SubmitJobRequest
+	(*GetJobRequest)(nil),            // 14: llmgateway.v1.GetJobRequest
+	(*GetJobResultRequest)(nil),      // 15: llmgateway.v1.GetJobResultRequest
+	(*ListJobsRequest)(nil),          // 16: llmgateway.v1.ListJobsRequest
+	(*CancelJobRequest)(nil),         // 17: llmgateway.v1.CancelJobRequest
+	(*WatchJobRequest)(nil),          // 18: llmgateway.v1.WatchJobRequest
+	(*SubmitBatchRequest)(nil),       // 19: llmgateway.v1.SubmitBatchRequest
+	(*GetBatchRequest)(nil),          // 20: llmgateway.v1.GetBatchRequest
+	(*ListBatchResultsRequest)(nil),  // 21: llmgateway.v1.ListBatchResultsRequest
+	(*CancelBatchRequest)(nil),       // 22: llmgateway.v1.CancelBatchRequest
+	(*ListWebhooksRequest)(nil),      // 23: llmgateway.v1.ListWebhooksRequest
+	(*GetWebhookRequest)(nil),        // 24: llmgateway.v1.GetWebhookRequest
+	(*RedeliverWebhookRequest)(nil),  // 25: llmgateway.v1.RedeliverWebhookRequest
+	(*ChatResponse)(nil),             // 26: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),           // 27: llmgateway.v1.StreamResponse
+	(*EmbedResponse)(nil),            // 28: llmgateway.v1.EmbedResponse
+	(*Job)(nil),                      // 29: llmgateway.v1.Job
+	(*ListJobsResponse)(nil),         // 30: llmgateway.v1.ListJobsResponse
+	(*JobEvent)(nil),                 // 31: llmgateway.v1.JobEvent
+	(*Batch)(nil),                    // 32: llmgateway.v1.Batch
+	(*ListBatchResultsResponse)(nil), // 33: llmgateway.v1.ListBatchResultsResponse
+	(*ListWebhooksResponse)(nil),     // 34: llmgateway.v1.ListWebhooksResponse
+	(*Webhook)(nil),                  // 35: llmgateway.v1.Webhook
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
-	2,  // 0: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
-	3,  // 1: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
-	6,  // 2: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
-	8,  // 3: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
-	7,  // 4: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
-	9,  // 5: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
-	9,  // 6: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
-	10, // 7: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
-	11, // 8: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
-	12, // 9: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
-	13, // 10: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
-	14, // 11: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
-	15, // 12: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
-	16, // 13: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
-	17, // 14: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
-	18, // 15: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
-	19, // 16: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
-	20, // 17: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
-	21, // 18: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
-	22, // 19: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
-	23, // 20: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
-	0,  // 21: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	4,  // 22: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	24, // 23: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	25, // 24: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	26, // 25: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
-	27, // 26: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
-	27, // 27: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
-	24, // 28: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
-	28, // 29: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
-	27, // 30: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
-	29, // 31: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
-	30, // 32: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
-	30, // 33: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
-	31, // 34: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
-	30, // 35: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
-	32, // 36: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
-	33, // 37: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
-	33, // 38: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
-	1,  // 39: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	5,  // 40: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	23, // [23:41] is the sub-list for method output_type
-	5,  // [5:23] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	9,  // 0: llmgateway.v1.DryRunResponse.route:type_name -> llmgateway.v1.Route
+	3,  // 1: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
+	4,  // 2: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
+	7,  // 3: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
+	10, // 4: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
+	8,  // 5: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
+	11, // 6: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
+	11, // 7: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
+	12, // 8: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
+	11, // 9: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
+	13, // 10: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
+	14, // 11: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
+	15, // 12: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
+	16, // 13: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
+	17, // 14: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
+	18, // 15: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
+	19, // 16: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
+	20, // 17: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
+	21, // 18: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
+	22, // 19: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
+	23, // 20: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
+	24, // 21: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
+	25, // 22: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
+	1,  // 23: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	5,  // 24: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	26, // 25: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	27, // 26: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	28, // 27: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
+	0,  // 28: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
+	29, // 29: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
+	29, // 30: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
+	26, // 31: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
+	30, // 32: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
+	29, // 33: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
+	31, // 34: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
+	32, // 35: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
+	32, // 36: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
+	33, // 37: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
+	32, // 38: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
+	34, // 39: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
+	35, // 40: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
+	35, // 41: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
+	2,  // 42: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	6,  // 43: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	25, // [25:44] is the sub-list for method output_type
+	6,  // [6:25] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_gateway_proto_init() }
@@ -892,15 +1029,17 @@ func file_llmgateway_v1_gateway_proto_init() {
 	file_llmgateway_v1_chat_proto_init()
 	file_llmgateway_v1_embed_proto_init()
 	file_llmgateway_v1_job_proto_init()
-	file_llmgateway_v1_gateway_proto_msgTypes[2].OneofWrappers = []any{}
+	file_llmgateway_v1_receipt_proto_init()
+	file_llmgateway_v1_gateway_proto_msgTypes[0].OneofWrappers = []any{}
 	file_llmgateway_v1_gateway_proto_msgTypes[3].OneofWrappers = []any{}
+	file_llmgateway_v1_gateway_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_gateway_proto_rawDesc), len(file_llmgateway_v1_gateway_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

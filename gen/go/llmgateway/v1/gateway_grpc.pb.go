@@ -22,6 +22,7 @@ const (
 	GatewayService_Chat_FullMethodName             = "/llmgateway.v1.GatewayService/Chat"
 	GatewayService_Stream_FullMethodName           = "/llmgateway.v1.GatewayService/Stream"
 	GatewayService_Embed_FullMethodName            = "/llmgateway.v1.GatewayService/Embed"
+	GatewayService_DryRun_FullMethodName           = "/llmgateway.v1.GatewayService/DryRun"
 	GatewayService_SubmitJob_FullMethodName        = "/llmgateway.v1.GatewayService/SubmitJob"
 	GatewayService_GetJob_FullMethodName           = "/llmgateway.v1.GatewayService/GetJob"
 	GatewayService_GetJobResult_FullMethodName     = "/llmgateway.v1.GatewayService/GetJobResult"
@@ -63,6 +64,9 @@ type GatewayServiceClient interface {
 	Stream(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamResponse], error)
 	// Makes vectors of texts, to search and compare them by.
 	Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error)
+	// Tells what would become of a request, without calling any provider: where
+	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	DryRun(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (*DryRunResponse, error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.
 	SubmitJob(ctx context.Context, in *SubmitJobRequest, opts ...grpc.CallOption) (*Job, error)
@@ -142,6 +146,16 @@ func (c *gatewayServiceClient) Embed(ctx context.Context, in *EmbedRequest, opts
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EmbedResponse)
 	err := c.cc.Invoke(ctx, GatewayService_Embed_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) DryRun(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (*DryRunResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DryRunResponse)
+	err := c.cc.Invoke(ctx, GatewayService_DryRun_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -331,6 +345,9 @@ type GatewayServiceServer interface {
 	Stream(*ChatRequest, grpc.ServerStreamingServer[StreamResponse]) error
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *EmbedRequest) (*EmbedResponse, error)
+	// Tells what would become of a request, without calling any provider: where
+	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	DryRun(context.Context, *ChatRequest) (*DryRunResponse, error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.
 	SubmitJob(context.Context, *SubmitJobRequest) (*Job, error)
@@ -385,6 +402,9 @@ func (UnimplementedGatewayServiceServer) Stream(*ChatRequest, grpc.ServerStreami
 }
 func (UnimplementedGatewayServiceServer) Embed(context.Context, *EmbedRequest) (*EmbedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Embed not implemented")
+}
+func (UnimplementedGatewayServiceServer) DryRun(context.Context, *ChatRequest) (*DryRunResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DryRun not implemented")
 }
 func (UnimplementedGatewayServiceServer) SubmitJob(context.Context, *SubmitJobRequest) (*Job, error) {
 	return nil, status.Error(codes.Unimplemented, "method SubmitJob not implemented")
@@ -495,6 +515,24 @@ func _GatewayService_Embed_Handler(srv interface{}, ctx context.Context, dec fun
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(GatewayServiceServer).Embed(ctx, req.(*EmbedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_DryRun_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChatRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).DryRun(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_DryRun_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).DryRun(ctx, req.(*ChatRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -776,6 +814,10 @@ var GatewayService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Embed",
 			Handler:    _GatewayService_Embed_Handler,
+		},
+		{
+			MethodName: "DryRun",
+			Handler:    _GatewayService_DryRun_Handler,
 		},
 		{
 			MethodName: "SubmitJob",

@@ -53,6 +53,18 @@ type SubmitJobRequest struct {
 	TimeoutMs *int32 `protobuf:"varint,10,opt,name=timeout_ms,json=timeoutMs,proto3,oneof" json:"timeout_ms,omitempty"`
 	// The caller's own labels, written to the log event of each run.
 	Metadata map[string]string `protobuf:"bytes,11,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Chooses the cheapest of those who could answer, as in ChatRequest.
+	PreferLowCost bool `protobuf:"varint,12,opt,name=prefer_low_cost,json=preferLowCost,proto3" json:"prefer_low_cost,omitempty"`
+	// The configured routing policy by which to choose, as in ChatRequest.
+	RoutingPolicy string `protobuf:"bytes,13,opt,name=routing_policy,json=routingPolicy,proto3" json:"routing_policy,omitempty"`
+	// What the request is about, as in ChatRequest.
+	TaskType string `protobuf:"bytes,14,opt,name=task_type,json=taskType,proto3" json:"task_type,omitempty"`
+	// Who is asked when the chosen one fails, as in ChatRequest.
+	FallbackChain string `protobuf:"bytes,15,opt,name=fallback_chain,json=fallbackChain,proto3" json:"fallback_chain,omitempty"`
+	// Keeps the runs of one conversation at one target, as in ChatRequest.
+	SessionId string `protobuf:"bytes,16,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// How faults of providers are met within one run, as in ChatRequest.
+	Resilience *Resilience `protobuf:"bytes,17,opt,name=resilience,proto3" json:"resilience,omitempty"`
 	// A job is submitted once for each key: who sends it again gets the first
 	// one's job, as long as that is stored. Also taken from the header
 	// `idempotency-key`.
@@ -171,6 +183,48 @@ func (x *SubmitJobRequest) GetTimeoutMs() int32 {
 func (x *SubmitJobRequest) GetMetadata() map[string]string {
 	if x != nil {
 		return x.Metadata
+	}
+	return nil
+}
+
+func (x *SubmitJobRequest) GetPreferLowCost() bool {
+	if x != nil {
+		return x.PreferLowCost
+	}
+	return false
+}
+
+func (x *SubmitJobRequest) GetRoutingPolicy() string {
+	if x != nil {
+		return x.RoutingPolicy
+	}
+	return ""
+}
+
+func (x *SubmitJobRequest) GetTaskType() string {
+	if x != nil {
+		return x.TaskType
+	}
+	return ""
+}
+
+func (x *SubmitJobRequest) GetFallbackChain() string {
+	if x != nil {
+		return x.FallbackChain
+	}
+	return ""
+}
+
+func (x *SubmitJobRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *SubmitJobRequest) GetResilience() *Resilience {
+	if x != nil {
+		return x.Resilience
 	}
 	return nil
 }
@@ -1917,7 +1971,8 @@ var File_llmgateway_v1_job_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_job_proto_rawDesc = "" +
 	"\n" +
-	"\x17llmgateway/v1/job.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\x88\b\n" +
+	"\x17llmgateway/v1/job.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\x9a\n" +
+	"\n" +
 	"\x10SubmitJobRequest\x12?\n" +
 	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\bmessages\x12\x1e\n" +
 	"\x05model\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12-\n" +
@@ -1934,7 +1989,16 @@ const file_llmgateway_v1_job_proto_rawDesc = "" +
 	"\n" +
 	"timeout_ms\x18\n" +
 	" \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\xb8\x99) \x00H\x01R\ttimeoutMs\x88\x01\x01\x12b\n" +
-	"\bmetadata\x18\v \x03(\v2-.llmgateway.v1.SubmitJobRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10 \"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04R\bmetadata\x121\n" +
+	"\bmetadata\x18\v \x03(\v2-.llmgateway.v1.SubmitJobRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10 \"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04R\bmetadata\x12&\n" +
+	"\x0fprefer_low_cost\x18\f \x01(\bR\rpreferLowCost\x12.\n" +
+	"\x0erouting_policy\x18\r \x01(\tB\a\xbaH\x04r\x02\x18@R\rroutingPolicy\x12$\n" +
+	"\ttask_type\x18\x0e \x01(\tB\a\xbaH\x04r\x02\x18@R\btaskType\x12.\n" +
+	"\x0efallback_chain\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18@R\rfallbackChain\x12'\n" +
+	"\n" +
+	"session_id\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tsessionId\x129\n" +
+	"\n" +
+	"resilience\x18\x11 \x01(\v2\x19.llmgateway.v1.ResilienceR\n" +
+	"resilience\x121\n" +
 	"\x0fidempotency_key\x18\x1c \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x126\n" +
 	"\n" +
 	"extra_body\x18( \x01(\v2\x17.google.protobuf.StructR\textraBody\x12+\n" +
@@ -2146,12 +2210,13 @@ var file_llmgateway_v1_job_proto_goTypes = []any{
 	(*Parameters)(nil),               // 27: llmgateway.v1.Parameters
 	(*Tool)(nil),                     // 28: llmgateway.v1.Tool
 	(*ResponseFormat)(nil),           // 29: llmgateway.v1.ResponseFormat
-	(*structpb.Struct)(nil),          // 30: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),    // 31: google.protobuf.Timestamp
-	(*StreamResponse)(nil),           // 32: llmgateway.v1.StreamResponse
-	(*ChatRequest)(nil),              // 33: llmgateway.v1.ChatRequest
-	(*ChatResponse)(nil),             // 34: llmgateway.v1.ChatResponse
-	(*Receipt)(nil),                  // 35: llmgateway.v1.Receipt
+	(*Resilience)(nil),               // 30: llmgateway.v1.Resilience
+	(*structpb.Struct)(nil),          // 31: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),    // 32: google.protobuf.Timestamp
+	(*StreamResponse)(nil),           // 33: llmgateway.v1.StreamResponse
+	(*ChatRequest)(nil),              // 34: llmgateway.v1.ChatRequest
+	(*ChatResponse)(nil),             // 35: llmgateway.v1.ChatResponse
+	(*Receipt)(nil),                  // 36: llmgateway.v1.Receipt
 }
 var file_llmgateway_v1_job_proto_depIdxs = []int32{
 	26, // 0: llmgateway.v1.SubmitJobRequest.messages:type_name -> llmgateway.v1.Message
@@ -2159,40 +2224,41 @@ var file_llmgateway_v1_job_proto_depIdxs = []int32{
 	28, // 2: llmgateway.v1.SubmitJobRequest.tools:type_name -> llmgateway.v1.Tool
 	29, // 3: llmgateway.v1.SubmitJobRequest.response_format:type_name -> llmgateway.v1.ResponseFormat
 	24, // 4: llmgateway.v1.SubmitJobRequest.metadata:type_name -> llmgateway.v1.SubmitJobRequest.MetadataEntry
-	30, // 5: llmgateway.v1.SubmitJobRequest.extra_body:type_name -> google.protobuf.Struct
-	31, // 6: llmgateway.v1.SubmitJobRequest.run_at:type_name -> google.protobuf.Timestamp
-	31, // 7: llmgateway.v1.Job.created_at:type_name -> google.protobuf.Timestamp
-	31, // 8: llmgateway.v1.Job.run_at:type_name -> google.protobuf.Timestamp
-	31, // 9: llmgateway.v1.Job.started_at:type_name -> google.protobuf.Timestamp
-	31, // 10: llmgateway.v1.Job.ended_at:type_name -> google.protobuf.Timestamp
-	31, // 11: llmgateway.v1.Job.result_expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 12: llmgateway.v1.Job.failure:type_name -> llmgateway.v1.JobFailure
-	25, // 13: llmgateway.v1.Job.metadata:type_name -> llmgateway.v1.Job.MetadataEntry
-	1,  // 14: llmgateway.v1.JobEvent.job:type_name -> llmgateway.v1.Job
-	32, // 15: llmgateway.v1.JobEvent.output:type_name -> llmgateway.v1.StreamResponse
-	31, // 16: llmgateway.v1.ListJobsRequest.created_after:type_name -> google.protobuf.Timestamp
-	31, // 17: llmgateway.v1.ListJobsRequest.created_before:type_name -> google.protobuf.Timestamp
-	1,  // 18: llmgateway.v1.ListJobsResponse.jobs:type_name -> llmgateway.v1.Job
-	11, // 19: llmgateway.v1.SubmitBatchRequest.requests:type_name -> llmgateway.v1.BatchItem
-	31, // 20: llmgateway.v1.SubmitBatchRequest.run_at:type_name -> google.protobuf.Timestamp
-	33, // 21: llmgateway.v1.BatchItem.request:type_name -> llmgateway.v1.ChatRequest
-	31, // 22: llmgateway.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
-	31, // 23: llmgateway.v1.Batch.ended_at:type_name -> google.protobuf.Timestamp
-	17, // 24: llmgateway.v1.ListBatchResultsResponse.results:type_name -> llmgateway.v1.BatchResult
-	1,  // 25: llmgateway.v1.BatchResult.job:type_name -> llmgateway.v1.Job
-	34, // 26: llmgateway.v1.BatchResult.response:type_name -> llmgateway.v1.ChatResponse
-	35, // 27: llmgateway.v1.BatchResult.receipt:type_name -> llmgateway.v1.Receipt
-	31, // 28: llmgateway.v1.Webhook.created_at:type_name -> google.protobuf.Timestamp
-	31, // 29: llmgateway.v1.Webhook.next_attempt_at:type_name -> google.protobuf.Timestamp
-	31, // 30: llmgateway.v1.Webhook.delivered_at:type_name -> google.protobuf.Timestamp
-	19, // 31: llmgateway.v1.Webhook.deliveries:type_name -> llmgateway.v1.WebhookDelivery
-	31, // 32: llmgateway.v1.WebhookDelivery.started_at:type_name -> google.protobuf.Timestamp
-	18, // 33: llmgateway.v1.ListWebhooksResponse.webhooks:type_name -> llmgateway.v1.Webhook
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	30, // 5: llmgateway.v1.SubmitJobRequest.resilience:type_name -> llmgateway.v1.Resilience
+	31, // 6: llmgateway.v1.SubmitJobRequest.extra_body:type_name -> google.protobuf.Struct
+	32, // 7: llmgateway.v1.SubmitJobRequest.run_at:type_name -> google.protobuf.Timestamp
+	32, // 8: llmgateway.v1.Job.created_at:type_name -> google.protobuf.Timestamp
+	32, // 9: llmgateway.v1.Job.run_at:type_name -> google.protobuf.Timestamp
+	32, // 10: llmgateway.v1.Job.started_at:type_name -> google.protobuf.Timestamp
+	32, // 11: llmgateway.v1.Job.ended_at:type_name -> google.protobuf.Timestamp
+	32, // 12: llmgateway.v1.Job.result_expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 13: llmgateway.v1.Job.failure:type_name -> llmgateway.v1.JobFailure
+	25, // 14: llmgateway.v1.Job.metadata:type_name -> llmgateway.v1.Job.MetadataEntry
+	1,  // 15: llmgateway.v1.JobEvent.job:type_name -> llmgateway.v1.Job
+	33, // 16: llmgateway.v1.JobEvent.output:type_name -> llmgateway.v1.StreamResponse
+	32, // 17: llmgateway.v1.ListJobsRequest.created_after:type_name -> google.protobuf.Timestamp
+	32, // 18: llmgateway.v1.ListJobsRequest.created_before:type_name -> google.protobuf.Timestamp
+	1,  // 19: llmgateway.v1.ListJobsResponse.jobs:type_name -> llmgateway.v1.Job
+	11, // 20: llmgateway.v1.SubmitBatchRequest.requests:type_name -> llmgateway.v1.BatchItem
+	32, // 21: llmgateway.v1.SubmitBatchRequest.run_at:type_name -> google.protobuf.Timestamp
+	34, // 22: llmgateway.v1.BatchItem.request:type_name -> llmgateway.v1.ChatRequest
+	32, // 23: llmgateway.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	32, // 24: llmgateway.v1.Batch.ended_at:type_name -> google.protobuf.Timestamp
+	17, // 25: llmgateway.v1.ListBatchResultsResponse.results:type_name -> llmgateway.v1.BatchResult
+	1,  // 26: llmgateway.v1.BatchResult.job:type_name -> llmgateway.v1.Job
+	35, // 27: llmgateway.v1.BatchResult.response:type_name -> llmgateway.v1.ChatResponse
+	36, // 28: llmgateway.v1.BatchResult.receipt:type_name -> llmgateway.v1.Receipt
+	32, // 29: llmgateway.v1.Webhook.created_at:type_name -> google.protobuf.Timestamp
+	32, // 30: llmgateway.v1.Webhook.next_attempt_at:type_name -> google.protobuf.Timestamp
+	32, // 31: llmgateway.v1.Webhook.delivered_at:type_name -> google.protobuf.Timestamp
+	19, // 32: llmgateway.v1.Webhook.deliveries:type_name -> llmgateway.v1.WebhookDelivery
+	32, // 33: llmgateway.v1.WebhookDelivery.started_at:type_name -> google.protobuf.Timestamp
+	18, // 34: llmgateway.v1.ListWebhooksResponse.webhooks:type_name -> llmgateway.v1.Webhook
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_job_proto_init() }

@@ -361,7 +361,8 @@ type Attempt struct {
 	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
 	// Which model was asked for.
 	Model string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
-	// `ok`, `failed`, `abandoned` (the caller left), or `pending`.
+	// `ok`, `failed`, `abandoned` (the caller left, or another attempt was
+	// faster), or `pending`: not settled yet.
 	Outcome string `protobuf:"bytes,4,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// Why it failed, as in docs/errors.md; empty otherwise.
 	FailureKind string `protobuf:"bytes,5,opt,name=failure_kind,json=failureKind,proto3" json:"failure_kind,omitempty"`
@@ -386,7 +387,10 @@ type Attempt struct {
 	ReservedPicoUsd *int64 `protobuf:"varint,14,opt,name=reserved_pico_usd,json=reservedPicoUsd,proto3,oneof" json:"reserved_pico_usd,omitempty"`
 	// Whether the catalog lacks the price of the service tier that served, and
 	// the standard one stands in for it: the provider may charge another sum.
-	PriceAssumed  bool `protobuf:"varint,15,opt,name=price_assumed,json=priceAssumed,proto3" json:"price_assumed,omitempty"`
+	PriceAssumed bool `protobuf:"varint,15,opt,name=price_assumed,json=priceAssumed,proto3" json:"price_assumed,omitempty"`
+	// What it was made for: `first`, `retry` (the same target failed before),
+	// `hedge` (it was slow), or `fallback` (another target failed before).
+	Trigger       string `protobuf:"bytes,16,opt,name=trigger,proto3" json:"trigger,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -526,6 +530,13 @@ func (x *Attempt) GetPriceAssumed() bool {
 	return false
 }
 
+func (x *Attempt) GetTrigger() string {
+	if x != nil {
+		return x.Trigger
+	}
+	return ""
+}
+
 // One kind of thing that was paid for.
 type LineItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -604,10 +615,19 @@ func (x *LineItem) GetPicoUsd() int64 {
 // Why this provider and this model.
 type Route struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How the target was named: `explicit`, `catalog` or `default`.
+	// How the target was chosen: `explicit`, `catalog`, `default`, `alias`,
+	// `routing_policy`, `low_cost` or `task_type`.
 	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	// The same for people.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The alias, the routing policy or the task type by which it was chosen; empty
+	// for none.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// The fallback chain that was added; empty for none.
+	FallbackChain string `protobuf:"bytes,4,opt,name=fallback_chain,json=fallbackChain,proto3" json:"fallback_chain,omitempty"`
+	// Who was considered: those who could be asked, in that order, then those who
+	// could not. Empty when there was but one.
+	Candidates    []*Candidate `protobuf:"bytes,5,rep,name=candidates,proto3" json:"candidates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -656,6 +676,128 @@ func (x *Route) GetReason() string {
 	return ""
 }
 
+func (x *Route) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Route) GetFallbackChain() string {
+	if x != nil {
+		return x.FallbackChain
+	}
+	return ""
+}
+
+func (x *Route) GetCandidates() []*Candidate {
+	if x != nil {
+		return x.Candidates
+	}
+	return nil
+}
+
+// One who was considered for a call.
+type Candidate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider's name in the configuration.
+	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The provider's own name for the model.
+	Model string `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	// Whether it could be asked.
+	Eligible bool `protobuf:"varint,3,opt,name=eligible,proto3" json:"eligible,omitempty"`
+	// Why it stands where it stands, or why it could not be asked.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What the call was expected to cost there; absent when not known, and where
+	// cost was not asked for.
+	EstimatedUsd *float64 `protobuf:"fixed64,5,opt,name=estimated_usd,json=estimatedUsd,proto3,oneof" json:"estimated_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	EstimatedPicoUsd *int64 `protobuf:"varint,6,opt,name=estimated_pico_usd,json=estimatedPicoUsd,proto3,oneof" json:"estimated_pico_usd,omitempty"`
+	// By what a routing policy ordered it, the least first; absent without one.
+	Score         *float64 `protobuf:"fixed64,7,opt,name=score,proto3,oneof" json:"score,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Candidate) Reset() {
+	*x = Candidate{}
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Candidate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Candidate) ProtoMessage() {}
+
+func (x *Candidate) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
+func (*Candidate) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Candidate) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *Candidate) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Candidate) GetEligible() bool {
+	if x != nil {
+		return x.Eligible
+	}
+	return false
+}
+
+func (x *Candidate) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Candidate) GetEstimatedUsd() float64 {
+	if x != nil && x.EstimatedUsd != nil {
+		return *x.EstimatedUsd
+	}
+	return 0
+}
+
+func (x *Candidate) GetEstimatedPicoUsd() int64 {
+	if x != nil && x.EstimatedPicoUsd != nil {
+		return *x.EstimatedPicoUsd
+	}
+	return 0
+}
+
+func (x *Candidate) GetScore() float64 {
+	if x != nil && x.Score != nil {
+		return *x.Score
+	}
+	return 0
+}
+
 // What a call came to: who served it, what it cost, and every attempt.
 type Receipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -684,7 +826,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_llmgateway_v1_receipt_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -696,7 +838,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_receipt_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -709,7 +851,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Receipt) GetRequestId() string {
@@ -826,7 +968,7 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\x0e_estimated_usdB\r\n" +
 	"\v_actual_usdB\x15\n" +
 	"\x13_estimated_pico_usdB\x12\n" +
-	"\x10_actual_pico_usd\"\xf9\x04\n" +
+	"\x10_actual_pico_usd\"\x93\x05\n" +
 	"\aAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
@@ -846,7 +988,8 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\n" +
 	"line_items\x18\r \x03(\v2\x17.llmgateway.v1.LineItemR\tlineItems\x12/\n" +
 	"\x11reserved_pico_usd\x18\x0e \x01(\x03H\x03R\x0freservedPicoUsd\x88\x01\x01\x12#\n" +
-	"\rprice_assumed\x18\x0f \x01(\bR\fpriceAssumedB\x11\n" +
+	"\rprice_assumed\x18\x0f \x01(\bR\fpriceAssumed\x12\x18\n" +
+	"\atrigger\x18\x10 \x01(\tR\atriggerB\x11\n" +
 	"\x0f_first_event_msB\r\n" +
 	"\v_actual_usdB\x12\n" +
 	"\x10_actual_pico_usdB\x14\n" +
@@ -855,10 +998,26 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x03R\x05count\x12\"\n" +
 	"\runit_pico_usd\x18\x03 \x01(\x03R\vunitPicoUsd\x12\x19\n" +
-	"\bpico_usd\x18\x04 \x01(\x03R\apicoUsd\"7\n" +
+	"\bpico_usd\x18\x04 \x01(\x03R\apicoUsd\"\xac\x01\n" +
 	"\x05Route\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb4\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12%\n" +
+	"\x0efallback_chain\x18\x04 \x01(\tR\rfallbackChain\x128\n" +
+	"\n" +
+	"candidates\x18\x05 \x03(\v2\x18.llmgateway.v1.CandidateR\n" +
+	"candidates\"\x9c\x02\n" +
+	"\tCandidate\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12\x1a\n" +
+	"\beligible\x18\x03 \x01(\bR\beligible\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12(\n" +
+	"\restimated_usd\x18\x05 \x01(\x01H\x00R\festimatedUsd\x88\x01\x01\x121\n" +
+	"\x12estimated_pico_usd\x18\x06 \x01(\x03H\x01R\x10estimatedPicoUsd\x88\x01\x01\x12\x19\n" +
+	"\x05score\x18\a \x01(\x01H\x02R\x05score\x88\x01\x01B\x10\n" +
+	"\x0e_estimated_usdB\x15\n" +
+	"\x13_estimated_pico_usdB\b\n" +
+	"\x06_score\"\xb4\x02\n" +
 	"\aReceipt\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1a\n" +
@@ -884,26 +1043,28 @@ func file_llmgateway_v1_receipt_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_receipt_proto_rawDescData
 }
 
-var file_llmgateway_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_llmgateway_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_llmgateway_v1_receipt_proto_goTypes = []any{
-	(*Usage)(nil),    // 0: llmgateway.v1.Usage
-	(*Cost)(nil),     // 1: llmgateway.v1.Cost
-	(*Attempt)(nil),  // 2: llmgateway.v1.Attempt
-	(*LineItem)(nil), // 3: llmgateway.v1.LineItem
-	(*Route)(nil),    // 4: llmgateway.v1.Route
-	(*Receipt)(nil),  // 5: llmgateway.v1.Receipt
+	(*Usage)(nil),     // 0: llmgateway.v1.Usage
+	(*Cost)(nil),      // 1: llmgateway.v1.Cost
+	(*Attempt)(nil),   // 2: llmgateway.v1.Attempt
+	(*LineItem)(nil),  // 3: llmgateway.v1.LineItem
+	(*Route)(nil),     // 4: llmgateway.v1.Route
+	(*Candidate)(nil), // 5: llmgateway.v1.Candidate
+	(*Receipt)(nil),   // 6: llmgateway.v1.Receipt
 }
 var file_llmgateway_v1_receipt_proto_depIdxs = []int32{
 	0, // 0: llmgateway.v1.Attempt.usage:type_name -> llmgateway.v1.Usage
 	3, // 1: llmgateway.v1.Attempt.line_items:type_name -> llmgateway.v1.LineItem
-	4, // 2: llmgateway.v1.Receipt.route:type_name -> llmgateway.v1.Route
-	1, // 3: llmgateway.v1.Receipt.cost:type_name -> llmgateway.v1.Cost
-	2, // 4: llmgateway.v1.Receipt.attempts:type_name -> llmgateway.v1.Attempt
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	5, // 2: llmgateway.v1.Route.candidates:type_name -> llmgateway.v1.Candidate
+	4, // 3: llmgateway.v1.Receipt.route:type_name -> llmgateway.v1.Route
+	1, // 4: llmgateway.v1.Receipt.cost:type_name -> llmgateway.v1.Cost
+	2, // 5: llmgateway.v1.Receipt.attempts:type_name -> llmgateway.v1.Attempt
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_receipt_proto_init() }
@@ -914,13 +1075,14 @@ func file_llmgateway_v1_receipt_proto_init() {
 	file_llmgateway_v1_receipt_proto_msgTypes[0].OneofWrappers = []any{}
 	file_llmgateway_v1_receipt_proto_msgTypes[1].OneofWrappers = []any{}
 	file_llmgateway_v1_receipt_proto_msgTypes[2].OneofWrappers = []any{}
+	file_llmgateway_v1_receipt_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_receipt_proto_rawDesc), len(file_llmgateway_v1_receipt_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

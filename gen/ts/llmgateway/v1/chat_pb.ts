@@ -18,13 +18,13 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/chat.proto.
  */
 export const file_llmgateway_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChhsbG1nYXRld2F5L3YxL2NoYXQucHJvdG8SDWxsbWdhdGV3YXkudjEi5wQKC0NoYXRSZXF1ZXN0EjUKCG1lc3NhZ2VzGAEgAygLMhYubGxtZ2F0ZXdheS52MS5NZXNzYWdlQgu6SAiSAQUIARCQThIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAISHwoNbW9kZWxfdmVyc2lvbhgDIAEoCUIIukgFcgMYgAISLQoKcGFyYW1ldGVycxgEIAEoCzIZLmxsbWdhdGV3YXkudjEuUGFyYW1ldGVycxIOCgZzdHJlYW0YBSABKAgSMgoMbWF4X2Nvc3RfdXNkGAYgASgBQhe6SBQSEhkAAAAAgIQuQSEAAAAAAAAAAEgAiAEBEi0KBXRvb2xzGAcgAygLMhMubGxtZ2F0ZXdheS52MS5Ub29sQgm6SAaSAQMQgAQSEwoLdG9vbF9jaG9pY2UYCCABKAkSNgoPcmVzcG9uc2VfZm9ybWF0GAkgASgLMh0ubGxtZ2F0ZXdheS52MS5SZXNwb25zZUZvcm1hdBIlCgp0aW1lb3V0X21zGAogASgFQgy6SAkaBxiAuJkpIABIAYgBARJTCghtZXRhZGF0YRgLIAMoCzIoLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QuTWV0YWRhdGFFbnRyeUIXukgUmgERECAiBnIEEAEYQCoFcgMYgAQSKwoKZXh0cmFfYm9keRgoIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KDV9tYXhfY29zdF91c2RCDQoLX3RpbWVvdXRfbXMikQMKDENoYXRSZXNwb25zZRIQCghyZXNwb25zZRgBIAEoCRInCgdtZXNzYWdlGAIgASgLMhYubGxtZ2F0ZXdheS52MS5NZXNzYWdlEisKCnRvb2xfY2FsbHMYAyADKAsyFy5sbG1nYXRld2F5LnYxLlRvb2xDYWxsEhUKDWZpbmlzaF9yZWFzb24YBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSDQoFbW9kZWwYBiABKAkSEgoKcmVxdWVzdF9pZBgHIAEoCRIOCgZjYWNoZWQYCCABKAgSEgoKY2FjaGVfa2luZBgJIAEoCRIjCgVyb3V0ZRgKIAEoCzIULmxsbWdhdGV3YXkudjEuUm91dGUSIQoEY29zdBgLIAEoCzITLmxsbWdhdGV3YXkudjEuQ29zdBIoCghhdHRlbXB0cxgMIAMoCzIWLmxsbWdhdGV3YXkudjEuQXR0ZW1wdBImCgdjaG9pY2VzGA0gAygLMhUubGxtZ2F0ZXdheS52MS5DaG9pY2USDwoHZHJvcHBlZBgOIAMoCSJXCgZDaG9pY2USDQoFaW5kZXgYASABKAUSJwoHbWVzc2FnZRgCIAEoCzIWLmxsbWdhdGV3YXkudjEuTWVzc2FnZRIVCg1maW5pc2hfcmVhc29uGAMgASgJIssECg5TdHJlYW1SZXNwb25zZRISCgV0b2tlbhgBIAEoCUgAiAEBEhUKCGNvc3RfdXNkGAIgASgBSAGIAQESEQoEZG9uZRgDIAEoCEgCiAEBEhsKDnRvdGFsX2Nvc3RfdXNkGAQgASgBSAOIAQESGgoNZmluaXNoX3JlYXNvbhgFIAEoCUgEiAEBEi8KCXRvb2xfY2FsbBgGIAEoCzIcLmxsbWdhdGV3YXkudjEuVG9vbENhbGxEZWx0YRIrCglyZWFzb25pbmcYByABKAsyGC5sbG1nYXRld2F5LnYxLlJlYXNvbmluZxIUCgdyZWZ1c2FsGAggASgJSAWIAQESEgoFaW5kZXgYCSABKAVIBogBARInCgdyZWNlaXB0GAogASgLMhYubGxtZ2F0ZXdheS52MS5SZWNlaXB0EikKBWVycm9yGAsgASgLMhoubGxtZ2F0ZXdheS52MS5TdHJlYW1FcnJvchIaCg1jb3N0X3BpY29fdXNkGAwgASgDSAeIAQESKQoIY2l0YXRpb24YDSABKAsyFy5sbG1nYXRld2F5LnYxLkNpdGF0aW9uEjIKDXByb3ZpZGVyX3BhcnQYDiABKAsyGy5sbG1nYXRld2F5LnYxLlByb3ZpZGVyUGFydEIICgZfdG9rZW5CCwoJX2Nvc3RfdXNkQgcKBV9kb25lQhEKD190b3RhbF9jb3N0X3VzZEIQCg5fZmluaXNoX3JlYXNvbkIKCghfcmVmdXNhbEIICgZfaW5kZXhCEAoOX2Nvc3RfcGljb191c2QivAEKDVRvb2xDYWxsRGVsdGESDQoFaW5kZXgYASABKAUSDwoCaWQYAiABKAlIAIgBARIRCgRuYW1lGAMgASgJSAGIAQESFgoJYXJndW1lbnRzGAQgASgJSAKIAQESEgoFaW5wdXQYBSABKAlIA4gBARIWCglzaWduYXR1cmUYBiABKAlIBIgBAUIFCgNfaWRCBwoFX25hbWVCDAoKX2FyZ3VtZW50c0IICgZfaW5wdXRCDAoKX3NpZ25hdHVyZUJEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_struct, file_llmgateway_v1_error, file_llmgateway_v1_message, file_llmgateway_v1_receipt]);
+  fileDesc("ChhsbG1nYXRld2F5L3YxL2NoYXQucHJvdG8SDWxsbWdhdGV3YXkudjEiqwYKC0NoYXRSZXF1ZXN0EjUKCG1lc3NhZ2VzGAEgAygLMhYubGxtZ2F0ZXdheS52MS5NZXNzYWdlQgu6SAiSAQUIARCQThIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAISHwoNbW9kZWxfdmVyc2lvbhgDIAEoCUIIukgFcgMYgAISLQoKcGFyYW1ldGVycxgEIAEoCzIZLmxsbWdhdGV3YXkudjEuUGFyYW1ldGVycxIOCgZzdHJlYW0YBSABKAgSMgoMbWF4X2Nvc3RfdXNkGAYgASgBQhe6SBQSEhkAAAAAgIQuQSEAAAAAAAAAAEgAiAEBEi0KBXRvb2xzGAcgAygLMhMubGxtZ2F0ZXdheS52MS5Ub29sQgm6SAaSAQMQgAQSEwoLdG9vbF9jaG9pY2UYCCABKAkSNgoPcmVzcG9uc2VfZm9ybWF0GAkgASgLMh0ubGxtZ2F0ZXdheS52MS5SZXNwb25zZUZvcm1hdBIlCgp0aW1lb3V0X21zGAogASgFQgy6SAkaBxiAuJkpIABIAYgBARJTCghtZXRhZGF0YRgLIAMoCzIoLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QuTWV0YWRhdGFFbnRyeUIXukgUmgERECAiBnIEEAEYQCoFcgMYgAQSFwoPcHJlZmVyX2xvd19jb3N0GAwgASgIEh8KDnJvdXRpbmdfcG9saWN5GA0gASgJQge6SARyAhhAEhoKCXRhc2tfdHlwZRgOIAEoCUIHukgEcgIYQBIfCg5mYWxsYmFja19jaGFpbhgPIAEoCUIHukgEcgIYQBIcCgpzZXNzaW9uX2lkGBAgASgJQgi6SAVyAxiAAhItCgpyZXNpbGllbmNlGBEgASgLMhkubGxtZ2F0ZXdheS52MS5SZXNpbGllbmNlEisKCmV4dHJhX2JvZHkYKCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIPCg1fbWF4X2Nvc3RfdXNkQg0KC190aW1lb3V0X21zIu0BCgpSZXNpbGllbmNlEiMKC21heF9yZXRyaWVzGAEgASgFQgm6SAYaBBgKKABIAIgBARISCgVoZWRnZRgCIAEoCEgBiAEBEjEKFmZpcnN0X2V2ZW50X3RpbWVvdXRfbXMYAyABKAVCDLpICRoHGIC4mSkgAEgCiAEBEioKD2lkbGVfdGltZW91dF9tcxgEIAEoBUIMukgJGgcYgLiZKSAASAOIAQFCDgoMX21heF9yZXRyaWVzQggKBl9oZWRnZUIZChdfZmlyc3RfZXZlbnRfdGltZW91dF9tc0ISChBfaWRsZV90aW1lb3V0X21zIpEDCgxDaGF0UmVzcG9uc2USEAoIcmVzcG9uc2UYASABKAkSJwoHbWVzc2FnZRgCIAEoCzIWLmxsbWdhdGV3YXkudjEuTWVzc2FnZRIrCgp0b29sX2NhbGxzGAMgAygLMhcubGxtZ2F0ZXdheS52MS5Ub29sQ2FsbBIVCg1maW5pc2hfcmVhc29uGAQgASgJEhAKCHByb3ZpZGVyGAUgASgJEg0KBW1vZGVsGAYgASgJEhIKCnJlcXVlc3RfaWQYByABKAkSDgoGY2FjaGVkGAggASgIEhIKCmNhY2hlX2tpbmQYCSABKAkSIwoFcm91dGUYCiABKAsyFC5sbG1nYXRld2F5LnYxLlJvdXRlEiEKBGNvc3QYCyABKAsyEy5sbG1nYXRld2F5LnYxLkNvc3QSKAoIYXR0ZW1wdHMYDCADKAsyFi5sbG1nYXRld2F5LnYxLkF0dGVtcHQSJgoHY2hvaWNlcxgNIAMoCzIVLmxsbWdhdGV3YXkudjEuQ2hvaWNlEg8KB2Ryb3BwZWQYDiADKAkiVwoGQ2hvaWNlEg0KBWluZGV4GAEgASgFEicKB21lc3NhZ2UYAiABKAsyFi5sbG1nYXRld2F5LnYxLk1lc3NhZ2USFQoNZmluaXNoX3JlYXNvbhgDIAEoCSLLBAoOU3RyZWFtUmVzcG9uc2USEgoFdG9rZW4YASABKAlIAIgBARIVCghjb3N0X3VzZBgCIAEoAUgBiAEBEhEKBGRvbmUYAyABKAhIAogBARIbCg50b3RhbF9jb3N0X3VzZBgEIAEoAUgDiAEBEhoKDWZpbmlzaF9yZWFzb24YBSABKAlIBIgBARIvCgl0b29sX2NhbGwYBiABKAsyHC5sbG1nYXRld2F5LnYxLlRvb2xDYWxsRGVsdGESKwoJcmVhc29uaW5nGAcgASgLMhgubGxtZ2F0ZXdheS52MS5SZWFzb25pbmcSFAoHcmVmdXNhbBgIIAEoCUgFiAEBEhIKBWluZGV4GAkgASgFSAaIAQESJwoHcmVjZWlwdBgKIAEoCzIWLmxsbWdhdGV3YXkudjEuUmVjZWlwdBIpCgVlcnJvchgLIAEoCzIaLmxsbWdhdGV3YXkudjEuU3RyZWFtRXJyb3ISGgoNY29zdF9waWNvX3VzZBgMIAEoA0gHiAEBEikKCGNpdGF0aW9uGA0gASgLMhcubGxtZ2F0ZXdheS52MS5DaXRhdGlvbhIyCg1wcm92aWRlcl9wYXJ0GA4gASgLMhsubGxtZ2F0ZXdheS52MS5Qcm92aWRlclBhcnRCCAoGX3Rva2VuQgsKCV9jb3N0X3VzZEIHCgVfZG9uZUIRCg9fdG90YWxfY29zdF91c2RCEAoOX2ZpbmlzaF9yZWFzb25CCgoIX3JlZnVzYWxCCAoGX2luZGV4QhAKDl9jb3N0X3BpY29fdXNkIrwBCg1Ub29sQ2FsbERlbHRhEg0KBWluZGV4GAEgASgFEg8KAmlkGAIgASgJSACIAQESEQoEbmFtZRgDIAEoCUgBiAEBEhYKCWFyZ3VtZW50cxgEIAEoCUgCiAEBEhIKBWlucHV0GAUgASgJSAOIAQESFgoJc2lnbmF0dXJlGAYgASgJSASIAQFCBQoDX2lkQgcKBV9uYW1lQgwKCl9hcmd1bWVudHNCCAoGX2lucHV0QgwKCl9zaWduYXR1cmVCRFpCZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct, file_llmgateway_v1_error, file_llmgateway_v1_message, file_llmgateway_v1_receipt]);
 
 /**
  * A conversation to be continued.
  *
- * Field numbers that later features will take are left free: 12-19 for
- * routing, 20-29 for caching and idempotency, 30-39 for templates.
+ * Field numbers that later features will take are left free: 20-29 for caching
+ * and idempotency, 30-39 for templates.
  *
  * @generated from message llmgateway.v1.ChatRequest
  */
@@ -38,8 +38,9 @@ export type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
 
   /**
    * Who answers: a provider (`openai`, with `model_version`), a provider and
-   * model (`openai/gpt-4o`), a model that the price catalog knows (`gpt-4o`),
-   * or empty for the configured default.
+   * model (`openai/gpt-4o`), a model that the price catalog knows (`gpt-4o`), a
+   * configured alias, or empty: then the router chooses, by `routing_policy`,
+   * `prefer_low_cost` or `task_type`, or else takes the configured default.
    *
    * @generated from field: string model = 2;
    */
@@ -113,6 +114,55 @@ export type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   metadata: { [key: string]: string };
 
   /**
+   * Chooses the cheapest of those who could answer: of the targets of the alias
+   * that `model` names, or of the routing policy `low_cost` when `model` is
+   * empty. Means nothing beside any other `model`.
+   *
+   * @generated from field: bool prefer_low_cost = 12;
+   */
+  preferLowCost: boolean;
+
+  /**
+   * The configured routing policy by which to choose, when `model` is empty or
+   * names an alias.
+   *
+   * @generated from field: string routing_policy = 13;
+   */
+  routingPolicy: string;
+
+  /**
+   * What the request is about, such as `summarization`, when `model` is empty:
+   * the configuration says who is best at it. Means nothing beside `model`.
+   *
+   * @generated from field: string task_type = 14;
+   */
+  taskType: string;
+
+  /**
+   * The configured chain of those who are asked when the chosen one fails;
+   * `none` for nobody. Empty for the chain `default`, where there is one.
+   *
+   * @generated from field: string fallback_chain = 15;
+   */
+  fallbackChain: string;
+
+  /**
+   * Keeps the calls of one conversation at one target and one key as long as
+   * that one serves, so that the provider's prompt cache is used.
+   *
+   * @generated from field: string session_id = 16;
+   */
+  sessionId: string;
+
+  /**
+   * How faults of providers are met, where this call wants it otherwise than
+   * the configuration.
+   *
+   * @generated from field: llmgateway.v1.Resilience resilience = 17;
+   */
+  resilience?: Resilience | undefined;
+
+  /**
    * Fields for the provider that this contract does not know, merged into the
    * body as they are. They cannot replace what the gateway itself sets.
    *
@@ -127,6 +177,49 @@ export type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
  */
 export const ChatRequestSchema: GenMessage<ChatRequest> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_chat, 0);
+
+/**
+ * How faults of providers are met for one call. What is absent is as configured.
+ *
+ * @generated from message llmgateway.v1.Resilience
+ */
+export type Resilience = Message<"llmgateway.v1.Resilience"> & {
+  /**
+   * Tries on one target after the first; 0 for none. The configuration's
+   * maximum holds beside it.
+   *
+   * @generated from field: optional int32 max_retries = 1;
+   */
+  maxRetries?: number | undefined;
+
+  /**
+   * Whether a second attempt may be made when the first is slow.
+   *
+   * @generated from field: optional bool hedge = 2;
+   */
+  hedge?: boolean | undefined;
+
+  /**
+   * The most time that an attempt may take to its first word.
+   *
+   * @generated from field: optional int32 first_event_timeout_ms = 3;
+   */
+  firstEventTimeoutMs?: number | undefined;
+
+  /**
+   * The most time between two words of a stream.
+   *
+   * @generated from field: optional int32 idle_timeout_ms = 4;
+   */
+  idleTimeoutMs?: number | undefined;
+};
+
+/**
+ * Describes the message llmgateway.v1.Resilience.
+ * Use `create(ResilienceSchema)` to create a new message.
+ */
+export const ResilienceSchema: GenMessage<Resilience> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_chat, 1);
 
 /**
  * The answer, and what it cost.
@@ -241,7 +334,7 @@ export type ChatResponse = Message<"llmgateway.v1.ChatResponse"> & {
  * Use `create(ChatResponseSchema)` to create a new message.
  */
 export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_chat, 1);
+  messageDesc(file_llmgateway_v1_chat, 2);
 
 /**
  * One of several answers.
@@ -276,7 +369,7 @@ export type Choice = Message<"llmgateway.v1.Choice"> & {
  * Use `create(ChoiceSchema)` to create a new message.
  */
 export const ChoiceSchema: GenMessage<Choice> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_chat, 2);
+  messageDesc(file_llmgateway_v1_chat, 3);
 
 /**
  * One event of a stream. Only what it carries is set, beside the cost.
@@ -391,7 +484,7 @@ export type StreamResponse = Message<"llmgateway.v1.StreamResponse"> & {
  * Use `create(StreamResponseSchema)` to create a new message.
  */
 export const StreamResponseSchema: GenMessage<StreamResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_chat, 3);
+  messageDesc(file_llmgateway_v1_chat, 4);
 
 /**
  * The next piece of a tool call. The first piece of each call has its id and
@@ -448,5 +541,5 @@ export type ToolCallDelta = Message<"llmgateway.v1.ToolCallDelta"> & {
  * Use `create(ToolCallDeltaSchema)` to create a new message.
  */
 export const ToolCallDeltaSchema: GenMessage<ToolCallDelta> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_chat, 4);
+  messageDesc(file_llmgateway_v1_chat, 5);
 

@@ -13,13 +13,86 @@ import type { EmbedRequestSchema, EmbedResponseSchema } from "./embed_pb.ts";
 import { file_llmgateway_v1_embed } from "./embed_pb.ts";
 import type { BatchSchema, CancelBatchRequestSchema, CancelJobRequestSchema, GetBatchRequestSchema, GetJobRequestSchema, GetJobResultRequestSchema, GetWebhookRequestSchema, JobEventSchema, JobSchema, ListBatchResultsRequestSchema, ListBatchResultsResponseSchema, ListJobsRequestSchema, ListJobsResponseSchema, ListWebhooksRequestSchema, ListWebhooksResponseSchema, RedeliverWebhookRequestSchema, SubmitBatchRequestSchema, SubmitJobRequestSchema, WatchJobRequestSchema, WebhookSchema } from "./job_pb.ts";
 import { file_llmgateway_v1_job } from "./job_pb.ts";
+import type { Route } from "./receipt_pb.ts";
+import { file_llmgateway_v1_receipt } from "./receipt_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file llmgateway/v1/gateway.proto.
  */
 export const file_llmgateway_v1_gateway: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEiJQoRTGlzdE1vZGVsc1JlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkiOgoSTGlzdE1vZGVsc1Jlc3BvbnNlEiQKBm1vZGVscxgBIAMoCzIULmxsbWdhdGV3YXkudjEuTW9kZWwimQMKBU1vZGVsEgoKAmlkGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEiAKE2lucHV0X3Blcl8xa190b2tlbnMYBCABKAFIAIgBARIhChRvdXRwdXRfcGVyXzFrX3Rva2VucxgFIAEoAUgBiAEBEicKGmNhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zGAYgASgBSAKIAQESIgoVY29udGV4dF93aW5kb3dfdG9rZW5zGAcgASgFSAOIAQESHgoRbWF4X291dHB1dF90b2tlbnMYCCABKAVIBIgBARIxCgxjYXBhYmlsaXRpZXMYCSABKAsyGy5sbG1nYXRld2F5LnYxLkNhcGFiaWxpdGllc0IWChRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IXChVfb3V0cHV0X3Blcl8xa190b2tlbnNCHQobX2NhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zQhgKFl9jb250ZXh0X3dpbmRvd190b2tlbnNCFAoSX21heF9vdXRwdXRfdG9rZW5zIvUDCgxDYXBhYmlsaXRpZXMSEQoEY2hhdBgBIAEoCEgAiAEBEhcKCmVtYmVkZGluZ3MYAiABKAhIAYgBARIWCglzdHJlYW1pbmcYAyABKAhIAogBARISCgV0b29scxgEIAEoCEgDiAEBEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYBSABKAhIBIgBARIYCgtqc29uX3NjaGVtYRgGIAEoCEgFiAEBEhMKBnZpc2lvbhgHIAEoCEgGiAEBEhIKBWZpbGVzGAggASgISAeIAQESFgoJcmVhc29uaW5nGAkgASgISAiIAQESHAoPc3lzdGVtX21lc3NhZ2VzGAogASgISAmIAQESGwoOcHJvbXB0X2NhY2hpbmcYCyABKAhICogBARIPCgdyZWdpb25zGAwgAygJEhUKCHNhbXBsaW5nGA0gASgISAuIAQFCBwoFX2NoYXRCDQoLX2VtYmVkZGluZ3NCDAoKX3N0cmVhbWluZ0IICgZfdG9vbHNCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCDgoMX2pzb25fc2NoZW1hQgkKB192aXNpb25CCAoGX2ZpbGVzQgwKCl9yZWFzb25pbmdCEgoQX3N5c3RlbV9tZXNzYWdlc0IRCg9fcHJvbXB0X2NhY2hpbmdCCwoJX3NhbXBsaW5nIhIKEEdldFN0YXR1c1JlcXVlc3QilgEKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBnN0YXR1cxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEjAKCXByb3ZpZGVycxgDIAMoCzIdLmxsbWdhdGV3YXkudjEuUHJvdmlkZXJTdGF0dXMSFQoNcHJpY2VfdmVyc2lvbhgEIAEoCRIXCg91bnByaWNlZF9tb2RlbHMYBSADKAkivwEKDlByb3ZpZGVyU3RhdHVzEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzdGF0dXMYAyABKAkSDgoGcmVhc29uGAQgASgJEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkSLgoKY2hlY2tlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGcmVjZW50GAcgASgLMhoubGxtZ2F0ZXdheS52MS5SZWNlbnRDYWxscyJhCgtSZWNlbnRDYWxscxIQCghhdHRlbXB0cxgBIAEoBRIQCghmYWlsdXJlcxgCIAEoBRITCgtlcnJvcl9zaGFyZRgDIAEoARIZChFsYXN0X2ZhaWx1cmVfa2luZBgEIAEoCTLyDwoOR2F0ZXdheVNlcnZpY2USXAoEQ2hhdBIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaGy5sbG1nYXRld2F5LnYxLkNoYXRSZXNwb25zZSIbgtPkkwIVOgEqIhAvdjEvZ2F0ZXdheS9jaGF0EmQKBlN0cmVhbRIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaHS5sbG1nYXRld2F5LnYxLlN0cmVhbVJlc3BvbnNlIh2C0+STAhc6ASoiEi92MS9nYXRld2F5L3N0cmVhbTABEmUKBUVtYmVkEhsubGxtZ2F0ZXdheS52MS5FbWJlZFJlcXVlc3QaHC5sbG1nYXRld2F5LnYxLkVtYmVkUmVzcG9uc2UiIYLT5JMCGzoBKiIWL3YxL2dhdGV3YXkvZW1iZWRkaW5ncxJdCglTdWJtaXRKb2ISHy5sbG1nYXRld2F5LnYxLlN1Ym1pdEpvYlJlcXVlc3QaEi5sbG1nYXRld2F5LnYxLkpvYiIbgtPkkwIVOgEqIhAvdjEvZ2F0ZXdheS9qb2JzEmAKBkdldEpvYhIcLmxsbWdhdGV3YXkudjEuR2V0Sm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIiSQAgGC0+STAhsSGS92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0SfAoMR2V0Sm9iUmVzdWx0EiIubGxtZ2F0ZXdheS52MS5HZXRKb2JSZXN1bHRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiK5ACAYLT5JMCIhIgL3YxL2dhdGV3YXkvam9icy97am9iX2lkfS9yZXN1bHQSaAoITGlzdEpvYnMSHi5sbG1nYXRld2F5LnYxLkxpc3RKb2JzUmVxdWVzdBofLmxsbWdhdGV3YXkudjEuTGlzdEpvYnNSZXNwb25zZSIbkAIBgtPkkwISEhAvdjEvZ2F0ZXdheS9qb2JzEmMKCUNhbmNlbEpvYhIfLmxsbWdhdGV3YXkudjEuQ2FuY2VsSm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIiGC0+STAhsqGS92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0SbgoIV2F0Y2hKb2ISHi5sbG1nYXRld2F5LnYxLldhdGNoSm9iUmVxdWVzdBoXLmxsbWdhdGV3YXkudjEuSm9iRXZlbnQiJ4LT5JMCIRIfL3YxL2dhdGV3YXkvam9icy97am9iX2lkfS93YXRjaDABEmYKC1N1Ym1pdEJhdGNoEiEubGxtZ2F0ZXdheS52MS5TdWJtaXRCYXRjaFJlcXVlc3QaFC5sbG1nYXRld2F5LnYxLkJhdGNoIh6C0+STAhg6ASoiEy92MS9nYXRld2F5L2JhdGNoZXMSawoIR2V0QmF0Y2gSHi5sbG1nYXRld2F5LnYxLkdldEJhdGNoUmVxdWVzdBoULmxsbWdhdGV3YXkudjEuQmF0Y2giKZACAYLT5JMCIBIeL3YxL2dhdGV3YXkvYmF0Y2hlcy97YmF0Y2hfaWR9EpYBChBMaXN0QmF0Y2hSZXN1bHRzEiYubGxtZ2F0ZXdheS52MS5MaXN0QmF0Y2hSZXN1bHRzUmVxdWVzdBonLmxsbWdhdGV3YXkudjEuTGlzdEJhdGNoUmVzdWx0c1Jlc3BvbnNlIjGQAgGC0+STAigSJi92MS9nYXRld2F5L2JhdGNoZXMve2JhdGNoX2lkfS9yZXN1bHRzEm4KC0NhbmNlbEJhdGNoEiEubGxtZ2F0ZXdheS52MS5DYW5jZWxCYXRjaFJlcXVlc3QaFC5sbG1nYXRld2F5LnYxLkJhdGNoIiaC0+STAiAqHi92MS9nYXRld2F5L2JhdGNoZXMve2JhdGNoX2lkfRJ4CgxMaXN0V2ViaG9va3MSIi5sbG1nYXRld2F5LnYxLkxpc3RXZWJob29rc1JlcXVlc3QaIy5sbG1nYXRld2F5LnYxLkxpc3RXZWJob29rc1Jlc3BvbnNlIh+QAgGC0+STAhYSFC92MS9nYXRld2F5L3dlYmhvb2tzEnQKCkdldFdlYmhvb2sSIC5sbG1nYXRld2F5LnYxLkdldFdlYmhvb2tSZXF1ZXN0GhYubGxtZ2F0ZXdheS52MS5XZWJob29rIiyQAgGC0+STAiMSIS92MS9nYXRld2F5L3dlYmhvb2tzL3t3ZWJob29rX2lkfRKHAQoQUmVkZWxpdmVyV2ViaG9vaxImLmxsbWdhdGV3YXkudjEuUmVkZWxpdmVyV2ViaG9va1JlcXVlc3QaFi5sbG1nYXRld2F5LnYxLldlYmhvb2siM4LT5JMCLSIrL3YxL2dhdGV3YXkvd2ViaG9va3Mve3dlYmhvb2tfaWR9L3JlZGVsaXZlchJwCgpMaXN0TW9kZWxzEiAubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVxdWVzdBohLmxsbWdhdGV3YXkudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L21vZGVscxJtCglHZXRTdGF0dXMSHy5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1JlcXVlc3QaIC5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L3N0YXR1c0JEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_embed, file_llmgateway_v1_job]);
+  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEi+gEKDkRyeVJ1blJlc3BvbnNlEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEiMKBXJvdXRlGAMgASgLMhQubGxtZ2F0ZXdheS52MS5Sb3V0ZRIaCg1lc3RpbWF0ZWRfdXNkGAQgASgBSACIAQESHwoSZXN0aW1hdGVkX3BpY29fdXNkGAUgASgDSAGIAQESFAoMaW5wdXRfdG9rZW5zGAYgASgFEg8KB2Ryb3BwZWQYByADKAkSFQoNcHJpY2VfdmVyc2lvbhgIIAEoCUIQCg5fZXN0aW1hdGVkX3VzZEIVChNfZXN0aW1hdGVkX3BpY29fdXNkIiUKEUxpc3RNb2RlbHNSZXF1ZXN0EhAKCHByb3ZpZGVyGAEgASgJIjoKEkxpc3RNb2RlbHNSZXNwb25zZRIkCgZtb2RlbHMYASADKAsyFC5sbG1nYXRld2F5LnYxLk1vZGVsIpkDCgVNb2RlbBIKCgJpZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIgChNpbnB1dF9wZXJfMWtfdG9rZW5zGAQgASgBSACIAQESIQoUb3V0cHV0X3Blcl8xa190b2tlbnMYBSABKAFIAYgBARInChpjYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2VucxgGIAEoAUgCiAEBEiIKFWNvbnRleHRfd2luZG93X3Rva2VucxgHIAEoBUgDiAEBEh4KEW1heF9vdXRwdXRfdG9rZW5zGAggASgFSASIAQESMQoMY2FwYWJpbGl0aWVzGAkgASgLMhsubGxtZ2F0ZXdheS52MS5DYXBhYmlsaXRpZXNCFgoUX2lucHV0X3Blcl8xa190b2tlbnNCFwoVX291dHB1dF9wZXJfMWtfdG9rZW5zQh0KG19jYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IYChZfY29udGV4dF93aW5kb3dfdG9rZW5zQhQKEl9tYXhfb3V0cHV0X3Rva2VucyL1AwoMQ2FwYWJpbGl0aWVzEhEKBGNoYXQYASABKAhIAIgBARIXCgplbWJlZGRpbmdzGAIgASgISAGIAQESFgoJc3RyZWFtaW5nGAMgASgISAKIAQESEgoFdG9vbHMYBCABKAhIA4gBARIgChNwYXJhbGxlbF90b29sX2NhbGxzGAUgASgISASIAQESGAoLanNvbl9zY2hlbWEYBiABKAhIBYgBARITCgZ2aXNpb24YByABKAhIBogBARISCgVmaWxlcxgIIAEoCEgHiAEBEhYKCXJlYXNvbmluZxgJIAEoCEgIiAEBEhwKD3N5c3RlbV9tZXNzYWdlcxgKIAEoCEgJiAEBEhsKDnByb21wdF9jYWNoaW5nGAsgASgISAqIAQESDwoHcmVnaW9ucxgMIAMoCRIVCghzYW1wbGluZxgNIAEoCEgLiAEBQgcKBV9jaGF0Qg0KC19lbWJlZGRpbmdzQgwKCl9zdHJlYW1pbmdCCAoGX3Rvb2xzQhYKFF9wYXJhbGxlbF90b29sX2NhbGxzQg4KDF9qc29uX3NjaGVtYUIJCgdfdmlzaW9uQggKBl9maWxlc0IMCgpfcmVhc29uaW5nQhIKEF9zeXN0ZW1fbWVzc2FnZXNCEQoPX3Byb21wdF9jYWNoaW5nQgsKCV9zYW1wbGluZyISChBHZXRTdGF0dXNSZXF1ZXN0IpYBChFHZXRTdGF0dXNSZXNwb25zZRIOCgZzdGF0dXMYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIwCglwcm92aWRlcnMYAyADKAsyHS5sbG1nYXRld2F5LnYxLlByb3ZpZGVyU3RhdHVzEhUKDXByaWNlX3ZlcnNpb24YBCABKAkSFwoPdW5wcmljZWRfbW9kZWxzGAUgAygJItABCg5Qcm92aWRlclN0YXR1cxIMCgRuYW1lGAEgASgJEgwKBGtpbmQYAiABKAkSDgoGc3RhdHVzGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIVCg1kZWZhdWx0X21vZGVsGAUgASgJEi4KCmNoZWNrZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBnJlY2VudBgHIAEoCzIaLmxsbWdhdGV3YXkudjEuUmVjZW50Q2FsbHMSDwoHY2lyY3VpdBgIIAEoCSJhCgtSZWNlbnRDYWxscxIQCghhdHRlbXB0cxgBIAEoBRIQCghmYWlsdXJlcxgCIAEoBRITCgtlcnJvcl9zaGFyZRgDIAEoARIZChFsYXN0X2ZhaWx1cmVfa2luZBgEIAEoCTLXEAoOR2F0ZXdheVNlcnZpY2USXAoEQ2hhdBIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaGy5sbG1nYXRld2F5LnYxLkNoYXRSZXNwb25zZSIbgtPkkwIVOgEqIhAvdjEvZ2F0ZXdheS9jaGF0EmQKBlN0cmVhbRIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaHS5sbG1nYXRld2F5LnYxLlN0cmVhbVJlc3BvbnNlIh2C0+STAhc6ASoiEi92MS9nYXRld2F5L3N0cmVhbTABEmUKBUVtYmVkEhsubGxtZ2F0ZXdheS52MS5FbWJlZFJlcXVlc3QaHC5sbG1nYXRld2F5LnYxLkVtYmVkUmVzcG9uc2UiIYLT5JMCGzoBKiIWL3YxL2dhdGV3YXkvZW1iZWRkaW5ncxJjCgZEcnlSdW4SGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0Gh0ubGxtZ2F0ZXdheS52MS5EcnlSdW5SZXNwb25zZSIegtPkkwIYOgEqIhMvdjEvZ2F0ZXdheS9kcnktcnVuEl0KCVN1Ym1pdEpvYhIfLmxsbWdhdGV3YXkudjEuU3VibWl0Sm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIhuC0+STAhU6ASoiEC92MS9nYXRld2F5L2pvYnMSYAoGR2V0Sm9iEhwubGxtZ2F0ZXdheS52MS5HZXRKb2JSZXF1ZXN0GhIubGxtZ2F0ZXdheS52MS5Kb2IiJJACAYLT5JMCGxIZL3YxL2dhdGV3YXkvam9icy97am9iX2lkfRJ8CgxHZXRKb2JSZXN1bHQSIi5sbG1nYXRld2F5LnYxLkdldEpvYlJlc3VsdFJlcXVlc3QaGy5sbG1nYXRld2F5LnYxLkNoYXRSZXNwb25zZSIrkAIBgtPkkwIiEiAvdjEvZ2F0ZXdheS9qb2JzL3tqb2JfaWR9L3Jlc3VsdBJoCghMaXN0Sm9icxIeLmxsbWdhdGV3YXkudjEuTGlzdEpvYnNSZXF1ZXN0Gh8ubGxtZ2F0ZXdheS52MS5MaXN0Sm9ic1Jlc3BvbnNlIhuQAgGC0+STAhISEC92MS9nYXRld2F5L2pvYnMSYwoJQ2FuY2VsSm9iEh8ubGxtZ2F0ZXdheS52MS5DYW5jZWxKb2JSZXF1ZXN0GhIubGxtZ2F0ZXdheS52MS5Kb2IiIYLT5JMCGyoZL3YxL2dhdGV3YXkvam9icy97am9iX2lkfRJuCghXYXRjaEpvYhIeLmxsbWdhdGV3YXkudjEuV2F0Y2hKb2JSZXF1ZXN0GhcubGxtZ2F0ZXdheS52MS5Kb2JFdmVudCIngtPkkwIhEh8vdjEvZ2F0ZXdheS9qb2JzL3tqb2JfaWR9L3dhdGNoMAESZgoLU3VibWl0QmF0Y2gSIS5sbG1nYXRld2F5LnYxLlN1Ym1pdEJhdGNoUmVxdWVzdBoULmxsbWdhdGV3YXkudjEuQmF0Y2giHoLT5JMCGDoBKiITL3YxL2dhdGV3YXkvYmF0Y2hlcxJrCghHZXRCYXRjaBIeLmxsbWdhdGV3YXkudjEuR2V0QmF0Y2hSZXF1ZXN0GhQubGxtZ2F0ZXdheS52MS5CYXRjaCIpkAIBgtPkkwIgEh4vdjEvZ2F0ZXdheS9iYXRjaGVzL3tiYXRjaF9pZH0SlgEKEExpc3RCYXRjaFJlc3VsdHMSJi5sbG1nYXRld2F5LnYxLkxpc3RCYXRjaFJlc3VsdHNSZXF1ZXN0GicubGxtZ2F0ZXdheS52MS5MaXN0QmF0Y2hSZXN1bHRzUmVzcG9uc2UiMZACAYLT5JMCKBImL3YxL2dhdGV3YXkvYmF0Y2hlcy97YmF0Y2hfaWR9L3Jlc3VsdHMSbgoLQ2FuY2VsQmF0Y2gSIS5sbG1nYXRld2F5LnYxLkNhbmNlbEJhdGNoUmVxdWVzdBoULmxsbWdhdGV3YXkudjEuQmF0Y2giJoLT5JMCICoeL3YxL2dhdGV3YXkvYmF0Y2hlcy97YmF0Y2hfaWR9EngKDExpc3RXZWJob29rcxIiLmxsbWdhdGV3YXkudjEuTGlzdFdlYmhvb2tzUmVxdWVzdBojLmxsbWdhdGV3YXkudjEuTGlzdFdlYmhvb2tzUmVzcG9uc2UiH5ACAYLT5JMCFhIUL3YxL2dhdGV3YXkvd2ViaG9va3MSdAoKR2V0V2ViaG9vaxIgLmxsbWdhdGV3YXkudjEuR2V0V2ViaG9va1JlcXVlc3QaFi5sbG1nYXRld2F5LnYxLldlYmhvb2siLJACAYLT5JMCIxIhL3YxL2dhdGV3YXkvd2ViaG9va3Mve3dlYmhvb2tfaWR9EocBChBSZWRlbGl2ZXJXZWJob29rEiYubGxtZ2F0ZXdheS52MS5SZWRlbGl2ZXJXZWJob29rUmVxdWVzdBoWLmxsbWdhdGV3YXkudjEuV2ViaG9vayIzgtPkkwItIisvdjEvZ2F0ZXdheS93ZWJob29rcy97d2ViaG9va19pZH0vcmVkZWxpdmVyEnAKCkxpc3RNb2RlbHMSIC5sbG1nYXRld2F5LnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiEubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVzcG9uc2UiHZACAYLT5JMCFBISL3YxL2dhdGV3YXkvbW9kZWxzEm0KCUdldFN0YXR1cxIfLmxsbWdhdGV3YXkudjEuR2V0U3RhdHVzUmVxdWVzdBogLmxsbWdhdGV3YXkudjEuR2V0U3RhdHVzUmVzcG9uc2UiHZACAYLT5JMCFBISL3YxL2dhdGV3YXkvc3RhdHVzQkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_embed, file_llmgateway_v1_job, file_llmgateway_v1_receipt]);
+
+/**
+ * What would become of a request.
+ *
+ * @generated from message llmgateway.v1.DryRunResponse
+ */
+export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
+  /**
+   * Who would be asked first.
+   *
+   * @generated from field: string provider = 1;
+   */
+  provider: string;
+
+  /**
+   * The model that would be asked first.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+
+  /**
+   * Why, and who would be asked after that.
+   *
+   * @generated from field: llmgateway.v1.Route route = 3;
+   */
+  route?: Route | undefined;
+
+  /**
+   * What it is expected to cost there; absent when the price is not known.
+   *
+   * @generated from field: optional double estimated_usd = 4;
+   */
+  estimatedUsd?: number | undefined;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: optional int64 estimated_pico_usd = 5;
+   */
+  estimatedPicoUsd?: bigint | undefined;
+
+  /**
+   * Tokens that would be read, as estimated.
+   *
+   * @generated from field: int32 input_tokens = 6;
+   */
+  inputTokens: number;
+
+  /**
+   * What of the request the model cannot do and would be left out, where the
+   * configuration allows that.
+   *
+   * @generated from field: repeated string dropped = 7;
+   */
+  dropped: string[];
+
+  /**
+   * The version of the price catalog in force.
+   *
+   * @generated from field: string price_version = 8;
+   */
+  priceVersion: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.DryRunResponse.
+ * Use `create(DryRunResponseSchema)` to create a new message.
+ */
+export const DryRunResponseSchema: GenMessage<DryRunResponse> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_gateway, 0);
 
 /**
  * Which models to list.
@@ -40,7 +113,7 @@ export type ListModelsRequest = Message<"llmgateway.v1.ListModelsRequest"> & {
  * Use `create(ListModelsRequestSchema)` to create a new message.
  */
 export const ListModelsRequestSchema: GenMessage<ListModelsRequest> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 0);
+  messageDesc(file_llmgateway_v1_gateway, 1);
 
 /**
  * The models that can be asked for.
@@ -61,7 +134,7 @@ export type ListModelsResponse = Message<"llmgateway.v1.ListModelsResponse"> & {
  * Use `create(ListModelsResponseSchema)` to create a new message.
  */
 export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 1);
+  messageDesc(file_llmgateway_v1_gateway, 2);
 
 /**
  * A model and what it costs.
@@ -139,7 +212,7 @@ export type Model = Message<"llmgateway.v1.Model"> & {
  * Use `create(ModelSchema)` to create a new message.
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 2);
+  messageDesc(file_llmgateway_v1_gateway, 3);
 
 /**
  * What a model can do. What is absent is not known, and is not held against a
@@ -245,7 +318,7 @@ export type Capabilities = Message<"llmgateway.v1.Capabilities"> & {
  * Use `create(CapabilitiesSchema)` to create a new message.
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 3);
+  messageDesc(file_llmgateway_v1_gateway, 4);
 
 /**
  * Nothing to say.
@@ -260,7 +333,7 @@ export type GetStatusRequest = Message<"llmgateway.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 4);
+  messageDesc(file_llmgateway_v1_gateway, 5);
 
 /**
  * The gateway and its providers.
@@ -310,7 +383,7 @@ export type GetStatusResponse = Message<"llmgateway.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 5);
+  messageDesc(file_llmgateway_v1_gateway, 6);
 
 /**
  * Whether a provider can be called.
@@ -368,6 +441,13 @@ export type ProviderStatus = Message<"llmgateway.v1.ProviderStatus"> & {
    * @generated from field: llmgateway.v1.RecentCalls recent = 7;
    */
   recent?: RecentCalls | undefined;
+
+  /**
+   * Its circuit: `closed`, `half_open` or `open`.
+   *
+   * @generated from field: string circuit = 8;
+   */
+  circuit: string;
 };
 
 /**
@@ -375,7 +455,7 @@ export type ProviderStatus = Message<"llmgateway.v1.ProviderStatus"> & {
  * Use `create(ProviderStatusSchema)` to create a new message.
  */
 export const ProviderStatusSchema: GenMessage<ProviderStatus> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 6);
+  messageDesc(file_llmgateway_v1_gateway, 7);
 
 /**
  * How the calls to a provider went within the last minute. Calls that failed
@@ -418,7 +498,7 @@ export type RecentCalls = Message<"llmgateway.v1.RecentCalls"> & {
  * Use `create(RecentCallsSchema)` to create a new message.
  */
 export const RecentCallsSchema: GenMessage<RecentCalls> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 7);
+  messageDesc(file_llmgateway_v1_gateway, 8);
 
 /**
  * One address for every model.
@@ -467,6 +547,17 @@ export const GatewayService: GenService<{
     methodKind: "unary";
     input: typeof EmbedRequestSchema;
     output: typeof EmbedResponseSchema;
+  },
+  /**
+   * Tells what would become of a request, without calling any provider: where
+   * it would go and why, and what it would cost. Refuses what Chat would refuse.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.DryRun
+   */
+  dryRun: {
+    methodKind: "unary";
+    input: typeof ChatRequestSchema;
+    output: typeof DryRunResponseSchema;
   },
   /**
    * Takes a conversation to be continued while nobody waits. The answer is

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/receipt.proto.
  */
 export const file_llmgateway_v1_receipt: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL3JlY2VpcHQucHJvdG8SDWxsbWdhdGV3YXkudjEipwQKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAIgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhgKEHJlYXNvbmluZ190b2tlbnMYBSABKAUSFAoMdG90YWxfdG9rZW5zGAYgASgFEiIKFWNhY2hlX3dyaXRlXzFoX3Rva2VucxgHIAEoBUgAiAEBEh8KEmF1ZGlvX2lucHV0X3Rva2VucxgIIAEoBUgBiAEBEiAKE2F1ZGlvX291dHB1dF90b2tlbnMYCSABKAVIAogBARISCgpwcm92ZW5hbmNlGAogASgJEhQKDHNlcnZpY2VfdGllchgLIAEoCRIiChV0b29sX3VzZV9pbnB1dF90b2tlbnMYDCABKAVIA4gBARIfChJpbWFnZV9pbnB1dF90b2tlbnMYDSABKAVIBIgBARIgChNpbWFnZV9vdXRwdXRfdG9rZW5zGA4gASgFSAWIAQFCGAoWX2NhY2hlX3dyaXRlXzFoX3Rva2Vuc0IVChNfYXVkaW9faW5wdXRfdG9rZW5zQhYKFF9hdWRpb19vdXRwdXRfdG9rZW5zQhgKFl90b29sX3VzZV9pbnB1dF90b2tlbnNCFQoTX2ltYWdlX2lucHV0X3Rva2Vuc0IWChRfaW1hZ2Vfb3V0cHV0X3Rva2VucyKyAwoEQ29zdBIaCg1lc3RpbWF0ZWRfdXNkGAEgASgBSACIAQESFwoKYWN0dWFsX3VzZBgCIAEoAUgBiAEBEhQKDGlucHV0X3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhQKDHRvdGFsX3Rva2VucxgFIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAYgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgHIAEoBRIYChByZWFzb25pbmdfdG9rZW5zGAggASgFEhEKCXNhdmVkX3VzZBgJIAEoARIfChJlc3RpbWF0ZWRfcGljb191c2QYCiABKANIAogBARIcCg9hY3R1YWxfcGljb191c2QYCyABKANIA4gBARIWCg5zYXZlZF9waWNvX3VzZBgMIAEoAxISCgpwcm92ZW5hbmNlGA0gASgJEhUKDXByaWNlX3ZlcnNpb24YDiABKAlCEAoOX2VzdGltYXRlZF91c2RCDQoLX2FjdHVhbF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEISChBfYWN0dWFsX3BpY29fdXNkIssDCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIPCgdvdXRjb21lGAQgASgJEhQKDGZhaWx1cmVfa2luZBgFIAEoCRISCgpsYXRlbmN5X21zGAYgASgFEhsKDmZpcnN0X2V2ZW50X21zGAcgASgFSACIAQESIwoFdXNhZ2UYCCABKAsyFC5sbG1nYXRld2F5LnYxLlVzYWdlEhcKCmFjdHVhbF91c2QYCSABKAFIAYgBARIcCg9hY3R1YWxfcGljb191c2QYCiABKANIAogBARIVCg1wcmljZV92ZXJzaW9uGAsgASgJEhQKDHNlcnZlZF9tb2RlbBgMIAEoCRIrCgpsaW5lX2l0ZW1zGA0gAygLMhcubGxtZ2F0ZXdheS52MS5MaW5lSXRlbRIeChFyZXNlcnZlZF9waWNvX3VzZBgOIAEoA0gDiAEBEhUKDXByaWNlX2Fzc3VtZWQYDyABKAhCEQoPX2ZpcnN0X2V2ZW50X21zQg0KC19hY3R1YWxfdXNkQhIKEF9hY3R1YWxfcGljb191c2RCFAoSX3Jlc2VydmVkX3BpY29fdXNkIlAKCExpbmVJdGVtEgwKBGtpbmQYASABKAkSDQoFY291bnQYAiABKAMSFQoNdW5pdF9waWNvX3VzZBgDIAEoAxIQCghwaWNvX3VzZBgEIAEoAyInCgVSb3V0ZRIOCgZwb2xpY3kYASABKAkSDgoGcmVhc29uGAIgASgJIuUBCgdSZWNlaXB0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDQoFbW9kZWwYAyABKAkSDgoGY2FjaGVkGAQgASgIEhIKCmNhY2hlX2tpbmQYBSABKAkSIwoFcm91dGUYBiABKAsyFC5sbG1nYXRld2F5LnYxLlJvdXRlEiEKBGNvc3QYByABKAsyEy5sbG1nYXRld2F5LnYxLkNvc3QSKAoIYXR0ZW1wdHMYCCADKAsyFi5sbG1nYXRld2F5LnYxLkF0dGVtcHQSDwoHZHJvcHBlZBgJIAMoCUJEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw");
+  fileDesc("ChtsbG1nYXRld2F5L3YxL3JlY2VpcHQucHJvdG8SDWxsbWdhdGV3YXkudjEipwQKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAIgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhgKEHJlYXNvbmluZ190b2tlbnMYBSABKAUSFAoMdG90YWxfdG9rZW5zGAYgASgFEiIKFWNhY2hlX3dyaXRlXzFoX3Rva2VucxgHIAEoBUgAiAEBEh8KEmF1ZGlvX2lucHV0X3Rva2VucxgIIAEoBUgBiAEBEiAKE2F1ZGlvX291dHB1dF90b2tlbnMYCSABKAVIAogBARISCgpwcm92ZW5hbmNlGAogASgJEhQKDHNlcnZpY2VfdGllchgLIAEoCRIiChV0b29sX3VzZV9pbnB1dF90b2tlbnMYDCABKAVIA4gBARIfChJpbWFnZV9pbnB1dF90b2tlbnMYDSABKAVIBIgBARIgChNpbWFnZV9vdXRwdXRfdG9rZW5zGA4gASgFSAWIAQFCGAoWX2NhY2hlX3dyaXRlXzFoX3Rva2Vuc0IVChNfYXVkaW9faW5wdXRfdG9rZW5zQhYKFF9hdWRpb19vdXRwdXRfdG9rZW5zQhgKFl90b29sX3VzZV9pbnB1dF90b2tlbnNCFQoTX2ltYWdlX2lucHV0X3Rva2Vuc0IWChRfaW1hZ2Vfb3V0cHV0X3Rva2VucyKyAwoEQ29zdBIaCg1lc3RpbWF0ZWRfdXNkGAEgASgBSACIAQESFwoKYWN0dWFsX3VzZBgCIAEoAUgBiAEBEhQKDGlucHV0X3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhQKDHRvdGFsX3Rva2VucxgFIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAYgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgHIAEoBRIYChByZWFzb25pbmdfdG9rZW5zGAggASgFEhEKCXNhdmVkX3VzZBgJIAEoARIfChJlc3RpbWF0ZWRfcGljb191c2QYCiABKANIAogBARIcCg9hY3R1YWxfcGljb191c2QYCyABKANIA4gBARIWCg5zYXZlZF9waWNvX3VzZBgMIAEoAxISCgpwcm92ZW5hbmNlGA0gASgJEhUKDXByaWNlX3ZlcnNpb24YDiABKAlCEAoOX2VzdGltYXRlZF91c2RCDQoLX2FjdHVhbF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEISChBfYWN0dWFsX3BpY29fdXNkItwDCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIPCgdvdXRjb21lGAQgASgJEhQKDGZhaWx1cmVfa2luZBgFIAEoCRISCgpsYXRlbmN5X21zGAYgASgFEhsKDmZpcnN0X2V2ZW50X21zGAcgASgFSACIAQESIwoFdXNhZ2UYCCABKAsyFC5sbG1nYXRld2F5LnYxLlVzYWdlEhcKCmFjdHVhbF91c2QYCSABKAFIAYgBARIcCg9hY3R1YWxfcGljb191c2QYCiABKANIAogBARIVCg1wcmljZV92ZXJzaW9uGAsgASgJEhQKDHNlcnZlZF9tb2RlbBgMIAEoCRIrCgpsaW5lX2l0ZW1zGA0gAygLMhcubGxtZ2F0ZXdheS52MS5MaW5lSXRlbRIeChFyZXNlcnZlZF9waWNvX3VzZBgOIAEoA0gDiAEBEhUKDXByaWNlX2Fzc3VtZWQYDyABKAgSDwoHdHJpZ2dlchgQIAEoCUIRCg9fZmlyc3RfZXZlbnRfbXNCDQoLX2FjdHVhbF91c2RCEgoQX2FjdHVhbF9waWNvX3VzZEIUChJfcmVzZXJ2ZWRfcGljb191c2QiUAoITGluZUl0ZW0SDAoEa2luZBgBIAEoCRINCgVjb3VudBgCIAEoAxIVCg11bml0X3BpY29fdXNkGAMgASgDEhAKCHBpY29fdXNkGAQgASgDInsKBVJvdXRlEg4KBnBvbGljeRgBIAEoCRIOCgZyZWFzb24YAiABKAkSDAoEbmFtZRgDIAEoCRIWCg5mYWxsYmFja19jaGFpbhgEIAEoCRIsCgpjYW5kaWRhdGVzGAUgAygLMhgubGxtZ2F0ZXdheS52MS5DYW5kaWRhdGUi0gEKCUNhbmRpZGF0ZRIQCghwcm92aWRlchgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghlbGlnaWJsZRgDIAEoCBIOCgZyZWFzb24YBCABKAkSGgoNZXN0aW1hdGVkX3VzZBgFIAEoAUgAiAEBEh8KEmVzdGltYXRlZF9waWNvX3VzZBgGIAEoA0gBiAEBEhIKBXNjb3JlGAcgASgBSAKIAQFCEAoOX2VzdGltYXRlZF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEIICgZfc2NvcmUi5QEKB1JlY2VpcHQSEgoKcmVxdWVzdF9pZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIOCgZjYWNoZWQYBCABKAgSEgoKY2FjaGVfa2luZBgFIAEoCRIjCgVyb3V0ZRgGIAEoCzIULmxsbWdhdGV3YXkudjEuUm91dGUSIQoEY29zdBgHIAEoCzITLmxsbWdhdGV3YXkudjEuQ29zdBIoCghhdHRlbXB0cxgIIAMoCzIWLmxsbWdhdGV3YXkudjEuQXR0ZW1wdBIPCgdkcm9wcGVkGAkgAygJQkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z");
 
 /**
  * Tokens in one normal form, whichever provider counted them.
@@ -269,7 +269,8 @@ export type Attempt = Message<"llmgateway.v1.Attempt"> & {
   model: string;
 
   /**
-   * `ok`, `failed`, `abandoned` (the caller left), or `pending`.
+   * `ok`, `failed`, `abandoned` (the caller left, or another attempt was
+   * faster), or `pending`: not settled yet.
    *
    * @generated from field: string outcome = 4;
    */
@@ -353,6 +354,14 @@ export type Attempt = Message<"llmgateway.v1.Attempt"> & {
    * @generated from field: bool price_assumed = 15;
    */
   priceAssumed: boolean;
+
+  /**
+   * What it was made for: `first`, `retry` (the same target failed before),
+   * `hedge` (it was slow), or `fallback` (another target failed before).
+   *
+   * @generated from field: string trigger = 16;
+   */
+  trigger: string;
 };
 
 /**
@@ -413,7 +422,8 @@ export const LineItemSchema: GenMessage<LineItem> = /*@__PURE__*/
  */
 export type Route = Message<"llmgateway.v1.Route"> & {
   /**
-   * How the target was named: `explicit`, `catalog` or `default`.
+   * How the target was chosen: `explicit`, `catalog`, `default`, `alias`,
+   * `routing_policy`, `low_cost` or `task_type`.
    *
    * @generated from field: string policy = 1;
    */
@@ -425,6 +435,29 @@ export type Route = Message<"llmgateway.v1.Route"> & {
    * @generated from field: string reason = 2;
    */
   reason: string;
+
+  /**
+   * The alias, the routing policy or the task type by which it was chosen; empty
+   * for none.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * The fallback chain that was added; empty for none.
+   *
+   * @generated from field: string fallback_chain = 4;
+   */
+  fallbackChain: string;
+
+  /**
+   * Who was considered: those who could be asked, in that order, then those who
+   * could not. Empty when there was but one.
+   *
+   * @generated from field: repeated llmgateway.v1.Candidate candidates = 5;
+   */
+  candidates: Candidate[];
 };
 
 /**
@@ -433,6 +466,70 @@ export type Route = Message<"llmgateway.v1.Route"> & {
  */
 export const RouteSchema: GenMessage<Route> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_receipt, 4);
+
+/**
+ * One who was considered for a call.
+ *
+ * @generated from message llmgateway.v1.Candidate
+ */
+export type Candidate = Message<"llmgateway.v1.Candidate"> & {
+  /**
+   * The provider's name in the configuration.
+   *
+   * @generated from field: string provider = 1;
+   */
+  provider: string;
+
+  /**
+   * The provider's own name for the model.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+
+  /**
+   * Whether it could be asked.
+   *
+   * @generated from field: bool eligible = 3;
+   */
+  eligible: boolean;
+
+  /**
+   * Why it stands where it stands, or why it could not be asked.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * What the call was expected to cost there; absent when not known, and where
+   * cost was not asked for.
+   *
+   * @generated from field: optional double estimated_usd = 5;
+   */
+  estimatedUsd?: number | undefined;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: optional int64 estimated_pico_usd = 6;
+   */
+  estimatedPicoUsd?: bigint | undefined;
+
+  /**
+   * By what a routing policy ordered it, the least first; absent without one.
+   *
+   * @generated from field: optional double score = 7;
+   */
+  score?: number | undefined;
+};
+
+/**
+ * Describes the message llmgateway.v1.Candidate.
+ * Use `create(CandidateSchema)` to create a new message.
+ */
+export const CandidateSchema: GenMessage<Candidate> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_receipt, 5);
 
 /**
  * What a call came to: who served it, what it cost, and every attempt.
@@ -510,5 +607,5 @@ export type Receipt = Message<"llmgateway.v1.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_receipt, 5);
+  messageDesc(file_llmgateway_v1_receipt, 6);
 

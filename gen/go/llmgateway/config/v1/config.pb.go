@@ -11,6 +11,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -53,7 +54,23 @@ type Config struct {
 	// What is kept of each call.
 	Ledger *Ledger `protobuf:"bytes,11,opt,name=ledger,proto3" json:"ledger,omitempty"`
 	// Work that nobody waits for.
-	Jobs          *Jobs `protobuf:"bytes,12,opt,name=jobs,proto3" json:"jobs,omitempty"`
+	Jobs *Jobs `protobuf:"bytes,12,opt,name=jobs,proto3" json:"jobs,omitempty"`
+	// More names for `model`, each for one target or for several that share the
+	// calls.
+	Aliases map[string]*Alias `protobuf:"bytes,13,rep,name=aliases,proto3" json:"aliases,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Who is asked, in this order, when the chosen one fails: lists of
+	// `provider/model`, by name. The one that is called `default` is for all
+	// requests that name none, those for embeddings apart.
+	FallbackChains map[string]*structpb.ListValue `protobuf:"bytes,14,rep,name=fallback_chains,json=fallbackChains,proto3" json:"fallback_chains,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How to choose for requests that name no model, by name. The one that is
+	// called `low_cost` is also that of requests with `prefer_low_cost`.
+	RoutingPolicies map[string]*RoutingPolicy `protobuf:"bytes,15,rep,name=routing_policies,json=routingPolicies,proto3" json:"routing_policies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Who is asked for which `task_type`: a provider, `provider/model` or an
+	// alias. Added to `text_generation: openai`, `summarization: claude`,
+	// `sentiment_analysis: gemini` and `question_answering: mistral`.
+	TaskTypes map[string]string `protobuf:"bytes,16,rep,name=task_types,json=taskTypes,proto3" json:"task_types,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How faults of providers are met; each provider may have it otherwise.
+	Resilience    *Resilience `protobuf:"bytes,17,opt,name=resilience,proto3" json:"resilience,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -172,6 +189,785 @@ func (x *Config) GetJobs() *Jobs {
 	return nil
 }
 
+func (x *Config) GetAliases() map[string]*Alias {
+	if x != nil {
+		return x.Aliases
+	}
+	return nil
+}
+
+func (x *Config) GetFallbackChains() map[string]*structpb.ListValue {
+	if x != nil {
+		return x.FallbackChains
+	}
+	return nil
+}
+
+func (x *Config) GetRoutingPolicies() map[string]*RoutingPolicy {
+	if x != nil {
+		return x.RoutingPolicies
+	}
+	return nil
+}
+
+func (x *Config) GetTaskTypes() map[string]string {
+	if x != nil {
+		return x.TaskTypes
+	}
+	return nil
+}
+
+func (x *Config) GetResilience() *Resilience {
+	if x != nil {
+		return x.Resilience
+	}
+	return nil
+}
+
+// Targets that share the calls for a name.
+type Alias struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who is meant. Those that were not chosen are asked when the chosen one
+	// fails.
+	Targets []*WeightedTarget `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
+	// Whether the calls of one `session_id` go to one target. Default true.
+	Sticky        *bool `protobuf:"varint,2,opt,name=sticky,proto3,oneof" json:"sticky,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Alias) Reset() {
+	*x = Alias{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Alias) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Alias) ProtoMessage() {}
+
+func (x *Alias) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Alias.ProtoReflect.Descriptor instead.
+func (*Alias) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Alias) GetTargets() []*WeightedTarget {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *Alias) GetSticky() bool {
+	if x != nil && x.Sticky != nil {
+		return *x.Sticky
+	}
+	return false
+}
+
+// A target and its share.
+type WeightedTarget struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A provider, or `provider/model`.
+	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// Its share of the calls, beside those of the others; 0 for one that is only
+	// asked when others fail. Default 1.
+	Weight        *float64 `protobuf:"fixed64,2,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WeightedTarget) Reset() {
+	*x = WeightedTarget{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WeightedTarget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WeightedTarget) ProtoMessage() {}
+
+func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WeightedTarget.ProtoReflect.Descriptor instead.
+func (*WeightedTarget) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *WeightedTarget) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *WeightedTarget) GetWeight() float64 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
+}
+
+// How to choose among several targets. Those that lack what a request needs are
+// never chosen, and those whose circuit is open only when all others are.
+type RoutingPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who may be chosen, the most welcome first: providers, `provider/model` or
+	// aliases. Empty for the default model of every provider that can be called.
+	Prefer []string `protobuf:"bytes,1,rep,name=prefer,proto3" json:"prefer,omitempty"`
+	// US dollars that a request may be expected to cost; those where it would
+	// cost more, or where the price is not known, are not chosen.
+	MaxCostPerRequest *float64 `protobuf:"fixed64,2,opt,name=max_cost_per_request,json=maxCostPerRequest,proto3,oneof" json:"max_cost_per_request,omitempty"`
+	// What the model must be known to do, by the names in `Capabilities`, such as
+	// `vision`.
+	Capabilities []string `protobuf:"bytes,3,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	// Where the provider must serve, as `providers.*.region`; empty for anywhere.
+	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
+	// The least `providers.*.model_settings.*.quality`: `low`, `standard` or
+	// `high`. Empty for any.
+	MinQuality string `protobuf:"bytes,5,opt,name=min_quality,json=minQuality,proto3" json:"min_quality,omitempty"`
+	// What comes first: `cost`, `latency`, or `preference`, which is the order of
+	// `prefer`; the others decide where that leaves it open. Default: `cost` for
+	// the policy `low_cost` and for those without `prefer`, else `preference`.
+	Optimize      string `protobuf:"bytes,6,opt,name=optimize,proto3" json:"optimize,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoutingPolicy) Reset() {
+	*x = RoutingPolicy{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoutingPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoutingPolicy) ProtoMessage() {}
+
+func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
+func (*RoutingPolicy) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RoutingPolicy) GetPrefer() []string {
+	if x != nil {
+		return x.Prefer
+	}
+	return nil
+}
+
+func (x *RoutingPolicy) GetMaxCostPerRequest() float64 {
+	if x != nil && x.MaxCostPerRequest != nil {
+		return *x.MaxCostPerRequest
+	}
+	return 0
+}
+
+func (x *RoutingPolicy) GetCapabilities() []string {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+func (x *RoutingPolicy) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *RoutingPolicy) GetMinQuality() string {
+	if x != nil {
+		return x.MinQuality
+	}
+	return ""
+}
+
+func (x *RoutingPolicy) GetOptimize() string {
+	if x != nil {
+		return x.Optimize
+	}
+	return ""
+}
+
+// How faults of providers are met, before a caller has seen any of the answer.
+type Resilience struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Leaves those alone that fail.
+	CircuitBreaker *CircuitBreaker `protobuf:"bytes,1,opt,name=circuit_breaker,json=circuitBreaker,proto3" json:"circuit_breaker,omitempty"`
+	// Asks again.
+	Retries *Retries `protobuf:"bytes,2,opt,name=retries,proto3" json:"retries,omitempty"`
+	// Asks twice when the first is slow.
+	Hedging *Hedging `protobuf:"bytes,3,opt,name=hedging,proto3" json:"hedging,omitempty"`
+	// How many calls may be under way.
+	Limit *Limit `protobuf:"bytes,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Ends streams that crawl.
+	StreamGuard   *StreamGuard `protobuf:"bytes,5,opt,name=stream_guard,json=streamGuard,proto3" json:"stream_guard,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resilience) Reset() {
+	*x = Resilience{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resilience) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resilience) ProtoMessage() {}
+
+func (x *Resilience) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resilience.ProtoReflect.Descriptor instead.
+func (*Resilience) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Resilience) GetCircuitBreaker() *CircuitBreaker {
+	if x != nil {
+		return x.CircuitBreaker
+	}
+	return nil
+}
+
+func (x *Resilience) GetRetries() *Retries {
+	if x != nil {
+		return x.Retries
+	}
+	return nil
+}
+
+func (x *Resilience) GetHedging() *Hedging {
+	if x != nil {
+		return x.Hedging
+	}
+	return nil
+}
+
+func (x *Resilience) GetLimit() *Limit {
+	if x != nil {
+		return x.Limit
+	}
+	return nil
+}
+
+func (x *Resilience) GetStreamGuard() *StreamGuard {
+	if x != nil {
+		return x.StreamGuard
+	}
+	return nil
+}
+
+// Stops sending calls to a provider or a model that fails, and finds out by
+// single calls when it serves again. It counts the last minute; what the caller
+// did wrong or gave up is not counted.
+type CircuitBreaker struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Default true.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// The share of failed attempts above which it opens. Default 0.5.
+	ErrorRate *float64 `protobuf:"fixed64,2,opt,name=error_rate,json=errorRate,proto3,oneof" json:"error_rate,omitempty"`
+	// The share of attempts that took too long above which it opens. Default 0.3.
+	TimeoutRate *float64 `protobuf:"fixed64,3,opt,name=timeout_rate,json=timeoutRate,proto3,oneof" json:"timeout_rate,omitempty"`
+	// Attempts of the last minute below which shares mean nothing. Default 10.
+	MinCalls *int32 `protobuf:"varint,4,opt,name=min_calls,json=minCalls,proto3,oneof" json:"min_calls,omitempty"`
+	// How long it is open before probes are sent. Default 30s.
+	OpenFor *durationpb.Duration `protobuf:"bytes,5,opt,name=open_for,json=openFor,proto3" json:"open_for,omitempty"`
+	// Probes at a time while it is half open; as many must succeed for it to
+	// close. Default 1.
+	Probes        *int32 `protobuf:"varint,6,opt,name=probes,proto3,oneof" json:"probes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CircuitBreaker) Reset() {
+	*x = CircuitBreaker{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CircuitBreaker) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CircuitBreaker) ProtoMessage() {}
+
+func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CircuitBreaker.ProtoReflect.Descriptor instead.
+func (*CircuitBreaker) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CircuitBreaker) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *CircuitBreaker) GetErrorRate() float64 {
+	if x != nil && x.ErrorRate != nil {
+		return *x.ErrorRate
+	}
+	return 0
+}
+
+func (x *CircuitBreaker) GetTimeoutRate() float64 {
+	if x != nil && x.TimeoutRate != nil {
+		return *x.TimeoutRate
+	}
+	return 0
+}
+
+func (x *CircuitBreaker) GetMinCalls() int32 {
+	if x != nil && x.MinCalls != nil {
+		return *x.MinCalls
+	}
+	return 0
+}
+
+func (x *CircuitBreaker) GetOpenFor() *durationpb.Duration {
+	if x != nil {
+		return x.OpenFor
+	}
+	return nil
+}
+
+func (x *CircuitBreaker) GetProbes() int32 {
+	if x != nil && x.Probes != nil {
+		return *x.Probes
+	}
+	return 0
+}
+
+// Asks the same target again after a failure that may pass.
+type Retries struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tries after the first. Default 2.
+	Max *int32 `protobuf:"varint,1,opt,name=max,proto3,oneof" json:"max,omitempty"`
+	// The wait before the first retry is drawn from 0 to this; each later bound
+	// is twice the one before. Default 250ms, as `0.250s`.
+	BaseDelay *durationpb.Duration `protobuf:"bytes,2,opt,name=base_delay,json=baseDelay,proto3" json:"base_delay,omitempty"`
+	// The longest wait, what the provider asks for by `Retry-After` included: a
+	// provider that wants more is not asked again. Default 5s.
+	MaxDelay *durationpb.Duration `protobuf:"bytes,3,opt,name=max_delay,json=maxDelay,proto3" json:"max_delay,omitempty"`
+	// Retries at one target as a share of the calls for it within a minute.
+	// Default 0.2.
+	BudgetRatio *float64 `protobuf:"fixed64,4,opt,name=budget_ratio,json=budgetRatio,proto3,oneof" json:"budget_ratio,omitempty"`
+	// Retries a minute at one target that are allowed whatever that share comes
+	// to. Default 3.
+	BudgetMin *int32 `protobuf:"varint,5,opt,name=budget_min,json=budgetMin,proto3,oneof" json:"budget_min,omitempty"`
+	// Other rules for single kinds of failure, by their names in docs/errors.md.
+	ByKind        map[string]*Retry `protobuf:"bytes,6,rep,name=by_kind,json=byKind,proto3" json:"by_kind,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retries) Reset() {
+	*x = Retries{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retries) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retries) ProtoMessage() {}
+
+func (x *Retries) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retries.ProtoReflect.Descriptor instead.
+func (*Retries) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Retries) GetMax() int32 {
+	if x != nil && x.Max != nil {
+		return *x.Max
+	}
+	return 0
+}
+
+func (x *Retries) GetBaseDelay() *durationpb.Duration {
+	if x != nil {
+		return x.BaseDelay
+	}
+	return nil
+}
+
+func (x *Retries) GetMaxDelay() *durationpb.Duration {
+	if x != nil {
+		return x.MaxDelay
+	}
+	return nil
+}
+
+func (x *Retries) GetBudgetRatio() float64 {
+	if x != nil && x.BudgetRatio != nil {
+		return *x.BudgetRatio
+	}
+	return 0
+}
+
+func (x *Retries) GetBudgetMin() int32 {
+	if x != nil && x.BudgetMin != nil {
+		return *x.BudgetMin
+	}
+	return 0
+}
+
+func (x *Retries) GetByKind() map[string]*Retry {
+	if x != nil {
+		return x.ByKind
+	}
+	return nil
+}
+
+// How one kind of failure is met.
+type Retry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tries after the first. Default: that of all kinds.
+	Max *int32 `protobuf:"varint,1,opt,name=max,proto3,oneof" json:"max,omitempty"`
+	// Bound of the wait before the first retry. Default: that of all kinds.
+	BaseDelay     *durationpb.Duration `protobuf:"bytes,2,opt,name=base_delay,json=baseDelay,proto3" json:"base_delay,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retry) Reset() {
+	*x = Retry{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retry) ProtoMessage() {}
+
+func (x *Retry) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retry.ProtoReflect.Descriptor instead.
+func (*Retry) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Retry) GetMax() int32 {
+	if x != nil && x.Max != nil {
+		return *x.Max
+	}
+	return 0
+}
+
+func (x *Retry) GetBaseDelay() *durationpb.Duration {
+	if x != nil {
+		return x.BaseDelay
+	}
+	return nil
+}
+
+// Makes a second attempt when the first has said nothing for a while. Whoever
+// speaks first is heard; the other is broken off, and what it wrote is paid for.
+type Hedging struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Default false.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// How long to wait for the first. Default: what 95 of 100 calls to the target
+	// took lately, once enough are known.
+	Delay *durationpb.Duration `protobuf:"bytes,2,opt,name=delay,proto3" json:"delay,omitempty"`
+	// The largest share of a target's calls within a minute that may be made
+	// twice. Default 0.05.
+	MaxShare *float64 `protobuf:"fixed64,3,opt,name=max_share,json=maxShare,proto3,oneof" json:"max_share,omitempty"`
+	// Who is asked: `same`, or `next` for the next of the chain or alias, where
+	// there is one. Default `same`.
+	Target        string `protobuf:"bytes,4,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hedging) Reset() {
+	*x = Hedging{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hedging) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hedging) ProtoMessage() {}
+
+func (x *Hedging) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hedging.ProtoReflect.Descriptor instead.
+func (*Hedging) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Hedging) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *Hedging) GetDelay() *durationpb.Duration {
+	if x != nil {
+		return x.Delay
+	}
+	return nil
+}
+
+func (x *Hedging) GetMaxShare() float64 {
+	if x != nil && x.MaxShare != nil {
+		return *x.MaxShare
+	}
+	return 0
+}
+
+func (x *Hedging) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+// Bounds the calls under way at a provider, or at one of its models. Others
+// wait, each caller's in turn, and are refused when they cannot be served in
+// time.
+type Limit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Most calls under way, streams included; 0 for no limit. Default 0.
+	MaxInFlight *int32 `protobuf:"varint,1,opt,name=max_in_flight,json=maxInFlight,proto3,oneof" json:"max_in_flight,omitempty"`
+	// Most calls that wait. Default 100.
+	MaxQueued *int32 `protobuf:"varint,2,opt,name=max_queued,json=maxQueued,proto3,oneof" json:"max_queued,omitempty"`
+	// The longest wait. Default 30s.
+	MaxWait *durationpb.Duration `protobuf:"bytes,3,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
+	// Whether the limit follows from how the time to the first word changes with
+	// the load, `max_in_flight` being the most, where it is not 0. Default false.
+	Adaptive      *bool `protobuf:"varint,4,opt,name=adaptive,proto3,oneof" json:"adaptive,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Limit) Reset() {
+	*x = Limit{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Limit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Limit) ProtoMessage() {}
+
+func (x *Limit) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Limit.ProtoReflect.Descriptor instead.
+func (*Limit) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Limit) GetMaxInFlight() int32 {
+	if x != nil && x.MaxInFlight != nil {
+		return *x.MaxInFlight
+	}
+	return 0
+}
+
+func (x *Limit) GetMaxQueued() int32 {
+	if x != nil && x.MaxQueued != nil {
+		return *x.MaxQueued
+	}
+	return 0
+}
+
+func (x *Limit) GetMaxWait() *durationpb.Duration {
+	if x != nil {
+		return x.MaxWait
+	}
+	return nil
+}
+
+func (x *Limit) GetAdaptive() bool {
+	if x != nil && x.Adaptive != nil {
+		return *x.Adaptive
+	}
+	return false
+}
+
+// Ends streams that crawl, which idle timeouts do not see.
+type StreamGuard struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tokens a second below which a stream is ended; 0 for none. Default 0.
+	MinTokensPerSecond *float64 `protobuf:"fixed64,1,opt,name=min_tokens_per_second,json=minTokensPerSecond,proto3,oneof" json:"min_tokens_per_second,omitempty"`
+	// How long a stream may be slower than that. Default 10s.
+	Window        *durationpb.Duration `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamGuard) Reset() {
+	*x = StreamGuard{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamGuard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamGuard) ProtoMessage() {}
+
+func (x *StreamGuard) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamGuard.ProtoReflect.Descriptor instead.
+func (*StreamGuard) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *StreamGuard) GetMinTokensPerSecond() float64 {
+	if x != nil && x.MinTokensPerSecond != nil {
+		return *x.MinTokensPerSecond
+	}
+	return 0
+}
+
+func (x *StreamGuard) GetWindow() *durationpb.Duration {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
 // Where the gateway listens, and how much it takes.
 type Server struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -214,7 +1010,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -226,7 +1022,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -239,7 +1035,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Server) GetHost() string {
@@ -348,7 +1144,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -360,7 +1156,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -373,7 +1169,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Cors) GetAllowedOrigins() []string {
@@ -407,7 +1203,7 @@ type Http2 struct {
 
 func (x *Http2) Reset() {
 	*x = Http2{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -419,7 +1215,7 @@ func (x *Http2) String() string {
 func (*Http2) ProtoMessage() {}
 
 func (x *Http2) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -432,7 +1228,7 @@ func (x *Http2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Http2.ProtoReflect.Descriptor instead.
 func (*Http2) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Http2) GetMaxConcurrentStreams() int32 {
@@ -469,7 +1265,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -481,7 +1277,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -494,7 +1290,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Tls) GetCertPath() string {
@@ -522,7 +1318,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -534,7 +1330,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -547,7 +1343,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Auth) GetKeys() []*ApiKey {
@@ -565,14 +1361,17 @@ type ApiKey struct {
 	// SHA-256 of the key, as 64 hexadecimal digits.
 	Sha256 string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// The team that pays. Default `internal`.
-	Tenant        string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Tenant string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// What it may do: `call` for GatewayService, `admin` for AdminService.
+	// Default `call`.
+	Scopes        []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +1383,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +1396,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ApiKey) GetName() string {
@@ -621,6 +1420,13 @@ func (x *ApiKey) GetTenant() string {
 	return ""
 }
 
+func (x *ApiKey) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
 // How often each key, and each address without one, may call.
 type RateLimit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -634,7 +1440,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +1452,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +1465,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RateLimit) GetRpm() int32 {
@@ -729,13 +1535,17 @@ type Provider struct {
 	// `amazon.titan-embed-text-v2:0` for `bedrock`, `mock-embed` for `mock`, none
 	// for others.
 	DefaultEmbeddingModel string `protobuf:"bytes,17,opt,name=default_embedding_model,json=defaultEmbeddingModel,proto3" json:"default_embedding_model,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// How its faults are met, where that is otherwise than for all providers.
+	Resilience *Resilience `protobuf:"bytes,18,opt,name=resilience,proto3" json:"resilience,omitempty"`
+	// What is otherwise for single models, by the provider's own names.
+	ModelSettings map[string]*ModelSettings `protobuf:"bytes,19,rep,name=model_settings,json=modelSettings,proto3" json:"model_settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -747,7 +1557,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -760,7 +1570,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Provider) GetKind() string {
@@ -882,6 +1692,85 @@ func (x *Provider) GetDefaultEmbeddingModel() string {
 	return ""
 }
 
+func (x *Provider) GetResilience() *Resilience {
+	if x != nil {
+		return x.Resilience
+	}
+	return nil
+}
+
+func (x *Provider) GetModelSettings() map[string]*ModelSettings {
+	if x != nil {
+		return x.ModelSettings
+	}
+	return nil
+}
+
+// What is otherwise for one model.
+type ModelSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long to wait; what is absent is as for the provider.
+	Timeouts *Timeouts `protobuf:"bytes,1,opt,name=timeouts,proto3" json:"timeouts,omitempty"`
+	// How many of its calls may be under way, beside the provider's own limit.
+	Limit *Limit `protobuf:"bytes,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// How good it is, for routing policies: `low`, `standard` or `high`. Default
+	// `standard`.
+	Quality       string `protobuf:"bytes,3,opt,name=quality,proto3" json:"quality,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelSettings) Reset() {
+	*x = ModelSettings{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelSettings) ProtoMessage() {}
+
+func (x *ModelSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelSettings.ProtoReflect.Descriptor instead.
+func (*ModelSettings) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ModelSettings) GetTimeouts() *Timeouts {
+	if x != nil {
+		return x.Timeouts
+	}
+	return nil
+}
+
+func (x *ModelSettings) GetLimit() *Limit {
+	if x != nil {
+		return x.Limit
+	}
+	return nil
+}
+
+func (x *ModelSettings) GetQuality() string {
+	if x != nil {
+		return x.Quality
+	}
+	return ""
+}
+
 // How an OpenAI-compatible provider departs from OpenAI.
 type Dialect struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -900,7 +1789,7 @@ type Dialect struct {
 
 func (x *Dialect) Reset() {
 	*x = Dialect{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -912,7 +1801,7 @@ func (x *Dialect) String() string {
 func (*Dialect) ProtoMessage() {}
 
 func (x *Dialect) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -925,7 +1814,7 @@ func (x *Dialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialect.ProtoReflect.Descriptor instead.
 func (*Dialect) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Dialect) GetMaxTokensField() string {
@@ -973,7 +1862,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1874,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1887,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -1047,7 +1936,7 @@ type Prices struct {
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1059,7 +1948,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1072,7 +1961,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Prices) GetCatalogPath() string {
@@ -1130,7 +2019,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1142,7 +2031,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1155,7 +2044,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Budget) GetName() string {
@@ -1259,7 +2148,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1271,7 +2160,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1284,7 +2173,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Ledger) GetDataDir() string {
@@ -1345,7 +2234,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +2246,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +2259,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -1465,7 +2354,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1477,7 +2366,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1490,7 +2379,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -1556,7 +2445,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1568,7 +2457,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1581,7 +2470,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -1614,7 +2503,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1626,7 +2515,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1639,7 +2528,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -1667,7 +2556,7 @@ var File_llmgateway_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa2\x06\n" +
+	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xbc\r\n" +
 	"\x06Config\x124\n" +
 	"\x06server\x18\x01 \x01(\v2\x1c.llmgateway.config.v1.ServerR\x06server\x12.\n" +
 	"\x04auth\x18\x02 \x01(\v2\x1a.llmgateway.config.v1.AuthR\x04auth\x12>\n" +
@@ -1682,10 +2571,115 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\abudgets\x18\n" +
 	" \x03(\v2\x1c.llmgateway.config.v1.BudgetR\abudgets\x124\n" +
 	"\x06ledger\x18\v \x01(\v2\x1c.llmgateway.config.v1.LedgerR\x06ledger\x12.\n" +
-	"\x04jobs\x18\f \x01(\v2\x1a.llmgateway.config.v1.JobsR\x04jobs\x1a\\\n" +
+	"\x04jobs\x18\f \x01(\v2\x1a.llmgateway.config.v1.JobsR\x04jobs\x12s\n" +
+	"\aaliases\x18\r \x03(\v2).llmgateway.config.v1.Config.AliasesEntryB.\xbaH+\x9a\x01(\"&r$2\"^[a-zA-Z0-9][a-zA-Z0-9._:-]{0,63}$R\aaliases\x12\x88\x01\n" +
+	"\x0ffallback_chains\x18\x0e \x03(\v20.llmgateway.config.v1.Config.FallbackChainsEntryB-\xbaH*\x9a\x01'\"%r#2!^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$R\x0efallbackChains\x12\x8b\x01\n" +
+	"\x10routing_policies\x18\x0f \x03(\v21.llmgateway.config.v1.Config.RoutingPoliciesEntryB-\xbaH*\x9a\x01'\"%r#2!^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$R\x0froutingPolicies\x12i\n" +
+	"\n" +
+	"task_types\x18\x10 \x03(\v2+.llmgateway.config.v1.Config.TaskTypesEntryB\x1d\xbaH\x1a\x9a\x01\x17\"\x15r\x132\x11^[a-z0-9_]{1,64}$R\ttaskTypes\x12@\n" +
+	"\n" +
+	"resilience\x18\x11 \x01(\v2 .llmgateway.config.v1.ResilienceR\n" +
+	"resilience\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\"\xf9\x05\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\x1aW\n" +
+	"\fAliasesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x121\n" +
+	"\x05value\x18\x02 \x01(\v2\x1b.llmgateway.config.v1.AliasR\x05value:\x028\x01\x1a]\n" +
+	"\x13FallbackChainsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x120\n" +
+	"\x05value\x18\x02 \x01(\v2\x1a.google.protobuf.ListValueR\x05value:\x028\x01\x1ag\n" +
+	"\x14RoutingPoliciesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x129\n" +
+	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
+	"\x0eTaskTypesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"|\n" +
+	"\x05Alias\x12K\n" +
+	"\atargets\x18\x01 \x03(\v2$.llmgateway.config.v1.WeightedTargetB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\atargets\x12\x1b\n" +
+	"\x06sticky\x18\x02 \x01(\bH\x00R\x06sticky\x88\x01\x01B\t\n" +
+	"\a_sticky\"r\n" +
+	"\x0eWeightedTarget\x12\x1f\n" +
+	"\x06target\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06target\x124\n" +
+	"\x06weight\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x06weight\x88\x01\x01B\t\n" +
+	"\a_weight\"\xc3\x02\n" +
+	"\rRoutingPolicy\x12\x16\n" +
+	"\x06prefer\x18\x01 \x03(\tR\x06prefer\x12F\n" +
+	"\x14max_cost_per_request\x18\x02 \x01(\x01B\x10\xbaH\r\x12\v@\x01!\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x11maxCostPerRequest\x88\x01\x01\x12\"\n" +
+	"\fcapabilities\x18\x03 \x03(\tR\fcapabilities\x12\x16\n" +
+	"\x06region\x18\x04 \x01(\tR\x06region\x12=\n" +
+	"\vmin_quality\x18\x05 \x01(\tB\x1c\xbaH\x19r\x17R\x00R\x03lowR\bstandardR\x04highR\n" +
+	"minQuality\x12>\n" +
+	"\boptimize\x18\x06 \x01(\tB\"\xbaH\x1fr\x1dR\x00R\x04costR\alatencyR\n" +
+	"preferenceR\boptimizeB\x17\n" +
+	"\x15_max_cost_per_request\"\xc6\x02\n" +
+	"\n" +
+	"Resilience\x12M\n" +
+	"\x0fcircuit_breaker\x18\x01 \x01(\v2$.llmgateway.config.v1.CircuitBreakerR\x0ecircuitBreaker\x127\n" +
+	"\aretries\x18\x02 \x01(\v2\x1d.llmgateway.config.v1.RetriesR\aretries\x127\n" +
+	"\ahedging\x18\x03 \x01(\v2\x1d.llmgateway.config.v1.HedgingR\ahedging\x121\n" +
+	"\x05limit\x18\x04 \x01(\v2\x1b.llmgateway.config.v1.LimitR\x05limit\x12D\n" +
+	"\fstream_guard\x18\x05 \x01(\v2!.llmgateway.config.v1.StreamGuardR\vstreamGuard\"\x85\x03\n" +
+	"\x0eCircuitBreaker\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x12;\n" +
+	"\n" +
+	"error_rate\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\terrorRate\x88\x01\x01\x12?\n" +
+	"\ftimeout_rate\x18\x03 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x02R\vtimeoutRate\x88\x01\x01\x12)\n" +
+	"\tmin_calls\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x03R\bminCalls\x88\x01\x01\x12>\n" +
+	"\bopen_for\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\aopenFor\x12&\n" +
+	"\x06probes\x18\x06 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x04R\x06probes\x88\x01\x01B\n" +
+	"\n" +
+	"\b_enabledB\r\n" +
+	"\v_error_rateB\x0f\n" +
+	"\r_timeout_rateB\f\n" +
+	"\n" +
+	"_min_callsB\t\n" +
+	"\a_probes\"\xe6\x03\n" +
+	"\aRetries\x12 \n" +
+	"\x03max\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\n" +
+	"(\x00H\x00R\x03max\x88\x01\x01\x12B\n" +
+	"\n" +
+	"base_delay\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\tbaseDelay\x12@\n" +
+	"\tmax_delay\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\bmaxDelay\x12?\n" +
+	"\fbudget_ratio\x18\x04 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00$@)\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\vbudgetRatio\x88\x01\x01\x12.\n" +
+	"\n" +
+	"budget_min\x18\x05 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x00H\x02R\tbudgetMin\x88\x01\x01\x12B\n" +
+	"\aby_kind\x18\x06 \x03(\v2).llmgateway.config.v1.Retries.ByKindEntryR\x06byKind\x1aV\n" +
+	"\vByKindEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x121\n" +
+	"\x05value\x18\x02 \x01(\v2\x1b.llmgateway.config.v1.RetryR\x05value:\x028\x01B\x06\n" +
+	"\x04_maxB\x0f\n" +
+	"\r_budget_ratioB\r\n" +
+	"\v_budget_min\"u\n" +
+	"\x05Retry\x12 \n" +
+	"\x03max\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\n" +
+	"(\x00H\x00R\x03max\x88\x01\x01\x12B\n" +
+	"\n" +
+	"base_delay\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\tbaseDelayB\x06\n" +
+	"\x04_max\"\xdb\x01\n" +
+	"\aHedging\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x12/\n" +
+	"\x05delay\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05delay\x129\n" +
+	"\tmax_share\x18\x03 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\bmaxShare\x88\x01\x01\x12+\n" +
+	"\x06target\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04sameR\x04nextR\x06targetB\n" +
+	"\n" +
+	"\b_enabledB\f\n" +
+	"\n" +
+	"_max_share\"\xf5\x01\n" +
+	"\x05Limit\x120\n" +
+	"\rmax_in_flight\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\vmaxInFlight\x88\x01\x01\x12+\n" +
+	"\n" +
+	"max_queued\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x01R\tmaxQueued\x88\x01\x01\x12>\n" +
+	"\bmax_wait\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\amaxWait\x12\x1f\n" +
+	"\badaptive\x18\x04 \x01(\bH\x02R\badaptive\x88\x01\x01B\x10\n" +
+	"\x0e_max_in_flightB\r\n" +
+	"\v_max_queuedB\v\n" +
+	"\t_adaptive\"\xb5\x01\n" +
+	"\vStreamGuard\x12O\n" +
+	"\x15min_tokens_per_second\x18\x01 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x12minTokensPerSecond\x88\x01\x01\x12;\n" +
+	"\x06window\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x06windowB\x18\n" +
+	"\x16_min_tokens_per_second\"\xf9\x05\n" +
 	"\x06Server\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12$\n" +
 	"\x04port\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xff\xff\x03(\x00H\x00R\x04port\x88\x01\x01\x12+\n" +
@@ -1725,14 +2719,15 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\tcert_path\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bcertPath\x12\"\n" +
 	"\bkey_path\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\akeyPath\"8\n" +
 	"\x04Auth\x120\n" +
-	"\x04keys\x18\x01 \x03(\v2\x1c.llmgateway.config.v1.ApiKeyR\x04keys\"\xa1\x01\n" +
+	"\x04keys\x18\x01 \x03(\v2\x1c.llmgateway.config.v1.ApiKeyR\x04keys\"\xd4\x01\n" +
 	"\x06ApiKey\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{1,64}$R\x04name\x12-\n" +
 	"\x06sha256\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\x06sha256\x125\n" +
-	"\x06tenant\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{0,64}$R\x06tenant\"E\n" +
+	"\x06tenant\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{0,64}$R\x06tenant\x121\n" +
+	"\x06scopes\x18\x04 \x03(\tB\x19\xbaH\x16\x92\x01\x13\x18\x01\"\x0fr\rR\x04callR\x05adminR\x06scopes\"E\n" +
 	"\tRateLimit\x12\x19\n" +
 	"\x03rpm\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03rpm\x12\x1d\n" +
-	"\x05burst\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05burst\"\xf4\a\n" +
+	"\x05burst\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05burst\"\xf7\t\n" +
 	"\bProvider\x12i\n" +
 	"\x04kind\x18\x01 \x01(\tBU\xbaHRrPR\x00R\x06openaiR\x06claudeR\x06geminiR\amistralR\tvertex_aiR\abedrockR\x11openai_compatibleR\x04mockR\x04kind\x12\x1d\n" +
 	"\aenabled\x18\x02 \x01(\bH\x00R\aenabled\x88\x01\x01\x122\n" +
@@ -1752,13 +2747,24 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\aproject\x18\x0e \x01(\tR\aproject\x12)\n" +
 	"\x10credentials_path\x18\x0f \x01(\tR\x0fcredentialsPath\x127\n" +
 	"\vunsupported\x18\x10 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x06refuseR\x04dropR\vunsupported\x126\n" +
-	"\x17default_embedding_model\x18\x11 \x01(\tR\x15defaultEmbeddingModel\x1a:\n" +
+	"\x17default_embedding_model\x18\x11 \x01(\tR\x15defaultEmbeddingModel\x12@\n" +
+	"\n" +
+	"resilience\x18\x12 \x01(\v2 .llmgateway.config.v1.ResilienceR\n" +
+	"resilience\x12X\n" +
+	"\x0emodel_settings\x18\x13 \x03(\v21.llmgateway.config.v1.Provider.ModelSettingsEntryR\rmodelSettings\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1ae\n" +
+	"\x12ModelSettingsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x129\n" +
+	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.ModelSettingsR\x05value:\x028\x01B\n" +
 	"\n" +
 	"\b_enabledB\x12\n" +
-	"\x10_max_connections\"\xcd\x01\n" +
+	"\x10_max_connections\"\xb6\x01\n" +
+	"\rModelSettings\x12:\n" +
+	"\btimeouts\x18\x01 \x01(\v2\x1e.llmgateway.config.v1.TimeoutsR\btimeouts\x121\n" +
+	"\x05limit\x18\x02 \x01(\v2\x1b.llmgateway.config.v1.LimitR\x05limit\x126\n" +
+	"\aquality\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17R\x00R\x03lowR\bstandardR\x04highR\aquality\"\xcd\x01\n" +
 	"\aDialect\x12T\n" +
 	"\x10max_tokens_field\x18\x01 \x01(\tB*\xbaH'r%R\x00R\x15max_completion_tokensR\n" +
 	"max_tokensR\x0emaxTokensField\x12&\n" +
@@ -1858,74 +2864,120 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
-	(*Server)(nil),              // 1: llmgateway.config.v1.Server
-	(*Cors)(nil),                // 2: llmgateway.config.v1.Cors
-	(*Http2)(nil),               // 3: llmgateway.config.v1.Http2
-	(*Tls)(nil),                 // 4: llmgateway.config.v1.Tls
-	(*Auth)(nil),                // 5: llmgateway.config.v1.Auth
-	(*ApiKey)(nil),              // 6: llmgateway.config.v1.ApiKey
-	(*RateLimit)(nil),           // 7: llmgateway.config.v1.RateLimit
-	(*Provider)(nil),            // 8: llmgateway.config.v1.Provider
-	(*Dialect)(nil),             // 9: llmgateway.config.v1.Dialect
-	(*Timeouts)(nil),            // 10: llmgateway.config.v1.Timeouts
-	(*Prices)(nil),              // 11: llmgateway.config.v1.Prices
-	(*Budget)(nil),              // 12: llmgateway.config.v1.Budget
-	(*Ledger)(nil),              // 13: llmgateway.config.v1.Ledger
-	(*Jobs)(nil),                // 14: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),            // 15: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),              // 16: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 17: llmgateway.config.v1.Telemetry
-	nil,                         // 18: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 19: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 20: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 21: google.protobuf.Duration
+	(*Alias)(nil),               // 1: llmgateway.config.v1.Alias
+	(*WeightedTarget)(nil),      // 2: llmgateway.config.v1.WeightedTarget
+	(*RoutingPolicy)(nil),       // 3: llmgateway.config.v1.RoutingPolicy
+	(*Resilience)(nil),          // 4: llmgateway.config.v1.Resilience
+	(*CircuitBreaker)(nil),      // 5: llmgateway.config.v1.CircuitBreaker
+	(*Retries)(nil),             // 6: llmgateway.config.v1.Retries
+	(*Retry)(nil),               // 7: llmgateway.config.v1.Retry
+	(*Hedging)(nil),             // 8: llmgateway.config.v1.Hedging
+	(*Limit)(nil),               // 9: llmgateway.config.v1.Limit
+	(*StreamGuard)(nil),         // 10: llmgateway.config.v1.StreamGuard
+	(*Server)(nil),              // 11: llmgateway.config.v1.Server
+	(*Cors)(nil),                // 12: llmgateway.config.v1.Cors
+	(*Http2)(nil),               // 13: llmgateway.config.v1.Http2
+	(*Tls)(nil),                 // 14: llmgateway.config.v1.Tls
+	(*Auth)(nil),                // 15: llmgateway.config.v1.Auth
+	(*ApiKey)(nil),              // 16: llmgateway.config.v1.ApiKey
+	(*RateLimit)(nil),           // 17: llmgateway.config.v1.RateLimit
+	(*Provider)(nil),            // 18: llmgateway.config.v1.Provider
+	(*ModelSettings)(nil),       // 19: llmgateway.config.v1.ModelSettings
+	(*Dialect)(nil),             // 20: llmgateway.config.v1.Dialect
+	(*Timeouts)(nil),            // 21: llmgateway.config.v1.Timeouts
+	(*Prices)(nil),              // 22: llmgateway.config.v1.Prices
+	(*Budget)(nil),              // 23: llmgateway.config.v1.Budget
+	(*Ledger)(nil),              // 24: llmgateway.config.v1.Ledger
+	(*Jobs)(nil),                // 25: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),            // 26: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),              // 27: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 28: llmgateway.config.v1.Telemetry
+	nil,                         // 29: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 30: llmgateway.config.v1.Config.AliasesEntry
+	nil,                         // 31: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                         // 32: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                         // 33: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                         // 34: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                         // 35: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 36: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                         // 37: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 38: google.protobuf.Duration
+	(*structpb.ListValue)(nil),  // 39: google.protobuf.ListValue
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
-	1,  // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
-	5,  // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
-	7,  // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	18, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
-	11, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	16, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	17, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	12, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
-	13, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	14, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	4,  // 10: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	21, // 11: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	21, // 12: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	2,  // 13: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	3,  // 14: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	21, // 15: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	21, // 16: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	21, // 17: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	21, // 18: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	6,  // 19: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	19, // 20: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	10, // 21: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	9,  // 22: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	21, // 23: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	21, // 24: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	21, // 25: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	21, // 26: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	20, // 27: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	21, // 28: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	21, // 29: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	21, // 30: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	21, // 31: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	15, // 32: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	21, // 33: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	21, // 34: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	21, // 35: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	8,  // 36: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	11, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
+	15, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
+	17, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
+	29, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	22, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
+	27, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	28, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	23, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
+	24, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
+	25, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	30, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	31, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	32, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	33, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	4,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
+	2,  // 15: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	5,  // 16: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	6,  // 17: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	8,  // 18: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	9,  // 19: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	10, // 20: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	38, // 21: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	38, // 22: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	38, // 23: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	34, // 24: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	38, // 25: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	38, // 26: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	38, // 27: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	38, // 28: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	14, // 29: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	38, // 30: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	38, // 31: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	12, // 32: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	13, // 33: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	38, // 34: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	38, // 35: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	38, // 36: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	38, // 37: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	16, // 38: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	35, // 39: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	21, // 40: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	20, // 41: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	4,  // 42: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	36, // 43: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	21, // 44: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	9,  // 45: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	38, // 46: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	38, // 47: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	38, // 48: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	38, // 49: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	37, // 50: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	38, // 51: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	38, // 52: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	38, // 53: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	38, // 54: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	26, // 55: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	38, // 56: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	38, // 57: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	38, // 58: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	18, // 59: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	1,  // 60: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	39, // 61: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	3,  // 62: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	7,  // 63: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	19, // 64: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	65, // [65:65] is the sub-list for method output_type
+	65, // [65:65] is the sub-list for method input_type
+	65, // [65:65] is the sub-list for extension type_name
+	65, // [65:65] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -1934,21 +2986,30 @@ func file_llmgateway_config_v1_config_proto_init() {
 		return
 	}
 	file_llmgateway_config_v1_config_proto_msgTypes[1].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[22].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[25].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[26].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -39,6 +39,8 @@ const (
 	GatewayServiceStreamProcedure = "/llmgateway.v1.GatewayService/Stream"
 	// GatewayServiceEmbedProcedure is the fully-qualified name of the GatewayService's Embed RPC.
 	GatewayServiceEmbedProcedure = "/llmgateway.v1.GatewayService/Embed"
+	// GatewayServiceDryRunProcedure is the fully-qualified name of the GatewayService's DryRun RPC.
+	GatewayServiceDryRunProcedure = "/llmgateway.v1.GatewayService/DryRun"
 	// GatewayServiceSubmitJobProcedure is the fully-qualified name of the GatewayService's SubmitJob
 	// RPC.
 	GatewayServiceSubmitJobProcedure = "/llmgateway.v1.GatewayService/SubmitJob"
@@ -97,6 +99,9 @@ type GatewayServiceClient interface {
 	Stream(context.Context, *connect.Request[v1.ChatRequest]) (*connect.ServerStreamForClient[v1.StreamResponse], error)
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
+	// Tells what would become of a request, without calling any provider: where
+	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	DryRun(context.Context, *connect.Request[v1.ChatRequest]) (*connect.Response[v1.DryRunResponse], error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.
 	SubmitJob(context.Context, *connect.Request[v1.SubmitJobRequest]) (*connect.Response[v1.Job], error)
@@ -162,6 +167,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			httpClient,
 			baseURL+GatewayServiceEmbedProcedure,
 			connect.WithSchema(gatewayServiceMethods.ByName("Embed")),
+			connect.WithClientOptions(opts...),
+		),
+		dryRun: connect.NewClient[v1.ChatRequest, v1.DryRunResponse](
+			httpClient,
+			baseURL+GatewayServiceDryRunProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("DryRun")),
 			connect.WithClientOptions(opts...),
 		),
 		submitJob: connect.NewClient[v1.SubmitJobRequest, v1.Job](
@@ -271,6 +282,7 @@ type gatewayServiceClient struct {
 	chat             *connect.Client[v1.ChatRequest, v1.ChatResponse]
 	stream           *connect.Client[v1.ChatRequest, v1.StreamResponse]
 	embed            *connect.Client[v1.EmbedRequest, v1.EmbedResponse]
+	dryRun           *connect.Client[v1.ChatRequest, v1.DryRunResponse]
 	submitJob        *connect.Client[v1.SubmitJobRequest, v1.Job]
 	getJob           *connect.Client[v1.GetJobRequest, v1.Job]
 	getJobResult     *connect.Client[v1.GetJobResultRequest, v1.ChatResponse]
@@ -301,6 +313,11 @@ func (c *gatewayServiceClient) Stream(ctx context.Context, req *connect.Request[
 // Embed calls llmgateway.v1.GatewayService.Embed.
 func (c *gatewayServiceClient) Embed(ctx context.Context, req *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error) {
 	return c.embed.CallUnary(ctx, req)
+}
+
+// DryRun calls llmgateway.v1.GatewayService.DryRun.
+func (c *gatewayServiceClient) DryRun(ctx context.Context, req *connect.Request[v1.ChatRequest]) (*connect.Response[v1.DryRunResponse], error) {
+	return c.dryRun.CallUnary(ctx, req)
 }
 
 // SubmitJob calls llmgateway.v1.GatewayService.SubmitJob.
@@ -393,6 +410,9 @@ type GatewayServiceHandler interface {
 	Stream(context.Context, *connect.Request[v1.ChatRequest], *connect.ServerStream[v1.StreamResponse]) error
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
+	// Tells what would become of a request, without calling any provider: where
+	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	DryRun(context.Context, *connect.Request[v1.ChatRequest]) (*connect.Response[v1.DryRunResponse], error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.
 	SubmitJob(context.Context, *connect.Request[v1.SubmitJobRequest]) (*connect.Response[v1.Job], error)
@@ -454,6 +474,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		GatewayServiceEmbedProcedure,
 		svc.Embed,
 		connect.WithSchema(gatewayServiceMethods.ByName("Embed")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceDryRunHandler := connect.NewUnaryHandler(
+		GatewayServiceDryRunProcedure,
+		svc.DryRun,
+		connect.WithSchema(gatewayServiceMethods.ByName("DryRun")),
 		connect.WithHandlerOptions(opts...),
 	)
 	gatewayServiceSubmitJobHandler := connect.NewUnaryHandler(
@@ -563,6 +589,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceStreamHandler.ServeHTTP(w, r)
 		case GatewayServiceEmbedProcedure:
 			gatewayServiceEmbedHandler.ServeHTTP(w, r)
+		case GatewayServiceDryRunProcedure:
+			gatewayServiceDryRunHandler.ServeHTTP(w, r)
 		case GatewayServiceSubmitJobProcedure:
 			gatewayServiceSubmitJobHandler.ServeHTTP(w, r)
 		case GatewayServiceGetJobProcedure:
@@ -612,6 +640,10 @@ func (UnimplementedGatewayServiceHandler) Stream(context.Context, *connect.Reque
 
 func (UnimplementedGatewayServiceHandler) Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.Embed is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) DryRun(context.Context, *connect.Request[v1.ChatRequest]) (*connect.Response[v1.DryRunResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.DryRun is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) SubmitJob(context.Context, *connect.Request[v1.SubmitJobRequest]) (*connect.Response[v1.Job], error) {

@@ -5,15 +5,15 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Duration, ListValue } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file llmgateway/config/v1/config.proto.
  */
 export const file_llmgateway_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIpsFCgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJEh8KF2RlZmF1bHRfZW1iZWRkaW5nX21vZGVsGAkgASgJEi0KB2J1ZGdldHMYCiADKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5CdWRnZXQSLAoGbGVkZ2VyGAsgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuTGVkZ2VyEigKBGpvYnMYDCABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5Kb2JzGlAKDlByb3ZpZGVyc0VudHJ5EgsKA2tleRgBIAEoCRItCgV2YWx1ZRgCIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyOgI4ASLwBAoGU2VydmVyEgwKBGhvc3QYASABKAkSHgoEcG9ydBgCIAEoBUILukgIGgYY//8DKABIAIgBARImCgN0bHMYAyABKAsyGS5sbG1nYXRld2F5LmNvbmZpZy52MS5UbHMSJQoObWF4X2JvZHlfYnl0ZXMYBCABKAVCCLpIBRoDKIAISAGIAQESJwoObWF4X2pzb25fZGVwdGgYBSABKAVCCrpIBxoFGIACKAhIAogBARI6Cg1kcmFpbl90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI6Cg1waW5nX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIoCgRjb3JzGAogASgLMhoubGxtZ2F0ZXdheS5jb25maWcudjEuQ29ycxIoChJjb21wcmVzc19taW5fYnl0ZXMYCyABKAVCB7pIBBoCKABIA4gBARIqCgVodHRwMhgMIAEoCzIbLmxsbWdhdGV3YXkuY29uZmlnLnYxLkh0dHAyEhcKCnJlZmxlY3Rpb24YFCABKAhIBIgBARI4CgtkcmFpbl9kZWxheRgVIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgASFAoHY29uc29sZRgWIAEoCEgFiAEBQgcKBV9wb3J0QhEKD19tYXhfYm9keV9ieXRlc0IRCg9fbWF4X2pzb25fZGVwdGhCFQoTX2NvbXByZXNzX21pbl9ieXRlc0INCgtfcmVmbGVjdGlvbkIKCghfY29uc29sZSKfAgoEQ29ycxLgAQoPYWxsb3dlZF9vcmlnaW5zGAEgAygJQsYBukjCAZIBvgEiuwG6AbcBCgtjb3JzLm9yaWdpbhJgbXVzdCBiZSBhbiBvcmlnaW4gd2l0aG91dCBhIHBhdGgsIHN1Y2ggYXMgaHR0cHM6Ly9hcHAuZXhhbXBsZS5jb20gb3IgaHR0cHM6Ly8qLmV4YW1wbGUuY29tLCBvciAqGkZ0aGlzLm1hdGNoZXMoJ14oWypdfGh0dHBzPzovLyhbKl1bLl0pP1tBLVphLXowLTkuLV0rKDpbMC05XXsxLDV9KT8pJCcpEjQKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAIscBCgVIdHRwMhIsChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAEgASgFQge6SAQaAihkSACIAQESOgoNcGluZ19pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMcGluZ190aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIZChdfbWF4X2NvbmN1cnJlbnRfc3RyZWFtcyI8CgNUbHMSGgoJY2VydF9wYXRoGAEgASgJQge6SARyAhABEhkKCGtleV9wYXRoGAIgASgJQge6SARyAhABIjIKBEF1dGgSKgoEa2V5cxgBIAMoCzIcLmxsbWdhdGV3YXkuY29uZmlnLnYxLkFwaUtleSKLAQoGQXBpS2V5EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiUKBnNoYTI1NhgCIAEoCUIVukgSchAyDl5bMC05YS1mXXs2NH0kEi0KBnRlbmFudBgDIAEoCUIdukgachgyFl5bYS16QS1aMC05Ll8tXXswLDY0fSQiOQoJUmF0ZUxpbWl0EhQKA3JwbRgBIAEoBUIHukgEGgIoABIWCgVidXJzdBgCIAEoBUIHukgEGgIoACKtBgoIUHJvdmlkZXISYwoEa2luZBgBIAEoCUJVukhSclBSAFIGb3BlbmFpUgZjbGF1ZGVSBmdlbWluaVIHbWlzdHJhbFIJdmVydGV4X2FpUgdiZWRyb2NrUhFvcGVuYWlfY29tcGF0aWJsZVIEbW9jaxIUCgdlbmFibGVkGAIgASgISACIAQESKQoIYmFzZV91cmwYAyABKAlCF7pIFHISMhBeKGh0dHBzPzovLy4rKT8kEjcKC2FwaV9rZXlfZW52GAQgASgJQiK6SB9yHTIbXihbQS1aYS16X11bQS1aYS16MC05X10qKT8kEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkSDgoGbW9kZWxzGAYgAygJEjwKB2hlYWRlcnMYByADKAsyKy5sbG1nYXRld2F5LmNvbmZpZy52MS5Qcm92aWRlci5IZWFkZXJzRW50cnkSDgoGcHJpY2VzGAggASgJEjAKCHRpbWVvdXRzGAkgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuVGltZW91dHMSJQoPbWF4X2Nvbm5lY3Rpb25zGAogASgFQge6SAQaAiAASAGIAQESLgoHZGlhbGVjdBgLIAEoCzIdLmxsbWdhdGV3YXkuY29uZmlnLnYxLkRpYWxlY3QSVwoGcHJlc2V0GAwgASgJQke6SERyQlIAUgVhenVyZVIIZGVlcHNlZWtSBGdyb3FSBm9sbGFtYVIKb3BlbnJvdXRlclIIdG9nZXRoZXJSBHZsbG1SA3hhaRIjCgZyZWdpb24YDSABKAlCE7pIEHIOMgxeW2EtejAtOS1dKiQSDwoHcHJvamVjdBgOIAEoCRIYChBjcmVkZW50aWFsc19wYXRoGA8gASgJEioKC3Vuc3VwcG9ydGVkGBAgASgJQhW6SBJyEFIAUgZyZWZ1c2VSBGRyb3ASHwoXZGVmYXVsdF9lbWJlZGRpbmdfbW9kZWwYESABKAkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIX2VuYWJsZWRCEgoQX21heF9jb25uZWN0aW9ucyKeAQoHRGlhbGVjdBJEChBtYXhfdG9rZW5zX2ZpZWxkGAEgASgJQiq6SCdyJVIAUhVtYXhfY29tcGxldGlvbl90b2tlbnNSCm1heF90b2tlbnMSGQoMc3RyZWFtX3VzYWdlGAIgASgISACIAQESEgoKa2V5X2hlYWRlchgDIAEoCRINCgVxdWVyeRgEIAEoCUIPCg1fc3RyZWFtX3VzYWdlIuEBCghUaW1lb3V0cxI0Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI4CgtmaXJzdF9ldmVudBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMQoEaWRsZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMgoFdG90YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIoIBCgZQcmljZXMSFAoMY2F0YWxvZ19wYXRoGAEgASgJEh0KEHRyYWNraW5nX2VuYWJsZWQYAiABKAhIAIgBARIuCg51bmtub3duX21vZGVscxgDIAEoCUIWukgTchFSAFIGcmVmdXNlUgVhbGxvd0ITChFfdHJhY2tpbmdfZW5hYmxlZCK8AwoGQnVkZ2V0EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiMKCWxpbWl0X3VzZBgCIAEoAUIQukgNEgtAASEAAAAAAAAAABIkCgNwZXIYAyABKAlCF7pIFHISUgRob3VyUgNkYXlSBW1vbnRoEg4KBnRlbmFudBgEIAEoCRILCgNrZXkYBSABKAkSEAoIcHJvdmlkZXIYBiABKAkSDQoFbW9kZWwYByABKAkSNAoEdGFncxgIIAMoCzImLmxsbWdhdGV3YXkuY29uZmlnLnYxLkJ1ZGdldC5UYWdzRW50cnkSRQoEZWFjaBgJIAMoCUI3ukg0kgExGAEiLXIrMileKHRlbmFudHxrZXl8cHJvdmlkZXJ8bW9kZWx8dGFnOi57MSw2NH0pJBIhCgRtb2RlGAogASgJQhO6SBByDlIAUgRoYXJkUgRzb2Z0Ei8KB3dhcm5fYXQYCyADKAFCHrpIG5IBGBgBIhQSEhkAAAAAAAAkQCEAAAAAAAAAABorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK6AQoGTGVkZ2VyEhAKCGRhdGFfZGlyGAEgASgJEjkKCXJldGVudGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkILukgIqgEFMgMIoDgSJgoQbWF4X3dhaXRpbmdfcm93cxgDIAEoBUIHukgEGgIoZEgAiAEBEiYKCXdoZW5fZnVsbBgEIAEoCUITukgQcg5SAFIEd2FpdFIEZHJvcEITChFfbWF4X3dhaXRpbmdfcm93cyLzAwoESm9icxInCg5tYXhfY29uY3VycmVudBgBIAEoBUIKukgHGgUYkE4oAUgAiAEBEjkKCnJlc3VsdF90dGwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCrpIB6oBBDICCAESIAoKbWF4X3N0b3JlZBgDIAEoBUIHukgEGgIoAUgBiAEBEiEKC21heF9wZW5kaW5nGAQgASgFQge6SAQaAigBSAKIAQESJAoNbWF4X2pvYl9ieXRlcxgFIAEoBUIIukgFGgMogAhIA4gBARIgCghtYXhfcnVucxgGIAEoBUIJukgGGgQYZCgBSASIAQESOwoMc3RhcnRfd2l0aGluGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgq6SAeqAQQyAggBEjoKC3N0dWNrX2FmdGVyGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgq6SAeqAQQyAggBEjAKCHdlYmhvb2tzGAkgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuV2ViaG9va3NCEQoPX21heF9jb25jdXJyZW50Qg0KC19tYXhfc3RvcmVkQg4KDF9tYXhfcGVuZGluZ0IQCg5fbWF4X2pvYl9ieXRlc0ILCglfbWF4X3J1bnMi7gMKCFdlYmhvb2tzEn8KDWFsbG93ZWRfaG9zdHMYASADKAlCaLpIZZIBYiJgcl4yXF4oWypdWy5dKT9bQS1aYS16MC05Li1dezEsMjUzfSg6KFswLTldezEsNX18WypdKSk/JHxeXFtbMC05YS1mQS1GOi5dK1xdKDooWzAtOV17MSw1fXxbKl0pKT8kEkEKEGFsbG93ZWRfbmV0d29ya3MYAiADKAlCJ7pIJJIBISIfch0yG15bMC05YS1mQS1GOi5dKy9bMC05XXsxLDN9JBIXCgphbGxvd19odHRwGAMgASgISACIAQESNgoKc2VjcmV0X2VudhgEIAEoCUIiukgfch0yG14oW0EtWmEtel9dW0EtWmEtejAtOV9dKik/JBIwChdtYXhfY29uY3VycmVudF9wZXJfaG9zdBgFIAEoBUIKukgHGgUY6AcoAUgBiAEBEjQKB3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjoKDWdpdmVfdXBfYWZ0ZXIYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAQg0KC19hbGxvd19odHRwQhoKGF9tYXhfY29uY3VycmVudF9wZXJfaG9zdCJ1CgZTdHJlYW0SJQoLYnVmZmVyX3NpemUYASABKAVCC7pICBoGGKCNBigBSACIAQESNAoHdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgBCDgoMX2J1ZmZlcl9zaXplIoQBCglUZWxlbWV0cnkSSgoJbG9nX2xldmVsGAEgASgJQje6SDRyMlIAUgV0cmFjZVIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yUgVmYXRhbFIGc2lsZW50EhUKDW90bHBfZW5kcG9pbnQYAiABKAkSFAoMc2VydmljZV9uYW1lGAMgASgJQkdaRWdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L2NvbmZpZy92MTtjb25maWd2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIsILCgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJEh8KF2RlZmF1bHRfZW1iZWRkaW5nX21vZGVsGAkgASgJEi0KB2J1ZGdldHMYCiADKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5CdWRnZXQSLAoGbGVkZ2VyGAsgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuTGVkZ2VyEigKBGpvYnMYDCABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5Kb2JzEmoKB2FsaWFzZXMYDSADKAsyKS5sbG1nYXRld2F5LmNvbmZpZy52MS5Db25maWcuQWxpYXNlc0VudHJ5Qi66SCuaASgiJnIkMiJeW2EtekEtWjAtOV1bYS16QS1aMC05Ll86LV17MCw2M30kEngKD2ZhbGxiYWNrX2NoYWlucxgOIAMoCzIwLmxsbWdhdGV3YXkuY29uZmlnLnYxLkNvbmZpZy5GYWxsYmFja0NoYWluc0VudHJ5Qi26SCqaASciJXIjMiFeW2EtekEtWjAtOV1bYS16QS1aMC05Ll8tXXswLDYzfSQSegoQcm91dGluZ19wb2xpY2llcxgPIAMoCzIxLmxsbWdhdGV3YXkuY29uZmlnLnYxLkNvbmZpZy5Sb3V0aW5nUG9saWNpZXNFbnRyeUItukgqmgEnIiVyIzIhXlthLXpBLVowLTldW2EtekEtWjAtOS5fLV17MCw2M30kEl4KCnRhc2tfdHlwZXMYECADKAsyKy5sbG1nYXRld2F5LmNvbmZpZy52MS5Db25maWcuVGFza1R5cGVzRW50cnlCHbpIGpoBFyIVchMyEV5bYS16MC05X117MSw2NH0kEjQKCnJlc2lsaWVuY2UYESABKAsyIC5sbG1nYXRld2F5LmNvbmZpZy52MS5SZXNpbGllbmNlGlAKDlByb3ZpZGVyc0VudHJ5EgsKA2tleRgBIAEoCRItCgV2YWx1ZRgCIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyOgI4ARpLCgxBbGlhc2VzRW50cnkSCwoDa2V5GAEgASgJEioKBXZhbHVlGAIgASgLMhsubGxtZ2F0ZXdheS5jb25maWcudjEuQWxpYXM6AjgBGlEKE0ZhbGxiYWNrQ2hhaW5zRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkxpc3RWYWx1ZToCOAEaWwoUUm91dGluZ1BvbGljaWVzRW50cnkSCwoDa2V5GAEgASgJEjIKBXZhbHVlGAIgASgLMiMubGxtZ2F0ZXdheS5jb25maWcudjEuUm91dGluZ1BvbGljeToCOAEaMAoOVGFza1R5cGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJrCgVBbGlhcxJCCgd0YXJnZXRzGAEgAygLMiQubGxtZ2F0ZXdheS5jb25maWcudjEuV2VpZ2h0ZWRUYXJnZXRCC7pICJIBBQgBEOgHEhMKBnN0aWNreRgCIAEoCEgAiAEBQgkKB19zdGlja3kiYgoOV2VpZ2h0ZWRUYXJnZXQSFwoGdGFyZ2V0GAEgASgJQge6SARyAhABEiwKBndlaWdodBgCIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAIgBAUIJCgdfd2VpZ2h0IvwBCg1Sb3V0aW5nUG9saWN5Eg4KBnByZWZlchgBIAMoCRIzChRtYXhfY29zdF9wZXJfcmVxdWVzdBgCIAEoAUIQukgNEgtAASEAAAAAAAAAAEgAiAEBEhQKDGNhcGFiaWxpdGllcxgDIAMoCRIOCgZyZWdpb24YBCABKAkSMQoLbWluX3F1YWxpdHkYBSABKAlCHLpIGXIXUgBSA2xvd1IIc3RhbmRhcmRSBGhpZ2gSNAoIb3B0aW1pemUYBiABKAlCIrpIH3IdUgBSBGNvc3RSB2xhdGVuY3lSCnByZWZlcmVuY2VCFwoVX21heF9jb3N0X3Blcl9yZXF1ZXN0IpACCgpSZXNpbGllbmNlEj0KD2NpcmN1aXRfYnJlYWtlchgBIAEoCzIkLmxsbWdhdGV3YXkuY29uZmlnLnYxLkNpcmN1aXRCcmVha2VyEi4KB3JldHJpZXMYAiABKAsyHS5sbG1nYXRld2F5LmNvbmZpZy52MS5SZXRyaWVzEi4KB2hlZGdpbmcYAyABKAsyHS5sbG1nYXRld2F5LmNvbmZpZy52MS5IZWRnaW5nEioKBWxpbWl0GAQgASgLMhsubGxtZ2F0ZXdheS5jb25maWcudjEuTGltaXQSNwoMc3RyZWFtX2d1YXJkGAUgASgLMiEubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtR3VhcmQiyQIKDkNpcmN1aXRCcmVha2VyEhQKB2VuYWJsZWQYASABKAhIAIgBARIwCgplcnJvcl9yYXRlGAIgASgBQhe6SBQSEhkAAAAAAADwPyEAAAAAAAAAAEgBiAEBEjIKDHRpbWVvdXRfcmF0ZRgDIAEoAUIXukgUEhIZAAAAAAAA8D8hAAAAAAAAAABIAogBARIfCgltaW5fY2FsbHMYBCABKAVCB7pIBBoCKAFIA4gBARI1CghvcGVuX2ZvchgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASHgoGcHJvYmVzGAYgASgFQgm6SAYaBBhkKAFIBIgBAUIKCghfZW5hYmxlZEINCgtfZXJyb3JfcmF0ZUIPCg1fdGltZW91dF9yYXRlQgwKCl9taW5fY2FsbHNCCQoHX3Byb2JlcyKgAwoHUmV0cmllcxIbCgNtYXgYASABKAVCCbpIBhoEGAooAEgAiAEBEjcKCmJhc2VfZGVsYXkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAEjYKCW1heF9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgASMgoMYnVkZ2V0X3JhdGlvGAQgASgBQhe6SBQSEhkAAAAAAAAkQCkAAAAAAAAAAEgBiAEBEiMKCmJ1ZGdldF9taW4YBSABKAVCCrpIBxoFGJBOKABIAogBARI6CgdieV9raW5kGAYgAygLMikubGxtZ2F0ZXdheS5jb25maWcudjEuUmV0cmllcy5CeUtpbmRFbnRyeRpKCgtCeUtpbmRFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiABKAsyGy5sbG1nYXRld2F5LmNvbmZpZy52MS5SZXRyeToCOAFCBgoEX21heEIPCg1fYnVkZ2V0X3JhdGlvQg0KC19idWRnZXRfbWluImUKBVJldHJ5EhsKA21heBgBIAEoBUIJukgGGgQYCigASACIAQESNwoKYmFzZV9kZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgBCBgoEX21heCK5AQoHSGVkZ2luZxIUCgdlbmFibGVkGAEgASgISACIAQESKAoFZGVsYXkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoJbWF4X3NoYXJlGAMgASgBQhe6SBQSEhkAAAAAAADwPyEAAAAAAAAAAEgBiAEBEiMKBnRhcmdldBgEIAEoCUITukgQcg5SAFIEc2FtZVIEbmV4dEIKCghfZW5hYmxlZEIMCgpfbWF4X3NoYXJlIsoBCgVMaW1pdBIjCg1tYXhfaW5fZmxpZ2h0GAEgASgFQge6SAQaAigASACIAQESIAoKbWF4X3F1ZXVlZBgCIAEoBUIHukgEGgIoAEgBiAEBEjUKCG1heF93YWl0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIVCghhZGFwdGl2ZRgEIAEoCEgCiAEBQhAKDl9tYXhfaW5fZmxpZ2h0Qg0KC19tYXhfcXVldWVkQgsKCV9hZGFwdGl2ZSKZAQoLU3RyZWFtR3VhcmQSOwoVbWluX3Rva2Vuc19wZXJfc2Vjb25kGAEgASgBQhe6SBQSEhkAAAAAAECPQCkAAAAAAAAAAEgAiAEBEjMKBndpbmRvdxgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgBCGAoWX21pbl90b2tlbnNfcGVyX3NlY29uZCLwBAoGU2VydmVyEgwKBGhvc3QYASABKAkSHgoEcG9ydBgCIAEoBUILukgIGgYY//8DKABIAIgBARImCgN0bHMYAyABKAsyGS5sbG1nYXRld2F5LmNvbmZpZy52MS5UbHMSJQoObWF4X2JvZHlfYnl0ZXMYBCABKAVCCLpIBRoDKIAISAGIAQESJwoObWF4X2pzb25fZGVwdGgYBSABKAVCCrpIBxoFGIACKAhIAogBARI6Cg1kcmFpbl90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI6Cg1waW5nX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIoCgRjb3JzGAogASgLMhoubGxtZ2F0ZXdheS5jb25maWcudjEuQ29ycxIoChJjb21wcmVzc19taW5fYnl0ZXMYCyABKAVCB7pIBBoCKABIA4gBARIqCgVodHRwMhgMIAEoCzIbLmxsbWdhdGV3YXkuY29uZmlnLnYxLkh0dHAyEhcKCnJlZmxlY3Rpb24YFCABKAhIBIgBARI4CgtkcmFpbl9kZWxheRgVIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgASFAoHY29uc29sZRgWIAEoCEgFiAEBQgcKBV9wb3J0QhEKD19tYXhfYm9keV9ieXRlc0IRCg9fbWF4X2pzb25fZGVwdGhCFQoTX2NvbXByZXNzX21pbl9ieXRlc0INCgtfcmVmbGVjdGlvbkIKCghfY29uc29sZSKfAgoEQ29ycxLgAQoPYWxsb3dlZF9vcmlnaW5zGAEgAygJQsYBukjCAZIBvgEiuwG6AbcBCgtjb3JzLm9yaWdpbhJgbXVzdCBiZSBhbiBvcmlnaW4gd2l0aG91dCBhIHBhdGgsIHN1Y2ggYXMgaHR0cHM6Ly9hcHAuZXhhbXBsZS5jb20gb3IgaHR0cHM6Ly8qLmV4YW1wbGUuY29tLCBvciAqGkZ0aGlzLm1hdGNoZXMoJ14oWypdfGh0dHBzPzovLyhbKl1bLl0pP1tBLVphLXowLTkuLV0rKDpbMC05XXsxLDV9KT8pJCcpEjQKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAIscBCgVIdHRwMhIsChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAEgASgFQge6SAQaAihkSACIAQESOgoNcGluZ19pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMcGluZ190aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIZChdfbWF4X2NvbmN1cnJlbnRfc3RyZWFtcyI8CgNUbHMSGgoJY2VydF9wYXRoGAEgASgJQge6SARyAhABEhkKCGtleV9wYXRoGAIgASgJQge6SARyAhABIjIKBEF1dGgSKgoEa2V5cxgBIAMoCzIcLmxsbWdhdGV3YXkuY29uZmlnLnYxLkFwaUtleSK2AQoGQXBpS2V5EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiUKBnNoYTI1NhgCIAEoCUIVukgSchAyDl5bMC05YS1mXXs2NH0kEi0KBnRlbmFudBgDIAEoCUIdukgachgyFl5bYS16QS1aMC05Ll8tXXswLDY0fSQSKQoGc2NvcGVzGAQgAygJQhm6SBaSARMYASIPcg1SBGNhbGxSBWFkbWluIjkKCVJhdGVMaW1pdBIUCgNycG0YASABKAVCB7pIBBoCKAASFgoFYnVyc3QYAiABKAVCB7pIBBoCKAAiiQgKCFByb3ZpZGVyEmMKBGtpbmQYASABKAlCVbpIUnJQUgBSBm9wZW5haVIGY2xhdWRlUgZnZW1pbmlSB21pc3RyYWxSCXZlcnRleF9haVIHYmVkcm9ja1IRb3BlbmFpX2NvbXBhdGlibGVSBG1vY2sSFAoHZW5hYmxlZBgCIAEoCEgAiAEBEikKCGJhc2VfdXJsGAMgASgJQhe6SBRyEjIQXihodHRwcz86Ly8uKyk/JBI3CgthcGlfa2V5X2VudhgEIAEoCUIiukgfch0yG14oW0EtWmEtel9dW0EtWmEtejAtOV9dKik/JBIVCg1kZWZhdWx0X21vZGVsGAUgASgJEg4KBm1vZGVscxgGIAMoCRI8CgdoZWFkZXJzGAcgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuUHJvdmlkZXIuSGVhZGVyc0VudHJ5Eg4KBnByaWNlcxgIIAEoCRIwCgh0aW1lb3V0cxgJIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRpbWVvdXRzEiUKD21heF9jb25uZWN0aW9ucxgKIAEoBUIHukgEGgIgAEgBiAEBEi4KB2RpYWxlY3QYCyABKAsyHS5sbG1nYXRld2F5LmNvbmZpZy52MS5EaWFsZWN0ElcKBnByZXNldBgMIAEoCUJHukhEckJSAFIFYXp1cmVSCGRlZXBzZWVrUgRncm9xUgZvbGxhbWFSCm9wZW5yb3V0ZXJSCHRvZ2V0aGVyUgR2bGxtUgN4YWkSIwoGcmVnaW9uGA0gASgJQhO6SBByDjIMXlthLXowLTktXSokEg8KB3Byb2plY3QYDiABKAkSGAoQY3JlZGVudGlhbHNfcGF0aBgPIAEoCRIqCgt1bnN1cHBvcnRlZBgQIAEoCUIVukgSchBSAFIGcmVmdXNlUgRkcm9wEh8KF2RlZmF1bHRfZW1iZWRkaW5nX21vZGVsGBEgASgJEjQKCnJlc2lsaWVuY2UYEiABKAsyIC5sbG1nYXRld2F5LmNvbmZpZy52MS5SZXNpbGllbmNlEkkKDm1vZGVsX3NldHRpbmdzGBMgAygLMjEubGxtZ2F0ZXdheS5jb25maWcudjEuUHJvdmlkZXIuTW9kZWxTZXR0aW5nc0VudHJ5Gi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGlkKEk1vZGVsU2V0dGluZ3NFbnRyeRILCgNrZXkYASABKAkSMgoFdmFsdWUYAiABKAsyIy5sbG1nYXRld2F5LmNvbmZpZy52MS5Nb2RlbFNldHRpbmdzOgI4AUIKCghfZW5hYmxlZEISChBfbWF4X2Nvbm5lY3Rpb25zIpwBCg1Nb2RlbFNldHRpbmdzEjAKCHRpbWVvdXRzGAEgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuVGltZW91dHMSKgoFbGltaXQYAiABKAsyGy5sbG1nYXRld2F5LmNvbmZpZy52MS5MaW1pdBItCgdxdWFsaXR5GAMgASgJQhy6SBlyF1IAUgNsb3dSCHN0YW5kYXJkUgRoaWdoIp4BCgdEaWFsZWN0EkQKEG1heF90b2tlbnNfZmllbGQYASABKAlCKrpIJ3IlUgBSFW1heF9jb21wbGV0aW9uX3Rva2Vuc1IKbWF4X3Rva2VucxIZCgxzdHJlYW1fdXNhZ2UYAiABKAhIAIgBARISCgprZXlfaGVhZGVyGAMgASgJEg0KBXF1ZXJ5GAQgASgJQg8KDV9zdHJlYW1fdXNhZ2Ui4QEKCFRpbWVvdXRzEjQKB2Nvbm5lY3QYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjgKC2ZpcnN0X2V2ZW50GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIxCgRpZGxlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIyCgV0b3RhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgAiggEKBlByaWNlcxIUCgxjYXRhbG9nX3BhdGgYASABKAkSHQoQdHJhY2tpbmdfZW5hYmxlZBgCIAEoCEgAiAEBEi4KDnVua25vd25fbW9kZWxzGAMgASgJQha6SBNyEVIAUgZyZWZ1c2VSBWFsbG93QhMKEV90cmFja2luZ19lbmFibGVkIrwDCgZCdWRnZXQSKwoEbmFtZRgBIAEoCUIdukgachgyFl5bYS16QS1aMC05Ll8tXXsxLDY0fSQSIwoJbGltaXRfdXNkGAIgASgBQhC6SA0SC0ABIQAAAAAAAAAAEiQKA3BlchgDIAEoCUIXukgUchJSBGhvdXJSA2RheVIFbW9udGgSDgoGdGVuYW50GAQgASgJEgsKA2tleRgFIAEoCRIQCghwcm92aWRlchgGIAEoCRINCgVtb2RlbBgHIAEoCRI0CgR0YWdzGAggAygLMiYubGxtZ2F0ZXdheS5jb25maWcudjEuQnVkZ2V0LlRhZ3NFbnRyeRJFCgRlYWNoGAkgAygJQje6SDSSATEYASItcisyKV4odGVuYW50fGtleXxwcm92aWRlcnxtb2RlbHx0YWc6LnsxLDY0fSkkEiEKBG1vZGUYCiABKAlCE7pIEHIOUgBSBGhhcmRSBHNvZnQSLwoHd2Fybl9hdBgLIAMoAUIeukgbkgEYGAEiFBISGQAAAAAAACRAIQAAAAAAAAAAGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIroBCgZMZWRnZXISEAoIZGF0YV9kaXIYASABKAkSOQoJcmV0ZW50aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgu6SAiqAQUyAwigOBImChBtYXhfd2FpdGluZ19yb3dzGAMgASgFQge6SAQaAihkSACIAQESJgoJd2hlbl9mdWxsGAQgASgJQhO6SBByDlIAUgR3YWl0UgRkcm9wQhMKEV9tYXhfd2FpdGluZ19yb3dzIvMDCgRKb2JzEicKDm1heF9jb25jdXJyZW50GAEgASgFQgq6SAcaBRiQTigBSACIAQESOQoKcmVzdWx0X3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIKukgHqgEEMgIIARIgCgptYXhfc3RvcmVkGAMgASgFQge6SAQaAigBSAGIAQESIQoLbWF4X3BlbmRpbmcYBCABKAVCB7pIBBoCKAFIAogBARIkCg1tYXhfam9iX2J5dGVzGAUgASgFQgi6SAUaAyiACEgDiAEBEiAKCG1heF9ydW5zGAYgASgFQgm6SAYaBBhkKAFIBIgBARI7CgxzdGFydF93aXRoaW4YByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCrpIB6oBBDICCAESOgoLc3R1Y2tfYWZ0ZXIYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCrpIB6oBBDICCAESMAoId2ViaG9va3MYCSABKAsyHi5sbG1nYXRld2F5LmNvbmZpZy52MS5XZWJob29rc0IRCg9fbWF4X2NvbmN1cnJlbnRCDQoLX21heF9zdG9yZWRCDgoMX21heF9wZW5kaW5nQhAKDl9tYXhfam9iX2J5dGVzQgsKCV9tYXhfcnVucyLuAwoIV2ViaG9va3MSfwoNYWxsb3dlZF9ob3N0cxgBIAMoCUJoukhlkgFiImByXjJcXihbKl1bLl0pP1tBLVphLXowLTkuLV17MSwyNTN9KDooWzAtOV17MSw1fXxbKl0pKT8kfF5cW1swLTlhLWZBLUY6Ll0rXF0oOihbMC05XXsxLDV9fFsqXSkpPyQSQQoQYWxsb3dlZF9uZXR3b3JrcxgCIAMoCUInukgkkgEhIh9yHTIbXlswLTlhLWZBLUY6Ll0rL1swLTldezEsM30kEhcKCmFsbG93X2h0dHAYAyABKAhIAIgBARI2CgpzZWNyZXRfZW52GAQgASgJQiK6SB9yHTIbXihbQS1aYS16X11bQS1aYS16MC05X10qKT8kEjAKF21heF9jb25jdXJyZW50X3Blcl9ob3N0GAUgASgFQgq6SAcaBRjoBygBSAGIAQESNAoHdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOgoNZ2l2ZV91cF9hZnRlchgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgBCDQoLX2FsbG93X2h0dHBCGgoYX21heF9jb25jdXJyZW50X3Blcl9ob3N0InUKBlN0cmVhbRIlCgtidWZmZXJfc2l6ZRgBIAEoBUILukgIGgYYoI0GKAFIAIgBARI0Cgd0aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIOCgxfYnVmZmVyX3NpemUihAEKCVRlbGVtZXRyeRJKCglsb2dfbGV2ZWwYASABKAlCN7pINHIyUgBSBXRyYWNlUgVkZWJ1Z1IEaW5mb1IEd2FyblIFZXJyb3JSBWZhdGFsUgZzaWxlbnQSFQoNb3RscF9lbmRwb2ludBgCIAEoCRIUCgxzZXJ2aWNlX25hbWUYAyABKAlCR1pFZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvY29uZmlnL3YxO2NvbmZpZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
  * The gateway's configuration, written as YAML with these field names.
@@ -108,6 +108,47 @@ export type Config = Message<"llmgateway.config.v1.Config"> & {
    * @generated from field: llmgateway.config.v1.Jobs jobs = 12;
    */
   jobs?: Jobs | undefined;
+
+  /**
+   * More names for `model`, each for one target or for several that share the
+   * calls.
+   *
+   * @generated from field: map<string, llmgateway.config.v1.Alias> aliases = 13;
+   */
+  aliases: { [key: string]: Alias };
+
+  /**
+   * Who is asked, in this order, when the chosen one fails: lists of
+   * `provider/model`, by name. The one that is called `default` is for all
+   * requests that name none, those for embeddings apart.
+   *
+   * @generated from field: map<string, google.protobuf.ListValue> fallback_chains = 14;
+   */
+  fallbackChains: { [key: string]: ListValue };
+
+  /**
+   * How to choose for requests that name no model, by name. The one that is
+   * called `low_cost` is also that of requests with `prefer_low_cost`.
+   *
+   * @generated from field: map<string, llmgateway.config.v1.RoutingPolicy> routing_policies = 15;
+   */
+  routingPolicies: { [key: string]: RoutingPolicy };
+
+  /**
+   * Who is asked for which `task_type`: a provider, `provider/model` or an
+   * alias. Added to `text_generation: openai`, `summarization: claude`,
+   * `sentiment_analysis: gemini` and `question_answering: mistral`.
+   *
+   * @generated from field: map<string, string> task_types = 16;
+   */
+  taskTypes: { [key: string]: string };
+
+  /**
+   * How faults of providers are met; each provider may have it otherwise.
+   *
+   * @generated from field: llmgateway.config.v1.Resilience resilience = 17;
+   */
+  resilience?: Resilience | undefined;
 };
 
 /**
@@ -116,6 +157,442 @@ export type Config = Message<"llmgateway.config.v1.Config"> & {
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc(file_llmgateway_config_v1_config, 0);
+
+/**
+ * Targets that share the calls for a name.
+ *
+ * @generated from message llmgateway.config.v1.Alias
+ */
+export type Alias = Message<"llmgateway.config.v1.Alias"> & {
+  /**
+   * Who is meant. Those that were not chosen are asked when the chosen one
+   * fails.
+   *
+   * @generated from field: repeated llmgateway.config.v1.WeightedTarget targets = 1;
+   */
+  targets: WeightedTarget[];
+
+  /**
+   * Whether the calls of one `session_id` go to one target. Default true.
+   *
+   * @generated from field: optional bool sticky = 2;
+   */
+  sticky?: boolean | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Alias.
+ * Use `create(AliasSchema)` to create a new message.
+ */
+export const AliasSchema: GenMessage<Alias> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 1);
+
+/**
+ * A target and its share.
+ *
+ * @generated from message llmgateway.config.v1.WeightedTarget
+ */
+export type WeightedTarget = Message<"llmgateway.config.v1.WeightedTarget"> & {
+  /**
+   * A provider, or `provider/model`.
+   *
+   * @generated from field: string target = 1;
+   */
+  target: string;
+
+  /**
+   * Its share of the calls, beside those of the others; 0 for one that is only
+   * asked when others fail. Default 1.
+   *
+   * @generated from field: optional double weight = 2;
+   */
+  weight?: number | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.WeightedTarget.
+ * Use `create(WeightedTargetSchema)` to create a new message.
+ */
+export const WeightedTargetSchema: GenMessage<WeightedTarget> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 2);
+
+/**
+ * How to choose among several targets. Those that lack what a request needs are
+ * never chosen, and those whose circuit is open only when all others are.
+ *
+ * @generated from message llmgateway.config.v1.RoutingPolicy
+ */
+export type RoutingPolicy = Message<"llmgateway.config.v1.RoutingPolicy"> & {
+  /**
+   * Who may be chosen, the most welcome first: providers, `provider/model` or
+   * aliases. Empty for the default model of every provider that can be called.
+   *
+   * @generated from field: repeated string prefer = 1;
+   */
+  prefer: string[];
+
+  /**
+   * US dollars that a request may be expected to cost; those where it would
+   * cost more, or where the price is not known, are not chosen.
+   *
+   * @generated from field: optional double max_cost_per_request = 2;
+   */
+  maxCostPerRequest?: number | undefined;
+
+  /**
+   * What the model must be known to do, by the names in `Capabilities`, such as
+   * `vision`.
+   *
+   * @generated from field: repeated string capabilities = 3;
+   */
+  capabilities: string[];
+
+  /**
+   * Where the provider must serve, as `providers.*.region`; empty for anywhere.
+   *
+   * @generated from field: string region = 4;
+   */
+  region: string;
+
+  /**
+   * The least `providers.*.model_settings.*.quality`: `low`, `standard` or
+   * `high`. Empty for any.
+   *
+   * @generated from field: string min_quality = 5;
+   */
+  minQuality: string;
+
+  /**
+   * What comes first: `cost`, `latency`, or `preference`, which is the order of
+   * `prefer`; the others decide where that leaves it open. Default: `cost` for
+   * the policy `low_cost` and for those without `prefer`, else `preference`.
+   *
+   * @generated from field: string optimize = 6;
+   */
+  optimize: string;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.RoutingPolicy.
+ * Use `create(RoutingPolicySchema)` to create a new message.
+ */
+export const RoutingPolicySchema: GenMessage<RoutingPolicy> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 3);
+
+/**
+ * How faults of providers are met, before a caller has seen any of the answer.
+ *
+ * @generated from message llmgateway.config.v1.Resilience
+ */
+export type Resilience = Message<"llmgateway.config.v1.Resilience"> & {
+  /**
+   * Leaves those alone that fail.
+   *
+   * @generated from field: llmgateway.config.v1.CircuitBreaker circuit_breaker = 1;
+   */
+  circuitBreaker?: CircuitBreaker | undefined;
+
+  /**
+   * Asks again.
+   *
+   * @generated from field: llmgateway.config.v1.Retries retries = 2;
+   */
+  retries?: Retries | undefined;
+
+  /**
+   * Asks twice when the first is slow.
+   *
+   * @generated from field: llmgateway.config.v1.Hedging hedging = 3;
+   */
+  hedging?: Hedging | undefined;
+
+  /**
+   * How many calls may be under way.
+   *
+   * @generated from field: llmgateway.config.v1.Limit limit = 4;
+   */
+  limit?: Limit | undefined;
+
+  /**
+   * Ends streams that crawl.
+   *
+   * @generated from field: llmgateway.config.v1.StreamGuard stream_guard = 5;
+   */
+  streamGuard?: StreamGuard | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Resilience.
+ * Use `create(ResilienceSchema)` to create a new message.
+ */
+export const ResilienceSchema: GenMessage<Resilience> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 4);
+
+/**
+ * Stops sending calls to a provider or a model that fails, and finds out by
+ * single calls when it serves again. It counts the last minute; what the caller
+ * did wrong or gave up is not counted.
+ *
+ * @generated from message llmgateway.config.v1.CircuitBreaker
+ */
+export type CircuitBreaker = Message<"llmgateway.config.v1.CircuitBreaker"> & {
+  /**
+   * Default true.
+   *
+   * @generated from field: optional bool enabled = 1;
+   */
+  enabled?: boolean | undefined;
+
+  /**
+   * The share of failed attempts above which it opens. Default 0.5.
+   *
+   * @generated from field: optional double error_rate = 2;
+   */
+  errorRate?: number | undefined;
+
+  /**
+   * The share of attempts that took too long above which it opens. Default 0.3.
+   *
+   * @generated from field: optional double timeout_rate = 3;
+   */
+  timeoutRate?: number | undefined;
+
+  /**
+   * Attempts of the last minute below which shares mean nothing. Default 10.
+   *
+   * @generated from field: optional int32 min_calls = 4;
+   */
+  minCalls?: number | undefined;
+
+  /**
+   * How long it is open before probes are sent. Default 30s.
+   *
+   * @generated from field: google.protobuf.Duration open_for = 5;
+   */
+  openFor?: Duration | undefined;
+
+  /**
+   * Probes at a time while it is half open; as many must succeed for it to
+   * close. Default 1.
+   *
+   * @generated from field: optional int32 probes = 6;
+   */
+  probes?: number | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.CircuitBreaker.
+ * Use `create(CircuitBreakerSchema)` to create a new message.
+ */
+export const CircuitBreakerSchema: GenMessage<CircuitBreaker> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 5);
+
+/**
+ * Asks the same target again after a failure that may pass.
+ *
+ * @generated from message llmgateway.config.v1.Retries
+ */
+export type Retries = Message<"llmgateway.config.v1.Retries"> & {
+  /**
+   * Tries after the first. Default 2.
+   *
+   * @generated from field: optional int32 max = 1;
+   */
+  max?: number | undefined;
+
+  /**
+   * The wait before the first retry is drawn from 0 to this; each later bound
+   * is twice the one before. Default 250ms, as `0.250s`.
+   *
+   * @generated from field: google.protobuf.Duration base_delay = 2;
+   */
+  baseDelay?: Duration | undefined;
+
+  /**
+   * The longest wait, what the provider asks for by `Retry-After` included: a
+   * provider that wants more is not asked again. Default 5s.
+   *
+   * @generated from field: google.protobuf.Duration max_delay = 3;
+   */
+  maxDelay?: Duration | undefined;
+
+  /**
+   * Retries at one target as a share of the calls for it within a minute.
+   * Default 0.2.
+   *
+   * @generated from field: optional double budget_ratio = 4;
+   */
+  budgetRatio?: number | undefined;
+
+  /**
+   * Retries a minute at one target that are allowed whatever that share comes
+   * to. Default 3.
+   *
+   * @generated from field: optional int32 budget_min = 5;
+   */
+  budgetMin?: number | undefined;
+
+  /**
+   * Other rules for single kinds of failure, by their names in docs/errors.md.
+   *
+   * @generated from field: map<string, llmgateway.config.v1.Retry> by_kind = 6;
+   */
+  byKind: { [key: string]: Retry };
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Retries.
+ * Use `create(RetriesSchema)` to create a new message.
+ */
+export const RetriesSchema: GenMessage<Retries> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 6);
+
+/**
+ * How one kind of failure is met.
+ *
+ * @generated from message llmgateway.config.v1.Retry
+ */
+export type Retry = Message<"llmgateway.config.v1.Retry"> & {
+  /**
+   * Tries after the first. Default: that of all kinds.
+   *
+   * @generated from field: optional int32 max = 1;
+   */
+  max?: number | undefined;
+
+  /**
+   * Bound of the wait before the first retry. Default: that of all kinds.
+   *
+   * @generated from field: google.protobuf.Duration base_delay = 2;
+   */
+  baseDelay?: Duration | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Retry.
+ * Use `create(RetrySchema)` to create a new message.
+ */
+export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 7);
+
+/**
+ * Makes a second attempt when the first has said nothing for a while. Whoever
+ * speaks first is heard; the other is broken off, and what it wrote is paid for.
+ *
+ * @generated from message llmgateway.config.v1.Hedging
+ */
+export type Hedging = Message<"llmgateway.config.v1.Hedging"> & {
+  /**
+   * Default false.
+   *
+   * @generated from field: optional bool enabled = 1;
+   */
+  enabled?: boolean | undefined;
+
+  /**
+   * How long to wait for the first. Default: what 95 of 100 calls to the target
+   * took lately, once enough are known.
+   *
+   * @generated from field: google.protobuf.Duration delay = 2;
+   */
+  delay?: Duration | undefined;
+
+  /**
+   * The largest share of a target's calls within a minute that may be made
+   * twice. Default 0.05.
+   *
+   * @generated from field: optional double max_share = 3;
+   */
+  maxShare?: number | undefined;
+
+  /**
+   * Who is asked: `same`, or `next` for the next of the chain or alias, where
+   * there is one. Default `same`.
+   *
+   * @generated from field: string target = 4;
+   */
+  target: string;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Hedging.
+ * Use `create(HedgingSchema)` to create a new message.
+ */
+export const HedgingSchema: GenMessage<Hedging> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 8);
+
+/**
+ * Bounds the calls under way at a provider, or at one of its models. Others
+ * wait, each caller's in turn, and are refused when they cannot be served in
+ * time.
+ *
+ * @generated from message llmgateway.config.v1.Limit
+ */
+export type Limit = Message<"llmgateway.config.v1.Limit"> & {
+  /**
+   * Most calls under way, streams included; 0 for no limit. Default 0.
+   *
+   * @generated from field: optional int32 max_in_flight = 1;
+   */
+  maxInFlight?: number | undefined;
+
+  /**
+   * Most calls that wait. Default 100.
+   *
+   * @generated from field: optional int32 max_queued = 2;
+   */
+  maxQueued?: number | undefined;
+
+  /**
+   * The longest wait. Default 30s.
+   *
+   * @generated from field: google.protobuf.Duration max_wait = 3;
+   */
+  maxWait?: Duration | undefined;
+
+  /**
+   * Whether the limit follows from how the time to the first word changes with
+   * the load, `max_in_flight` being the most, where it is not 0. Default false.
+   *
+   * @generated from field: optional bool adaptive = 4;
+   */
+  adaptive?: boolean | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Limit.
+ * Use `create(LimitSchema)` to create a new message.
+ */
+export const LimitSchema: GenMessage<Limit> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 9);
+
+/**
+ * Ends streams that crawl, which idle timeouts do not see.
+ *
+ * @generated from message llmgateway.config.v1.StreamGuard
+ */
+export type StreamGuard = Message<"llmgateway.config.v1.StreamGuard"> & {
+  /**
+   * Tokens a second below which a stream is ended; 0 for none. Default 0.
+   *
+   * @generated from field: optional double min_tokens_per_second = 1;
+   */
+  minTokensPerSecond?: number | undefined;
+
+  /**
+   * How long a stream may be slower than that. Default 10s.
+   *
+   * @generated from field: google.protobuf.Duration window = 2;
+   */
+  window?: Duration | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.StreamGuard.
+ * Use `create(StreamGuardSchema)` to create a new message.
+ */
+export const StreamGuardSchema: GenMessage<StreamGuard> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 10);
 
 /**
  * Where the gateway listens, and how much it takes.
@@ -227,7 +704,7 @@ export type Server = Message<"llmgateway.config.v1.Server"> & {
  * Use `create(ServerSchema)` to create a new message.
  */
 export const ServerSchema: GenMessage<Server> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 1);
+  messageDesc(file_llmgateway_config_v1_config, 11);
 
 /**
  * Which web pages may call from a browser, besides those that the gateway
@@ -257,7 +734,7 @@ export type Cors = Message<"llmgateway.config.v1.Cors"> & {
  * Use `create(CorsSchema)` to create a new message.
  */
 export const CorsSchema: GenMessage<Cors> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 2);
+  messageDesc(file_llmgateway_config_v1_config, 12);
 
 /**
  * Limits of HTTP/2 connections, and how those whose peer is gone are found.
@@ -294,7 +771,7 @@ export type Http2 = Message<"llmgateway.config.v1.Http2"> & {
  * Use `create(Http2Schema)` to create a new message.
  */
 export const Http2Schema: GenMessage<Http2> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 3);
+  messageDesc(file_llmgateway_config_v1_config, 13);
 
 /**
  * A certificate and its key, as PEM files.
@@ -322,7 +799,7 @@ export type Tls = Message<"llmgateway.config.v1.Tls"> & {
  * Use `create(TlsSchema)` to create a new message.
  */
 export const TlsSchema: GenMessage<Tls> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 4);
+  messageDesc(file_llmgateway_config_v1_config, 14);
 
 /**
  * Who may call. Without keys everyone may, and the gateway binds to loopback.
@@ -343,7 +820,7 @@ export type Auth = Message<"llmgateway.config.v1.Auth"> & {
  * Use `create(AuthSchema)` to create a new message.
  */
 export const AuthSchema: GenMessage<Auth> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 5);
+  messageDesc(file_llmgateway_config_v1_config, 15);
 
 /**
  * An API key, known by its hash alone.
@@ -371,6 +848,14 @@ export type ApiKey = Message<"llmgateway.config.v1.ApiKey"> & {
    * @generated from field: string tenant = 3;
    */
   tenant: string;
+
+  /**
+   * What it may do: `call` for GatewayService, `admin` for AdminService.
+   * Default `call`.
+   *
+   * @generated from field: repeated string scopes = 4;
+   */
+  scopes: string[];
 };
 
 /**
@@ -378,7 +863,7 @@ export type ApiKey = Message<"llmgateway.config.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 6);
+  messageDesc(file_llmgateway_config_v1_config, 16);
 
 /**
  * How often each key, and each address without one, may call.
@@ -406,7 +891,7 @@ export type RateLimit = Message<"llmgateway.config.v1.RateLimit"> & {
  * Use `create(RateLimitSchema)` to create a new message.
  */
 export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 7);
+  messageDesc(file_llmgateway_config_v1_config, 17);
 
 /**
  * Who answers.
@@ -548,6 +1033,20 @@ export type Provider = Message<"llmgateway.config.v1.Provider"> & {
    * @generated from field: string default_embedding_model = 17;
    */
   defaultEmbeddingModel: string;
+
+  /**
+   * How its faults are met, where that is otherwise than for all providers.
+   *
+   * @generated from field: llmgateway.config.v1.Resilience resilience = 18;
+   */
+  resilience?: Resilience | undefined;
+
+  /**
+   * What is otherwise for single models, by the provider's own names.
+   *
+   * @generated from field: map<string, llmgateway.config.v1.ModelSettings> model_settings = 19;
+   */
+  modelSettings: { [key: string]: ModelSettings };
 };
 
 /**
@@ -555,7 +1054,43 @@ export type Provider = Message<"llmgateway.config.v1.Provider"> & {
  * Use `create(ProviderSchema)` to create a new message.
  */
 export const ProviderSchema: GenMessage<Provider> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 8);
+  messageDesc(file_llmgateway_config_v1_config, 18);
+
+/**
+ * What is otherwise for one model.
+ *
+ * @generated from message llmgateway.config.v1.ModelSettings
+ */
+export type ModelSettings = Message<"llmgateway.config.v1.ModelSettings"> & {
+  /**
+   * How long to wait; what is absent is as for the provider.
+   *
+   * @generated from field: llmgateway.config.v1.Timeouts timeouts = 1;
+   */
+  timeouts?: Timeouts | undefined;
+
+  /**
+   * How many of its calls may be under way, beside the provider's own limit.
+   *
+   * @generated from field: llmgateway.config.v1.Limit limit = 2;
+   */
+  limit?: Limit | undefined;
+
+  /**
+   * How good it is, for routing policies: `low`, `standard` or `high`. Default
+   * `standard`.
+   *
+   * @generated from field: string quality = 3;
+   */
+  quality: string;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.ModelSettings.
+ * Use `create(ModelSettingsSchema)` to create a new message.
+ */
+export const ModelSettingsSchema: GenMessage<ModelSettings> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 19);
 
 /**
  * How an OpenAI-compatible provider departs from OpenAI.
@@ -598,7 +1133,7 @@ export type Dialect = Message<"llmgateway.config.v1.Dialect"> & {
  * Use `create(DialectSchema)` to create a new message.
  */
 export const DialectSchema: GenMessage<Dialect> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 9);
+  messageDesc(file_llmgateway_config_v1_config, 20);
 
 /**
  * How long to wait for a provider.
@@ -640,7 +1175,7 @@ export type Timeouts = Message<"llmgateway.config.v1.Timeouts"> & {
  * Use `create(TimeoutsSchema)` to create a new message.
  */
 export const TimeoutsSchema: GenMessage<Timeouts> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 10);
+  messageDesc(file_llmgateway_config_v1_config, 21);
 
 /**
  * What tokens cost.
@@ -678,7 +1213,7 @@ export type Prices = Message<"llmgateway.config.v1.Prices"> & {
  * Use `create(PricesSchema)` to create a new message.
  */
 export const PricesSchema: GenMessage<Prices> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 11);
+  messageDesc(file_llmgateway_config_v1_config, 22);
 
 /**
  * What may be spent on some calls in a time. A call counts in every budget
@@ -772,7 +1307,7 @@ export type Budget = Message<"llmgateway.config.v1.Budget"> & {
  * Use `create(BudgetSchema)` to create a new message.
  */
 export const BudgetSchema: GenMessage<Budget> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 12);
+  messageDesc(file_llmgateway_config_v1_config, 23);
 
 /**
  * What is kept of each call and of each attempt. The database is SQLite in
@@ -821,7 +1356,7 @@ export type Ledger = Message<"llmgateway.config.v1.Ledger"> & {
  * Use `create(LedgerSchema)` to create a new message.
  */
 export const LedgerSchema: GenMessage<Ledger> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 13);
+  messageDesc(file_llmgateway_config_v1_config, 24);
 
 /**
  * Work that nobody waits for. It is kept in the ledger's database.
@@ -901,7 +1436,7 @@ export type Jobs = Message<"llmgateway.config.v1.Jobs"> & {
  * Use `create(JobsSchema)` to create a new message.
  */
 export const JobsSchema: GenMessage<Jobs> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 14);
+  messageDesc(file_llmgateway_config_v1_config, 25);
 
 /**
  * How the end of jobs is told to a `callback_url`.
@@ -970,7 +1505,7 @@ export type Webhooks = Message<"llmgateway.config.v1.Webhooks"> & {
  * Use `create(WebhooksSchema)` to create a new message.
  */
 export const WebhooksSchema: GenMessage<Webhooks> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 15);
+  messageDesc(file_llmgateway_config_v1_config, 26);
 
 /**
  * Streams.
@@ -999,7 +1534,7 @@ export type Stream = Message<"llmgateway.config.v1.Stream"> & {
  * Use `create(StreamSchema)` to create a new message.
  */
 export const StreamSchema: GenMessage<Stream> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 16);
+  messageDesc(file_llmgateway_config_v1_config, 27);
 
 /**
  * Logs and traces.
@@ -1035,5 +1570,5 @@ export type Telemetry = Message<"llmgateway.config.v1.Telemetry"> & {
  * Use `create(TelemetrySchema)` to create a new message.
  */
 export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 17);
+  messageDesc(file_llmgateway_config_v1_config, 28);
 

@@ -1,0 +1,34 @@
+/** Keeps the call's own `timeout_ms`, over all that is tried for it: waits, retries and other targets included. */
+import { Bounded } from "../core/bounded.ts";
+import type { Layer } from "../core/call.ts";
+import type { Clock } from "../core/clock.ts";
+import { Failure } from "../core/failure.ts";
+import type { Batch } from "../core/reply.ts";
+
+export function deadline(clock: Clock): Layer {
+  return (next) => async (call) => {
+    const { timeoutMs } = call.request;
+    if (timeoutMs === undefined) return next(call);
+    const bounded = new Bounded(call.signal, clock);
+    bounded.limit(
+      timeoutMs,
+      () => new Failure("deadline_exceeded", `not finished within timeout_ms, ${timeoutMs} ms`),
+    );
+    const deadlineAtMs = Math.min(call.deadlineAtMs ?? Number.POSITIVE_INFINITY, clock.now() + timeoutMs);
+    try {
+      const reply = await next({ ...call, signal: bounded.signal, deadlineAtMs });
+      return { ...reply, events: until(reply.events, bounded) };
+    } catch (error) {
+      bounded.end();
+      throw error;
+    }
+  };
+}
+
+async function* until(events: AsyncIterable<Batch>, bounded: Bounded): AsyncGenerator<Batch> {
+  try {
+    yield* events;
+  } finally {
+    bounded.end();
+  }
+}
