@@ -22,6 +22,7 @@ const EXAMPLES: Partial<Record<FailureKind, { message: string } & FailureDetails
     violations: [{ field: "messages", description: "must contain at least 1 item(s)" }],
   },
   unauthenticated: { message: "the API key is not known" },
+  permission_denied: { message: "this takes an API key with the scope admin" },
   unknown_model: {
     message: 'model: "gpt-5o" is neither a provider (openai, mock) nor a model that the price catalog knows',
   },
