@@ -41,6 +41,7 @@ import type { Provider } from "./providers/provider.ts";
 import { createProvider } from "./providers/registry.ts";
 import type { Traffic } from "./providers/traffic.ts";
 import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
+import { countAttempt } from "./telemetry/attempts.ts";
 
 /** Everything that follows from one configuration and one catalog. Replaced as a whole by a reload. */
 export interface Snapshot {
@@ -132,7 +133,8 @@ function stack(
                 ...books,
                 pricing: pricingOf(config, catalog),
                 clock,
-                onSettled: (attempt) => {
+                onSettled: (attempt, call) => {
+                  countAttempt(signals.metrics, attempt, call);
                   traffic.settled(attempt);
                   books.settled(attempt);
                 },

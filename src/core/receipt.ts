@@ -5,12 +5,12 @@ import { type PicoUsd, toUsd, ZERO } from "./money.ts";
 
 export function receiptOf(call: Call): Receipt {
   const { attempts, route, dropped } = call.tally;
-  const last = attempts.at(-1);
+  const told = tellingOf(attempts);
   return {
     $typeName: "llmgateway.v1.Receipt",
     requestId: call.context.requestId,
-    provider: last?.provider ?? "",
-    model: last?.model ?? "",
+    provider: told?.provider ?? "",
+    model: told?.model ?? "",
     cached: false,
     cacheKind: "",
     route,
@@ -19,6 +19,16 @@ export function receiptOf(call: Call): Receipt {
     attempts: attempts.map((attempt) => ({ ...attempt })),
     dropped: [...dropped],
   };
+}
+
+/** The one that served, or else the last that failed by itself: not one that another overtook. */
+export function tellingOf(attempts: readonly Attempt[]): Attempt | undefined {
+  if (attempts.length < 2) return attempts[0];
+  return (
+    attempts.findLast(({ outcome }) => outcome === "ok") ??
+    attempts.findLast(({ outcome, failureKind }) => outcome !== "pending" && failureKind !== "hedge_lost") ??
+    attempts.at(-1)
+  );
 }
 
 function costOf(call: Call): Cost {

@@ -11,7 +11,7 @@ import { usage } from "../core/usage.ts";
 import { Answer, hiddenTokens } from "./answer.ts";
 import { ratesAt } from "./catalog.ts";
 import { certainTier } from "./ceiling.ts";
-import { type Plan, spentBy } from "./plan.ts";
+import { type Plan, spentBeside } from "./plan.ts";
 import { priced } from "./price.ts";
 
 /** How much more is held ready for a stream at a time. */
@@ -40,7 +40,6 @@ export class Metered {
   readonly attempt: Attempt;
   private readonly options: MeteredOptions;
   private readonly answer: Answer;
-  private readonly before: PicoUsd | undefined;
   private readonly startedAtMs: number;
   /** What the input costs, and a token of output, as it is estimated. */
   private readonly inputCost: PicoUsd;
@@ -55,7 +54,6 @@ export class Metered {
     this.options = options;
     this.startedAtMs = clock.now();
     this.answer = new Answer(recount !== undefined, demand.answers);
-    this.before = spentBy(call);
     this.inputTokens = demand.inputTokens;
     const rates = model && ratesAt(model, demand.inputTokens, certainTier(demand));
     this.inputCost = rates ? times(rates.inputPicoPerToken, demand.inputTokens) : ZERO;
@@ -82,6 +80,7 @@ export class Metered {
       call.tally.priceVersion = this.attempt.priceVersion;
     }
     call.tally.attempts.push(this.attempt);
+    call.tally.open.set(this.attempt, plan.most);
   }
 
   /** Ends with `budget_exceeded` behind the event that used the money up; what is left of its batch is not said. */
@@ -124,7 +123,7 @@ export class Metered {
 
   private end(outcome: string, free = false): void {
     const { attempt } = this;
-    const { clock, plan, onSettled } = this.options;
+    const { call, clock, plan, onSettled } = this.options;
     attempt.outcome = outcome;
     attempt.latencyMs = (this.endedAtMs ?? clock.now()) - this.startedAtMs;
     const cost = free
@@ -137,6 +136,7 @@ export class Metered {
       if (cost.isAssumed) attempt.priceAssumed = true;
     }
     plan.purse.settle(cost?.total);
+    call.tally.open.delete(attempt);
     onSettled(attempt);
   }
 
@@ -210,8 +210,10 @@ export class Metered {
 
   /** The running total of the call, on the event that brought it there. */
   private stamp(event: StreamResponse): void {
-    if (!this.options.plan.model || this.before === undefined) return;
-    const total = (this.before + (this.attempt.actualPicoUsd ?? this.running())) as PicoUsd;
+    const { plan, call } = this.options;
+    const before = spentBeside(this.attempt, call.tally);
+    if (!plan.model || before === undefined) return;
+    const total = (before + (this.attempt.actualPicoUsd ?? this.running())) as PicoUsd;
     event.costPicoUsd = total;
     if (event.done) event.totalCostUsd = toUsd(total);
     else event.costUsd = toUsd(total);

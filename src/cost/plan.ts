@@ -2,7 +2,8 @@
  * What an attempt needs before it is sent: a price, an estimate, and money held ready for it. Refuses it where
  * one of them is missing.
  */
-import type { RoutedCall, Target } from "../core/call.ts";
+import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { RoutedCall, Tally, Target } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
 import { lesser, type PicoUsd, sum, toUsd, ZERO } from "../core/money.ts";
 import type { Ask, Budgets, Spending } from "./budget/budgets.ts";
@@ -166,7 +167,7 @@ class Draft {
     this.estimate = means.inputs.estimate(request, this.target);
     this.demand = demandOf(request, this.target, model, this.estimate, means.outputs);
     this.quote = quote(model, this.demand);
-    this.ceiling = maxCost === undefined ? undefined : ((maxCost - (spentBy(call) ?? ZERO)) as PicoUsd);
+    this.ceiling = maxCost === undefined ? undefined : leftOf(maxCost, call.tally);
     this.visible = model.capabilities?.reasoning !== true;
     this.inSteps = streaming && this.visible;
   }
@@ -236,12 +237,20 @@ function tooDear(description: string): Failure {
   return new Failure("budget_exceeded", description, { violations });
 }
 
-/** What attempts before have cost; undefined when that is not known. */
-export function spentBy({ tally }: RoutedCall): PicoUsd | undefined {
+/** What other attempts at the call can still spend is not left for this one. */
+function leftOf(maxCost: PicoUsd, { attempts, open }: Tally): PicoUsd {
+  let left: bigint = maxCost;
+  for (const attempt of attempts) left -= attempt.actualPicoUsd ?? open.get(attempt) ?? maxCost;
+  return left as PicoUsd;
+}
+
+/** What the others that have ended cost; undefined when that is not known of one. */
+export function spentBeside(attempt: Attempt, { attempts }: Tally): PicoUsd | undefined {
   let total: PicoUsd | undefined = ZERO;
-  for (const { actualPicoUsd } of tally.attempts) {
-    if (actualPicoUsd === undefined) return undefined;
-    total = sum(total, actualPicoUsd as PicoUsd);
+  for (const other of attempts) {
+    if (other === attempt || other.outcome === "pending") continue;
+    if (other.actualPicoUsd === undefined) return undefined;
+    total = sum(total, other.actualPicoUsd as PicoUsd);
   }
   return total;
 }

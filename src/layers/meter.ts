@@ -19,7 +19,7 @@ export interface Accounts extends Means {
   readonly clock: Clock;
   readonly lag: Pick<Lag, "ms">;
   /** Told of each attempt once it has ended and is priced. */
-  readonly onSettled: (attempt: Attempt) => void;
+  readonly onSettled: (attempt: Attempt, call: RoutedCall) => void;
 }
 
 export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
@@ -27,6 +27,7 @@ export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
     const plan = await planAttempt(call, accounts);
     const metered = begin(call, plan, accounts);
     const { attempt } = metered;
+    call.begun?.(attempt);
     try {
       await begun(call, plan, attempt, accounts);
       const { maxTokens, model } = plan;
@@ -52,7 +53,7 @@ function begin(call: RoutedCall, plan: Plan, accounts: Accounts): Metered {
     onSettled: (attempt) => {
       learn(plan, attempt, accounts);
       ledger?.settle({ callId, settledAtMs: clock.now(), attempt });
-      onSettled(attempt);
+      onSettled(attempt, call);
     },
   });
 }

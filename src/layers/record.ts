@@ -3,14 +3,15 @@
  * set of metrics, the attributes of the request's span.
  */
 
-import type { Attempt, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type Call, type Layer, operationOf } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
 import type { CallRow } from "../core/ledger.ts";
-import { receiptOf } from "../core/receipt.ts";
+import { receiptOf, tellingOf } from "../core/receipt.ts";
 import { redact } from "../core/redact.ts";
 import type { Batch } from "../core/reply.ts";
+import { modelLabel } from "../telemetry/attempts.ts";
 import { type Logger, writeEvent } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { failSpan } from "../telemetry/trace.ts";
@@ -121,18 +122,9 @@ class Recorded {
     if (failure) metrics.failures.inc({ kind: failure.kind, route });
     if (receipt.attempts.length === 0) return;
     const { provider } = receipt;
-    const model = modelLabel(receipt.attempts.at(-1));
+    const model = modelLabel(tellingOf(receipt.attempts));
     metrics.requests.inc({ provider, model, route, success: failure ? "false" : "true" });
     metrics.latencyMs.observe({ provider, model }, this.elapsedMs());
-    for (const attempt of receipt.attempts) {
-      const labels = { provider: attempt.provider, model: modelLabel(attempt) };
-      const { usage } = attempt;
-      metrics.tokens.inc({ ...labels, direction: "input" }, usage?.inputTokens ?? 0);
-      metrics.tokens.inc({ ...labels, direction: "output" }, usage?.outputTokens ?? 0);
-      if (this.call.streaming) metrics.streamTokens.inc(labels, usage?.outputTokens ?? 0);
-      if (attempt.actualUsd === undefined) metrics.unpriced.inc(labels);
-      else metrics.costUsd.inc({ ...labels, route }, attempt.actualUsd);
-    }
   }
 
   private log(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): void {
@@ -157,6 +149,7 @@ class Recorded {
       latency_ms: this.elapsedMs(),
       first_event_ms: this.firstEventMs,
       attempts: receipt.attempts.length,
+      ...triggersOf(receipt),
       input_tokens: cost?.inputTokens,
       output_tokens: cost?.outputTokens,
       cached_input_tokens: cost?.cachedInputTokens,
@@ -185,6 +178,8 @@ class Recorded {
       "llmgateway.attempts": receipt.attempts.length,
       "llmgateway.route": receipt.route?.policy,
     });
+    for (const [trigger, count] of Object.entries(triggersOf(receipt)))
+      span.setAttribute(`llmgateway.${trigger}`, count);
     if (finishReason) span.setAttribute("gen_ai.response.finish_reasons", [finishReason]);
     if (failure) failSpan(span, failure.kind, failure.message);
   }
@@ -199,7 +194,11 @@ class Recorded {
   }
 }
 
-/** A caller can make up names without end; those that fail must not each begin a series. */
-function modelLabel(attempt: Attempt | undefined): string {
-  return attempt && (attempt.priceVersion !== "" || attempt.outcome === "ok") ? attempt.model : "unknown";
+/** How many attempts there were beside the first, by what they were made for. */
+function triggersOf({ attempts }: Receipt): Readonly<Record<string, number>> {
+  if (attempts.length < 2) return NONE;
+  const count = (trigger: string) => attempts.filter((attempt) => attempt.trigger === trigger).length;
+  return { retries: count("retry"), hedges: count("hedge"), fallbacks: count("fallback") };
 }
+
+const NONE = {};

@@ -9,22 +9,25 @@ export function trace(): Layer<RoutedCall> {
   return (next) => async (call) => {
     if (!call.context.span.isRecording()) return next(call);
     const operation = operationOf(call);
-    const number = call.tally.attempts.length;
+    let attempt: Attempt | undefined;
     const span = startChildSpan(call.context.span, `${operation} ${call.target.model}`, SpanKind.CLIENT, {
       "gen_ai.operation.name": operation,
       "gen_ai.provider.name": call.target.provider,
       "gen_ai.request.model": call.target.model,
       "llmgateway.request_id": call.context.requestId,
-      "llmgateway.attempt": number + 1,
+      "llmgateway.trigger": call.trigger,
     });
     const end = () => {
-      const attempt = call.tally.attempts[number];
       if (attempt) span.setAttributes(attributesOf(attempt));
       if (attempt?.failureKind) failSpan(span, attempt.failureKind, attempt.outcome);
       span.end();
     };
     try {
-      const reply = await next(call);
+      const begun = (row: Attempt) => {
+        attempt = row;
+        span.setAttribute("llmgateway.attempt", row.number);
+      };
+      const reply = await next({ ...call, begun });
       return { ...reply, events: endAfter(reply.events, end) };
     } catch (error) {
       end();

@@ -4,6 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 export interface Metrics {
   readonly registry: Registry;
   readonly requests: Counter<"provider" | "model" | "route" | "success">;
+  readonly attempts: Counter<"provider" | "model" | "trigger" | "outcome">;
   readonly latencyMs: Histogram<"provider" | "model">;
   readonly tokens: Counter<"provider" | "model" | "direction">;
   readonly costUsd: Counter<"provider" | "model" | "route">;
@@ -29,6 +30,12 @@ export function createMetrics(): Metrics {
       name: "llm_requests_total",
       help: "Calls that reached a provider, by the provider and model that served last.",
       labelNames: ["provider", "model", "route", "success"],
+      registers,
+    }),
+    attempts: new Counter({
+      name: "llm_attempts_total",
+      help: "Calls to providers, by what each was made for (first, retry, hedge, fallback) and what became of it.",
+      labelNames: ["provider", "model", "trigger", "outcome"],
       registers,
     }),
     latencyMs: new Histogram({

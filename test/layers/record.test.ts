@@ -7,6 +7,7 @@ import type { Reply } from "../../src/core/reply.ts";
 import { usage } from "../../src/core/usage.ts";
 import { meter } from "../../src/layers/meter.ts";
 import { record } from "../../src/layers/record.ts";
+import { countAttempt } from "../../src/telemetry/attempts.ts";
 import { createLog } from "../../src/telemetry/log.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { type CallInit, callOf, eventsOf, replyOf, spoken, TARGET } from "../support/call.ts";
@@ -30,7 +31,16 @@ function recorder() {
     (call) =>
       next({ ...call, target, trigger: "first", alternatives: [] });
   const stack = (serve: Serve, target = TARGET) =>
-    record({ logger, metrics }, clock)(to(target)(meter(accountsOf(clock))(serve)));
+    record(
+      { logger, metrics },
+      clock,
+    )(
+      to(target)(
+        meter(accountsOf(clock, { onSettled: (attempt, call) => countAttempt(metrics, attempt, call) }))(
+          serve,
+        ),
+      ),
+    );
   const samples = async (name: string) => samplesOf(await metrics.registry.metrics(), name);
   return { clock, log, metrics, stack, samples };
 }
