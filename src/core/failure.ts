@@ -127,6 +127,23 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   internal: { ...OPERATOR, ...PAID, code: Code.Internal, http: 500 },
 };
 
+/** The gateway's own, which tell nothing of the provider. */
+const OF_THE_GATEWAY: ReadonlySet<string> = new Set<FailureKind>([
+  "internal",
+  "provider_unavailable",
+  "circuit_open",
+  "concurrency_limited",
+  "budget_unavailable",
+  "jobs_unavailable",
+  "job_lost",
+]);
+
+/** Whether an attempt that ended so says that the provider does not serve. */
+export function tellsOfProvider(kind: string): boolean {
+  const traits = FAILURES[kind as FailureKind];
+  return (traits?.faultOf === "provider" || traits?.faultOf === "operator") && !OF_THE_GATEWAY.has(kind);
+}
+
 export interface FailureDetails {
   /** What an operator reads: the provider's own words, status and ids. */
   readonly operator?: string;

@@ -2,14 +2,11 @@
 import type { RecentCalls } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Clock } from "../core/clock.ts";
-import { FAILURES, type FailureKind } from "../core/failure.ts";
+import { tellsOfProvider } from "../core/failure.ts";
 
 /** The minute moves on in steps of this. */
 const SLOT_MS = 5_000;
 const SLOTS = 12;
-
-/** The gateway's own, which tell nothing of the provider. */
-const NOT_THE_PROVIDERS: ReadonlySet<string> = new Set<FailureKind>(["internal", "provider_unavailable"]);
 
 interface Slot {
   /** Which step of time it counts; a slot is used again for a later one. */
@@ -30,7 +27,7 @@ export class Traffic {
   /** To be told of each attempt once, when it has ended. */
   settled({ provider, outcome, failureKind }: Attempt): void {
     const failed = outcome === "failed";
-    if (outcome !== "ok" && !(failed && isProviders(failureKind))) return;
+    if (outcome !== "ok" && !(failed && tellsOfProvider(failureKind))) return;
     const slot = this.slotOf(provider);
     slot.attempts++;
     if (!failed) return;
@@ -69,9 +66,4 @@ export class Traffic {
     slots[step % SLOTS] = slot;
     return slot;
   }
-}
-
-function isProviders(kind: string): boolean {
-  const { faultOf } = FAILURES[kind as FailureKind];
-  return (faultOf === "provider" || faultOf === "operator") && !NOT_THE_PROVIDERS.has(kind);
 }

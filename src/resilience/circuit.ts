@@ -1,0 +1,154 @@
+/**
+ * One circuit: whether calls are sent to somebody, by what became of those of the last minute. It is told what
+ * happened, and calls nobody.
+ */
+import type { Clock } from "../core/clock.ts";
+import { LastMinute } from "../core/last-minute.ts";
+
+export interface CircuitRule {
+  readonly enabled: boolean;
+  /** The share of failures above which it opens, and that of timeouts. */
+  readonly errorRate: number;
+  readonly timeoutRate: number;
+  /** Attempts of the last minute below which shares mean nothing. */
+  readonly minCalls: number;
+  readonly openForMs: number;
+  /** Calls at a time that find out whether it serves again; as many must succeed. */
+  readonly probes: number;
+}
+
+export type State = "closed" | "half_open" | "open";
+export type Mode = "automatic" | "open" | "closed";
+
+/** What a call was let through as. A probe must be told of once, by the number that it got. */
+export type Admission = "call" | "refused" | number;
+
+export interface Figures {
+  readonly attempts: number;
+  readonly failures: number;
+  readonly timeouts: number;
+}
+
+const ATTEMPTS = 0;
+const FAILURES = 1;
+const TIMEOUTS = 2;
+
+export class Circuit {
+  private readonly clock: Clock;
+  private readonly onChange: (state: State) => void;
+  private readonly counts: LastMinute;
+  private phase: State = "closed";
+  private wish: Mode = "automatic";
+  private openedAt: number | undefined;
+  private probeAt = 0;
+  /** Of the half-open phase that there is; probes of one before say nothing any more. */
+  private round = 1;
+  private underWay = 0;
+  private succeeded = 0;
+
+  constructor(clock: Clock, onChange: (state: State) => void) {
+    this.clock = clock;
+    this.onChange = onChange;
+    this.counts = new LastMinute(clock, 3);
+  }
+
+  get state(): State {
+    if (this.wish !== "automatic") return this.wish;
+    return this.phase === "open" && this.clock.now() >= this.probeAt ? "half_open" : this.phase;
+  }
+
+  get mode(): Mode {
+    return this.wish;
+  }
+
+  /** Sets it by hand; `automatic` begins anew, as if nothing had happened. */
+  set(mode: Mode): void {
+    this.wish = mode;
+    if (mode === "automatic") this.close();
+    else this.onChange(mode);
+  }
+
+  get figures(): Figures {
+    const [attempts, failures, timeouts] = [ATTEMPTS, FAILURES, TIMEOUTS].map((at) => this.counts.total(at));
+    return { attempts: attempts ?? 0, failures: failures ?? 0, timeouts: timeouts ?? 0 };
+  }
+
+  /** When it opened by itself, and when it will next be tried; undefined while it is closed or set by hand. */
+  get times(): { readonly openedAtMs: number; readonly probeAtMs: number } | undefined {
+    if (this.wish !== "automatic" || this.openedAt === undefined) return undefined;
+    return { openedAtMs: this.openedAt, probeAtMs: this.probeAt };
+  }
+
+  /** Asks whether a call may be made now. */
+  admit(rule: CircuitRule): Admission {
+    if (this.wish !== "automatic") return this.wish === "open" ? "refused" : "call";
+    if (!rule.enabled || this.phase === "closed") return "call";
+    if (this.phase === "open") {
+      if (this.clock.now() < this.probeAt) return "refused";
+      this.turn("half_open");
+      this.round++;
+      this.underWay = 0;
+      this.succeeded = 0;
+    }
+    if (this.underWay + this.succeeded >= rule.probes) return "refused";
+    this.underWay++;
+    return this.round;
+  }
+
+  /** A call ended: by itself a success tells nothing of a circuit that is not closed. */
+  count(end: "ok" | "failure" | "timeout", rule: CircuitRule): void {
+    this.counts.add(ATTEMPTS);
+    if (end === "ok") return;
+    this.counts.add(FAILURES);
+    if (end === "timeout") this.counts.add(TIMEOUTS);
+    if (this.phase === "closed" && rule.enabled && this.failing(rule)) this.open(rule);
+  }
+
+  /** A probe brought its first word. */
+  proved(probe: Admission, rule: CircuitRule): void {
+    if (!this.ends(probe)) return;
+    this.succeeded++;
+    if (this.succeeded >= rule.probes) this.close();
+  }
+
+  /** A probe failed: the provider is left alone for as long again. */
+  refuted(probe: Admission, rule: CircuitRule): void {
+    if (this.ends(probe)) this.open(rule);
+  }
+
+  /** A probe told nothing: its caller left, or it was never sent. */
+  released(probe: Admission): void {
+    this.ends(probe);
+  }
+
+  private ends(probe: Admission): boolean {
+    if (probe !== this.round || this.phase !== "half_open") return false;
+    this.underWay--;
+    return true;
+  }
+
+  private failing({ errorRate, timeoutRate, minCalls }: CircuitRule): boolean {
+    const attempts = this.counts.total(ATTEMPTS);
+    if (attempts < minCalls) return false;
+    const share = (place: number) => this.counts.total(place) / attempts;
+    return share(FAILURES) > errorRate || share(TIMEOUTS) > timeoutRate;
+  }
+
+  private open({ openForMs }: CircuitRule): void {
+    this.openedAt ??= this.clock.now();
+    this.probeAt = this.clock.now() + openForMs;
+    this.turn("open");
+  }
+
+  private close(): void {
+    this.openedAt = undefined;
+    this.counts.clear();
+    this.turn("closed");
+  }
+
+  private turn(phase: State): void {
+    if (this.phase === phase) return;
+    this.phase = phase;
+    if (this.wish === "automatic") this.onChange(phase);
+  }
+}

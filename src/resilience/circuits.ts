@@ -1,0 +1,86 @@
+/** The circuits of all providers and of their models, kept over all reloads. */
+import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Target } from "../core/call.ts";
+import type { Clock } from "../core/clock.ts";
+import { tellsOfProvider } from "../core/failure.ts";
+import { Circuit, type CircuitRule, type State } from "./circuit.ts";
+
+/** Models of the catalog are fewer. Beyond it those go that are as usual. */
+const MAX_MODELS = 1_000;
+
+const TIMEOUTS: ReadonlySet<string> = new Set(["provider_timeout", "stream_too_slow"]);
+
+/** Told of a circuit that changed; the model is empty for the provider as a whole. */
+export type OnChange = (provider: string, model: string, state: State) => void;
+
+export class Circuits {
+  private readonly clock: Clock;
+  private readonly onChange: OnChange;
+  private readonly providers = new Map<string, Circuit>();
+  private readonly models = new Map<string, { readonly target: Target; readonly circuit: Circuit }>();
+
+  constructor(clock: Clock, onChange: OnChange) {
+    this.clock = clock;
+    this.onChange = onChange;
+  }
+
+  provider(name: string): Circuit {
+    const known = this.providers.get(name);
+    if (known) return known;
+    const circuit = new Circuit(this.clock, (state) => this.onChange(name, "", state));
+    this.providers.set(name, circuit);
+    return circuit;
+  }
+
+  /** Undefined for a model of which nothing is known yet. */
+  model(target: Target): Circuit | undefined {
+    return this.models.get(keyOf(target))?.circuit;
+  }
+
+  /** That of a model, made where there is none. */
+  ofModel(target: Target): Circuit {
+    const known = this.model(target);
+    if (known) return known;
+    const { provider, model } = target;
+    const circuit = new Circuit(this.clock, (state) => this.onChange(provider, model, state));
+    if (this.models.size >= MAX_MODELS) this.forgetOne();
+    this.models.set(keyOf(target), { target: { provider, model }, circuit });
+    return circuit;
+  }
+
+  /** The worse of the two, for whoever chooses among targets. */
+  stateOf(target: Target): State {
+    const provider = this.providers.get(target.provider)?.state ?? "closed";
+    const model = this.model(target)?.state ?? "closed";
+    return provider === "open" || model === "open" ? "open" : provider === "closed" ? model : provider;
+  }
+
+  /** To be told of each attempt once, when it has ended. What the caller did wrong or gave up tells nothing. */
+  settled(attempt: Attempt, rule: CircuitRule): void {
+    const { outcome, failureKind, provider, priceVersion } = attempt;
+    const ok = outcome === "ok";
+    if (!ok && !(outcome === "failed" && tellsOfProvider(failureKind))) return;
+    const end = ok ? "ok" : TIMEOUTS.has(failureKind) ? "timeout" : "failure";
+    this.provider(provider).count(end, rule);
+    // Callers can make up names without end, which nobody serves and no catalog prices.
+    const circuit = ok || priceVersion !== "" ? this.ofModel(attempt) : this.model(attempt);
+    circuit?.count(end, rule);
+  }
+
+  /** Every circuit of a model that there is. */
+  *ofModels(): Iterable<{ readonly target: Target; readonly circuit: Circuit }> {
+    yield* this.models.values();
+  }
+
+  private forgetOne(): void {
+    for (const [key, { circuit }] of this.models) {
+      if (circuit.state !== "closed" || circuit.mode !== "automatic") continue;
+      this.models.delete(key);
+      return;
+    }
+  }
+}
+
+function keyOf({ provider, model }: Target): string {
+  return `${provider}/${model}`;
+}
