@@ -1,0 +1,40 @@
+/** Those who wait, each caller's in turn: who sends many waits behind his own. It knows no reason to wait. */
+
+export class FairQueue<T> {
+  /** In the order in which callers are due; each one's own in the order in which they came. */
+  private readonly callers = new Map<string, Set<T>>();
+  private count = 0;
+
+  get size(): number {
+    return this.count;
+  }
+
+  add(caller: string, waiting: T): void {
+    const own = this.callers.get(caller) ?? new Set();
+    this.callers.set(caller, own.add(waiting));
+    this.count++;
+  }
+
+  /** @returns whether it was there */
+  remove(caller: string, waiting: T): boolean {
+    const own = this.callers.get(caller);
+    if (!own?.delete(waiting)) return false;
+    if (own.size === 0) this.callers.delete(caller);
+    this.count--;
+    return true;
+  }
+
+  /** Takes the next out, and has its caller wait behind the others. */
+  take(): T | undefined {
+    for (const [caller, own] of this.callers) {
+      this.callers.delete(caller);
+      for (const first of own) {
+        own.delete(first);
+        this.count--;
+        if (own.size > 0) this.callers.set(caller, own);
+        return first;
+      }
+    }
+    return undefined;
+  }
+}
