@@ -67,7 +67,8 @@ export function hiddenTokens(elapsedMs: number): number {
   return Math.ceil((elapsedMs + NOTICE_MS) * FASTEST_TOKENS_PER_MS);
 }
 
-function textOf({ token, reasoning, toolCall, refusal }: StreamResponse): string {
+/** What an event adds to the answer, as text to be counted. */
+export function textOf({ token, reasoning, toolCall, refusal }: StreamResponse): string {
   const text = token ?? refusal ?? reasoning?.text ?? toolCall?.arguments ?? toolCall?.input ?? "";
   return toolCall?.name ? toolCall.name + text : text;
 }

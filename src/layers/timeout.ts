@@ -21,7 +21,7 @@ const BATCH_MS = 25 * 3_600_000;
 export function timeout(of: (target: Target) => Timeouts, clock: Clock): Layer<RoutedCall> {
   return (next) => async (call) => {
     const { provider } = call.target;
-    const limits = of(call.target);
+    const limits = wished(of(call.target), call);
     const bounded = new Bounded(call.signal, clock);
     const whole = isBatch(call) ? BATCH_MS : call.streaming ? limits.streamMs : limits.totalMs;
     bounded.limit(whole, () => late(`${provider} did not finish within ${whole} ms`));
@@ -42,6 +42,17 @@ export function timeout(of: (target: Target) => Timeouts, clock: Clock): Layer<R
       bounded.end();
       throw error;
     }
+  };
+}
+
+/** The request may want less time than the configuration allows. */
+function wished(limits: Timeouts, { request }: RoutedCall): Timeouts {
+  if (request.$typeName !== "llmgateway.v1.ChatRequest" || !request.resilience) return limits;
+  const { firstEventTimeoutMs, idleTimeoutMs } = request.resilience;
+  return {
+    ...limits,
+    firstEventMs: Math.min(limits.firstEventMs, firstEventTimeoutMs ?? limits.firstEventMs),
+    idleMs: Math.min(limits.idleMs, idleTimeoutMs ?? limits.idleMs),
   };
 }
 
