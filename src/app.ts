@@ -24,22 +24,29 @@ import { type Pricing, previewAttempt } from "./cost/plan.ts";
 import type { Preview } from "./jobs/draft.ts";
 import { admit } from "./layers/admit.ts";
 import { batch } from "./layers/batch.ts";
+import { breaker } from "./layers/breaker.ts";
 import { client } from "./layers/client.ts";
 import { deadline } from "./layers/deadline.ts";
 import { drop } from "./layers/drop.ts";
 import { fallback } from "./layers/fallback.ts";
+import { guard } from "./layers/guard.ts";
+import { hedge } from "./layers/hedge.ts";
+import { limit } from "./layers/limit.ts";
 import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
+import { retry } from "./layers/retry.ts";
 import { route } from "./layers/route.ts";
 import { suit } from "./layers/suit.ts";
-import { type Timeouts, timeout } from "./layers/timeout.ts";
+import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
 import { whole } from "./layers/whole.ts";
 import { batchRules, directoryOf, dropsOf, isPriced, knownModels, modelsOf, priceOf } from "./models.ts";
+import { type Policies, policiesOf } from "./policies.ts";
 import { judge } from "./providers/availability.ts";
 import type { Provider } from "./providers/provider.ts";
 import { createProvider } from "./providers/registry.ts";
 import type { Traffic } from "./providers/traffic.ts";
+import type { Standing } from "./resilience/standing.ts";
 import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
 import { countAttempt } from "./telemetry/attempts.ts";
 
@@ -68,6 +75,8 @@ export interface Surroundings {
   readonly admit: Layer;
   /** How calls went lately, kept over all reloads. */
   readonly traffic: Traffic;
+  /** How targets do, kept over all reloads. */
+  readonly standing: Standing;
   /** What calls come to, kept over all reloads. */
   readonly books: Books;
 }
@@ -83,17 +92,23 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
       build(name, provider, config, env, clock),
     ]),
   );
-  const way = chosen(config, catalog, providers);
-  const service = stack(config, catalog, providers, way, surroundings);
+  const policies = policiesOf(config, { ...surroundings, random: Math.random });
+  const way = (above: Layer<RoutedCall>) => chosen(config, catalog, providers, above);
+  const service = stack(config, catalog, providers, way(hedge(policies.hedge)), policies, surroundings);
   return {
     config,
     service,
-    preview: createPreview(config, catalog, way, surroundings),
+    preview: createPreview(
+      config,
+      catalog,
+      way((next) => next),
+      surroundings,
+    ),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),
-    status: () => Promise.all([...providers.values()].map((provider) => statusOf(provider, config, traffic))),
+    status: () => Promise.all([...providers.values()].map((provider) => statusOf(provider, config, surroundings))),
     close: async () => {
       await Promise.all([...providers.values()].map((provider) => provider.close()));
     },
@@ -110,10 +125,10 @@ function stack(
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
   way: Layer<Call, RoutedCall>,
-  { signals, clock, admit, traffic, books }: Surroundings,
+  policies: Policies,
+  { signals, clock, admit, traffic, standing, books }: Surroundings,
 ): Service<Call> {
   const services = new Map([...providers].map(([name, provider]) => [name, provider.serve]));
-  const timeouts = timeoutsOf(config);
   // Outermost, so that it tells every call, refused ones too, and sees the reply as the caller does.
   return record(signals, clock, (row) => books.ledger?.call(row))(
     // Before anything that costs: a refused call has cost nothing.
@@ -121,26 +136,46 @@ function stack(
       // Above all that waits or tries again, since all of it must be over in time.
       deadline(clock)(
         way(
-          // Bounds an attempt, and so stands above what it aborts.
-          timeout(
-            (target) => timeouts.get(target.provider) ?? FALLBACK,
-            clock,
-          )(
-            // Above the meter, whose settled row it describes.
-            trace()(
-              // Each pass through here is an attempt with a row of its own, whatever becomes of it.
-              meter({
-                ...books,
-                pricing: pricingOf(config, catalog),
+          // Below what judges a call, since what is refused there would be refused again.
+          retry(policies.retry)(
+            // Below retries, so that a call that waits to be made again holds no place.
+            limit(policies.limit)(
+              // Below the queue, so that what it lets through is what the circuits are like then.
+              breaker(
+                standing.circuits,
+                policies.circuitRule,
                 clock,
-                onSettled: (attempt, call) => {
-                  countAttempt(signals.metrics, attempt, call);
-                  traffic.settled(attempt);
-                  books.settled(attempt);
-                },
-              })(
-                // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
-                drop(dropsOf(config))(client(services)),
+              )(
+                // Bounds an attempt, and so stands above what it aborts.
+                timeout(
+                  policies.timeouts,
+                  clock,
+                )(
+                  guard(
+                    policies.pace,
+                    clock,
+                  )(
+                    // Above the meter, whose settled row it describes.
+                    trace()(
+                      // Each pass through here is an attempt with a row of its own, whatever becomes of it.
+                      meter({
+                        ...books,
+                        pricing: pricingOf(config, catalog),
+                        clock,
+                        onSettled: (attempt, call) => {
+                          countAttempt(signals.metrics, attempt, call);
+                          traffic.settled(attempt);
+                          standing.circuits.settled(attempt, policies.circuitRule(attempt.provider));
+                          standing.latencies.settled(attempt, call.streaming);
+                          books.settled(attempt);
+                        },
+                      })(
+                        // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
+                        drop(dropsOf(config))(client(services)),
+                      ),
+                    ),
+                  ),
+                ),
               ),
             ),
           ),
@@ -155,6 +190,7 @@ function chosen(
   config: CompleteConfig,
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
+  hedged: Layer<RoutedCall>,
 ): Layer<Call, RoutedCall> {
   const models = knownModels(config, catalog);
   // A stream whose tokens are not counted would make an estimate of what a job cost.
@@ -167,9 +203,9 @@ function chosen(
   const batched = batch(batchRules(config, catalog, providers));
   // The router names the target: below, a call is one to a provider, and its model is known. What a batch asks for
   // is judged last, since it hangs on how the call is made.
-  // A call is judged anew for each target that it comes to.
+  // A call is judged anew for each target that it comes to, that of a second attempt included.
   const next = fallback();
-  return (below) => routed(next(streamed(suited(batched(below)))));
+  return (below) => routed(next(hedged(streamed(suited(batched(below))))));
 }
 
 /** The same way, as far as nothing is sent. */
@@ -195,24 +231,6 @@ function createPreview(
     if (!target) throw new Error("the router named no target");
     return { target, estimated: call.tally.estimated };
   };
-}
-
-/** For no target that the router can name. */
-const FALLBACK: Timeouts = { totalMs: 300_000, firstEventMs: 60_000, idleMs: 60_000, streamMs: 300_000 };
-
-function timeoutsOf(config: CompleteConfig): ReadonlyMap<string, Timeouts> {
-  const streamMs = durationMs(config.stream.timeout);
-  return new Map(
-    Object.entries(config.providers).map(([name, { timeouts }]) => [
-      name,
-      {
-        totalMs: durationMs(timeouts.total),
-        firstEventMs: durationMs(timeouts.firstEvent),
-        idleMs: durationMs(timeouts.idle),
-        streamMs,
-      },
-    ]),
-  );
 }
 
 function build(
@@ -253,7 +271,7 @@ function pricingOf(config: CompleteConfig, catalog: Catalog): Pricing {
 async function statusOf(
   provider: Provider,
   config: CompleteConfig,
-  traffic: Traffic,
+  { traffic, standing }: Surroundings,
 ): Promise<ProviderStatus> {
   const { name, kind } = provider;
   const said = await provider.availability();
@@ -268,6 +286,6 @@ async function statusOf(
     defaultModel: config.providers[name]?.defaultModel ?? "",
     checkedAt: checkedAtMs === undefined ? undefined : timestampFromMs(checkedAtMs),
     recent,
-    circuit: "closed",
+    circuit: standing.circuits.provider(name).state,
   };
 }

@@ -16,6 +16,7 @@ import { type Clock, pass, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
 import { Readiness } from "./core/readiness.ts";
 import { Traffic } from "./providers/traffic.ts";
+import { createStanding, type Standing } from "./resilience/standing.ts";
 import { createAssets } from "./rpc/assets.ts";
 import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
@@ -35,6 +36,7 @@ import { unimplemented } from "./rpc/unimplemented.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
+import { showCircuits, showLimits } from "./telemetry/resilience.ts";
 import { startTracing } from "./telemetry/trace.ts";
 import { bundled, VERSION } from "./version.ts";
 
@@ -75,6 +77,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
+  const standing = createStanding(clock, (provider, model, state) => {
+    metrics.circuitTransitions.inc({ provider, model, state });
+    log.logger[state === "open" ? "warn" : "info"]({ provider, model: model || undefined, state }, "circuit");
+  });
   const readiness = new Readiness();
   checkSecrets(config, env);
   const store = await openStoreOf(config, { env, log, readiness });
@@ -82,7 +88,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let books: Books | undefined;
   try {
     books = await openBooks(config, store, { env, signals, clock });
-    current = createSnapshot(config, { env, signals, clock, admit, traffic, books });
+    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books });
     await books.keep(current.prices);
   } catch (error) {
     await books?.close();
@@ -90,13 +96,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     throw error;
   }
   const backlog = openBacklog({ store, env, inForce: () => current, signals, clock });
+  showStanding(metrics.registry, standing, () => Object.keys(current.config.providers));
   const closing = new AbortController();
 
   const replace = () => {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, books });
+    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, standing, books });
     const old = current;
     current = snapshot;
     books.replace(next);
@@ -193,6 +200,27 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return stopped;
     },
   };
+}
+
+/** Shows how circuits and limits stand. */
+function showStanding(
+  registry: ReturnType<typeof createMetrics>["registry"],
+  { circuits, limiters }: Standing,
+  providers: () => readonly string[],
+): void {
+  showCircuits(registry, () => [
+    ...providers().map((provider) => ({ provider, model: "", state: circuits.provider(provider).state })),
+    ...[...circuits.ofModels()].map(({ target, circuit }) => ({ ...target, state: circuit.state })),
+  ]);
+  showLimits(registry, () =>
+    [...limiters.all()].map(({ limit: { provider, model }, limiter }) => ({
+      provider,
+      model,
+      limit: limiter.limit,
+      inFlight: limiter.inFlight,
+      queued: limiter.queued,
+    })),
+  );
 }
 
 function openStoreOf(

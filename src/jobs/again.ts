@@ -17,6 +17,8 @@ const FIRST_WAIT_MS: Partial<Record<FailureKind, number>> = {
 const REFUSED_WAIT_MS: Partial<Record<FailureKind, number>> = {
   rate_limited: 1_000,
   budget_unavailable: 5_000,
+  circuit_open: 5_000,
+  concurrency_limited: 1_000,
 };
 const MAX_WAIT_MS = 300_000;
 

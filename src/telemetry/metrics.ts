@@ -11,6 +11,12 @@ export interface Metrics {
   readonly unpriced: Counter<"provider" | "model">;
   readonly streamTokens: Counter<"provider" | "model">;
   readonly failures: Counter<"kind" | "route">;
+  readonly retries: Counter<"provider" | "model" | "kind">;
+  readonly retriesSpent: Counter<"provider" | "model">;
+  readonly hedged: Counter<"provider" | "model" | "outcome">;
+  readonly circuitTransitions: Counter<"provider" | "model" | "state">;
+  readonly limitWaitMs: Histogram<"provider">;
+  readonly limitRefusals: Counter<"provider" | "model" | "reason">;
   readonly configReloads: Counter<"success">;
   readonly inFlight: Gauge<"route">;
   readonly budgetWarnings: Counter<"budget" | "ratio">;
@@ -73,6 +79,43 @@ export function createMetrics(): Metrics {
       name: "llm_failures_total",
       help: "Calls that failed, by kind (docs/errors.md), those that reached no provider included.",
       labelNames: ["kind", "route"],
+      registers,
+    }),
+    retries: new Counter({
+      name: "llm_retries_total",
+      help: "Times that a target was asked again, by the kind of the failure before.",
+      labelNames: ["provider", "model", "kind"],
+      registers,
+    }),
+    retriesSpent: new Counter({
+      name: "llm_retry_budget_exhausted_total",
+      help: "Times that a target was not asked again since it had its share of retries.",
+      labelNames: ["provider", "model"],
+      registers,
+    }),
+    hedged: new Counter({
+      name: "llm_hedged_requests_total",
+      help: "Calls whose first attempt was slow: whether a second was won, lost, failed, refused, or capped.",
+      labelNames: ["provider", "model", "outcome"],
+      registers,
+    }),
+    circuitTransitions: new Counter({
+      name: "llm_circuit_breaker_transitions_total",
+      help: "Times that a circuit changed into a state; the model is empty for that of a provider.",
+      labelNames: ["provider", "model", "state"],
+      registers,
+    }),
+    limitWaitMs: new Histogram({
+      name: "llm_concurrency_wait_ms",
+      help: "Milliseconds that calls waited for others to end, of those that waited.",
+      labelNames: ["provider"],
+      buckets: [5, 10, 25, 50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 30_000],
+      registers,
+    }),
+    limitRefusals: new Counter({
+      name: "llm_concurrency_refused_total",
+      help: "Calls that a limit refused: it was full, as many waited as may, or the wait was too long.",
+      labelNames: ["provider", "model", "reason"],
       registers,
     }),
     configReloads: new Counter({
