@@ -262,7 +262,8 @@ describe("one connection", () => {
 
   test("bears messages of many megabytes, in both directions", async () => {
     const gateway = createClient(GatewayService, createGrpcTransport({ baseUrl: both.url }));
-    const content = "word ".repeat(4_000_000);
+    // Of few words, since each is an event.
+    const content = `${"syllable".repeat(100)} `.repeat(25_000);
     const reply = await gateway.chat({ model: "mock", messages: [{ role: "user", content }] });
     expect(reply.response.length).toBeGreaterThan(content.length);
   });
