@@ -5,43 +5,29 @@
 import { readFileSync } from "node:fs";
 import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
+import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
-import { beginCall } from "./core/begin.ts";
-import {
-  type Call,
-  isBatch,
-  type Layer,
-  type RoutedCall,
-  type Service,
-  type Tally,
-  type Target,
-} from "./core/call.ts";
+import type { Call, Layer, RoutedCall, Service } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
-import { embedded } from "./core/reply.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
-import { type Pricing, previewAttempt } from "./cost/plan.ts";
-import type { Preview } from "./jobs/draft.ts";
 import { admit } from "./layers/admit.ts";
-import { batch } from "./layers/batch.ts";
 import { breaker } from "./layers/breaker.ts";
 import { client } from "./layers/client.ts";
 import { deadline } from "./layers/deadline.ts";
 import { drop } from "./layers/drop.ts";
-import { fallback } from "./layers/fallback.ts";
 import { guard } from "./layers/guard.ts";
 import { hedge } from "./layers/hedge.ts";
 import { limit } from "./layers/limit.ts";
 import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
 import { retry } from "./layers/retry.ts";
-import { route } from "./layers/route.ts";
-import { suit } from "./layers/suit.ts";
+import { sessionOf } from "./layers/route.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
-import { whole } from "./layers/whole.ts";
-import { batchRules, directoryOf, dropsOf, isPriced, knownModels, modelsOf, priceOf } from "./models.ts";
+import { dropsOf, isPriced, modelsOf, pricingOf } from "./models.ts";
 import { type Policies, policiesOf } from "./policies.ts";
+import { createPreviews, type Previews } from "./preview.ts";
 import { judge } from "./providers/availability.ts";
 import type { Provider } from "./providers/provider.ts";
 import { createProvider } from "./providers/registry.ts";
@@ -49,13 +35,12 @@ import type { Traffic } from "./providers/traffic.ts";
 import type { Standing } from "./resilience/standing.ts";
 import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
 import { countAttempt } from "./telemetry/attempts.ts";
+import { chosen } from "./way.ts";
 
 /** Everything that follows from one configuration and one catalog. Replaced as a whole by a reload. */
-export interface Snapshot {
+export interface Snapshot extends Previews {
   readonly config: CompleteConfig;
   readonly service: Service;
-  /** Where a request of a job would go and what it would cost; no provider is called. Throws what would refuse it. */
-  readonly preview: Preview;
   readonly authenticate: Authenticate;
   readonly prices: PriceFile;
   /** Models that were called and have no price, as `provider/model`. */
@@ -83,7 +68,7 @@ export interface Surroundings {
 
 /** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */
 export function createSnapshot(config: CompleteConfig, surroundings: Surroundings): Snapshot {
-  const { env, clock, traffic, books } = surroundings;
+  const { env, clock, books } = surroundings;
   const json = readFileSync(config.prices.catalogPath, "utf8");
   const catalog = loadCatalog(json, config.prices.catalogPath);
   const providers = new Map(
@@ -93,22 +78,25 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ]),
   );
   const policies = policiesOf(config, { ...surroundings, random: Math.random });
-  const way = (above: Layer<RoutedCall>) => chosen(config, catalog, providers, above);
+  const way = (above: Layer<RoutedCall>) => chosen(config, catalog, providers, surroundings, above);
   const service = stack(config, catalog, providers, way(hedge(policies.hedge)), policies, surroundings);
   return {
     config,
     service,
-    preview: createPreview(
-      config,
-      catalog,
+    ...createPreviews(
       way((next) => next),
-      surroundings,
+      surroundings.admit,
+      {
+        ...books,
+        pricing: pricingOf(config, catalog),
+      },
     ),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),
-    status: () => Promise.all([...providers.values()].map((provider) => statusOf(provider, config, surroundings))),
+    status: () =>
+      Promise.all([...providers.values()].map((provider) => statusOf(provider, config, surroundings))),
     close: async () => {
       await Promise.all([...providers.values()].map((provider) => provider.close()));
     },
@@ -167,6 +155,7 @@ function stack(
                           traffic.settled(attempt);
                           standing.circuits.settled(attempt, policies.circuitRule(attempt.provider));
                           standing.latencies.settled(attempt, call.streaming);
+                          rememberSession(attempt, call, books);
                           books.settled(attempt);
                         },
                       })(
@@ -185,52 +174,14 @@ function stack(
   );
 }
 
-/** What stands above all that would count a refused call as an attempt, and so judges a job before it is one. */
-function chosen(
-  config: CompleteConfig,
-  catalog: Catalog,
-  providers: ReadonlyMap<string, Provider>,
-  hedged: Layer<RoutedCall>,
-): Layer<Call, RoutedCall> {
-  const models = knownModels(config, catalog);
-  // A stream whose tokens are not counted would make an estimate of what a job cost.
-  const streams = (target: Target) =>
-    config.providers[target.provider]?.dialect.streamUsage !== false &&
-    models.find(target)?.capabilities?.streaming !== false;
-  const routed = route(directoryOf(config, catalog, providers));
-  const streamed = whole(streams);
-  const suited = suit(models);
-  const batched = batch(batchRules(config, catalog, providers));
-  // The router names the target: below, a call is one to a provider, and its model is known. What a batch asks for
-  // is judged last, since it hangs on how the call is made.
-  // A call is judged anew for each target that it comes to, that of a second attempt included.
-  const next = fallback();
-  return (below) => routed(next(hedged(streamed(suited(batched(below))))));
-}
-
-/** The same way, as far as nothing is sent. */
-function createPreview(
-  config: CompleteConfig,
-  catalog: Catalog,
-  way: Layer<Call, RoutedCall>,
-  { books }: Surroundings,
-): Preview {
-  const means = { ...books, pricing: pricingOf(config, catalog) };
-  const targets = new WeakMap<Tally, Target>();
-  const service = way(async (call) => {
-    targets.set(call.tally, call.target);
-    call.tally.estimated = await previewAttempt(call, means);
-    return embedded([]);
-  });
-  return async (request, context) => {
-    const parking = { parked: undefined, park: async () => {} };
-    const asJob = { ...context, protocol: "job" } as const;
-    const call = beginCall(request, asJob, !isBatch({ request }), parking);
-    await service(call);
-    const target = targets.get(call.tally);
-    if (!target) throw new Error("the router named no target");
-    return { target, estimated: call.tally.estimated };
-  };
+/** Where a session was served, its prompt may be cached. */
+function rememberSession(
+  { outcome, usage, ...target }: Attempt,
+  call: RoutedCall,
+  { sessions }: Books,
+): void {
+  const session = sessionOf(call);
+  if (session && outcome === "ok" && usage) sessions.served(session, target, usage.inputTokens);
 }
 
 function build(
@@ -255,17 +206,6 @@ function build(
 
 function keysIn(value = ""): string[] {
   return value.split(",").filter(Boolean);
-}
-
-function pricingOf(config: CompleteConfig, catalog: Catalog): Pricing {
-  // Where nothing is priced, no model is known by its price.
-  const unknownModels = config.prices.trackingEnabled ? config.prices.unknownModels : "allow";
-  return {
-    version: catalog.version,
-    find: (target, atMs) => priceOf(config, catalog, target, atMs),
-    kindOf: (provider) => config.providers[provider]?.kind ?? "",
-    unknownModels: unknownModels as Pricing["unknownModels"],
-  };
 }
 
 async function statusOf(

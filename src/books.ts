@@ -19,6 +19,7 @@ import { Estimator } from "./cost/estimate.ts";
 import { OutputHistory } from "./cost/history.ts";
 import { createLedger, type Ledger } from "./cost/ledger.ts";
 import type { Means } from "./cost/plan.ts";
+import { Sessions } from "./cost/sessions.ts";
 import { Tokenizer } from "./cost/tokenizer.ts";
 import { Unpriced } from "./cost/unpriced.ts";
 import type { Signals } from "./layers/record.ts";
@@ -30,6 +31,7 @@ export interface Books extends Omit<Means, "pricing"> {
   /** Undefined when costs are not tracked. */
   readonly ledger: Ledger | undefined;
   readonly unpriced: Unpriced;
+  readonly sessions: Sessions;
   readonly lag: Lag;
   /** To be told of each attempt once it has ended and is priced. */
   settled(attempt: Attempt): void;
@@ -67,6 +69,7 @@ export async function openBooks(config: CompleteConfig, store: Store, desk: Desk
     outputs: new OutputHistory(),
     tokenizer: new Tokenizer(),
     unpriced,
+    sessions: new Sessions(desk.clock),
     lag: new Lag(desk.clock),
   };
   const forget = () => {

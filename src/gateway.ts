@@ -5,6 +5,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { createValidator } from "@bufbuild/protovalidate";
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { DestinationStream } from "pino";
+import { AdminService } from "../gen/ts/llmgateway/v1/admin_pb.ts";
 import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
@@ -16,7 +17,8 @@ import { type Clock, pass, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
 import { Readiness } from "./core/readiness.ts";
 import { Traffic } from "./providers/traffic.ts";
-import { createStanding, type Standing } from "./resilience/standing.ts";
+import { createStanding } from "./resilience/standing.ts";
+import { adminHandlers } from "./rpc/admin-handlers.ts";
 import { createAssets } from "./rpc/assets.ts";
 import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
@@ -33,14 +35,14 @@ import type { NodeHandler } from "./rpc/node.ts";
 import { createOperations } from "./rpc/operations.ts";
 import { serveReflection } from "./rpc/reflection.ts";
 import { unimplemented } from "./rpc/unimplemented.ts";
+import { showStanding } from "./standing.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
-import { showCircuits, showLimits } from "./telemetry/resilience.ts";
 import { startTracing } from "./telemetry/trace.ts";
 import { bundled, VERSION } from "./version.ts";
 
-export const SERVICES = [GatewayService];
+export const SERVICES = [GatewayService, AdminService];
 /** For callers whose call was ended to hear why, before their connections are cut. */
 const LAST_WORDS_MS = 500;
 
@@ -134,6 +136,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         draining: readiness.has("draining"),
       })),
       ...jobHandlers(backlog.jobs),
+      ...adminHandlers({
+        circuits: standing.circuits,
+        providers: () => Object.keys(current.config.providers),
+      }),
     ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),
@@ -200,27 +206,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return stopped;
     },
   };
-}
-
-/** Shows how circuits and limits stand. */
-function showStanding(
-  registry: ReturnType<typeof createMetrics>["registry"],
-  { circuits, limiters }: Standing,
-  providers: () => readonly string[],
-): void {
-  showCircuits(registry, () => [
-    ...providers().map((provider) => ({ provider, model: "", state: circuits.provider(provider).state })),
-    ...[...circuits.ofModels()].map(({ target, circuit }) => ({ ...target, state: circuit.state })),
-  ]);
-  showLimits(registry, () =>
-    [...limiters.all()].map(({ limit: { provider, model }, limiter }) => ({
-      provider,
-      model,
-      limit: limiter.limit,
-      inFlight: limiter.inFlight,
-      queued: limiter.queued,
-    })),
-  );
 }
 
 function openStoreOf(

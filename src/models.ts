@@ -3,10 +3,11 @@ import type { Model } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { BATCH_TIER, type Target } from "./core/call.ts";
 import type { Catalog, ModelPrice } from "./cost/catalog.ts";
+import type { Pricing } from "./cost/plan.ts";
 import type { BatchRules } from "./layers/batch.ts";
-import type { Directory } from "./layers/route.ts";
-import type { Models } from "./layers/suit.ts";
 import type { Provider } from "./providers/provider.ts";
+import type { Models } from "./routing/eligible.ts";
+import type { Directory } from "./routing/named.ts";
 
 export function directoryOf(
   config: CompleteConfig,
@@ -42,6 +43,17 @@ export function priceOf(
   if (!config.prices.trackingEnabled) return undefined;
   const { prices = target.provider, region = "" } = config.providers[target.provider] ?? {};
   return catalog.find(prices, target.model, region, atMs);
+}
+
+export function pricingOf(config: CompleteConfig, catalog: Catalog): Pricing {
+  // Where nothing is priced, no model is known by its price.
+  const unknownModels = config.prices.trackingEnabled ? config.prices.unknownModels : "allow";
+  return {
+    version: catalog.version,
+    find: (target, atMs) => priceOf(config, catalog, target, atMs),
+    kindOf: (provider) => config.providers[provider]?.kind ?? "",
+    unknownModels: unknownModels as Pricing["unknownModels"],
+  };
 }
 
 /** @param name as `provider/model` */

@@ -3,14 +3,17 @@
  * one of them is missing.
  */
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import type { RoutedCall, Tally, Target } from "../core/call.ts";
+import type { Call, ModelRequest, RoutedCall, Tally, Target } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
 import { lesser, type PicoUsd, sum, toUsd, ZERO } from "../core/money.ts";
+import { usage } from "../core/usage.ts";
 import type { Ask, Budgets, Spending } from "./budget/budgets.ts";
 import type { ModelPrice } from "./catalog.ts";
+import { certainTier } from "./ceiling.ts";
 import type { Estimate, EstimateTarget, Estimator } from "./estimate.ts";
 import { type Demand, demandOf, least } from "./forecast.ts";
 import type { OutputHistory } from "./history.ts";
+import { priced } from "./price.ts";
 import { Purse } from "./purse.ts";
 import { type Quote, quote } from "./quote.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -111,13 +114,48 @@ export async function previewAttempt(call: RoutedCall, means: Means): Promise<Pi
   return draft.quote.expected(draft.clampToCeiling());
 }
 
+/**
+ * What a call may be expected to cost at a target, for whoever compares several.
+ *
+ * @param cachedTokens of the input, those that the target may have in its prompt cache
+ * @returns undefined when its price is not known
+ */
+export function expectedCost(
+  call: Call,
+  target: Target,
+  cachedTokens: number,
+  { pricing, inputs, outputs }: Omit<Means, "budgets" | "tokenizer">,
+): PicoUsd | undefined {
+  const model = pricing.find(target, call.context.startedAtMs);
+  if (!model) return undefined;
+  const asked = estimateTargetOf(target, pricing, model);
+  const demand = demandOf(call.request, asked, model, inputs.estimate(call.request, asked), outputs);
+  const { inputTokens, answers, expectedTokens } = demand;
+  const expected = usage("estimated", {
+    inputTokens,
+    cachedInputTokens: Math.min(cachedTokens, inputTokens),
+    outputTokens: expectedTokens * answers,
+    serviceTier: certainTier(demand),
+  });
+  return priced(model, expected, demand.images)?.total;
+}
+
+/** Tokens that a request would have a target read. */
+export function expectedInput(
+  request: ModelRequest,
+  target: Target,
+  { pricing, inputs }: Pick<Means, "pricing" | "inputs">,
+): number {
+  return inputs.estimate(request, estimateTargetOf(target, pricing, undefined)).inputTokens;
+}
+
 /** Nothing is held for it: its price is not known, or it was sent before, and budgets have counted it since. */
 function unlimited(
   call: RoutedCall,
   model: ModelPrice | undefined,
   { pricing, inputs, outputs }: Means,
 ): Plan {
-  const target = targetOf(call, pricing, model);
+  const target = estimateTargetOf(call.target, pricing, model);
   const estimate = inputs.estimate(call.request, target);
   const demand = demandOf(call.request, target, model, estimate, outputs);
   const quoted = model && quote(model, demand);
@@ -136,8 +174,8 @@ function unlimited(
   };
 }
 
-function targetOf(
-  { target: { provider, model } }: RoutedCall,
+function estimateTargetOf(
+  { provider, model }: Target,
   { kindOf }: Pricing,
   known: ModelPrice | undefined,
 ): EstimateTarget {
@@ -163,7 +201,7 @@ class Draft {
     this.call = call;
     this.model = model;
     this.means = means;
-    this.target = targetOf(call, means.pricing, model);
+    this.target = estimateTargetOf(call.target, means.pricing, model);
     this.estimate = means.inputs.estimate(request, this.target);
     this.demand = demandOf(request, this.target, model, this.estimate, means.outputs);
     this.quote = quote(model, this.demand);

@@ -1,137 +1,229 @@
-/** Finds who is meant: a provider, a provider and model, a model of the catalog, or the default. */
-import {
-  type Call,
-  type Layer,
-  type Operation,
-  operationOf,
-  type PlannedCall,
-  type Target,
-} from "../core/call.ts";
-import { Failure, type FailureKind } from "../core/failure.ts";
+/** Decides who is to be asked, in which order, and says why. Whether they serve is for others to see. */
+import type { Candidate } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { type Call, isBatch, type Layer, operationOf, type PlannedCall, type Target } from "../core/call.ts";
+import { Failure } from "../core/failure.ts";
+import { drawn, settled, type Weighted } from "../routing/alias.ts";
+import { type ChooserMeans, choose, LOW_COST } from "../routing/chooser.ts";
+import { candidateOf, nameOf, objectionTo } from "../routing/eligible.ts";
+import { DEFAULTS, type Directory, named, refused } from "../routing/named.ts";
 
-/** What the router knows of the configuration and the catalog. */
-export interface Directory {
-  /** Undefined when no provider has this name. */
-  provider(
-    name: string,
-  ): { readonly defaultModels: DefaultModels; readonly models: readonly string[] } | undefined;
-  readonly providers: readonly string[];
-  /** The configured providers that are priced for this model, in the configuration's order. */
-  providersOf(model: string): readonly string[];
-  /** As `provider/model`. */
-  readonly defaultModels: DefaultModels;
+/** What the configuration names. */
+export interface Routes {
+  /** Undefined when no alias has this name. */
+  alias(name: string): AliasRule | undefined;
+  /** Undefined when no chain has this name. */
+  chain(name: string): readonly Target[] | undefined;
+  readonly chains: readonly string[];
+  /** As a request could name it; undefined for a task that nothing is known of. */
+  task(type: string): string | undefined;
+  readonly tasks: readonly string[];
 }
 
-/** The model that is meant when a request names none; may be empty. */
-export type DefaultModels = Readonly<Record<Operation, string>>;
+export interface AliasRule {
+  readonly targets: Readonly<Record<"chat" | "embeddings", readonly Weighted[]>>;
+  /** Whether a session stays where it is. */
+  readonly sticky: boolean;
+}
 
-/** Where a default stands in the configuration, and what a request could name instead. */
-const DEFAULTS: Readonly<Record<Operation, { readonly field: string; readonly example: string }>> = {
-  chat: { field: "default_model", example: "openai/gpt-4o" },
-  embeddings: { field: "default_embedding_model", example: "openai/text-embedding-3-small" },
-};
+export interface RouteMeans extends ChooserMeans {
+  readonly directory: Directory;
+  readonly routes: Routes;
+  /** Draws from 0 up to 1. */
+  readonly random: () => number;
+  /** Told of a call that goes where it costs less than it would have without being chosen. */
+  onCheaper(target: Target): void;
+}
 
 interface Decision {
-  readonly target: Target;
-  readonly policy: "explicit" | "catalog" | "default";
+  readonly targets: readonly Target[];
+  readonly policy: string;
   readonly reason: string;
+  readonly name: string;
+  readonly candidates: readonly Candidate[];
 }
 
-export function route(directory: Directory): Layer<Call, PlannedCall> {
+export function route(means: RouteMeans): Layer<Call, PlannedCall> {
   return (next) => async (call) => {
-    const { target, policy, reason } = decide(call, directory);
+    const decision = decide(call, means);
+    const { policy, reason, name } = decision;
+    const chain = chainOf(call, means);
+    const behind = chain ? followers(call, decision, chain.targets, means) : NONE;
+    const [first, ...others] = [...decision.targets, ...behind.targets];
+    if (!first) throw nobody(call, decision);
     call.tally.route = {
       $typeName: "llmgateway.v1.Route",
       policy,
       reason,
-      name: "",
-      fallbackChain: "",
-      candidates: [],
+      name,
+      fallbackChain: behind.candidates.length > 0 ? (chain?.name ?? "") : "",
+      candidates: candidatesOf(first, decision, behind),
     };
-    return next({ ...call, targets: [target] });
+    return next({ ...call, targets: [first, ...others] });
   };
 }
 
-function decide(call: Call, directory: Directory): Decision {
+const NONE: Pick<Decision, "targets" | "candidates"> = { targets: [], candidates: [] };
+
+function decide(call: Call, means: RouteMeans): Decision {
+  const { request } = call;
+  const { model, modelVersion } = request;
   const operation = operationOf(call);
-  const { model, modelVersion } = call.request;
-  if (model) return named(model, modelVersion, operation, directory);
+  const alias = model && !modelVersion ? means.routes.alias(model) : undefined;
+  if (request.$typeName === "llmgateway.v1.ChatRequest") {
+    const { routingPolicy, preferLowCost, taskType } = request;
+    const policy = routingPolicy || (preferLowCost ? LOW_COST : "");
+    if (routingPolicy && model && !alias) {
+      const text = "chooses where model is empty or an alias; leave model or routing_policy out";
+      throw refused("invalid_request", "routing_policy", text);
+    }
+    if (policy && (alias || !model)) return chosen(call, policy, alias && model, means);
+    if (taskType && !model) return forTask(call, taskType, means);
+  }
+  if (alias) return shared(call, model, alias, means);
+  if (model) return single(named(model, modelVersion, operation, means.directory));
   if (modelVersion)
     throw refused("invalid_request", "model", "is missing beside model_version: name the provider");
-  const usual = directory.defaultModels[operation];
-  if (!usual) {
+  return usual(call, "the request names no model", means);
+}
+
+function single({ target, policy, reason }: { target: Target; policy: string; reason: string }): Decision {
+  return { targets: [target], policy, reason, name: "", candidates: [] };
+}
+
+function usual(call: Call, why: string, { directory, ...means }: RouteMeans): Decision {
+  const operation = operationOf(call);
+  const name = directory.defaultModels[operation];
+  if (!name) {
     const { field, example } = DEFAULTS[operation];
-    throw refused(
-      "invalid_request",
-      "model",
-      `is missing, and no ${field} is configured; for example "${example}"`,
-    );
+    const text = `is missing, and no ${field} is configured; for example "${example}"`;
+    throw refused("invalid_request", "model", text);
   }
-  const { target } = named(usual, "", operation, directory);
+  const alias = means.routes.alias(name);
+  const found = alias
+    ? shared(call, name, alias, { directory, ...means })
+    : single(named(name, "", operation, directory));
+  return { ...found, policy: "default", reason: `${why}; the default is ${name}` };
+}
+
+function forTask(call: Call, task: string, means: RouteMeans): Decision {
+  const { routes, directory } = means;
+  const name = routes.task(task);
+  if (name === undefined) {
+    const text = `"${task}" is not known; there are ${routes.tasks.join(", ")}`;
+    throw refused("invalid_request", "task_type", text);
+  }
+  const alias = routes.alias(name);
+  if (alias) return { ...shared(call, name, alias, means), policy: "task_type", name: task };
+  const { target } = named(name, "", operationOf(call), directory);
+  const off = means.off(target.provider);
+  if (off) return usual(call, `${target.provider}, which is for ${task}, is off`, means);
+  return { ...single({ target, policy: "task_type", reason: `${name} is for ${task}` }), name: task };
+}
+
+function shared(call: Call, name: string, alias: AliasRule, means: RouteMeans): Decision {
+  const session = alias.sticky ? sessionOf(call) : "";
+  const all = alias.targets[operationOf(call)];
+  const objections = new Map(all.map(({ target }) => [target, objectionTo(target, call, means)]));
+  const able = all.filter(({ target }) => objections.get(target) === undefined);
+  const targets = session ? settled(able, session) : drawn(able, means.random);
+  const excluded = all.flatMap(({ target }) => {
+    const reason = objections.get(target);
+    return reason === undefined ? [] : [candidateOf(target, { eligible: false, reason })];
+  });
+  const how = session ? "its session stays there" : "it is drawn by weight";
   return {
-    target,
-    policy: "default",
-    reason: `the request names no model; the default is ${usual}`,
+    targets,
+    policy: "alias",
+    reason: `of the targets of ${name}, ${how}`,
+    name,
+    candidates: [...targets.map((target) => candidateOf(target, { reason: how })), ...excluded],
   };
 }
 
-function named(model: string, modelVersion: string, operation: Operation, directory: Directory): Decision {
-  if (directory.provider(model)) return ofProvider(model, modelVersion, operation, directory);
-  if (modelVersion) throw unknownProvider("model", model, directory);
-  const slash = model.indexOf("/");
-  if (slash > 0) {
-    const provider = model.slice(0, slash);
-    if (directory.provider(provider))
-      return ofProvider(provider, model.slice(slash + 1), operation, directory);
-  }
-  const [provider] = directory.providersOf(model);
-  if (provider) {
-    return {
-      target: { provider, model },
-      policy: "catalog",
-      reason: `${provider} is the first configured provider of ${model}`,
-    };
-  }
-  if (slash > 0) throw unknownProvider("model", model.slice(0, slash), directory);
+function chosen(call: Call, policy: string, aliasName: string | undefined, means: RouteMeans): Decision {
+  const alias = aliasName ? means.routes.alias(aliasName) : undefined;
+  const among = alias?.targets[operationOf(call)].map(({ target }) => target);
+  const { targets, candidates } = choose(call, policy, among, means);
+  const [first] = targets;
+  if (first && isCheaper(call, first, among?.[0], means)) means.onCheaper(first);
+  const of = aliasName ? ` among the targets of ${aliasName}` : "";
+  return {
+    targets,
+    policy: policy === LOW_COST ? "low_cost" : "routing_policy",
+    reason: `the policy ${policy} has it first${of}`,
+    name: policy,
+    candidates,
+  };
+}
+
+/** Whether it costs less than what would have been taken otherwise: the alias's first target, or the default. */
+function isCheaper(call: Call, target: Target, first: Target | undefined, means: RouteMeans): boolean {
+  const { directory } = means;
+  const name = directory.defaultModels.chat;
+  const other =
+    first ?? (name && !means.routes.alias(name) ? named(name, "", "chat", directory).target : undefined);
+  if (!other) return false;
+  const cost = means.cost(call, target);
+  const otherwise = means.cost(call, other);
+  return cost !== undefined && otherwise !== undefined && cost < otherwise;
+}
+
+/** Sessions of different teams are not the same, whatever they are called. */
+export function sessionOf({ request, context }: Call): string {
+  const id = request.$typeName === "llmgateway.v1.ChatRequest" ? request.sessionId : "";
+  return id && `${context.tenant}/${id}`;
+}
+
+function chainOf(
+  call: Call,
+  { routes }: RouteMeans,
+): { readonly name: string; readonly targets: readonly Target[] } | undefined {
+  // Vectors of different models do not compare, and a batch is priced where it was sent.
+  if (call.request.$typeName !== "llmgateway.v1.ChatRequest" || isBatch(call)) return undefined;
+  const { fallbackChain } = call.request;
+  if (fallbackChain === "none") return undefined;
+  const name = fallbackChain || "default";
+  const targets = routes.chain(name);
+  if (targets) return { name, targets };
+  if (!fallbackChain) return undefined;
+  const there = routes.chains.length > 0 ? `there are ${routes.chains.join(", ")}` : "none is configured";
   throw refused(
-    "unknown_model",
-    "model",
-    `"${model}" is neither a provider (${directory.providers.join(", ")}) nor a model that the price catalog knows; GET /v1/gateway/models lists them`,
+    "invalid_request",
+    "fallback_chain",
+    `there is no chain "${name}"; ${there}, and none for nobody`,
   );
 }
 
-function ofProvider(provider: string, version: string, operation: Operation, directory: Directory): Decision {
-  const { defaultModels, models = [] } = directory.provider(provider) ?? {};
-  const model = version || defaultModels?.[operation];
-  if (!model) {
-    throw refused(
-      "invalid_request",
-      "model_version",
-      `is missing, and ${provider} has no ${DEFAULTS[operation].field} in the configuration`,
-    );
-  }
-  if (models.length > 0 && !models.includes(model)) {
-    throw refused(
-      "unknown_model",
-      "model_version",
-      `"${model}" is not among the models of ${provider}: ${models.join(", ")}`,
-    );
-  }
-  return {
-    target: { provider, model },
-    policy: "explicit",
-    reason: version ? "the request names it" : `the request names ${provider}, whose default is ${model}`,
-  };
+function followers(
+  call: Call,
+  { targets }: Decision,
+  chain: readonly Target[],
+  means: RouteMeans,
+): Pick<Decision, "targets" | "candidates"> {
+  const taken = new Set(targets.map(nameOf));
+  const others = chain.filter((target) => !taken.has(nameOf(target)));
+  const candidates = others.map((target) => {
+    const reason = objectionTo(target, call, means);
+    return reason === undefined
+      ? candidateOf(target, { reason: "of the fallback chain" })
+      : candidateOf(target, { eligible: false, reason });
+  });
+  return { targets: others.filter((_, index) => candidates[index]?.eligible), candidates };
 }
 
-function unknownProvider(field: string, name: string, directory: Directory): Failure {
-  return refused(
-    "unknown_model",
-    field,
-    `there is no provider "${name}"; the providers are ${directory.providers.join(", ")}`,
-  );
+function candidatesOf(first: Target, decision: Decision, behind: Pick<Decision, "candidates">): Candidate[] {
+  const known = decision.candidates.length + behind.candidates.length;
+  if (known === 0) return [];
+  const own =
+    decision.candidates.length > 0 ? decision.candidates : [candidateOf(first, { reason: decision.reason })];
+  const all = [...own, ...behind.candidates];
+  return [...all.filter(({ eligible }) => eligible), ...all.filter(({ eligible }) => !eligible)];
 }
 
-function refused(kind: FailureKind, field: string, description: string): Failure {
-  return new Failure(kind, `${field}: ${description}`, { violations: [{ field, description }] });
+function nobody({ request }: Call, { name, candidates }: Decision): Failure {
+  const why = candidates.map((one) => `${nameOf(one)}: ${one.reason}`).join("; ");
+  const description = `none of the targets of "${name || request.model}" can serve this: ${why}`;
+  return new Failure("invalid_request", `model: ${description}`, {
+    violations: [{ field: "model", description }],
+  });
 }

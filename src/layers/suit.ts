@@ -2,21 +2,12 @@
  * Holds a request against what its model is known not to do: refuses it by each field and with the fix, or
  * leaves out what may be left out where the provider's configuration says so.
  */
-import type { Layer, RoutedCall, Target } from "../core/call.ts";
+import type { Layer, RoutedCall } from "../core/call.ts";
 import { isDroppable, withoutFields } from "../core/droppable.ts";
 import { Failure, invalidRequest } from "../core/failure.ts";
 import { CONTEXT_FIELD, type Unmet, unmetNeeds } from "../cost/capabilities.ts";
 import type { ModelPrice } from "../cost/catalog.ts";
-
-/** What is known of models, by who serves them. */
-export interface Models {
-  /** Undefined when nothing is. */
-  find(target: Target): ModelPrice | undefined;
-  /** Whether what the model cannot do is left out where that is possible. */
-  drops(provider: string): boolean;
-  /** What else the provider may be asked for, by name, the likeliest first. */
-  offered(provider: string): readonly (readonly [name: string, model: ModelPrice])[];
-}
+import type { Models } from "../routing/eligible.ts";
 
 export function suit(models: Models): Layer<RoutedCall> {
   return (next) => async (call) => {

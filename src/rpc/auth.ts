@@ -10,9 +10,16 @@ export interface Identity {
   readonly principal: string;
   /** The team that pays. */
   readonly tenant: string;
+  /** What it may do. */
+  readonly scopes: readonly string[];
 }
 
-export const ANONYMOUS: Identity = { principal: "anonymous", tenant: "internal" };
+/** Without keys the gateway serves its own machine, whose users may do everything. */
+export const ANONYMOUS: Identity = {
+  principal: "anonymous",
+  tenant: "internal",
+  scopes: ["call", "admin"],
+};
 
 /**
  * Without keys everyone is `anonymous`.
@@ -20,12 +27,12 @@ export const ANONYMOUS: Identity = { principal: "anonymous", tenant: "internal" 
  * @returns a function that throws Failure `unauthenticated` for a missing or wrong key
  */
 export function createAuthenticate(
-  keys: readonly { name: string; sha256: string; tenant: string }[],
+  keys: readonly { name: string; sha256: string; tenant: string; scopes: readonly string[] }[],
 ): Authenticate {
   if (keys.length === 0) return () => ANONYMOUS;
-  const known = keys.map(({ name, sha256, tenant }) => ({
+  const known = keys.map(({ name, sha256, tenant, scopes }) => ({
     digest: Buffer.from(sha256, "hex"),
-    identity: { principal: name, tenant },
+    identity: { principal: name, tenant, scopes },
   }));
   return (headers) => {
     const key = bearer(headers.get("authorization")) ?? headers.get("x-api-key");

@@ -7,6 +7,7 @@ import { randomUUIDv7 } from "node:crypto";
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import type { Validator } from "@bufbuild/protovalidate";
+import { AdminService } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import type { Protocol, RequestContext } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
@@ -60,7 +61,7 @@ export interface DoorOptions {
 }
 
 export interface Door {
-  /** @throws Failure `unauthenticated`, told already */
+  /** @throws Failure `unauthenticated` or `permission_denied`, told already */
   open(method: DescMethod, metadata: Metadata): Request;
   /** Tells a failure of something that is no RPC, such as an unknown path. */
   refuse(error: unknown, peer: string): Failure;
@@ -118,7 +119,12 @@ class OpenRequest implements Request {
   }
 
   authenticate(): void {
-    this.context = { ...this.context, ...this.options.authenticate(this.metadata.headers) };
+    const { scopes, ...identity } = this.options.authenticate(this.metadata.headers);
+    this.context = { ...this.context, ...identity };
+    const scope = this.method.parent.typeName === AdminService.typeName ? "admin" : "call";
+    if (scopes.includes(scope)) return;
+    const text = `${this.method.parent.name} takes an API key with the scope ${scope}`;
+    throw new Failure("permission_denied", text);
   }
 
   async invoke(message: Message, method = this.method): Promise<Answer> {

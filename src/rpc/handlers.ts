@@ -3,6 +3,7 @@ import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
+  type DryRunResponse,
   GatewayService,
   type GetStatusResponse,
   GetStatusResponseSchema,
@@ -13,7 +14,7 @@ import {
   type ProviderStatus,
 } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { beginCall } from "../core/begin.ts";
-import type { Service } from "../core/call.ts";
+import type { RequestContext, Service } from "../core/call.ts";
 import { invalidRequest } from "../core/failure.ts";
 import { fold, foldEmbeddings } from "../core/reply.ts";
 import type { Handler } from "./door.ts";
@@ -26,12 +27,14 @@ export interface Backend {
   readonly priceVersion: string;
   readonly models: readonly Model[];
   unpricedModels(): string[];
+  /** What would become of a request. Throws the Failure that would refuse it. */
+  dryRun(request: ChatRequest, context: RequestContext): Promise<DryRunResponse>;
   /** Asks each provider, or remembers its answer. */
   status(): Promise<ProviderStatus[]>;
 }
 
 export function createHandlers(backend: () => Backend): ReadonlyMap<DescMethod, Handler> {
-  const { chat, stream, embed, listModels, getStatus } = GatewayService.method;
+  const { chat, stream, embed, dryRun, listModels, getStatus } = GatewayService.method;
   return new Map<DescMethod, Handler>([
     [
       chat,
@@ -58,6 +61,10 @@ export function createHandlers(backend: () => Backend): ReadonlyMap<DescMethod, 
         const reply = await backend().service(beginCall(message as EmbedRequest, context, false));
         return { message: await foldEmbeddings(reply) };
       },
+    ],
+    [
+      dryRun,
+      async (message, context) => ({ message: await backend().dryRun(message as ChatRequest, context) }),
     ],
     [listModels, async (message) => ({ message: modelsOf(backend(), message as ListModelsRequest) })],
     [getStatus, async () => ({ message: await statusOf(backend()) })],

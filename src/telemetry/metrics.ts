@@ -11,6 +11,7 @@ export interface Metrics {
   readonly unpriced: Counter<"provider" | "model">;
   readonly streamTokens: Counter<"provider" | "model">;
   readonly failures: Counter<"kind" | "route">;
+  readonly costOptimized: Counter<"provider" | "model">;
   readonly retries: Counter<"provider" | "model" | "kind">;
   readonly retriesSpent: Counter<"provider" | "model">;
   readonly hedged: Counter<"provider" | "model" | "outcome">;
@@ -79,6 +80,12 @@ export function createMetrics(): Metrics {
       name: "llm_failures_total",
       help: "Calls that failed, by kind (docs/errors.md), those that reached no provider included.",
       labelNames: ["kind", "route"],
+      registers,
+    }),
+    costOptimized: new Counter({
+      name: "llm_routing_cost_optimized_total",
+      help: "Calls that a routing policy sent where they cost less than they would have without it.",
+      labelNames: ["provider", "model"],
       registers,
     }),
     retries: new Counter({

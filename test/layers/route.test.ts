@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Call, PlannedCall } from "../../src/core/call.ts";
-import { type Directory, route } from "../../src/layers/route.ts";
+import { route } from "../../src/layers/route.ts";
+import type { Directory } from "../../src/routing/named.ts";
 import { callOf, replyOf } from "../support/call.ts";
+import { routeMeansOf } from "../support/route.ts";
 
 const PROVIDERS = new Map([
   ["openai", { defaultModels: { chat: "gpt-4o-mini", embeddings: "small" }, models: [] }],
@@ -26,7 +28,7 @@ function decide(request: Named, directory = DIRECTORY) {
 
 async function decideOn(call: Call, directory = DIRECTORY) {
   let planned: PlannedCall | undefined;
-  await route(directory)(async (below) => {
+  await route(routeMeansOf({ directory }))(async (below) => {
     planned = below;
     return replyOf([]);
   })(call);

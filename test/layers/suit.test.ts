@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { RoutedCall } from "../../src/core/call.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
-import { type Models, suit } from "../../src/layers/suit.ts";
+import { suit } from "../../src/layers/suit.ts";
+import type { Models } from "../../src/routing/eligible.ts";
 import { chatOf, replyOf, routedCallOf } from "../support/call.ts";
 
 type Request = MessageInitShape<typeof ChatRequestSchema>;

@@ -1,0 +1,170 @@
+/** Orders those who could serve a call by what it would cost there, how fast they are, and whom the operator prefers. */
+import type { Candidate } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Call, Target } from "../core/call.ts";
+import { Failure } from "../core/failure.ts";
+import { fromUsd, type PicoUsd, toUsd } from "../core/money.ts";
+import { candidateOf, type EligibleMeans, nameOf, objectionTo } from "./eligible.ts";
+import { refused } from "./named.ts";
+
+export interface PolicyRule {
+  /** The most welcome first. */
+  readonly targets: readonly Target[];
+  /** US dollars. */
+  readonly maxCostPerRequest: number;
+  /** What the model must be known to do. */
+  readonly capabilities: readonly string[];
+  readonly region: string;
+  readonly minQuality: string;
+  readonly optimize: string;
+}
+
+export interface ChooserMeans extends EligibleMeans {
+  policy(name: string): PolicyRule | undefined;
+  readonly policies: readonly string[];
+  /** What the call is expected to cost there; undefined when that is not known. */
+  cost(call: Call, target: Target): PicoUsd | undefined;
+  /** Milliseconds that half of the calls take to their first word; undefined when that is not known. */
+  latencyMs(target: Target, streaming: boolean): number | undefined;
+  /** How its circuit stands. */
+  stateOf(target: Target): "closed" | "half_open" | "open";
+  region(provider: string): string;
+  quality(target: Target): string;
+}
+
+export interface Choice {
+  /** Best first, and never empty. */
+  readonly targets: readonly Target[];
+  readonly candidates: readonly Candidate[];
+}
+
+/** The policy of requests with `prefer_low_cost`. */
+export const LOW_COST = "low_cost";
+const QUALITIES = ["low", "standard", "high"];
+const HEALTH = { closed: 0, half_open: 1, open: 2 } as const;
+/** What the figures beside the main one weigh: they decide where that leaves it open. */
+const BESIDE = 0.05;
+
+/**
+ * @param among those to choose from; undefined for the policy's own
+ * @throws Failure `invalid_request` for a policy that there is not, or when nobody can serve
+ */
+export function choose(
+  call: Call,
+  name: string,
+  among: readonly Target[] | undefined,
+  means: ChooserMeans,
+): Choice {
+  const rule = means.policy(name);
+  if (!rule) {
+    throw refused(
+      "invalid_request",
+      "routing_policy",
+      `there is no policy "${name}"; there are ${means.policies.join(", ")}`,
+    );
+  }
+  const targets = among ?? rule.targets;
+  const judged = targets.map((target, index) => judge(target, index, call, rule, means));
+  const eligible = judged.filter(({ objection }) => objection === undefined);
+  if (eligible.length === 0) throw nobody(name, judged);
+  score(eligible, rule.optimize);
+  eligible.sort((a, b) => HEALTH[a.state] - HEALTH[b.state] || a.score - b.score || a.index - b.index);
+  const excluded = judged.filter(({ objection }) => objection !== undefined);
+  return {
+    targets: eligible.map(({ target }) => target),
+    candidates: [...eligible, ...excluded].map((one) => told(one, rule.optimize)),
+  };
+}
+
+interface Judged {
+  readonly target: Target;
+  readonly index: number;
+  readonly objection: string | undefined;
+  readonly tooDear: boolean;
+  readonly cost: PicoUsd | undefined;
+  readonly latencyMs: number | undefined;
+  readonly state: "closed" | "half_open" | "open";
+  score: number;
+}
+
+function judge(target: Target, index: number, call: Call, rule: PolicyRule, means: ChooserMeans): Judged {
+  const unfit = objectionTo(target, call, means) ?? unwelcome(target, rule, means);
+  const cost = unfit === undefined ? means.cost(call, target) : undefined;
+  const dear = unfit === undefined ? tooDear(cost, call, rule) : undefined;
+  return {
+    target,
+    index,
+    objection: unfit ?? dear,
+    tooDear: dear !== undefined,
+    cost,
+    latencyMs: means.latencyMs(target, call.streaming),
+    state: means.stateOf(target),
+    score: 0,
+  };
+}
+
+function unwelcome(target: Target, rule: PolicyRule, means: ChooserMeans): string | undefined {
+  const { capabilities } = means.models.find(target) ?? {};
+  const known = capabilities as Readonly<Record<string, unknown>> | undefined;
+  const lacking = rule.capabilities.find((name) => known?.[camelCase(name)] !== true);
+  if (lacking) return `it is not known to have ${lacking}`;
+  const region = means.region(target.provider);
+  if (rule.region && region !== rule.region)
+    return `it serves in ${region || "no region"}, not in ${rule.region}`;
+  const quality = means.quality(target);
+  if (QUALITIES.indexOf(quality) < QUALITIES.indexOf(rule.minQuality))
+    return `its quality is ${quality}, and ${rule.minQuality} is wanted`;
+  return undefined;
+}
+
+function tooDear(cost: PicoUsd | undefined, { maxCost }: Call, rule: PolicyRule): string | undefined {
+  const limited = Number.isFinite(rule.maxCostPerRequest);
+  if (cost === undefined) return limited || maxCost !== undefined ? "its price is not known" : undefined;
+  if (limited && cost > fromUsd(rule.maxCostPerRequest))
+    return `it would cost about $${toUsd(cost)}, more than the policy's $${rule.maxCostPerRequest}`;
+  return undefined;
+}
+
+/** Each figure by the best there is; what is not known counts as the worst. */
+function score(eligible: readonly Judged[], optimize: string): void {
+  const costs = ratios(eligible.map(({ cost }) => (cost === undefined ? undefined : Number(cost))));
+  const latencies = ratios(eligible.map(({ latencyMs }) => latencyMs));
+  for (const [place, judged] of eligible.entries()) {
+    const figures = { cost: costs[place] ?? 1, latency: latencies[place] ?? 1, preference: 1 + judged.index };
+    const main = figures[optimize as keyof typeof figures];
+    const all = figures.cost + figures.latency + figures.preference;
+    judged.score = main + BESIDE * (all - main);
+  }
+}
+
+/** Undefined figures are taken for half as much again as the worst known one; all are 1 when none is known. */
+function ratios(figures: readonly (number | undefined)[]): number[] {
+  const known = figures.filter((figure) => figure !== undefined);
+  const best = Math.max(Math.min(...known), Number.EPSILON);
+  const worst = Math.max(...known, Number.EPSILON);
+  return figures.map((figure) => (known.length === 0 ? 1 : (figure ?? 1.5 * worst) / best));
+}
+
+function told({ target, objection, cost, latencyMs, state, score }: Judged, optimize: string): Candidate {
+  if (objection !== undefined) return candidateOf(target, { eligible: false, reason: objection });
+  const words = [
+    `by ${optimize}`,
+    ...(latencyMs === undefined ? [] : [`usually ${Math.round(latencyMs)} ms to the first word`]),
+    ...(state === "closed" ? [] : [`its circuit is ${state.replace("_", " ")}`]),
+  ];
+  const priced = cost === undefined ? {} : { estimatedPicoUsd: cost, estimatedUsd: toUsd(cost) };
+  return candidateOf(target, { reason: words.join(", "), score, ...priced });
+}
+
+function nobody(name: string, judged: readonly Judged[]): Failure {
+  const why = judged.map(({ target, objection }) => `${nameOf(target)}: ${objection}`).join("; ");
+  const description = `no candidate of the policy "${name}" can serve this: ${why || "it has none"}`;
+  const dear = judged.length > 0 && judged.every(({ tooDear }) => tooDear);
+  const violations = [{ field: "routing_policy", description }];
+  return new Failure(dear ? "budget_exceeded" : "invalid_request", `routing_policy: ${description}`, {
+    violations,
+  });
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,54 @@
+/** Whether a target can serve a call at all, as far as that is known before it is asked. */
+import type { Candidate } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Call, Target } from "../core/call.ts";
+import { isDroppable } from "../core/droppable.ts";
+import { unmetNeeds } from "../cost/capabilities.ts";
+import type { ModelPrice } from "../cost/catalog.ts";
+
+/** What is known of models, by who serves them. */
+export interface Models {
+  /** Undefined when nothing is. */
+  find(target: Target): ModelPrice | undefined;
+  /** Whether what the model cannot do is left out where that is possible. */
+  drops(provider: string): boolean;
+  /** What else the provider may be asked for, by name, the likeliest first. */
+  offered(provider: string): readonly (readonly [name: string, model: ModelPrice])[];
+}
+
+export interface EligibleMeans {
+  readonly models: Models;
+  /** Why a provider is not called at all; empty when it is. */
+  off(provider: string): string;
+  /** Tokens that the call would have this target read, as estimated. */
+  inputTokens(call: Call, target: Target): number;
+}
+
+/** Why it cannot serve; undefined when nothing is known against it. */
+export function objectionTo(target: Target, call: Call, means: EligibleMeans): string | undefined {
+  const { models, off, inputTokens } = means;
+  const reason = off(target.provider);
+  if (reason) return `${target.provider} is off: ${reason}`;
+  const model = models.find(target);
+  if (!model) return undefined;
+  const drops = models.drops(target.provider);
+  const unmet = unmetNeeds(call.request, call.streaming, model).filter(
+    ({ field }) => !drops || !isDroppable(field),
+  );
+  const [first] = unmet;
+  if (first) return `${first.field}: it ${first.lack}`;
+  const window = model.contextWindowTokens;
+  if (window === undefined) return undefined;
+  const tokens = inputTokens(call, target);
+  return tokens > window ? `the conversation has about ${tokens} tokens, and it takes ${window}` : undefined;
+}
+
+export function candidateOf(
+  { provider, model }: Target,
+  fields: Omit<Partial<Candidate>, "$typeName" | "provider" | "model">,
+): Candidate {
+  return { $typeName: "llmgateway.v1.Candidate", provider, model, eligible: true, reason: "", ...fields };
+}
+
+export function nameOf({ provider, model }: Target): string {
+  return `${provider}/${model}`;
+}

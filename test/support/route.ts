@@ -1,0 +1,21 @@
+/** What the router goes by, with nothing configured: everybody is on, nothing is known of models. */
+import type { RouteMeans } from "../../src/layers/route.ts";
+
+export function routeMeansOf(given: Partial<RouteMeans> & Pick<RouteMeans, "directory">): RouteMeans {
+  return {
+    routes: { alias: () => undefined, chain: () => undefined, chains: [], task: () => undefined, tasks: [] },
+    models: { find: () => undefined, drops: () => false, offered: () => [] },
+    off: () => "",
+    inputTokens: () => 0,
+    policy: () => undefined,
+    policies: [],
+    cost: () => undefined,
+    latencyMs: () => undefined,
+    stateOf: () => "closed",
+    region: () => "",
+    quality: () => "standard",
+    random: () => 0,
+    onCheaper: () => {},
+    ...given,
+  };
+}
