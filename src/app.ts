@@ -216,7 +216,8 @@ async function statusOf(
   const { name, kind } = provider;
   const said = await provider.availability();
   const recent = traffic.recent(name);
-  const { status, reason, checkedAtMs } = judge(said, recent);
+  const circuit = standing.circuits.provider(name);
+  const { status, reason, checkedAtMs } = judge(said, recent, circuit);
   return {
     $typeName: "llmgateway.v1.ProviderStatus",
     name,
@@ -226,6 +227,6 @@ async function statusOf(
     defaultModel: config.providers[name]?.defaultModel ?? "",
     checkedAt: checkedAtMs === undefined ? undefined : timestampFromMs(checkedAtMs),
     recent,
-    circuit: standing.circuits.provider(name).state,
+    circuit: circuit.state,
   };
 }

@@ -19,6 +19,7 @@ const requestIDHeader = "x-request-id"
 // connections.
 type Client struct {
 	rpc       llmgatewayv1connect.GatewayServiceClient
+	admin     llmgatewayv1connect.AdminServiceClient
 	keySource func(context.Context) (string, error)
 	retry     *RetryPolicy
 }
@@ -43,6 +44,7 @@ func New(baseURL string, options ...Option) (*Client, error) {
 	clientOptions := append(protocol, connect.WithInterceptors(set.interceptors...))
 	return &Client{
 		rpc:       llmgatewayv1connect.NewGatewayServiceClient(set.httpClient, baseURL, clientOptions...),
+		admin:     llmgatewayv1connect.NewAdminServiceClient(set.httpClient, baseURL, clientOptions...),
 		keySource: set.keySource,
 		retry:     set.retry,
 	}, nil

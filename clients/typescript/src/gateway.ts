@@ -1,6 +1,7 @@
 /** The client over any transport: what it offers, and how an RPC becomes a call. It imports no transport itself. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { AdminService } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema, type EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
@@ -10,6 +11,7 @@ import {
   ListModelsRequestSchema,
   type ListModelsResponse,
 } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { type Admin, adminOver } from "./admin.ts";
 import { Call, type CallOptions, type CallSettings, markSent } from "./call.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Jobs, jobsOver, type Unary } from "./jobs.ts";
@@ -19,6 +21,7 @@ import { GatewayStream } from "./stream.ts";
 
 export { Code, type Interceptor } from "@connectrpc/connect";
 export type { BadRequest_FieldViolation } from "../../../gen/ts/google/rpc/error_details_pb.ts";
+export type { Circuit, ListCircuitsResponse } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 export type {
   ChatRequest,
   ChatResponse,
@@ -60,6 +63,7 @@ export type {
   ToolResult,
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 export type { Attempt, Cost, Receipt, Route, Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
+export type { Admin } from "./admin.ts";
 export type { CallOptions } from "./call.ts";
 export type { Clock } from "./clock.ts";
 export { GatewayError } from "./error.ts";
@@ -91,7 +95,7 @@ export interface GatewayOptions {
 }
 
 /** What can be asked of the gateway. Everything that fails does so with a GatewayError. */
-export interface Gateway extends Jobs {
+export interface Gateway extends Jobs, Admin {
   /** Continues a conversation, and answers when the answer is complete: with its `cost` and its `attempts`. */
   chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
   /** Continues a conversation, and answers as the words come. */
@@ -166,6 +170,7 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
     getStatus: (request = {}, callOptions = {}) =>
       unary(GetStatusRequestSchema, rpc.getStatus, request, callOptions),
     ...jobsOver(rpc, unary, settings),
+    ...adminOver(createClient(AdminService, transport), unary),
   };
 }
 
