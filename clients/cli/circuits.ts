@@ -1,6 +1,10 @@
 /** `llmgateway circuits`: to which providers and models calls are sent, and the operator's word on it. */
 import { toJsonString } from "@bufbuild/protobuf";
-import { type Circuit, CircuitSchema, ListCircuitsResponseSchema } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
+import {
+  type Circuit,
+  CircuitSchema,
+  ListCircuitsResponseSchema,
+} from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { type CallOptions, call, JSON_OPTIONS } from "./call.ts";
 import { when } from "./jobs.ts";
 import { table } from "./table.ts";

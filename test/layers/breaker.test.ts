@@ -1,14 +1,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Service } from "../../src/core/call.ts";
-import type { RoutedCall } from "../../src/core/call.ts";
-import { Failure, type FailureKind } from "../../src/core/failure.ts";
+import type { RoutedCall, Service } from "../../src/core/call.ts";
+import { Failure, type FailureKind, toFailure } from "../../src/core/failure.ts";
 import type { Reply } from "../../src/core/reply.ts";
 import { breaker } from "../../src/layers/breaker.ts";
 import type { CircuitRule } from "../../src/resilience/circuit.ts";
 import { Circuits } from "../../src/resilience/circuits.ts";
 import { attemptOf, replyOf, routedCallOf, spoken, TARGET } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { failureOf } from "../support/failure.ts";
 
 const RULE: CircuitRule = {
   enabled: true,
@@ -43,6 +41,10 @@ beforeEach(() => {
 const succeed = () => Promise.resolve(replyOf(spoken(["Hello"])));
 const failBy = (kind: FailureKind) => () => Promise.reject(new Failure(kind, "no"));
 const ask = () => service(routedCallOf());
+
+function failureOf(call: Promise<Reply>): Promise<Failure> {
+  return call.then(() => expect.fail("nothing failed"), toFailure);
+}
 
 /** Opens the model's circuit alone, or the provider's too. */
 function open(whole: boolean): void {
@@ -106,7 +108,7 @@ describe.each([["provider"], ["model"]])("once the circuit of a %s is half open"
   });
 
   it.each<FailureKind>([
-    "invalid_argument",
+    "invalid_request",
     "cancelled",
     "hedge_lost",
     "budget_exceeded",

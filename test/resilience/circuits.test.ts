@@ -46,7 +46,7 @@ describe("an attempt", () => {
   });
 
   it.each<FailureKind>([
-    "invalid_argument",
+    "invalid_request",
     "model_not_found",
     "context_too_long",
     "content_filtered",
@@ -81,8 +81,7 @@ describe("an attempt", () => {
 
 describe("a model", () => {
   it("that fails is left alone, while its provider goes on", () => {
-    for (let n = 0; n < 20; n++)
-      circuits.settled(attemptOf({ outcome: "ok", model: "gpt-4o-mini" }), RULE);
+    for (let n = 0; n < 20; n++) circuits.settled(attemptOf({ outcome: "ok", model: "gpt-4o-mini" }), RULE);
     fail(10, "provider_error");
     expect(changes).toEqual(["openai gpt-4o open"]);
     expect(circuits.stateOf(TARGET)).toBe("open");
