@@ -2,12 +2,13 @@
 import type { Books } from "./books.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Call, Layer, RoutedCall, Target } from "./core/call.ts";
+import { sessionOf } from "./core/session.ts";
 import type { Catalog } from "./cost/catalog.ts";
 import { expectedCost, expectedInput } from "./cost/plan.ts";
 import { batch } from "./layers/batch.ts";
 import { fallback } from "./layers/fallback.ts";
 import type { Signals } from "./layers/record.ts";
-import { type RouteMeans, route, sessionOf } from "./layers/route.ts";
+import { type RouteMeans, route } from "./layers/route.ts";
 import { suit } from "./layers/suit.ts";
 import { whole } from "./layers/whole.ts";
 import { batchRules, directoryOf, knownModels, pricingOf } from "./models.ts";
