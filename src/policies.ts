@@ -9,7 +9,7 @@ import type { Signals } from "./layers/record.ts";
 import type { RetryMeans, RetrySettings } from "./layers/retry.ts";
 import type { Timeouts } from "./layers/timeout.ts";
 import type { CircuitRule } from "./resilience/circuit.ts";
-import type { LimitRule } from "./resilience/limiter.ts";
+import type { Limiter, LimitRule } from "./resilience/limiter.ts";
 import type { PaceRule } from "./resilience/pace.ts";
 import type { Standing } from "./resilience/standing.ts";
 
@@ -126,7 +126,13 @@ function hedgeSettingsOf({ resilience: { hedging } }: CompleteProvider): HedgeSe
 }
 
 function limitMeans(config: CompleteConfig, { standing, signals, clock }: PolicyMeans): LimitMeans {
-  const limits = byProvider(config, (provider, name) => limitsOf(provider, name, standing));
+  const inForce = new Set<Limiter>();
+  const limits = byProvider(config, (provider, name) => {
+    const made = limitsOf(provider, name, standing);
+    for (const { limiter } of [...made.whole, ...[...made.models.values()].flat()]) inForce.add(limiter);
+    return made;
+  });
+  standing.limiters.only(inForce);
   const { metrics } = signals;
   return {
     limitsOf: ({ provider, model }) => {

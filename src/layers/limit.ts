@@ -97,6 +97,7 @@ function refusal(limit: TargetLimit, { reason, retryAfterMs }: Refused, means: L
     full,
     queue_full: `${full}, and ${limiter.queued} wait`,
     wait: `${full}, and none ended in time`,
+    late: `${full}, and ${limiter.queued} wait: there would be no place before the deadline`,
   }[reason];
   return new Failure("concurrency_limited", why, { retryAfterMs });
 }

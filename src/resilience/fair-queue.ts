@@ -9,6 +9,12 @@ export class FairQueue<T> {
     return this.count;
   }
 
+  /** The earliest turn, counted from 1, that one more of this caller's would have if nobody gave up. */
+  turnOf(caller: string): number {
+    const own = this.callers.get(caller);
+    return own ? this.callers.size + own.size : this.callers.size + 1;
+  }
+
   add(caller: string, waiting: T): void {
     const own = this.callers.get(caller) ?? new Set();
     this.callers.set(caller, own.add(waiting));

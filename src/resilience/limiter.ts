@@ -15,14 +15,15 @@ export interface LimitRule {
 export interface Wish {
   /** Who asks: each caller is served in turn. */
   readonly caller: string;
+  /** Ends the wait, at its deadline as well. */
   readonly signal: AbortSignal;
-  /** When it is no use any more, in milliseconds since the epoch. */
+  /** When it is no use any more, in milliseconds since the epoch: who cannot be served by then need not wait. */
   readonly deadlineAtMs: number | undefined;
   /** Whether it is worth waiting for. */
   readonly patient: boolean;
 }
 
-export type Refusal = "full" | "queue_full" | "wait";
+export type Refusal = "full" | "queue_full" | "wait" | "late";
 
 /** Thrown to those who get no place. */
 export class Refused extends Error {
@@ -39,6 +40,11 @@ export class Refused extends Error {
 
 const MINUTE_MS = 60_000;
 const LEAST_RETRY_MS = 1_000;
+/** What is counted of places that became free: how many, and for how many milliseconds they were held. */
+const FREED = 0;
+const HELD_MS = 1;
+/** Below so many of them it is not known how long a place is held. */
+const FEW = 10;
 /** Adaptive limits without a bound of their own begin low and end here. */
 const START = 20;
 const MOST = 1_000;
@@ -46,7 +52,7 @@ const MOST = 1_000;
 export class Limiter {
   private readonly clock: Clock;
   private readonly queue = new FairQueue<() => void>();
-  private readonly freed: LastMinute;
+  private readonly lately: LastMinute;
   private readonly gradient = new Gradient(START);
   private rule: LimitRule;
   private held = 0;
@@ -54,7 +60,7 @@ export class Limiter {
   constructor(clock: Clock, rule: LimitRule) {
     this.clock = clock;
     this.rule = rule;
-    this.freed = new LastMinute(clock, 1);
+    this.lately = new LastMinute(clock, 2);
   }
 
   get inFlight(): number {
@@ -80,12 +86,14 @@ export class Limiter {
   /**
    * Resolves with a place, to be given back once.
    *
-   * @throws Refused, or the signal's reason when it aborts while waiting
+   * @throws Refused, or the signal's reason when it has aborted or does so while waiting
    */
   enter(wish: Wish): Promise<Place> | Place {
+    wish.signal.throwIfAborted();
     if (this.held < this.limit && this.queue.size === 0) return this.place();
     if (!wish.patient) throw new Refused("full", this.retryAfterMs);
     if (this.queue.size >= this.rule.maxQueued) throw new Refused("queue_full", this.retryAfterMs);
+    if (this.isTooLate(wish)) throw new Refused("late", this.retryAfterMs);
     return this.wait(wish);
   }
 
@@ -101,9 +109,7 @@ export class Limiter {
     if (this.rule.adaptive) this.gradient.refused(this.most);
   }
 
-  private wait({ caller, signal, deadlineAtMs }: Wish): Promise<Place> {
-    const { maxWaitMs } = this.rule;
-    const leftMs = deadlineAtMs === undefined ? maxWaitMs : deadlineAtMs - this.clock.now();
+  private wait({ caller, signal }: Wish): Promise<Place> {
     return new Promise((resolve, reject) => {
       const end = () => {
         timer.cancel();
@@ -118,7 +124,7 @@ export class Limiter {
         end();
         reject(signal.reason);
       };
-      const timer = this.clock.after(Math.max(0, Math.min(maxWaitMs, leftMs)), () => {
+      const timer = this.clock.after(this.rule.maxWaitMs, () => {
         if (!this.queue.remove(caller, admitted)) return;
         end();
         reject(new Refused("wait", this.retryAfterMs));
@@ -130,9 +136,11 @@ export class Limiter {
 
   private place(): Place {
     this.held++;
+    const sinceMs = this.clock.now();
     return new Place(() => {
       this.held--;
-      this.freed.add(0);
+      this.lately.add(FREED);
+      this.lately.add(HELD_MS, this.clock.now() - sinceMs);
       this.admit();
     });
   }
@@ -145,12 +153,24 @@ export class Limiter {
     }
   }
 
+  /**
+   * Whether its turn comes after its deadline, if places are held as long as lately. That does not hang on how many
+   * asked for one, as the rate does at which they became free; and the turn is the earliest that it may have.
+   */
+  private isTooLate({ caller, deadlineAtMs }: Wish): boolean {
+    const freed = this.lately.total(FREED);
+    if (deadlineAtMs === undefined || freed < FEW) return false;
+    const heldMs = this.lately.total(HELD_MS) / freed;
+    const waitMs = (this.queue.turnOf(caller) * heldMs) / this.limit;
+    return this.clock.now() + waitMs >= deadlineAtMs;
+  }
+
   private get most(): number {
     return this.rule.maxInFlight || MOST;
   }
 
   private get retryAfterMs(): number {
-    const freed = this.freed.total(0);
+    const freed = this.lately.total(FREED);
     const waitMs = freed === 0 ? LEAST_RETRY_MS : ((this.queue.size + 1) / freed) * MINUTE_MS;
     return Math.round(Math.min(Math.max(waitMs, LEAST_RETRY_MS), MINUTE_MS));
   }

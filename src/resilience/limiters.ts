@@ -9,6 +9,14 @@ export interface Limit {
   readonly rule: LimitRule;
 }
 
+/** Of a limit that the configuration has no more: whoever waits goes on, and those under way are counted still. */
+const LIFTED: LimitRule = {
+  maxInFlight: Number.POSITIVE_INFINITY,
+  maxQueued: 0,
+  maxWaitMs: 0,
+  adaptive: false,
+};
+
 export class Limiters {
   private readonly clock: Clock;
   private readonly known = new Map<string, { readonly limit: Limit; readonly limiter: Limiter }>();
@@ -26,7 +34,13 @@ export class Limiters {
     return limiter;
   }
 
+  /** Lifts all others. */
+  only(limiters: ReadonlySet<Limiter>): void {
+    for (const { limiter } of this.known.values()) if (!limiters.has(limiter)) limiter.keep(LIFTED);
+  }
+
+  /** Those that hold. */
   *all(): Iterable<{ readonly limit: Limit; readonly limiter: Limiter }> {
-    yield* this.known.values();
+    for (const known of this.known.values()) if (Number.isFinite(known.limiter.limit)) yield known;
   }
 }

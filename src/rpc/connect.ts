@@ -85,8 +85,9 @@ function open(door: Door, context: HandlerContext): void {
       protocol: context.protocolName as Protocol,
       headers: context.requestHeader,
       peer: context.values.get(PEER),
-      // connect-node keeps the deadline itself, and aborts the signal with it.
-      timeoutMs: undefined,
+      timeoutMs: context.timeoutMs(),
+      // connect-node aborts the signal with the deadline.
+      keepsTime: true,
     });
     context.values.set(REQUEST, request);
     setHeaders(request, context);

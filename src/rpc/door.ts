@@ -24,6 +24,8 @@ export interface Metadata {
   readonly peer: string;
   /** The caller's deadline, from now; undefined when it has none. */
   readonly timeoutMs: number | undefined;
+  /** Whether the front aborts the request by then; otherwise the door does. */
+  readonly keepsTime: boolean;
 }
 
 /** One reply, or batches of them. */
@@ -107,8 +109,8 @@ class OpenRequest implements Request {
     this.method = method;
     this.metadata = metadata;
     this.onClose = onClose;
-    const { timeoutMs } = metadata;
-    if (timeoutMs !== undefined) {
+    const { timeoutMs, keepsTime } = metadata;
+    if (timeoutMs !== undefined && !keepsTime) {
       const late = () =>
         this.abort(new Failure("deadline_exceeded", `not finished within the ${timeoutMs} ms allowed`));
       this.deadline = options.clock.after(timeoutMs, late);

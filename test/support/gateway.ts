@@ -47,6 +47,8 @@ export async function startBoth(
     // JSON is YAML.
     JSON.stringify({
       default_model: "openai/gpt-4o",
+      // A test that is not about resilience has one attempt a call, however many of them fail.
+      resilience: { retries: { max: 0 }, circuit_breaker: { enabled: false } },
       ...config,
       server: { port: 0, ...config.server },
       ledger: { data_dir: join(folder, "data"), ...config.ledger },

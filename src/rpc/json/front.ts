@@ -60,6 +60,7 @@ export function createJsonFront(options: JsonFrontOptions): JsonFront {
           headers: headersOf(request),
           peer: peerOf(request),
           timeoutMs: timeoutOf(request),
+          keepsTime: false,
         });
       } catch (error) {
         return refuse(request, reply, error);
