@@ -32,9 +32,10 @@ export function policyRulesOf(
   config: CompleteConfig,
   callable: (provider: string) => boolean,
 ): ReadonlyMap<string, PolicyRule> {
-  const everybody = Object.keys(config.providers)
-    .filter(callable)
-    .flatMap((name) => targetOf(name, "chat", config) ?? []);
+  // What the mock says is no answer: it serves where it is named.
+  const everybody = Object.entries(config.providers)
+    .filter(([name, { kind }]) => kind !== "mock" && callable(name))
+    .flatMap(([name]) => targetOf(name, "chat", config) ?? []);
   const rules = new Map<string, PolicyRule>([
     [
       LOW_COST,
