@@ -5,6 +5,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // They want the machine for themselves: npm run test:meter, test:wall, test:crash.
     exclude: [...configDefaults.exclude, "test/money/**", "test/jobs-chaos/**"],
+    // Much of it waits for processes and connections: a core kept free would be idle.
+    maxWorkers: "100%",
     testTimeout: 20_000,
     // What is waited for comes at once, unless the machine is busy.
     expect: { poll: { timeout: 10_000 } },

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-/** The command line: serve, chat, embed, jobs, batch, webhooks, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
+/** The command line: serve, chat, embed, jobs, batch, webhooks, circuits, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
 import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
+import { addAdminCommands } from "./admin-commands.ts";
 import { day, share, wholeNumber } from "./argument.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { EmbedOptions } from "./embed.ts";
@@ -66,6 +67,7 @@ program
   });
 
 addJobCommands(program);
+addAdminCommands(program);
 
 program
   .command("emulate")

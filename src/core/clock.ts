@@ -18,6 +18,28 @@ export function pass(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => void clock.after(delayMs, resolve));
 }
 
+/**
+ * Runs `action` once nothing was heard for so long: whoever hears something refreshes
+ * or cancels it. A process that was late runs what is due before it reads what came
+ * meanwhile, so that which came in time is read first.
+ */
+export function whenSilent(clock: Clock, delayMs: number, action: () => void): Timer {
+  let last: NodeJS.Immediate | undefined;
+  const timer = clock.after(delayMs, () => {
+    last = setImmediate(action);
+  });
+  return {
+    refresh() {
+      clearImmediate(last);
+      timer.refresh();
+    },
+    cancel() {
+      clearImmediate(last);
+      timer.cancel();
+    },
+  };
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {

@@ -11,11 +11,13 @@ import type {
   JobRecord,
   JobState,
   JobStore,
+  NewJob,
   Owner,
   Paging,
   Submission,
 } from "../core/job-store.ts";
 import type { Jobs } from "../core/jobs.ts";
+import { ZERO } from "../core/money.ts";
 import type { Outbox, WebhookState } from "../core/outbox.ts";
 import { type DraftOptions, draftBatch, draftJob, type Preview, type SubmissionLimits } from "./draft.ts";
 import { receiptIn, replyOf } from "./outcome.ts";
@@ -80,8 +82,11 @@ export function createDesk(options: DeskOptions): Jobs {
 
   return {
     async submit(request, context) {
-      const jobId = await keep(await draftJob(request, context, drafting()));
-      return told(await found(jobId, context));
+      const submission = await draftJob(request, context, drafting());
+      const jobId = await keep(submission);
+      const job = submission.jobs.find((job) => job.jobId === jobId);
+      // Told as it was submitted, though it may run by now.
+      return told(job ? untouched(job) : await found(jobId, context));
     },
     get: async (jobId, owner) => told(await found(jobId, owner)),
     async result(jobId, owner) {
@@ -165,6 +170,23 @@ function resultOf({ job, result }: BatchOutcome, told: (job: JobRecord) => Retur
     job: told(job),
     ...response,
     ...(receipt ? { receipt } : {}),
+  };
+}
+
+/** As it stands in the store until somebody takes it. */
+function untouched({ request: _, ...draft }: NewJob): JobRecord {
+  return {
+    ...draft,
+    state: "pending",
+    startedAtMs: undefined,
+    endedAtMs: undefined,
+    runs: 0,
+    lostRuns: 0,
+    costPicoUsd: ZERO,
+    failure: undefined,
+    cancelRequested: false,
+    partial: "",
+    purged: false,
   };
 }
 

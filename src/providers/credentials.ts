@@ -11,6 +11,8 @@ export interface Outgoing {
   /** With its query. */
   readonly path: string;
   readonly body: string;
+  /** The conversation that it belongs to; empty or left out for none. */
+  readonly session?: string;
 }
 
 export interface Proof {

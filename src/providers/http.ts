@@ -8,6 +8,7 @@ import type { AttemptCall, Service, Target } from "../core/call.ts";
 import { Failure, invalidRequest } from "../core/failure.ts";
 import { withoutKey } from "../core/redact.ts";
 import { type Batch, isContent, type Reply } from "../core/reply.ts";
+import { sessionOf } from "../core/session.ts";
 import { decompressed } from "../wire/decompress.ts";
 import { type FrameReader, frameReader } from "../wire/frames.ts";
 import type { Transport, WireReply } from "../wire/transport.ts";
@@ -44,12 +45,12 @@ export function httpProvider(
 }
 
 /** Resolves with a reply of success. */
-type Post = (wire: WireBody, signal: AbortSignal) => Promise<WireReply>;
+type Post = (wire: WireBody, signal: AbortSignal, session: string) => Promise<WireReply>;
 
 function postTo(endpoint: Endpoint, classify: Dialect["classify"], transport: Transport): Post {
-  return async (wire, signal) => {
+  return async (wire, signal, session) => {
     const path = endpoint.basePath + withQuery(wire.path, endpoint.query);
-    const proof = await unlessAborted(endpoint.credentials.prove({ path, body: wire.body }), signal);
+    const proof = await unlessAborted(endpoint.credentials.prove({ path, body: wire.body, session }), signal);
     const headers = { ...endpoint.headers, ...wire.headers, ...proof.headers, ...JSON_BODY };
     const reply = decompressed(await transport.post(path, headers, wire.body, signal));
     if (reply.status >= 300) {
@@ -69,7 +70,7 @@ async function chat(call: AttemptCall, request: ChatRequest, dialect: Dialect, p
     maxTokens: call.maxTokens,
     modelMaxTokens: call.modelMaxTokens,
   });
-  const reply = await post(wire, call.signal);
+  const reply = await post(wire, call.signal, sessionOf(call));
   const frames = frameReader(reply.headers["content-type"]?.toString() ?? "");
   return frames
     ? commit(call, dialect.decodeStream(reply.headers), frames, reply)
@@ -78,7 +79,7 @@ async function chat(call: AttemptCall, request: ChatRequest, dialect: Dialect, p
 
 function asking(format: EmbeddingFormat, post: Post): Ask {
   return async (wire, signal) => {
-    const reply = await post(wire, signal);
+    const reply = await post(wire, signal, "");
     return format.decode(await reply.text(MAX_REPLY_BYTES), reply.headers);
   };
 }

@@ -1,6 +1,10 @@
-/** A provider's keys: calls are spread over them in turn, and a key that was refused or limited rests. */
+/**
+ * A provider's keys: calls are spread over them in turn, and a key that was refused or limited rests. The calls of a
+ * session keep to one key, since a provider's prompt cache is that of an account.
+ */
 import type { Clock } from "../core/clock.ts";
 import type { Failure, FailureKind } from "../core/failure.ts";
+import { hashOf, pull } from "../core/rendezvous.ts";
 import type { Credentials, Proof } from "./credentials.ts";
 
 /** How long a key rests when the provider does not say. */
@@ -13,6 +17,10 @@ const REST_MS: Readonly<Partial<Record<FailureKind, number>>> = {
 interface Key {
   readonly secret: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Its place among the others, for sessions. */
+  readonly hash: number;
+  /** How many turns it has. */
+  turns: number;
   restsUntilMs: number;
 }
 
@@ -20,6 +28,7 @@ interface Key {
  * While all keys rest, the one whose rest is the first to end is used: only the
  * provider knows whether it would serve.
  *
+ * @param secrets one that is there several times has as many turns
  * @param headersOf how this provider wants its key
  */
 export function keyCredentials(
@@ -27,11 +36,27 @@ export function keyCredentials(
   headersOf: (key: string) => Record<string, string>,
   clock: Clock,
 ): Credentials {
-  const keys = secrets.map((secret): Key => ({ secret, headers: headersOf(secret), restsUntilMs: 0 }));
+  const keys = new Map<string, Key>();
+  const turns = secrets.map((secret) => {
+    const key = keys.get(secret) ?? {
+      secret,
+      headers: headersOf(secret),
+      hash: hashOf(secret),
+      turns: 0,
+      restsUntilMs: 0,
+    };
+    key.turns++;
+    keys.set(secret, key);
+    return key;
+  });
+  const single = keys.size === 1 ? turns[0] : undefined;
+  const distinct = [...keys.values()];
   let turn = 0;
   return {
-    prove() {
-      const key = choose(keys, turn++, clock.now());
+    prove({ session }) {
+      const key =
+        single ??
+        (session ? keep(distinct, hashOf(session), clock.now()) : choose(turns, turn++, clock.now()));
       return key ? proofOf(key, clock) : NO_KEY;
     },
   };
@@ -39,15 +64,33 @@ export function keyCredentials(
 
 const NO_KEY: Proof = { headers: {}, secret: "" };
 
-function choose(keys: readonly Key[], turn: number, nowMs: number): Key | undefined {
-  let soonest: Key | undefined;
-  for (let step = 0; step < keys.length; step++) {
-    const key = keys[(turn + step) % keys.length];
-    if (!key) continue;
-    if (key.restsUntilMs <= nowMs) return key;
-    if (!soonest || key.restsUntilMs < soonest.restsUntilMs) soonest = key;
+/** The next whose turn it is. */
+function choose(turns: readonly Key[], turn: number, nowMs: number): Key | undefined {
+  for (let step = 0; step < turns.length; step++) {
+    const key = turns[(turn + step) % turns.length];
+    if (key && key.restsUntilMs <= nowMs) return key;
   }
-  return soonest;
+  return soonest(turns);
+}
+
+/** The one that the session always has, or while that one rests, always the same other one. */
+function keep(keys: readonly Key[], session: number, nowMs: number): Key | undefined {
+  let best: Key | undefined;
+  let most = -1;
+  for (const key of keys) {
+    if (key.restsUntilMs > nowMs) continue;
+    const pulled = pull(session, key.hash, key.turns);
+    if (pulled <= most) continue;
+    best = key;
+    most = pulled;
+  }
+  return best ?? soonest(keys);
+}
+
+function soonest(keys: readonly Key[]): Key | undefined {
+  let first: Key | undefined;
+  for (const key of keys) if (!first || key.restsUntilMs < first.restsUntilMs) first = key;
+  return first;
 }
 
 function proofOf(key: Key, clock: Clock): Proof {

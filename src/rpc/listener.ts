@@ -7,7 +7,7 @@ import { createServer as createHttp2Server, type Http2Server, type Http2Session 
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, whenSilent } from "../core/clock.ts";
 import type { NodeHandler } from "./node.ts";
 
 export interface ListenerOptions {
@@ -40,10 +40,22 @@ export interface Listener {
 }
 
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-/** A connection that has not said by then which protocol it speaks is closed. */
+/**
+ * Connections that may wait to be accepted, so that a crowd that calls at once is let
+ * in. Beyond it a caller must knock again a second later, and one who took itself to be
+ * let in is reset. The system may allow fewer (`net.core.somaxconn` of Linux, which is
+ * as many by default).
+ */
+const BACKLOG = 4096;
+/** A connection that has begun, and has not said by then which protocol it speaks, is closed. */
 const PREFACE_TIMEOUT_MS = 10_000;
+/** Longer, because the handshakes of a crowd are worked off one after another. */
+const HANDSHAKE_TIMEOUT_MS = 60_000;
 const MAX_HEADER_BYTES = 32 * 1024;
-/** Longer than balancers keep a connection (60 s is usual), so that none sends a call into one that is closing. */
+/**
+ * Longer than balancers keep a connection (60 s is usual), so that none sends a call
+ * into one that is closing; nor into one that it opened beforehand and has not used.
+ */
 const KEEP_ALIVE_MS = 75_000;
 /**
  * How often a caller may give up all the calls that its connection bears: so many
@@ -81,7 +93,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(options.port, options.host, resolve);
+    server.listen({ port: options.port, host: options.host, backlog: BACKLOG }, resolve);
   });
   const { port } = server.address() as AddressInfo;
   return {
@@ -119,13 +131,17 @@ const HTTP1 = {
  * The HTTP/1.1 server listens, since it watches over its connections from then
  * on; its own connection handler waits until the protocol is known.
  */
-function cleartext({ handler }: ListenerOptions, http2: Http2Server, undecided: Set<Socket>): Http1Server {
+function cleartext(
+  { handler, clock }: ListenerOptions,
+  http2: Http2Server,
+  undecided: Set<Socket>,
+): Http1Server {
   const http1 = createServer(HTTP1, handler as RequestListener);
   const accept = takeOver(http1, "connection");
   http1.on("connection", (socket: Socket) => {
     undecided.add(socket);
     socket.once("close", () => undecided.delete(socket));
-    peek(socket, (isHttp2) => {
+    peek(socket, clock, (isHttp2) => {
       undecided.delete(socket);
       if (isHttp2) acceptHttp2(http2, socket);
       else accept(socket);
@@ -144,7 +160,7 @@ function secure(
     ...HTTP1,
     ...tls,
     ALPNProtocols: ["h2", "http/1.1"],
-    handshakeTimeout: PREFACE_TIMEOUT_MS,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
   };
   const http1 = createHttpsServer(options, handler as RequestListener);
   const accept = takeOver(http1, "secureConnection");
@@ -189,7 +205,7 @@ function cutWhenDead(session: Http2Session, { clock, http2 }: ListenerOptions): 
   const ask = clock.after(http2.pingIntervalMs, () => {
     // It is closed only once its socket is, and asking it until then would throw.
     if (session.destroyed) return;
-    const cut = clock.after(http2.pingTimeoutMs, () => session.destroy());
+    const cut = whenSilent(clock, http2.pingTimeoutMs, () => session.destroy());
     // Called, too, when the session ends without an answer.
     session.ping(() => {
       cut.cancel();
@@ -200,26 +216,30 @@ function cutWhenDead(session: Http2Session, { clock, http2 }: ListenerOptions): 
 }
 
 /** Reads until the bytes differ from the preface or all of it is there, and puts them back. */
-function peek(socket: Socket, decide: (isHttp2: boolean) => void): void {
+function peek(socket: Socket, clock: Clock, decide: (isHttp2: boolean) => void): void {
   let seen: Buffer = Buffer.alloc(0);
   const give = () => socket.destroy();
+  let patience = whenSilent(clock, KEEP_ALIVE_MS, give);
+  const rest = () => patience.cancel();
   const look = () => {
     const chunk: Buffer | null = socket.read();
     if (!chunk) return;
+    rest();
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
     const length = Math.min(seen.length, PREFACE.length);
     const alike = seen.compare(PREFACE, 0, length, 0, length) === 0;
-    if (alike && length < PREFACE.length) return;
+    if (alike && length < PREFACE.length) {
+      patience = whenSilent(clock, PREFACE_TIMEOUT_MS, give);
+      return;
+    }
     socket.removeListener("readable", look);
     socket.removeListener("error", give);
     socket.removeListener("end", give);
-    socket.setTimeout(0);
-    socket.removeListener("timeout", give);
+    socket.removeListener("close", rest);
     socket.unshift(seen);
     decide(alike);
   };
-  socket.setTimeout(PREFACE_TIMEOUT_MS);
-  socket.on("timeout", give);
+  socket.on("close", rest);
   socket.on("error", give);
   socket.on("end", give);
   socket.on("readable", look);

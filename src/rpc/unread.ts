@@ -5,6 +5,7 @@
  * caller who is still writing.
  */
 import type { ServerHttp2Stream } from "node:http2";
+import { systemClock, whenSilent } from "../core/clock.ts";
 import type { NodeReply, NodeRequest } from "./node.ts";
 
 /** A caller who has the reply and falls silent for so long is cut off; over HTTP/2 that stream alone. */
@@ -16,8 +17,8 @@ export function discardUnreadBody(request: NodeRequest, reply: NodeReply): void 
   const out = "stream" in reply ? (reply.stream as ServerHttp2Stream) : reply;
   out.once("finish", () => {
     if (request.complete) return;
-    const cut = setTimeout(() => request.socket.destroy(), LONGEST_SILENCE_MS);
-    request.once("close", () => clearTimeout(cut));
+    const cut = whenSilent(systemClock, LONGEST_SILENCE_MS, () => request.socket.destroy());
+    request.once("close", cut.cancel);
     // Not by `resume`, which does nothing to a stream whose iterator was given up.
     const skip = () => {
       cut.refresh();

@@ -5,6 +5,8 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { keyCredentials } from "../../src/providers/keys.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 
 const GOOD = "good-key-0123456789";
@@ -57,4 +59,20 @@ test("a key that is limited rests for as long as the provider says", async () =>
   // Now both rest, and the one that is free again first is used.
   expect((await client.chat(ask("Hello"))).finishReason).toBe("stop");
   expect(statuses(both)).toEqual([429, 401, 200]);
+});
+
+test("the calls of a session keep to one key, and take no other call's turn", async () => {
+  await using both = await startBoth(
+    { resilience: { retries: { max: 0 } } },
+    { env: { OPENAI_API_KEY: `${BAD},${GOOD}` }, emulator: { apiKey: GOOD } },
+  );
+  const client = clientOf(both);
+  const { prove } = keyCredentials([BAD, GOOD], () => ({}), systemClock);
+  const sessionId = Array.from({ length: 50 }, (_, index) => `conversation-${index}`).find((id) => {
+    const proof = prove({ path: "/", body: "", session: `internal\n${id}` });
+    return "secret" in proof && proof.secret === GOOD;
+  });
+  for (let i = 0; i < 3; i++) await client.chat({ ...ask("Hello"), sessionId: sessionId ?? "" });
+  await expect(client.chat(ask("Hello"))).rejects.toThrow("credentials");
+  expect(statuses(both)).toEqual([200, 200, 200, 401]);
 });

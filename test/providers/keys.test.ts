@@ -9,7 +9,8 @@ function pool(...secrets: string[]) {
   const credentials = keyCredentials(secrets, (key) => ({ "x-key": key }), clock);
   const next = () => credentials.prove({ path: "/", body: "" }) as Proof;
   const used = (calls: number) => Array.from({ length: calls }, () => next().secret);
-  return { clock, next, used };
+  const keep = (session: string) => credentials.prove({ path: "/", body: "", session }) as Proof;
+  return { clock, next, used, keep };
 }
 
 function refuse(proof: Proof, kind: FailureKind, retryAfterMs?: number): void {
@@ -67,4 +68,59 @@ it("while all keys rest, uses the one whose rest ends first", () => {
   refuse(next(), "provider_rate_limited", 1_000);
   expect(next().secret).toBe("two");
   expect(next().secret).toBe("two");
+});
+
+it("gives a key that is there twice two turns, and lets both rest with it", () => {
+  const { next, used } = pool("one", "one", "two");
+  expect(used(6)).toEqual(["one", "one", "two", "one", "one", "two"]);
+  refuse(next(), "provider_rate_limited");
+  expect(used(3)).toEqual(["two", "two", "two"]);
+});
+
+describe("a session", () => {
+  const sessions = Array.from({ length: 3_000 }, (_, index) => `acme\n${index}`);
+  const keysOf = ({ keep }: ReturnType<typeof pool>) => sessions.map((session) => keep(session).secret);
+
+  it("keeps its key, whatever other calls do", () => {
+    const one = pool("one", "two", "three");
+    const before = keysOf(one);
+    one.used(2);
+    expect(keysOf(one)).toEqual(before);
+    expect(keysOf(pool("three", "one", "two"))).toEqual(before);
+  });
+
+  it("takes no other call's turn", () => {
+    const { keep, used } = pool("one", "two");
+    keep("acme\n1");
+    expect(used(2)).toEqual(["one", "two"]);
+  });
+
+  it("has any of the keys, each as often as its turns say", () => {
+    const keys = keysOf(pool("one", "one", "two"));
+    const share = keys.filter((key) => key === "one").length / keys.length;
+    // Four standard deviations.
+    expect(Math.abs(share - 2 / 3)).toBeLessThan(4 * Math.sqrt(2 / 9 / keys.length));
+  });
+
+  it("has always the same other key while its own rests, and comes back", async () => {
+    const some = pool("one", "two", "three");
+    const before = keysOf(some);
+    const resting = before[0] ?? "";
+    refuse(some.keep(sessions[0] ?? ""), "provider_rate_limited", 1_000);
+    const meanwhile = keysOf(some);
+    expect(meanwhile).not.toContain(resting);
+    expect(meanwhile.filter((key, index) => before[index] !== resting && key !== before[index])).toEqual([]);
+    expect(keysOf(some)).toEqual(meanwhile);
+    // Those that had it are spread over the others.
+    expect(new Set(meanwhile.filter((_, index) => before[index] === resting)).size).toBe(2);
+    await some.clock.advance(1_000);
+    expect(keysOf(some)).toEqual(before);
+  });
+
+  it("uses the key whose rest ends first while all rest", () => {
+    const { next, keep } = pool("one", "two");
+    refuse(next(), "provider_rate_limited", 5_000);
+    refuse(next(), "provider_rate_limited", 1_000);
+    expect(sessions.slice(0, 50).map((session) => keep(session).secret)).toEqual(Array(50).fill("two"));
+  });
 });

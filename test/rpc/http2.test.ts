@@ -117,6 +117,19 @@ describe("a silent peer", () => {
     await expect.poll(() => clock.pending).toBe(0);
   });
 
+  test("is kept when its answer lies there unread, because this process was late", async () => {
+    const peer = await start();
+    await clock.advance(30_000);
+    const ping = await peer.pinged();
+    let answered: Promise<void> | undefined;
+    await clock.lapse(20_000, () => {
+      answered = peer.answer(ping);
+    });
+    await answered;
+    peer.leave();
+    await listener.close(0);
+  });
+
   test("that does not answer is cut", async () => {
     const peer = await start();
     await clock.advance(30_000);
@@ -249,7 +262,8 @@ describe("one connection", () => {
 
   test("bears messages of many megabytes, in both directions", async () => {
     const gateway = createClient(GatewayService, createGrpcTransport({ baseUrl: both.url }));
-    const content = "word ".repeat(4_000_000);
+    // Of few words, since each is an event.
+    const content = `${"syllable".repeat(100)} `.repeat(25_000);
     const reply = await gateway.chat({ model: "mock", messages: [{ role: "user", content }] });
     expect(reply.response.length).toBeGreaterThan(content.length);
   });

@@ -1,9 +1,17 @@
 /** The client over any transport: what it offers, and how an RPC becomes a call. It imports no transport itself. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import {
+  AdminService,
+  type Circuit,
+  ListCircuitsRequestSchema,
+  type ListCircuitsResponse,
+  SetCircuitRequestSchema,
+} from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema, type EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
+  type DryRunResponse,
   GatewayService,
   GetStatusRequestSchema,
   type GetStatusResponse,
@@ -19,6 +27,7 @@ import { GatewayStream } from "./stream.ts";
 
 export { Code, type Interceptor } from "@connectrpc/connect";
 export type { BadRequest_FieldViolation } from "../../../gen/ts/google/rpc/error_details_pb.ts";
+export type { Circuit, ListCircuitsResponse } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 export type {
   ChatRequest,
   ChatResponse,
@@ -28,6 +37,7 @@ export type {
 } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 export type { Embedding, EmbedRequest, EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 export type {
+  DryRunResponse,
   GetStatusResponse,
   ListModelsResponse,
   Model,
@@ -108,6 +118,15 @@ export interface Gateway extends Jobs {
     request?: MessageInitShape<typeof GetStatusRequestSchema>,
     options?: CallOptions,
   ): Promise<GetStatusResponse>;
+  /** Tells what would become of a request, without calling any provider. */
+  dryRun(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<DryRunResponse>;
+  /** Lists the circuits of providers and models. Takes a key with the scope `admin`, where there are keys. */
+  listCircuits(options?: CallOptions): Promise<ListCircuitsResponse>;
+  /** Opens or closes a circuit by hand, or leaves it to itself again. Takes a key with the scope `admin`. */
+  setCircuit(
+    request: MessageInitShape<typeof SetCircuitRequestSchema>,
+    options?: CallOptions,
+  ): Promise<Circuit>;
 }
 
 /** What a transport is made of. */
@@ -137,6 +156,7 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
     useBinaryFormat: true,
   });
   const rpc = createClient(GatewayService, transport);
+  const admin = createClient(AdminService, transport);
 
   const unary: Unary = async (schema, send, request, callOptions, over = settings) => {
     const call = new Call(schema, request, callOptions, over);
@@ -165,6 +185,10 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
     getStatus: (request = {}, callOptions = {}) =>
       unary(GetStatusRequestSchema, rpc.getStatus, request, callOptions),
+    dryRun: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.dryRun, request, callOptions),
+    listCircuits: (callOptions = {}) => unary(ListCircuitsRequestSchema, admin.listCircuits, {}, callOptions),
+    setCircuit: (request, callOptions = {}) =>
+      unary(SetCircuitRequestSchema, admin.setCircuit, request, callOptions),
     ...jobsOver(rpc, unary, settings),
   };
 }
