@@ -1,59 +1,42 @@
-/** `llmgateway circuits`: to which providers and models calls are sent, and the operator's word on it. */
+/** `llmgateway circuits`: whether calls are sent to providers and models, and setting that by hand. */
 import { toJsonString } from "@bufbuild/protobuf";
 import {
   type Circuit,
   CircuitSchema,
   ListCircuitsResponseSchema,
 } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
-import { type CallOptions, call, JSON_OPTIONS } from "./call.ts";
-import { when } from "./jobs.ts";
+import { call, JSON_OPTIONS } from "./call.ts";
+import { type JsonOptions, when } from "./jobs.ts";
 import { table } from "./table.ts";
 
-export interface CircuitsOptions extends CallOptions {
-  readonly json: boolean;
-}
-
-export interface CircuitName {
-  readonly provider: string;
-  /** Empty for the provider as a whole. */
-  readonly model: string;
-}
-
 const PRETTY = { ...JSON_OPTIONS, prettySpaces: 2 } as const;
-const HEAD = ["CIRCUIT", "STATE", "MODE", "ATTEMPTS", "FAILURES", "TIMEOUTS", "OPENED", "NEXT PROBE"];
+const HEAD = ["CIRCUIT", "STATE", "MODE", "ATTEMPTS", "FAILED", "TOO SLOW", "SINCE", "NEXT PROBE"];
 
-export function listCircuits({ json, ...options }: CircuitsOptions): Promise<number> {
+export function listCircuits({ json, ...options }: JsonOptions): Promise<number> {
   return call(options, async (gateway, signal) => {
-    const reply = await gateway.listCircuits({}, { signal });
-    process.stdout.write(
-      json ? `${toJsonString(ListCircuitsResponseSchema, reply, PRETTY)}\n` : tableOf(reply.circuits),
-    );
+    const list = await gateway.listCircuits({ signal });
+    const text = json
+      ? `${toJsonString(ListCircuitsResponseSchema, list, PRETTY)}\n`
+      : table(HEAD, list.circuits.map(rowOf));
+    process.stdout.write(text);
   });
 }
 
+/** A model is empty for the provider as a whole. */
 export function setCircuit(
-  name: CircuitName,
-  mode: "open" | "closed" | "automatic",
-  { json, ...options }: CircuitsOptions,
+  target: { readonly provider: string; readonly model: string },
+  mode: "automatic" | "open" | "closed",
+  { json, ...options }: JsonOptions,
 ): Promise<number> {
   return call(options, async (gateway, signal) => {
-    const circuit = await gateway.setCircuit({ ...name, mode }, { signal });
-    process.stdout.write(json ? `${toJsonString(CircuitSchema, circuit, PRETTY)}\n` : tableOf([circuit]));
+    const circuit = await gateway.setCircuit({ ...target, mode }, { signal });
+    const text = json ? `${toJsonString(CircuitSchema, circuit, PRETTY)}\n` : table(HEAD, [rowOf(circuit)]);
+    process.stdout.write(text);
   });
 }
 
-function tableOf(circuits: readonly Circuit[]): string {
-  return table(
-    HEAD,
-    circuits.map(({ provider, model, state, mode, attempts, failures, timeouts, openedAt, probeAt }) => [
-      model ? `${provider}/${model}` : provider,
-      state,
-      mode,
-      String(attempts),
-      String(failures),
-      String(timeouts),
-      when(openedAt),
-      when(probeAt),
-    ]),
-  );
+function rowOf({ provider, model, state, mode, attempts, failures, timeouts, ...times }: Circuit): string[] {
+  const counts = [attempts, failures, timeouts].map(String);
+  const name = model ? `${provider}/${model}` : provider;
+  return [name, state, mode, ...counts, when(times.openedAt), when(times.probeAt)];
 }

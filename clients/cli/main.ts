@@ -4,9 +4,9 @@ import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
 import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
+import { addAdminCommands } from "./admin-commands.ts";
 import { day, share, wholeNumber } from "./argument.ts";
 import type { ChatOptions } from "./chat.ts";
-import { addCircuitCommands } from "./circuit-commands.ts";
 import type { EmbedOptions } from "./embed.ts";
 import type { EmulateOptions } from "./emulate.ts";
 import { InputError } from "./input-error.ts";
@@ -67,7 +67,7 @@ program
   });
 
 addJobCommands(program);
-addCircuitCommands(program);
+addAdminCommands(program);
 
 program
   .command("emulate")

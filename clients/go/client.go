@@ -55,6 +55,12 @@ func (c *Client) Chat(ctx context.Context, request *v1.ChatRequest) (*v1.ChatRes
 	return unary(ctx, c, c.rpc.Chat, request)
 }
 
+// DryRun tells what would become of a chat, and about what it would cost, and has nobody answer it. Its error is an
+// [*Error].
+func (c *Client) DryRun(ctx context.Context, request *v1.ChatRequest) (*v1.DryRunResponse, error) {
+	return unary(ctx, c, c.rpc.DryRun, request)
+}
+
 // Embed makes a vector of each text of the request's input. Its error is an [*Error].
 func (c *Client) Embed(ctx context.Context, request *v1.EmbedRequest) (*v1.EmbedResponse, error) {
 	return unary(ctx, c, c.rpc.Embed, request)

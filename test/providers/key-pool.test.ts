@@ -72,7 +72,7 @@ test("the calls of a session keep to one key, and take no other call's turn", as
     const proof = prove({ path: "/", body: "", session: `internal\n${id}` });
     return "secret" in proof && proof.secret === GOOD;
   });
-  for (let i = 0; i < 3; i++) await client.chat({ ...ask("Hello"), sessionId });
+  for (let i = 0; i < 3; i++) await client.chat({ ...ask("Hello"), sessionId: sessionId ?? "" });
   await expect(client.chat(ask("Hello"))).rejects.toThrow("credentials");
   expect(statuses(both)).toEqual([200, 200, 200, 401]);
 });

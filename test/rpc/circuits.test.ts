@@ -7,8 +7,13 @@ import {
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BadRequestSchema, ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { AdminService } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
+import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 
@@ -190,7 +195,7 @@ test("a provider that fails is left alone, tried once a period, and called again
   for (let period = 1; period <= 3; period++) {
     await clock.advance(30_000);
     const before = emulator.meter.requests.length;
-    for (let n = 0; n < 5; n++) expect((await ask(url, "/chat", FAILING)).status).toBe(503);
+    await Promise.all(Array.from({ length: 20 }, () => ask(url, "/chat", FAILING)));
     expect(emulator.meter.requests).toHaveLength(before + 1);
   }
   await clock.advance(30_000);
@@ -202,6 +207,25 @@ test("a provider that fails is left alone, tried once a period, and called again
     .map(({ state, level }) => [state, level]);
   expect(levels.at(0)).toEqual(["open", 40]);
   expect(levels.at(-1)).toEqual(["closed", 30]);
+});
+
+test.each(WAYS)("who is refused is told why and when to come again: %s", async (_, transportTo) => {
+  await using both = await startBoth({ resilience: BREAKER }, { clock: new VirtualClock(Date.now()) });
+  const gateway = createClient(GatewayService, transportTo(both.url));
+  const failed = (request: typeof HELLO) => gateway.chat(request).then(() => undefined, ConnectError.from);
+  for (let n = 0; n < 4; n++) await failed(FAILING);
+  const error = await failed(HELLO);
+  expect(error?.code).toBe(Code.Unavailable);
+  expect(error?.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "circuit_open" }]);
+  expect(error?.findDetails(RetryInfoSchema)).toMatchObject([{ retryDelay: { seconds: 30n } }]);
+});
+
+test("the circuit of one model leaves the others alone", async () => {
+  await using both = await startBoth({ resilience: BREAKER });
+  await put(both.url, "openai", { model: "gpt-4o", mode: "open" });
+  expect((await ask(both.url, "/chat", HELLO)).json.message).toContain("nothing is sent to openai/gpt-4o");
+  const other = { ...HELLO, model: "openai/gpt-4o-mini" };
+  expect(await ask(both.url, "/chat", other)).toMatchObject({ status: 200, json: { model: "gpt-4o-mini" } });
 });
 
 test("callers who ask for what cannot be open nothing", async () => {

@@ -1,17 +1,23 @@
 /** The client over any transport: what it offers, and how an RPC becomes a call. It imports no transport itself. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
-import { AdminService } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
+import {
+  AdminService,
+  type Circuit,
+  ListCircuitsRequestSchema,
+  type ListCircuitsResponse,
+  SetCircuitRequestSchema,
+} from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema, type EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
+  type DryRunResponse,
   GatewayService,
   GetStatusRequestSchema,
   type GetStatusResponse,
   ListModelsRequestSchema,
   type ListModelsResponse,
 } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
-import { type Admin, adminOver } from "./admin.ts";
 import { Call, type CallOptions, type CallSettings, markSent } from "./call.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Jobs, jobsOver, type Unary } from "./jobs.ts";
@@ -31,6 +37,7 @@ export type {
 } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 export type { Embedding, EmbedRequest, EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 export type {
+  DryRunResponse,
   GetStatusResponse,
   ListModelsResponse,
   Model,
@@ -63,7 +70,6 @@ export type {
   ToolResult,
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 export type { Attempt, Cost, Receipt, Route, Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
-export type { Admin } from "./admin.ts";
 export type { CallOptions } from "./call.ts";
 export type { Clock } from "./clock.ts";
 export { GatewayError } from "./error.ts";
@@ -95,11 +101,13 @@ export interface GatewayOptions {
 }
 
 /** What can be asked of the gateway. Everything that fails does so with a GatewayError. */
-export interface Gateway extends Jobs, Admin {
+export interface Gateway extends Jobs {
   /** Continues a conversation, and answers when the answer is complete: with its `cost` and its `attempts`. */
   chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
   /** Continues a conversation, and answers as the words come. */
   stream(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): GatewayStream;
+  /** Tells what would become of a chat, and about what it would cost, and has nobody answer it. */
+  dryRun(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<DryRunResponse>;
   /** Makes a vector of each text in `input`. */
   embed(request: MessageInitShape<typeof EmbedRequestSchema>, options?: CallOptions): Promise<EmbedResponse>;
   /** Lists the models that can be asked for, with their prices. */
@@ -112,6 +120,13 @@ export interface Gateway extends Jobs, Admin {
     request?: MessageInitShape<typeof GetStatusRequestSchema>,
     options?: CallOptions,
   ): Promise<GetStatusResponse>;
+  /** Lists the circuits of providers and models. Takes a key with the scope `admin`, where there are keys. */
+  listCircuits(options?: CallOptions): Promise<ListCircuitsResponse>;
+  /** Opens or closes a circuit by hand, or leaves it to itself again. Takes a key with the scope `admin`. */
+  setCircuit(
+    request: MessageInitShape<typeof SetCircuitRequestSchema>,
+    options?: CallOptions,
+  ): Promise<Circuit>;
 }
 
 /** What a transport is made of. */
@@ -141,6 +156,7 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
     useBinaryFormat: true,
   });
   const rpc = createClient(GatewayService, transport);
+  const admin = createClient(AdminService, transport);
 
   const unary: Unary = async (schema, send, request, callOptions, over = settings) => {
     const call = new Call(schema, request, callOptions, over);
@@ -164,13 +180,16 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
         });
         return { call, first };
       }),
+    dryRun: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.dryRun, request, callOptions),
     embed: (request, callOptions = {}) => unary(EmbedRequestSchema, rpc.embed, request, callOptions),
     listModels: (request = {}, callOptions = {}) =>
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
     getStatus: (request = {}, callOptions = {}) =>
       unary(GetStatusRequestSchema, rpc.getStatus, request, callOptions),
+    listCircuits: (callOptions = {}) => unary(ListCircuitsRequestSchema, admin.listCircuits, {}, callOptions),
+    setCircuit: (request, callOptions = {}) =>
+      unary(SetCircuitRequestSchema, admin.setCircuit, request, callOptions),
     ...jobsOver(rpc, unary, settings),
-    ...adminOver(createClient(AdminService, transport), unary),
   };
 }
 

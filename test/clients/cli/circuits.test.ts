@@ -7,7 +7,7 @@ it("lists the circuits, and sets one of a provider or of a model", async () => {
   await using both = await startBoth();
   const run = (...args: string[]) => start("circuits", ...args, "--url", both.url).end();
   const listed = await run();
-  expect(listed.stdout).toMatch(/^CIRCUIT +STATE +MODE +ATTEMPTS +FAILURES +TIMEOUTS +OPENED +NEXT PROBE\n/);
+  expect(listed.stdout).toMatch(/^CIRCUIT +STATE +MODE +ATTEMPTS +FAILED +TOO SLOW +SINCE +NEXT PROBE\n/);
   expect(listed.stdout).toMatch(/\nopenai +closed +automatic +0 +0 +0\n/);
   expect(await run("open", "openai/gpt-4o")).toMatchObject({
     status: 0,
