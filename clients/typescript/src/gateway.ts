@@ -120,8 +120,6 @@ export interface Gateway extends Jobs {
     request?: MessageInitShape<typeof GetStatusRequestSchema>,
     options?: CallOptions,
   ): Promise<GetStatusResponse>;
-  /** Tells what would become of a request, without calling any provider. */
-  dryRun(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<DryRunResponse>;
   /** Lists the circuits of providers and models. Takes a key with the scope `admin`, where there are keys. */
   listCircuits(options?: CallOptions): Promise<ListCircuitsResponse>;
   /** Opens or closes a circuit by hand, or leaves it to itself again. Takes a key with the scope `admin`. */
@@ -182,7 +180,6 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
         });
         return { call, first };
       }),
-    dryRun: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.dryRun, request, callOptions),
     embed: (request, callOptions = {}) => unary(EmbedRequestSchema, rpc.embed, request, callOptions),
     listModels: (request = {}, callOptions = {}) =>
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
