@@ -92,7 +92,7 @@ async function enter(limits: readonly TargetLimit[], call: RoutedCall, means: Li
 function refusal(limit: TargetLimit, { reason, retryAfterMs }: Refused, means: LimitMeans): Failure {
   means.onRefused(limit, reason);
   const { name, limiter } = limit;
-  const full = `${limiter.inFlight} calls to ${name} are under way, of at most ${limiter.limit}`;
+  const full = `${limiter.inFlight} of at most ${limiter.limit} calls to ${name} are under way`;
   const why = {
     full,
     queue_full: `${full}, and ${limiter.queued} wait`,

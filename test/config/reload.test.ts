@@ -151,4 +151,35 @@ describe.concurrent("a file that changes", () => {
     await reloads({ true: 2 });
     expect((await chat(gateway)).remaining).toBe("19");
   });
+
+  it("makes room for those who wait, and keeps who is under way", async () => {
+    await using running = new AsyncDisposableStack();
+    const release = Promise.withResolvers<void>();
+    const one = running.use(
+      await scriptedProvider(async (reply, request) => {
+        if (one.requests.length === 1) await release.promise;
+        await saying("Hello")(reply, request);
+      }),
+    );
+    const limited = (max_in_flight: number) => at(one, { resilience: { limit: { max_in_flight } } });
+    const { gateway, write, reloads } = await watching(running, limited(1));
+    const shown = async (metric: string) =>
+      samplesOf(await (await fetch(`${gateway.url}/v1/gateway/metrics`)).text(), metric)[
+        'model="",provider="openai"'
+      ];
+    const first = chat(gateway);
+    await vi.waitFor(() => expect(one.requests).toHaveLength(1), SOON);
+    const second = chat(gateway);
+    await vi.waitFor(async () => expect(await shown("llm_concurrency_queued")).toBe(1), SOON);
+    write(limited(2));
+    expect((await second).json.response).toBe("Hello");
+    await reloads({ true: 1 });
+    expect(await shown("llm_concurrency_limit")).toBe(2);
+    expect(await shown("llm_concurrency_in_flight")).toBe(1);
+    write(at(one));
+    await reloads({ true: 2 });
+    expect(await shown("llm_concurrency_limit")).toBeUndefined();
+    release.resolve();
+    expect((await first).json.response).toBe("Hello");
+  });
 });

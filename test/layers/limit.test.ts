@@ -142,7 +142,7 @@ describe("a call without a place", () => {
     const refused = layered(endless)(routedCallOf());
     await expect(refused).rejects.toMatchObject({
       kind: "concurrency_limited",
-      message: "2 calls to openai are under way, of at most 2, and 10 wait",
+      message: "2 of at most 2 calls to openai are under way, and 10 wait",
       retryAfterMs: 1_000,
     });
     expect(refusals).toEqual(["openai queue_full"]);
@@ -153,7 +153,7 @@ describe("a call without a place", () => {
   it("never waits when it is a second attempt", async () => {
     await expect(layered(endless)(routedCallOf({ trigger: "hedge" }))).rejects.toMatchObject({
       kind: "concurrency_limited",
-      message: "2 calls to openai are under way, of at most 2",
+      message: "2 of at most 2 calls to openai are under way",
     });
     expect([whole.limiter.queued, clock.pending]).toEqual([0, 0]);
   });

@@ -33,6 +33,11 @@ beforeAll(async () => {
       first: limited("first_event"),
       idle: limited("idle"),
       total: limited("total"),
+      guarded: at(
+        upstream.url,
+        {},
+        { resilience: { stream_guard: { min_tokens_per_second: 40, window: `${LIMIT_MS / 1_000}s` } } },
+      ),
       patient: at(upstream.url, {}),
       by_model: at(
         upstream.url,
@@ -165,6 +170,23 @@ describe.each(ONE_OF_EACH)("$name", (caller) => {
     held.say("Once");
     const message = `patient fell silent for ${LIMIT_MS} ms within a stream`;
     expect((await begun).gathered.at(-1)?.error).toMatchObject({ kind: "provider_timeout", message });
+    await held.closed;
+  });
+
+  test("stream guard: a stream that crawls, with the receipt of what was said", async () => {
+    const streamed = timed(stream(ask("guarded/gpt-4o")));
+    const held = await upstream.next();
+    const crawling = setInterval(() => held.say("on"), 100);
+    const { gathered, error } = await streamed;
+    clearInterval(crawling);
+    expect(gathered.length).toBeGreaterThan(1);
+    expect(gathered.at(-1)?.error).toMatchObject({
+      kind: "stream_too_slow",
+      message: `guarded wrote fewer than 40 tokens a second for ${LIMIT_MS} ms`,
+      receipt: { attempts: [{ outcome: "failed", failureKind: "stream_too_slow" }] },
+    });
+    expect(gathered.at(-1)?.error?.receipt?.cost?.actualUsd).toBeGreaterThan(0);
+    if (caller.protocol !== "rest") expect(error?.code).toBe(Code.DeadlineExceeded);
     await held.closed;
   });
 

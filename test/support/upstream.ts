@@ -8,6 +8,8 @@ export interface Upstream extends AsyncDisposable {
   readonly url: string;
   /** The next request that was not asked for yet; waits for it. */
   next(): Promise<Held>;
+  /** Requests that have come and were not asked for yet. */
+  readonly arrived: number;
 }
 
 /** A request that waits for its answer. */
@@ -19,14 +21,17 @@ export interface Held {
   say(word: string): void;
   /** Ends the stream as a provider does that has said all. */
   end(): void;
+  /** Says this and no more, as a stream or in one piece, as was asked. */
+  answer(text: string): void;
 }
 
 export async function startUpstream(): Promise<Upstream> {
   const arrived: Held[] = [];
   const waiting: ((held: Held) => void)[] = [];
-  const server = createServer((request, response) => {
-    request.resume();
-    const held = hold(response);
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const piece of request.setEncoding("utf8")) body += piece;
+    const held = hold(response, JSON.parse(body).stream === true);
     const waiter = waiting.shift();
     if (waiter) waiter(held);
     else arrived.push(held);
@@ -38,6 +43,9 @@ export async function startUpstream(): Promise<Upstream> {
     async next() {
       return arrived.shift() ?? new Promise((resolve) => waiting.push(resolve));
     },
+    get arrived() {
+      return arrived.length;
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
@@ -46,18 +54,29 @@ export async function startUpstream(): Promise<Upstream> {
   };
 }
 
-function hold(response: ServerResponse): Held {
+function hold(response: ServerResponse, streaming: boolean): Held {
   const write = (delta: object, finish_reason: string | null) => {
     if (!response.headersSent) response.writeHead(200, { "content-type": "text/event-stream" });
     response.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] })}\n\n`);
   };
+  const say = (word: string) => write({ content: word }, null);
+  const end = () => {
+    write({}, "stop");
+    response.end("data: [DONE]\n\n");
+  };
   return {
     response,
     closed: once(response, "close"),
-    say: (word) => write({ content: word }, null),
-    end() {
-      write({}, "stop");
-      response.end("data: [DONE]\n\n");
+    say,
+    end,
+    answer(text) {
+      if (streaming) {
+        say(text);
+        end();
+        return;
+      }
+      const choices = [{ index: 0, message: { role: "assistant", content: text }, finish_reason: "stop" }];
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ choices }));
     },
   };
 }
