@@ -180,7 +180,6 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
         });
         return { call, first };
       }),
-    dryRun: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.dryRun, request, callOptions),
     embed: (request, callOptions = {}) => unary(EmbedRequestSchema, rpc.embed, request, callOptions),
     listModels: (request = {}, callOptions = {}) =>
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
