@@ -5,7 +5,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { GatewayOptions } from "../../clients/typescript/src/gateway.ts";
 import { createGateway } from "../../clients/typescript/src/node.ts";
-import type { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { ChatRequestSchema, StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { mulberry32, type Random } from "../../src/emulator/random.ts";
 import { meteredBy, providerOf } from "../money/exchanges.ts";
 import { costOf } from "../money/prices.ts";
@@ -74,10 +74,10 @@ async function round(tasks: readonly Task[], targeted: (index: number) => Chat):
   return { succeeded, usd: Number(pico) / 1e12, served };
 }
 
-async function ended(events: AsyncIterable<{ done: boolean; finishReason: string }>) {
-  let finishReason = "";
-  for await (const event of events) if (event.done) finishReason = event.finishReason;
-  return { finishReason };
+async function ended(events: AsyncIterable<StreamResponse>) {
+  let last = "";
+  for await (const { finishReason = "" } of events) last = finishReason;
+  return { finishReason: last };
 }
 
 /** The same for the same seed: short questions most of all, and of everything else some. */

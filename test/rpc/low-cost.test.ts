@@ -6,6 +6,7 @@ import { type Configuration, startBoth } from "../support/gateway.ts";
 import { http1 } from "../support/http.ts";
 
 const POLICY = { prefer: ["openai/gpt-4o", "mistral", "openai/gpt-4o-mini"], optimize: "cost" };
+const STEEP = { prefer: ["openai/gpt-4o", "mistral"], optimize: "cost" };
 const ONCE = { resilience: { retries: { max: 0 }, hedging: { enabled: false } } };
 
 async function ask(url: string, request: object, path = "chat") {
@@ -17,7 +18,7 @@ async function ask(url: string, request: object, path = "chat") {
 /** Nobody listens where its cheapest provider should be. */
 function withMistralDown(more: Configuration = {}): Configuration {
   const mistral = { base_url: "http://127.0.0.1:1/v1" };
-  return { ...ONCE, ...more, providers: { mistral }, routing_policies: { frugal: POLICY } };
+  return { ...ONCE, ...more, providers: { mistral }, routing_policies: { frugal: POLICY, steep: STEEP } };
 }
 
 test("saves a fifth of what fixed targets cost, and answers as many", { timeout: 120_000 }, async () => {
@@ -47,16 +48,20 @@ test("goes up in cost where the cheapest is down", async () => {
 
 test("but not beyond what the call may cost", async () => {
   await using both = await startBoth(withMistralDown());
-  const policy = { routing_policy: "frugal", parameters: { max_tokens: 100 } };
-  const { json: plan } = await ask(both.url, policy, "dry-run");
-  const [cheapest, next] = plan.route.candidates;
-  // Enough for the cheapest, and not for a word of the next.
-  const most = cheapest.estimated_usd;
-  expect(next.estimated_usd).toBeGreaterThan(most);
-  const { status, json } = await ask(both.url, { ...policy, max_cost_usd: 0.000_001 });
-  expect(status).not.toBe(200);
-  expect(json.code).toBe("resource_exhausted");
+  const messages = [{ role: "user", content: "What is a gateway? ".repeat(200) }];
+  const request = { messages, routing_policy: "steep", parameters: { max_tokens: 1 } };
+  const plan = await ask(both.url, request, "dry-run");
+  // Enough for the most that the cheapest may read, and for no word of the next.
+  const limited = { ...request, max_cost_usd: plan.json.estimated_usd * 3 };
+  const { json } = await ask(both.url, limited, "dry-run");
+  const dear = { eligible: false, reason: expect.stringMatching(/^max_cost_usd affords no reply there/) };
+  expect(json.route.candidates).toMatchObject([
+    { provider: "mistral", eligible: true },
+    { model: "gpt-4o", ...dear },
+  ]);
+  expect(await ask(both.url, limited)).toMatchObject({ status: 503, json: { code: "unavailable" } });
   expect(both.emulator.meter.requests).toEqual([]);
+  expect((await ask(both.url, request)).status).toBe(200);
 });
 
 test("leaves those for last whose circuits are open, and says so", async () => {
