@@ -41,7 +41,6 @@ export function policyRulesOf(
       LOW_COST,
       {
         targets: everybody,
-        maxCostPerRequest: Number.POSITIVE_INFINITY,
         capabilities: [],
         region: "",
         minQuality: "",

@@ -9,8 +9,8 @@ import { refused } from "./named.ts";
 export interface PolicyRule {
   /** The most welcome first. */
   readonly targets: readonly Target[];
-  /** US dollars. */
-  readonly maxCostPerRequest: number;
+  /** US dollars; undefined is no limit. */
+  readonly maxCostPerRequest?: number | undefined;
   /** What the model must be known to do. */
   readonly capabilities: readonly string[];
   readonly region: string;
@@ -126,9 +126,10 @@ function tooDear(
   means: ChooserMeans,
 ): string | undefined {
   const { maxCost } = call;
-  const limited = Number.isFinite(maxCostPerRequest);
-  if (cost === undefined) return limited || maxCost !== undefined ? "its price is not known" : undefined;
-  if (limited && cost > fromUsd(maxCostPerRequest))
+  const limit = maxCostPerRequest === undefined ? undefined : fromUsd(maxCostPerRequest);
+  if (cost === undefined)
+    return limit !== undefined || maxCost !== undefined ? "its price is not known" : undefined;
+  if (limit !== undefined && cost > limit)
     return `it would cost about $${toUsd(cost)}, more than the policy's $${maxCostPerRequest}`;
   const least = maxCost === undefined ? undefined : means.leastCost(call, target);
   if (maxCost === undefined || least === undefined || least <= maxCost) return undefined;

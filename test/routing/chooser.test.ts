@@ -23,7 +23,6 @@ interface Known {
 type World = Readonly<Record<string, Known>>;
 
 const LAX: Omit<PolicyRule, "targets"> = {
-  maxCostPerRequest: Number.POSITIVE_INFINITY,
   capabilities: [],
   region: "",
   minQuality: "",

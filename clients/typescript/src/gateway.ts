@@ -106,8 +106,6 @@ export interface Gateway extends Jobs {
   chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
   /** Continues a conversation, and answers as the words come. */
   stream(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): GatewayStream;
-  /** Tells what would become of a chat, and about what it would cost, and has nobody answer it. */
-  dryRun(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<DryRunResponse>;
   /** Makes a vector of each text in `input`. */
   embed(request: MessageInitShape<typeof EmbedRequestSchema>, options?: CallOptions): Promise<EmbedResponse>;
   /** Lists the models that can be asked for, with their prices. */
