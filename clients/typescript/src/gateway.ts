@@ -106,6 +106,8 @@ export interface Gateway extends Jobs {
   chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
   /** Continues a conversation, and answers as the words come. */
   stream(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): GatewayStream;
+  /** Tells what would become of a chat, and about what it would cost, and has nobody answer it. */
+  dryRun(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<DryRunResponse>;
   /** Makes a vector of each text in `input`. */
   embed(request: MessageInitShape<typeof EmbedRequestSchema>, options?: CallOptions): Promise<EmbedResponse>;
   /** Lists the models that can be asked for, with their prices. */
@@ -178,6 +180,7 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
         });
         return { call, first };
       }),
+    dryRun: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.dryRun, request, callOptions),
     embed: (request, callOptions = {}) => unary(EmbedRequestSchema, rpc.embed, request, callOptions),
     listModels: (request = {}, callOptions = {}) =>
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
