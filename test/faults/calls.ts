@@ -14,8 +14,8 @@ export interface Calls {
   readonly streams?: (number: number) => boolean;
   /** Begins each mark. */
   readonly series?: string;
-  /** Told when the call of this number begins. */
-  readonly onBegin?: (number: number) => void;
+  /** Waited for before the call of this number begins. */
+  readonly before?: (number: number) => void | Promise<void>;
 }
 
 /** What a caller got. */
@@ -24,6 +24,8 @@ export interface End {
   readonly streamed: boolean;
   /** Empty when it was served. */
   readonly kind: string;
+  /** By the clock of the day. */
+  readonly beganAtMs: number;
   /** When the first word came, from the call's beginning. */
   readonly firstMs: number | undefined;
   readonly latencyMs: number;
@@ -52,7 +54,7 @@ export async function makeCalls(url: string, calls: Calls): Promise<End[]> {
     for (let number = next++; number < count; number = next++) {
       const conversation = conversations[number % conversations.length];
       if (!conversation) throw new Error("there is no caller");
-      calls.onBegin?.(number);
+      await calls.before?.(number);
       ends[number] = await makeCall(conversation, `${series}-${number}`, model(number), streams(number));
     }
   };
@@ -77,6 +79,7 @@ async function makeCall(
     parameters: { maxTokens: 12 },
     metadata: { mark },
   };
+  const beganAtMs = Date.now();
   const beganAt = performance.now();
   const errors: string[] = [];
   let [firstMs, words, after]: [number | undefined, number, number] = [undefined, 0, 0];
@@ -100,5 +103,6 @@ async function makeCall(
     receipt ??= failure.findDetails(ReceiptSchema)[0];
   }
   const latencyMs = performance.now() - beganAt;
-  return { mark, streamed, kind: errors[0] ?? "", firstMs, latencyMs, words, errors, after, receipt };
+  const kind = errors[0] ?? "";
+  return { mark, streamed, kind, beganAtMs, firstMs, latencyMs, words, errors, after, receipt };
 }

@@ -1,5 +1,5 @@
 /** The faults that a provider is hurt by, each with what does it; those that take long side by side. */
-import { startFullPort } from "./backlog.ts";
+import { startBlackHole } from "../support/black-hole.ts";
 import { makeCalls } from "./calls.ts";
 import { afterEvents, BEFORE_REPLY, IN_HEAD, type Place, type Strike, withinEvent } from "./proxy.ts";
 import { SICK, TARGETS, type World } from "./world.ts";
@@ -7,7 +7,7 @@ import { SICK, TARGETS, type World } from "./world.ts";
 export interface Fault {
   readonly name: string;
   /** Where the provider is instead, and what is to be let go of afterwards. */
-  readonly at?: () => Promise<{ readonly url: string } & AsyncDisposable>;
+  readonly at?: () => Promise<{ readonly origin: string } & AsyncDisposable>;
   /** Before the first call. */
   readonly strike?: (world: World) => void | Promise<void>;
   /** After the last. */
@@ -41,7 +41,7 @@ export const FAULTS: readonly Fault[] = [
       proxy.behaviour = { kind: "silent" };
     },
   },
-  { name: "port with a full queue", at: startFullPort },
+  { name: "port with a full queue", at: startBlackHole },
   { name: "slow first word", strike: emulator("first_token_ms=30000") },
   { name: "slow bytes", strike: proxy("crawl", BEFORE_REPLY) },
   { name: "slow words after some", strike: proxy("crawl", afterEvents(5)), afterCommit: true },
@@ -76,8 +76,8 @@ export const FAULTS: readonly Fault[] = [
   { name: "429 alone", strike: emulator("status=429", SOME) },
 ];
 
-async function nowhere(url: string) {
-  return { url, [Symbol.asyncDispose]: async () => {} };
+async function nowhere(origin: string) {
+  return { origin, [Symbol.asyncDispose]: async () => {} };
 }
 
 /** The connections that are kept after some calls lead nowhere, and nobody says so until all is over. */

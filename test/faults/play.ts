@@ -35,7 +35,7 @@ export class Stage implements AsyncDisposable {
 
   static async set(fault: Fault, config: object): Promise<Stage> {
     const elsewhere = await fault.at?.();
-    const sickAt = elsewhere && `${elsewhere.url}/v1`;
+    const sickAt = elsewhere && `${elsewhere.origin}/v1`;
     const world = await World.start({ config, sickAt, emulators: { seed: EVEN } });
     return new Stage(fault, elsewhere, world);
   }
