@@ -10,6 +10,7 @@ import type { Books, PriceFile } from "./books.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import type { Call, Layer, RoutedCall, Service } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
+import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
@@ -79,7 +80,9 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   );
   const policies = policiesOf(config, { ...surroundings, random: Math.random });
   const way = (above: Layer<RoutedCall>) => chosen(config, catalog, providers, surroundings, above);
-  const service = stack(config, catalog, providers, way(hedge(policies.hedge)), policies, surroundings);
+  const underWay = new UnderWay();
+  const hedged = way(hedge(policies.hedge));
+  const service = stack(config, catalog, providers, hedged, policies, underWay, surroundings);
   return {
     config,
     service,
@@ -98,6 +101,8 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     status: () =>
       Promise.all([...providers.values()].map((provider) => statusOf(provider, config, surroundings))),
     close: async () => {
+      // Those that wait for a place or to try again have no connection yet, and will want one.
+      await underWay.none();
       await Promise.all([...providers.values()].map((provider) => provider.close()));
     },
   };
@@ -114,11 +119,17 @@ function stack(
   providers: ReadonlyMap<string, Provider>,
   way: Layer<Call, RoutedCall>,
   policies: Policies,
+  underWay: UnderWay,
   { signals, clock, admit, traffic, standing, books }: Surroundings,
 ): Service<Call> {
   const services = new Map([...providers].map(([name, provider]) => [name, provider.serve]));
   // Outermost, so that it tells every call, refused ones too, and sees the reply as the caller does.
-  return record(signals, clock, (row) => books.ledger?.call(row))(
+  return record(
+    signals,
+    clock,
+    (row) => books.ledger?.call(row),
+    underWay,
+  )(
     // Before anything that costs: a refused call has cost nothing.
     admit(
       // Above all that waits or tries again, since all of it must be over in time.
