@@ -8,8 +8,9 @@ import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.t
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
-import type { Call, Layer, RoutedCall, Service } from "./core/call.ts";
+import type { Call, Layer, RoutedCall, Service, Target } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
+import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
 import { admit } from "./layers/admit.ts";
@@ -23,7 +24,6 @@ import { limit } from "./layers/limit.ts";
 import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
 import { retry } from "./layers/retry.ts";
-import { sessionOf } from "./layers/route.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
 import { dropsOf, isPriced, modelsOf, pricingOf } from "./models.ts";
@@ -79,15 +79,21 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ]),
   );
   const policies = policiesOf(config, { ...surroundings, random: Math.random });
-  const way = (above: Layer<RoutedCall>) => chosen(config, catalog, providers, surroundings, above);
+  const way = (above: Layer<RoutedCall>, onCheaper: (target: Target) => void) =>
+    chosen(config, catalog, providers, { ...surroundings, onCheaper }, above);
+  const countCheaper = ({ provider, model }: Target) =>
+    surroundings.signals.metrics.costOptimized.inc({ provider, model });
+  const sent = way(hedge(policies.hedge), countCheaper);
   const underWay = new UnderWay();
-  const hedged = way(hedge(policies.hedge));
-  const service = stack(config, catalog, providers, hedged, policies, underWay, surroundings);
+  const service = stack(config, catalog, providers, sent, policies, underWay, surroundings);
   return {
     config,
     service,
     ...createPreviews(
-      way((next) => next),
+      way(
+        (next) => next,
+        () => {},
+      ),
       surroundings.admit,
       {
         ...books,
@@ -227,7 +233,8 @@ async function statusOf(
   const { name, kind } = provider;
   const said = await provider.availability();
   const recent = traffic.recent(name);
-  const { status, reason, checkedAtMs } = judge(said, recent);
+  const circuit = standing.circuits.provider(name);
+  const { status, reason, checkedAtMs } = judge(said, recent, circuit);
   return {
     $typeName: "llmgateway.v1.ProviderStatus",
     name,
@@ -237,6 +244,6 @@ async function statusOf(
     defaultModel: config.providers[name]?.defaultModel ?? "",
     checkedAt: checkedAtMs === undefined ? undefined : timestampFromMs(checkedAtMs),
     recent,
-    circuit: standing.circuits.provider(name).state,
+    circuit: circuit.state,
   };
 }

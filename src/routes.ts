@@ -3,7 +3,7 @@ import type { ListValue } from "@bufbuild/protobuf/wkt";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Operation, Target } from "./core/call.ts";
 import type { AliasRule, Routes } from "./layers/route.ts";
-import type { Weighted } from "./routing/alias.ts";
+import { type Weighted, weighted } from "./routing/alias.ts";
 import { LOW_COST, type PolicyRule } from "./routing/chooser.ts";
 import type { Models } from "./routing/eligible.ts";
 
@@ -32,15 +32,15 @@ export function policyRulesOf(
   config: CompleteConfig,
   callable: (provider: string) => boolean,
 ): ReadonlyMap<string, PolicyRule> {
-  const everybody = Object.keys(config.providers)
-    .filter(callable)
-    .flatMap((name) => targetOf(name, "chat", config) ?? []);
+  // What the mock says is no answer: it serves where it is named.
+  const everybody = Object.entries(config.providers)
+    .filter(([name, { kind }]) => kind !== "mock" && callable(name))
+    .flatMap(([name]) => targetOf(name, "chat", config) ?? []);
   const rules = new Map<string, PolicyRule>([
     [
       LOW_COST,
       {
         targets: everybody,
-        maxCostPerRequest: Number.POSITIVE_INFINITY,
         capabilities: [],
         region: "",
         minQuality: "",
@@ -65,15 +65,15 @@ function aliasOf(
   config: CompleteConfig,
   models: Models,
 ): AliasRule {
-  const weighted = (operation: Operation): Weighted[] =>
+  const all = (operation: Operation): Weighted[] =>
     targets.flatMap(({ target, weight }) => {
       const found = targetOf(target, operation, config);
-      return found ? [{ target: found, weight }] : [];
+      return found ? [weighted(found, weight)] : [];
     });
-  const chat = weighted("chat");
+  const chat = all("chat");
   // Where no target keeps prompts, it makes nothing cheaper to stay.
   const cheaper = chat.some(({ target }) => models.find(target)?.capabilities?.promptCaching !== false);
-  return { targets: { chat, embeddings: weighted("embeddings") }, sticky: sticky && cheaper };
+  return { targets: { chat, embeddings: all("embeddings") }, sticky: sticky && cheaper };
 }
 
 /** A provider, `provider/model`, or the targets of an alias. */

@@ -2,12 +2,12 @@
 import type { Books } from "./books.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Call, Layer, RoutedCall, Target } from "./core/call.ts";
+import { sessionOf } from "./core/session.ts";
 import type { Catalog } from "./cost/catalog.ts";
 import { expectedCost, expectedInput } from "./cost/plan.ts";
 import { batch } from "./layers/batch.ts";
 import { fallback } from "./layers/fallback.ts";
-import type { Signals } from "./layers/record.ts";
-import { type RouteMeans, route, sessionOf } from "./layers/route.ts";
+import { type RouteMeans, route } from "./layers/route.ts";
 import { suit } from "./layers/suit.ts";
 import { whole } from "./layers/whole.ts";
 import { batchRules, directoryOf, knownModels, pricingOf } from "./models.ts";
@@ -19,7 +19,8 @@ import { policyRulesOf, routesOf } from "./routes.ts";
 export interface RoutingMeans {
   readonly books: Books;
   readonly standing: Standing;
-  readonly signals: Signals;
+  /** Told of a call that goes where it costs less than it would have without being chosen. */
+  onCheaper(target: Target): void;
 }
 
 /** What stands above all that would count a refused call as an attempt, and so judges a job before it is one. */
@@ -51,7 +52,7 @@ function routingOf(
   config: CompleteConfig,
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
-  { books, standing, signals }: RoutingMeans,
+  { books, standing, onCheaper }: RoutingMeans,
 ): RouteMeans {
   const models = knownModels(config, catalog);
   const off = (name: string) => providers.get(name)?.off ?? "it is not configured";
@@ -67,11 +68,13 @@ function routingOf(
     policies: [...rules.keys()],
     cost: (call, target) =>
       expectedCost(call, target, books.sessions.cachedTokens(sessionOf(call), target), means),
+    leastCost: (call, target) =>
+      expectedCost(call, target, books.sessions.cachedTokens(sessionOf(call), target), means, 1),
     latencyMs: (target, streaming) => standing.latencies.quantile(target, streaming, 0.5),
     stateOf: (target) => standing.circuits.stateOf(target),
     region: (name) => config.providers[name]?.region ?? "",
     quality: ({ provider, model }) => config.providers[provider]?.modelSettings[model]?.quality ?? "standard",
     random: Math.random,
-    onCheaper: ({ provider, model }) => signals.metrics.costOptimized.inc({ provider, model }),
+    onCheaper,
   };
 }

@@ -128,6 +128,29 @@ describe("chat says what is wrong", () => {
   });
 });
 
+describe("chat --dry-run", () => {
+  it("prints who would answer, why, and about what it would cost, and asks nobody", async () => {
+    const asked = open.emulator.meter.requests.length;
+    const { status, stdout, stderr } = await chat("Hello", "--model", "openai/gpt-4o", "--dry-run");
+    expect(stdout).toMatch(
+      /^target +openai\/gpt-4o\nbecause +the request names it\nabout to cost +\$0\.00\d+\ninput tokens +about 8\nprices +\S+\n$/,
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(open.emulator.meter.requests).toHaveLength(asked);
+  });
+
+  it("prints it as JSON", async () => {
+    const { status, stdout } = await chat("Hello", "--dry-run", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      provider: "openai",
+      model: "gpt-4o",
+      route: { policy: "default" },
+      input_tokens: 8,
+    });
+    expect(status).toBe(0);
+  });
+});
+
 it("says of a cost when the price of its service tier is assumed", () => {
   const target = { provider: "openai", model: "gpt-4o", requestId: "1f" };
   const cost = { inputTokens: 9, outputTokens: 24, actualUsd: 0.0002625, provenance: "estimated" };

@@ -1,5 +1,6 @@
 /** The commands of operators, with their options. What they do is loaded when one is called. */
 import type { Command } from "commander";
+import { circuitName } from "./argument.ts";
 import type { JsonOptions } from "./jobs.ts";
 import { key, url } from "./option.ts";
 
@@ -21,8 +22,8 @@ export function addAdminCommands(program: Command): void {
   );
   for (const [name, mode, what] of MODES) {
     asked(circuits.command(name).description(what))
-      .argument("<target>", 'a provider, or one of its models, such as "openai/gpt-4o"')
-      .action(async (target: string, options: JsonOptions) => {
+      .argument("<target>", 'a provider, or one of its models, such as "openai/gpt-4o"', circuitName)
+      .action(async (target: ReturnType<typeof circuitName>, options: JsonOptions) => {
         const { setCircuit } = await import("./circuits.ts");
         process.exitCode = await setCircuit(target, mode, options);
       });

@@ -68,3 +68,11 @@ export function uuid(text: string): string {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text.toLowerCase();
   throw new InvalidArgumentError("It must be an id, such as 0191f2a0-5e3a-7cc1-9d3e-2b6f0a8c4d17.");
 }
+
+/** A provider, or one of its models, whose name may hold slashes of its own. */
+export function circuitName(text: string): { provider: string; model: string } {
+  const slash = text.indexOf("/");
+  const [provider, model] = slash < 0 ? [text, ""] : [text.slice(0, slash), text.slice(slash + 1)];
+  if (provider && (slash < 0 || model)) return { provider, model };
+  throw new InvalidArgumentError("It must be a provider or provider/model, such as openai/gpt-4o.");
+}

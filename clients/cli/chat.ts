@@ -11,11 +11,13 @@ import {
 import type { Gateway } from "../typescript/src/node.ts";
 import { type CallOptions, call, JSON_OPTIONS } from "./call.ts";
 import { describeReceipt } from "./describe.ts";
+import { dryRun } from "./dry-run.ts";
 
 export interface ChatOptions extends CallOptions {
   readonly model: string;
   readonly modelVersion: string;
   readonly stream: boolean;
+  readonly dryRun?: boolean;
   readonly system?: string;
   readonly maxTokens?: number;
   readonly maxCost?: number;
@@ -26,14 +28,14 @@ export interface ChatOptions extends CallOptions {
 /** Prints the answer to standard output and the cost to standard error; gives the exit status. */
 export async function chat(message: string, options: ChatOptions): Promise<number> {
   const request = requestOf(message === "-" ? await text(process.stdin) : message, options);
-  const answer = options.stream ? stream : unary;
+  const answer = options.dryRun ? dryRun : options.stream ? stream : unary;
   return call(options, (gateway, signal) => answer(gateway, request, signal, options.json));
 }
 
 /** What the options ask for, with the content as the user's message. */
 export function requestOf(
   content: string,
-  options: Omit<ChatOptions, "stream" | "json" | "url">,
+  options: Omit<ChatOptions, "stream" | "dryRun" | "json" | "url">,
 ): ChatRequest {
   const { system, maxTokens } = options;
   return create(ChatRequestSchema, {

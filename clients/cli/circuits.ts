@@ -22,17 +22,14 @@ export function listCircuits({ json, ...options }: JsonOptions): Promise<number>
   });
 }
 
-/** @param target a provider, or `provider/model` */
+/** A model is empty for the provider as a whole. */
 export function setCircuit(
-  target: string,
+  target: { readonly provider: string; readonly model: string },
   mode: "automatic" | "open" | "closed",
   { json, ...options }: JsonOptions,
 ): Promise<number> {
-  const slash = target.indexOf("/");
-  const provider = slash > 0 ? target.slice(0, slash) : target;
-  const model = slash > 0 ? target.slice(slash + 1) : "";
   return call(options, async (gateway, signal) => {
-    const circuit = await gateway.setCircuit({ provider, model, mode }, { signal });
+    const circuit = await gateway.setCircuit({ ...target, mode }, { signal });
     const text = json ? `${toJsonString(CircuitSchema, circuit, PRETTY)}\n` : table(HEAD, [rowOf(circuit)]);
     process.stdout.write(text);
   });

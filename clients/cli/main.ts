@@ -36,6 +36,7 @@ program
   .option("-m, --model <model>", 'who answers, such as "openai" or "openai/gpt-4o"', "")
   .option("--model-version <version>", "the provider's model, when --model names only the provider", "")
   .option("-s, --stream", "print the answer as it comes", false)
+  .option("--dry-run", "print who would answer and about what it would cost, and ask nobody", false)
   .option("--system <text>", "a system message before yours")
   .option("--max-tokens <count>", "most tokens to write", wholeNumber(1, MAX_INT32))
   .addOption(maxCost())

@@ -19,6 +19,7 @@ const requestIDHeader = "x-request-id"
 // connections.
 type Client struct {
 	rpc       llmgatewayv1connect.GatewayServiceClient
+	admin     llmgatewayv1connect.AdminServiceClient
 	keySource func(context.Context) (string, error)
 	retry     *RetryPolicy
 }
@@ -43,6 +44,7 @@ func New(baseURL string, options ...Option) (*Client, error) {
 	clientOptions := append(protocol, connect.WithInterceptors(set.interceptors...))
 	return &Client{
 		rpc:       llmgatewayv1connect.NewGatewayServiceClient(set.httpClient, baseURL, clientOptions...),
+		admin:     llmgatewayv1connect.NewAdminServiceClient(set.httpClient, baseURL, clientOptions...),
 		keySource: set.keySource,
 		retry:     set.retry,
 	}, nil
@@ -51,6 +53,12 @@ func New(baseURL string, options ...Option) (*Client, error) {
 // Chat continues a conversation and returns when the answer is complete. Its error is an [*Error].
 func (c *Client) Chat(ctx context.Context, request *v1.ChatRequest) (*v1.ChatResponse, error) {
 	return unary(ctx, c, c.rpc.Chat, request)
+}
+
+// DryRun tells what would become of a chat, and about what it would cost, and has nobody answer it. Its error is an
+// [*Error].
+func (c *Client) DryRun(ctx context.Context, request *v1.ChatRequest) (*v1.DryRunResponse, error) {
+	return unary(ctx, c, c.rpc.DryRun, request)
 }
 
 // Embed makes a vector of each text of the request's input. Its error is an [*Error].

@@ -117,7 +117,6 @@ export function withDefaults(draft: Config): CompleteConfig {
     })),
     routingPolicies: mapValues(draft.routingPolicies, (policy, name) => ({
       ...policy,
-      maxCostPerRequest: policy.maxCostPerRequest ?? Number.POSITIVE_INFINITY,
       optimize: policy.optimize || (name === LOW_COST || policy.prefer.length === 0 ? "cost" : "preference"),
     })),
     taskTypes: { ...TASK_TYPES, ...draft.taskTypes },

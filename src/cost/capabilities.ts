@@ -189,15 +189,31 @@ function partsOf(messages: readonly Message[], kind: "image" | "file"): string[]
  * estimate by length may be far above the truth.
  */
 function hasMoreWords({ messages }: ChatRequest, tokens: number): boolean {
-  const texts = messages.flatMap(({ content, parts }) => [
-    content,
-    ...parts.map(({ part }) => (part.case === "text" ? part.value : "")),
-  ]);
   // A word has a letter and a space, so that short texts need no counting.
-  if (texts.reduce((length, text) => length + text.length, 0) < 2 * tokens) return false;
-  let words = 0;
-  for (const text of texts) {
-    for (const _ of text.matchAll(/\S+/g)) if (++words > tokens) return true;
+  let length = 0;
+  for (const { content, parts } of messages) {
+    length += content.length;
+    for (const { part } of parts) if (part.case === "text") length += part.value.length;
+  }
+  if (length < 2 * tokens) return false;
+  let left = tokens;
+  for (const { content, parts } of messages) {
+    left -= wordsOf(content, left);
+    for (const { part } of parts) if (part.case === "text") left -= wordsOf(part.value, left);
+    if (left < 0) return true;
   }
   return false;
+}
+
+/** No further than to one word more than `most`. */
+function wordsOf(text: string, most: number): number {
+  let words = 0;
+  let isApart = true;
+  for (let at = 0; at < text.length && words <= most; at++) {
+    const code = text.charCodeAt(at);
+    const isSpace = code === 32 || (code >= 9 && code <= 13);
+    if (isApart && !isSpace) words++;
+    isApart = isSpace;
+  }
+  return words;
 }

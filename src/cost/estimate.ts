@@ -25,9 +25,11 @@ export interface Estimate {
 export class Estimator {
   private readonly families = new Map<Family["name"], Calibration>();
   private readonly models = new LRUMap<string, Model>(MODELS);
+  /** Whoever compares targets asks for the same request at each, and it is long to read. */
+  private last: { readonly request: ModelRequest; readonly features: Features } | undefined;
 
   estimate(request: ModelRequest, target: EstimateTarget): Estimate {
-    const features = featuresOf(request);
+    const features = this.featuresOf(request);
     const model = this.modelOf(target);
     const { mean, spread } = this.offsetOf(model);
     const raw = sizeOf(model.family, features);
@@ -54,6 +56,11 @@ export class Estimator {
     // What holds for all of the family is learnt there.
     model.calibration.add(logRatio - ofFamily.offset.mean);
     ofFamily.add(logRatio);
+  }
+
+  private featuresOf(request: ModelRequest): Features {
+    if (this.last?.request !== request) this.last = { request, features: featuresOf(request) };
+    return this.last.features;
   }
 
   private modelOf(target: EstimateTarget): Model {

@@ -118,23 +118,25 @@ export async function previewAttempt(call: RoutedCall, means: Means): Promise<Pi
  * What a call may be expected to cost at a target, for whoever compares several.
  *
  * @param cachedTokens of the input, those that the target may have in its prompt cache
+ * @param maxTokens of each answer, when it is not to be as long as usual
  * @returns undefined when its price is not known
  */
 export function expectedCost(
-  call: Call,
+  { request, context }: Call,
   target: Target,
   cachedTokens: number,
   { pricing, inputs, outputs }: Omit<Means, "budgets" | "tokenizer">,
+  maxTokens = Number.POSITIVE_INFINITY,
 ): PicoUsd | undefined {
-  const model = pricing.find(target, call.context.startedAtMs);
+  const model = pricing.find(target, context.startedAtMs);
   if (!model) return undefined;
   const asked = estimateTargetOf(target, pricing, model);
-  const demand = demandOf(call.request, asked, model, inputs.estimate(call.request, asked), outputs);
+  const demand = demandOf(request, asked, model, inputs.estimate(request, asked), outputs);
   const { inputTokens, answers, expectedTokens } = demand;
   const expected = usage("estimated", {
     inputTokens,
     cachedInputTokens: Math.min(cachedTokens, inputTokens),
-    outputTokens: expectedTokens * answers,
+    outputTokens: Math.min(expectedTokens, maxTokens) * answers,
     serviceTier: certainTier(demand),
   });
   return priced(model, expected, demand.images)?.total;

@@ -13,6 +13,7 @@ const FIRST_WAIT_MS: Partial<Record<FailureKind, number>> = {
   unreachable: 2_000,
   cut: 1_000,
   malformed_reply: 1_000,
+  stream_too_slow: 1_000,
 };
 const REFUSED_WAIT_MS: Partial<Record<FailureKind, number>> = {
   rate_limited: 1_000,

@@ -1,11 +1,11 @@
 /** Keeps the call's own `timeout_ms`, over all that is tried for it: waits, retries and other targets included. */
 import { Bounded } from "../core/bounded.ts";
-import type { Layer } from "../core/call.ts";
+import type { Call, Layer } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import type { Batch } from "../core/reply.ts";
 
-export function deadline(clock: Clock): Layer {
+export function deadline<C extends Call = Call>(clock: Clock): Layer<C> {
   return (next) => async (call) => {
     const { timeoutMs } = call.request;
     if (timeoutMs === undefined) return next(call);

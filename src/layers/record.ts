@@ -3,7 +3,8 @@
  * set of metrics, the attributes of the request's span.
  */
 
-import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Span } from "@opentelemetry/api";
+import type { Receipt, Route } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type Call, type Layer, operationOf } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
@@ -155,6 +156,8 @@ class Recorded {
       // A failed call may name anything as its model, a key included.
       model: failure ? redact(receipt.model) : receipt.model,
       route: receipt.route?.policy,
+      route_name: receipt.route?.name || undefined,
+      fallback_chain: receipt.route?.fallbackChain || undefined,
       outcome: failure?.outcome ?? "ok",
       finish_reason: finishReason,
       failure_kind: failure?.kind,
@@ -192,6 +195,7 @@ class Recorded {
       "llmgateway.attempts": receipt.attempts.length,
       "llmgateway.route": receipt.route?.policy,
     });
+    if (receipt.route) describeRoute(span, receipt.route);
     for (const [trigger, count] of Object.entries(triggersOf(receipt)))
       span.setAttribute(`llmgateway.${trigger}`, count);
     if (finishReason) span.setAttribute("gen_ai.response.finish_reasons", [finishReason]);
@@ -205,6 +209,22 @@ class Recorded {
   /** The RPC, as metrics call it. */
   private get route(): string {
     return this.call.context.method.toLowerCase();
+  }
+}
+
+/** Who was considered and could not be asked is an event each. */
+function describeRoute(span: Span, { name, fallbackChain, candidates }: Route): void {
+  if (name) span.setAttribute("llmgateway.route.name", name);
+  if (fallbackChain) span.setAttribute("llmgateway.route.fallback_chain", fallbackChain);
+  if (candidates.length === 0) return;
+  span.setAttribute("llmgateway.route.candidates", candidates.length);
+  for (const { provider, model, eligible, reason } of candidates) {
+    if (eligible) continue;
+    span.addEvent("llmgateway.candidate_excluded", {
+      "gen_ai.provider.name": provider,
+      "gen_ai.request.model": model,
+      "llmgateway.reason": reason,
+    });
   }
 }
 

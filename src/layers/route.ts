@@ -2,9 +2,11 @@
 import type { Candidate } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type Call, isBatch, type Layer, operationOf, type PlannedCall, type Target } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
+import { sessionOf } from "../core/session.ts";
+import { CONTEXT_FIELD } from "../cost/capabilities.ts";
 import { drawn, settled, type Weighted } from "../routing/alias.ts";
 import { type ChooserMeans, choose, LOW_COST } from "../routing/chooser.ts";
-import { candidateOf, nameOf, objectionTo } from "../routing/eligible.ts";
+import { candidateOf, isTooLong, nameOf, objectionTo } from "../routing/eligible.ts";
 import { DEFAULTS, type Directory, named, refused } from "../routing/named.ts";
 
 /** What the configuration names. */
@@ -49,7 +51,7 @@ export function route(means: RouteMeans): Layer<Call, PlannedCall> {
     const chain = chainOf(call, means);
     const behind = chain ? followers(call, decision, chain.targets, means) : NONE;
     const [first, ...others] = [...decision.targets, ...behind.targets];
-    if (!first) throw nobody(call, decision);
+    if (!first) throw nobody(call, decision, means);
     call.tally.route = {
       $typeName: "llmgateway.v1.Route",
       policy,
@@ -121,24 +123,29 @@ function forTask(call: Call, task: string, means: RouteMeans): Decision {
 }
 
 function shared(call: Call, name: string, alias: AliasRule, means: RouteMeans): Decision {
+  const able: Weighted[] = [];
+  const excluded: Candidate[] = [];
+  for (const one of alias.targets[operationOf(call)]) {
+    const reason = objectionTo(one.target, call, means);
+    if (reason === undefined) able.push(one);
+    else excluded.push(candidateOf(one.target, { eligible: false, reason }));
+  }
   const session = alias.sticky ? sessionOf(call) : "";
-  const all = alias.targets[operationOf(call)];
-  const objections = new Map(all.map(({ target }) => [target, objectionTo(target, call, means)]));
-  const able = all.filter(({ target }) => objections.get(target) === undefined);
   const targets = session ? settled(able, session) : drawn(able, means.random);
-  const excluded = all.flatMap(({ target }) => {
-    const reason = objections.get(target);
-    return reason === undefined ? [] : [candidateOf(target, { eligible: false, reason })];
-  });
   const how = session ? "its session stays there" : "it is drawn by weight";
+  const candidates = targets.map((target, index) =>
+    candidateOf(target, { reason: index === 0 ? how : BEHIND }),
+  );
   return {
     targets,
     policy: "alias",
     reason: `of the targets of ${name}, ${how}`,
     name,
-    candidates: [...targets.map((target) => candidateOf(target, { reason: how })), ...excluded],
+    candidates: [...candidates, ...excluded],
   };
 }
+
+const BEHIND = "asked when those before it fail";
 
 function chosen(call: Call, policy: string, aliasName: string | undefined, means: RouteMeans): Decision {
   const alias = aliasName ? means.routes.alias(aliasName) : undefined;
@@ -166,12 +173,6 @@ function isCheaper(call: Call, target: Target, first: Target | undefined, means:
   const cost = means.cost(call, target);
   const otherwise = means.cost(call, other);
   return cost !== undefined && otherwise !== undefined && cost < otherwise;
-}
-
-/** Sessions of different teams are not the same, whatever they are called. */
-export function sessionOf({ request, context }: Call): string {
-  const id = request.$typeName === "llmgateway.v1.ChatRequest" ? request.sessionId : "";
-  return id && `${context.tenant}/${id}`;
 }
 
 function chainOf(
@@ -212,18 +213,21 @@ function followers(
 }
 
 function candidatesOf(first: Target, decision: Decision, behind: Pick<Decision, "candidates">): Candidate[] {
-  const known = decision.candidates.length + behind.candidates.length;
-  if (known === 0) return [];
-  const own =
-    decision.candidates.length > 0 ? decision.candidates : [candidateOf(first, { reason: decision.reason })];
-  const all = [...own, ...behind.candidates];
+  const own = decision.candidates;
+  if (own.length < 2 && behind.candidates.length === 0) return [];
+  const chosen = own.length > 0 ? own : [candidateOf(first, { reason: decision.reason })];
+  const all = [...chosen, ...behind.candidates];
   return [...all.filter(({ eligible }) => eligible), ...all.filter(({ eligible }) => !eligible)];
 }
 
-function nobody({ request }: Call, { name, candidates }: Decision): Failure {
+/** The operator's fault where all are off, and the conversation's where it is too long for all. */
+function nobody(call: Call, { name, candidates }: Decision, means: RouteMeans): Failure {
   const why = candidates.map((one) => `${nameOf(one)}: ${one.reason}`).join("; ");
-  const description = `none of the targets of "${name || request.model}" can serve this: ${why}`;
-  return new Failure("invalid_request", `model: ${description}`, {
-    violations: [{ field: "model", description }],
-  });
+  const description = `none of the targets of "${name}" can serve this: ${why || `it has none for ${operationOf(call)}`}`;
+  const all = (test: (target: Target) => boolean) => candidates.length > 0 && candidates.every(test);
+  if (all(({ provider }) => means.off(provider) !== ""))
+    return new Failure("provider_unavailable", `model: ${description}`);
+  const kind = all((target) => isTooLong(target, call, means)) ? "context_too_long" : "invalid_request";
+  const field = kind === "context_too_long" ? CONTEXT_FIELD : "model";
+  return refused(kind, field, description);
 }

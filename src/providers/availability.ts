@@ -57,9 +57,25 @@ const SILENT: Availability = { status: "unchecked", reason: `it did not answer w
 const TELLING_ATTEMPTS = 5;
 const DEGRADED_SHARE = 0.5;
 
-/** What a provider says of itself, beside how it serves. */
-export function judge(said: Availability, recent: RecentCalls | undefined): Availability {
-  if (said.status === "off" || !recent) return said;
+/**
+ * What a provider says of itself, beside how it serves.
+ *
+ * @param circuit whether calls are sent to it, and by whose will
+ */
+export function judge(
+  said: Availability,
+  recent: RecentCalls | undefined,
+  circuit: { readonly state: string; readonly mode: string },
+): Availability {
+  if (said.status === "off") return said;
+  if (said.status !== "unavailable" && circuit.state === "open") {
+    const reason =
+      circuit.mode === "open"
+        ? "its circuit was opened by hand, and nothing is sent to it"
+        : "its circuit is open, since too many calls failed";
+    return { ...said, status: "degraded", reason };
+  }
+  if (!recent) return said;
   const { attempts, failures, errorShare, lastFailureKind } = recent;
   const failing = attempts >= TELLING_ATTEMPTS && errorShare >= DEGRADED_SHARE;
   if (said.status === "unavailable") {

@@ -63,9 +63,12 @@ export class Circuit {
 
   /** Sets it by hand; `automatic` begins anew, as if nothing had happened. */
   set(mode: Mode): void {
+    const before = this.state;
     this.wish = mode;
-    if (mode === "automatic") this.close();
-    else this.onChange(mode);
+    this.phase = "closed";
+    this.openedAt = undefined;
+    if (mode === "automatic") this.counts.clear();
+    if (this.state !== before) this.onChange(this.state);
   }
 
   get figures(): Figures {

@@ -1,10 +1,16 @@
 /** Shares the calls for one name among several targets: by weight, or so that a session stays where it is. */
-import { hash } from "node:crypto";
 import type { Target } from "../core/call.ts";
+import { hashOf, pull } from "../core/rendezvous.ts";
 
 export interface Weighted {
   readonly target: Target;
   readonly weight: number;
+  /** Its place among the others, for sessions. */
+  readonly hash: number;
+}
+
+export function weighted(target: Target, weight: number): Weighted {
+  return { target, weight, hash: hashOf(`${target.provider}/${target.model}`) };
 }
 
 /**
@@ -28,14 +34,9 @@ export function drawn(targets: readonly Weighted[], random: () => number): Targe
  * Where one goes, only the sessions that it had go elsewhere.
  */
 export function settled(targets: readonly Weighted[], session: string): Target[] {
+  const hash = hashOf(session);
   return targets
-    .map(({ target, weight }) => ({ target, score: scoreOf(target, weight, session) }))
-    .sort((a, b) => b.score - a.score)
+    .map((one) => ({ target: one.target, pulled: pull(hash, one.hash, one.weight) }))
+    .sort((a, b) => b.pulled - a.pulled)
     .map(({ target }) => target);
-}
-
-function scoreOf({ provider, model }: Target, weight: number, session: string): number {
-  const digest = hash("sha256", `${session}\n${provider}/${model}`, "buffer");
-  const drawn = (digest.readUIntBE(0, 6) + 0.5) / 2 ** 48;
-  return weight / -Math.log(drawn);
 }

@@ -1,7 +1,7 @@
 /** Orders those who could serve a call by what it would cost there, how fast they are, and whom the operator prefers. */
 import type { Candidate } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Call, Target } from "../core/call.ts";
-import { Failure } from "../core/failure.ts";
+import type { Failure } from "../core/failure.ts";
 import { fromUsd, type PicoUsd, toUsd } from "../core/money.ts";
 import { candidateOf, type EligibleMeans, nameOf, objectionTo } from "./eligible.ts";
 import { refused } from "./named.ts";
@@ -9,8 +9,8 @@ import { refused } from "./named.ts";
 export interface PolicyRule {
   /** The most welcome first. */
   readonly targets: readonly Target[];
-  /** US dollars. */
-  readonly maxCostPerRequest: number;
+  /** US dollars; undefined is no limit. */
+  readonly maxCostPerRequest?: number | undefined;
   /** What the model must be known to do. */
   readonly capabilities: readonly string[];
   readonly region: string;
@@ -23,6 +23,8 @@ export interface ChooserMeans extends EligibleMeans {
   readonly policies: readonly string[];
   /** What the call is expected to cost there; undefined when that is not known. */
   cost(call: Call, target: Target): PicoUsd | undefined;
+  /** What it is expected to cost there with an answer of one token; undefined when that is not known. */
+  leastCost(call: Call, target: Target): PicoUsd | undefined;
   /** Milliseconds that half of the calls take to their first word; undefined when that is not known. */
   latencyMs(target: Target, streaming: boolean): number | undefined;
   /** How its circuit stands. */
@@ -41,7 +43,7 @@ export interface Choice {
 export const LOW_COST = "low_cost";
 const QUALITIES = ["low", "standard", "high"];
 const HEALTH = { closed: 0, half_open: 1, open: 2 } as const;
-/** What the figures beside the main one weigh: they decide where that leaves it open. */
+/** What each figure beside the main one weighs: a target goes first for them that is a tenth worse at most. */
 const BESIDE = 0.05;
 
 /**
@@ -89,7 +91,7 @@ interface Judged {
 function judge(target: Target, index: number, call: Call, rule: PolicyRule, means: ChooserMeans): Judged {
   const unfit = objectionTo(target, call, means) ?? unwelcome(target, rule, means);
   const cost = unfit === undefined ? means.cost(call, target) : undefined;
-  const dear = unfit === undefined ? tooDear(cost, call, rule) : undefined;
+  const dear = unfit === undefined ? tooDear(target, cost, call, rule, means) : undefined;
   return {
     target,
     index,
@@ -116,32 +118,68 @@ function unwelcome(target: Target, rule: PolicyRule, means: ChooserMeans): strin
   return undefined;
 }
 
-function tooDear(cost: PicoUsd | undefined, { maxCost }: Call, rule: PolicyRule): string | undefined {
-  const limited = Number.isFinite(rule.maxCostPerRequest);
-  if (cost === undefined) return limited || maxCost !== undefined ? "its price is not known" : undefined;
-  if (limited && cost > fromUsd(rule.maxCostPerRequest))
-    return `it would cost about $${toUsd(cost)}, more than the policy's $${rule.maxCostPerRequest}`;
-  return undefined;
+function tooDear(
+  target: Target,
+  cost: PicoUsd | undefined,
+  call: Call,
+  { maxCostPerRequest }: PolicyRule,
+  means: ChooserMeans,
+): string | undefined {
+  const { maxCost } = call;
+  const limit = maxCostPerRequest === undefined ? undefined : fromUsd(maxCostPerRequest);
+  if (cost === undefined)
+    return limit !== undefined || maxCost !== undefined ? "its price is not known" : undefined;
+  if (limit !== undefined && cost > limit)
+    return `it would cost about $${toUsd(cost)}, more than the policy's $${maxCostPerRequest}`;
+  const least = maxCost === undefined ? undefined : means.leastCost(call, target);
+  if (maxCost === undefined || least === undefined || least <= maxCost) return undefined;
+  return `max_cost_usd affords no reply there: the least is about $${toUsd(least)}`;
 }
 
-/** Each figure by the best there is; what is not known counts as the worst. */
 function score(eligible: readonly Judged[], optimize: string): void {
-  const costs = ratios(eligible.map(({ cost }) => (cost === undefined ? undefined : Number(cost))));
-  const latencies = ratios(eligible.map(({ latencyMs }) => latencyMs));
+  // Without a price it may cost anything. What nobody knows the speed of is found out by asking it.
+  const costs = figuresOf(
+    eligible.map(({ cost }) => (cost === undefined ? undefined : Number(cost))),
+    "last",
+  );
+  const latencies = figuresOf(
+    eligible.map(({ latencyMs }) => latencyMs),
+    "best",
+  );
+  const preferences = figuresOf(
+    eligible.map((_, place) => place + 1),
+    "last",
+  );
+  const main = { cost: costs, latency: latencies }[optimize] ?? preferences;
+  const beside = [costs, latencies, preferences].filter((figures) => figures !== main);
   for (const [place, judged] of eligible.entries()) {
-    const figures = { cost: costs[place] ?? 1, latency: latencies[place] ?? 1, preference: 1 + judged.index };
-    const main = figures[optimize as keyof typeof figures];
-    const all = figures.cost + figures.latency + figures.preference;
-    judged.score = main + BESIDE * (all - main);
+    judged.score = main[place]?.ratio ?? 1;
+    for (const figures of beside) judged.score += BESIDE * (figures[place]?.share ?? 0);
   }
 }
 
-/** Undefined figures are taken for half as much again as the worst known one; all are 1 when none is known. */
-function ratios(figures: readonly (number | undefined)[]): number[] {
-  const known = figures.filter((figure) => figure !== undefined);
-  const best = Math.max(Math.min(...known), Number.EPSILON);
-  const worst = Math.max(...known, Number.EPSILON);
-  return figures.map((figure) => (known.length === 0 ? 1 : (figure ?? 1.5 * worst) / best));
+interface Figure {
+  /** To the best there is, which is 1. */
+  readonly ratio: number;
+  /** How much worse than the best: from 0 up to 1, however bad it is. */
+  readonly share: number;
+}
+
+/** @param unknown how those count of whom nothing is known */
+function figuresOf(values: readonly (number | undefined)[], unknown: "best" | "last"): Figure[] {
+  let best = Number.POSITIVE_INFINITY;
+  let worst = 1;
+  for (const value of values) {
+    if (value === undefined) continue;
+    best = Math.min(best, value);
+    worst = Math.max(worst, value);
+  }
+  // Nothing is a multiple of nothing: what is free is compared by its smallest unit.
+  best = Number.isFinite(best) ? Math.max(best, 1) : 1;
+  return values.map((value = unknown === "best" ? best : worst + best) => ({
+    ratio: value / best,
+    share: value > best ? 1 - best / value : 0,
+  }));
 }
 
 function told({ target, objection, cost, latencyMs, state, score }: Judged, optimize: string): Candidate {
@@ -158,11 +196,10 @@ function told({ target, objection, cost, latencyMs, state, score }: Judged, opti
 function nobody(name: string, judged: readonly Judged[]): Failure {
   const why = judged.map(({ target, objection }) => `${nameOf(target)}: ${objection}`).join("; ");
   const description = `no candidate of the policy "${name}" can serve this: ${why || "it has none"}`;
-  const dear = judged.length > 0 && judged.every(({ tooDear }) => tooDear);
-  const violations = [{ field: "routing_policy", description }];
-  return new Failure(dear ? "budget_exceeded" : "invalid_request", `routing_policy: ${description}`, {
-    violations,
-  });
+  // Whoever could do it for more money is kept from it by the money.
+  const kind = judged.some(({ tooDear }) => tooDear) ? "budget_exceeded" : "invalid_request";
+  const field = name === LOW_COST ? "prefer_low_cost" : "routing_policy";
+  return refused(kind, field, description);
 }
 
 function camelCase(name: string): string {

@@ -25,20 +25,29 @@ export interface EligibleMeans {
 
 /** Why it cannot serve; undefined when nothing is known against it. */
 export function objectionTo(target: Target, call: Call, means: EligibleMeans): string | undefined {
-  const { models, off, inputTokens } = means;
-  const reason = off(target.provider);
+  const reason = means.off(target.provider);
   if (reason) return `${target.provider} is off: ${reason}`;
-  const model = models.find(target);
+  const model = means.models.find(target);
   if (!model) return undefined;
-  const drops = models.drops(target.provider);
-  const unmet = unmetNeeds(call.request, call.streaming, model).filter(
-    ({ field }) => !drops || !isDroppable(field),
-  );
-  const [first] = unmet;
-  if (first) return `${first.field}: it ${first.lack}`;
+  const unmet = unmetNeeds(call.request, call.streaming, model);
+  if (unmet.length > 0) {
+    const drops = means.models.drops(target.provider);
+    const held = unmet.find(({ field }) => !drops || !isDroppable(field));
+    if (held) return `${held.field}: it ${held.lack}`;
+  }
+  return excess(target, call, model, means);
+}
+
+/** Whether the conversation is too long for the model, as far as that can be told without the model. */
+export function isTooLong(target: Target, call: Call, means: EligibleMeans): boolean {
+  const model = means.models.find(target);
+  return model !== undefined && excess(target, call, model, means) !== undefined;
+}
+
+function excess(target: Target, call: Call, model: ModelPrice, means: EligibleMeans): string | undefined {
   const window = model.contextWindowTokens;
   if (window === undefined) return undefined;
-  const tokens = inputTokens(call, target);
+  const tokens = means.inputTokens(call, target);
   return tokens > window ? `the conversation has about ${tokens} tokens, and it takes ${window}` : undefined;
 }
 

@@ -4,6 +4,8 @@ import { mulberry32 } from "../../src/emulator/random.ts";
 import { type Availability, judge, rememberAvailability } from "../../src/providers/availability.ts";
 import { VirtualClock } from "../support/clock.ts";
 
+const CLOSED = { state: "closed", mode: "automatic" };
+
 /** A provider whose answers the test gives. */
 function asked(random = () => 0.5) {
   const clock = new VirtualClock();
@@ -112,15 +114,26 @@ describe("what a provider says of itself, beside how calls went,", () => {
     ["unavailable", recent(10, 4), "degraded"],
     ["off", recent(10, 9), "off"],
   ])("%s and %j is %s", (status, calls, expected) => {
-    expect(judge(said(status), calls)).toMatchObject({ status: expected, checkedAtMs: 7 });
+    expect(judge(said(status), calls, CLOSED)).toMatchObject({ status: expected, checkedAtMs: 7 });
   });
 
   it("says why it is degraded", () => {
-    expect(judge(said("available"), recent(8, 5)).reason).toBe(
+    expect(judge(said("available"), recent(8, 5), CLOSED).reason).toBe(
       "5 of the last minute's 8 calls failed, the latest by cut",
     );
-    expect(judge({ status: "unavailable", reason: "403" }, recent(8, 0)).reason).toBe(
+    expect(judge({ status: "unavailable", reason: "403" }, recent(8, 0), CLOSED).reason).toBe(
       "calls succeed, but its check does not: 403",
     );
+  });
+
+  it.each([
+    ["available", "automatic", undefined, "degraded", "its circuit is open, since too many calls failed"],
+    ["unchecked", "open", undefined, "degraded", "its circuit was opened by hand, and nothing is sent to it"],
+    ["available", "automatic", recent(8, 8), "degraded", "its circuit is open, since too many calls failed"],
+    ["unavailable", "automatic", recent(8, 8), "unavailable", ""],
+    ["off", "open", undefined, "off", ""],
+  ] as const)("%s with a circuit that is open by %s is told so", (status, mode, calls, expected, reason) => {
+    const judged = judge(said(status), calls, { state: "open", mode });
+    expect([judged.status, judged.reason]).toEqual([expected, reason]);
   });
 });

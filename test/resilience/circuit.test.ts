@@ -119,6 +119,25 @@ it("is as it was set by hand, whatever happens, and begins anew when it is left 
   expect([circuit.state, circuit.figures.attempts]).toEqual(["closed", 0]);
 });
 
+it("tells each change of how it stands, and nothing twice", () => {
+  for (const mode of ["closed", "open", "open", "automatic", "automatic"] as const) circuit.set(mode);
+  count(0, 10);
+  for (const mode of ["open", "closed"] as const) circuit.set(mode);
+  expect(changes).toEqual(["open", "closed", "open", "closed"]);
+});
+
+it("hears nothing of a probe that was under way when it was set by hand", async () => {
+  count(0, 10);
+  await clock.advance(30_000);
+  const probe = circuit.admit(RULE);
+  circuit.set("open");
+  circuit.proved(probe, RULE);
+  expect(circuit.state).toBe("open");
+  circuit.set("automatic");
+  circuit.refuted(probe, RULE);
+  expect(circuit.state).toBe("closed");
+});
+
 it("lets at most so many calls through in a period while all of them fail", async () => {
   const rule = fc.record({
     probes: fc.integer({ min: 1, max: 5 }),

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { file_grpc_health_v1_health } from "../../gen/ts/grpc/health/v1/health_pb.ts";
 import * as v1 from "../../gen/ts/grpc/reflection/v1/reflection_pb.ts";
 import * as v1alpha from "../../gen/ts/grpc/reflection/v1alpha/reflection_pb.ts";
+import { file_llmgateway_v1_admin } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { file_llmgateway_v1_gateway } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 
@@ -18,9 +19,11 @@ const SERVICES = [
   "grpc.health.v1.Health",
   "grpc.reflection.v1.ServerReflection",
   "grpc.reflection.v1alpha.ServerReflection",
+  "llmgateway.v1.AdminService",
   "llmgateway.v1.GatewayService",
 ];
 const ROOTS: readonly DescFile[] = [
+  file_llmgateway_v1_admin,
   file_llmgateway_v1_gateway,
   file_grpc_health_v1_health,
   v1.file_grpc_reflection_v1_reflection,

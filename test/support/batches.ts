@@ -1,7 +1,7 @@
 /** The stack below the router for batch calls: the real layers, prices, ledger and provider, over the emulator. */
 import { readFileSync } from "node:fs";
 import { onTestFinished } from "vitest";
-import type { Parking, Target } from "../../src/core/call.ts";
+import type { Parking, RoutedCall, Target } from "../../src/core/call.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type { BudgetRule } from "../../src/cost/budget/scopes.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
@@ -9,6 +9,7 @@ import { createLedger } from "../../src/cost/ledger.ts";
 import type { Pricing } from "../../src/cost/plan.ts";
 import { batch } from "../../src/layers/batch.ts";
 import { client } from "../../src/layers/client.ts";
+import { deadline } from "../../src/layers/deadline.ts";
 import { drop } from "../../src/layers/drop.ts";
 import { meter } from "../../src/layers/meter.ts";
 import { timeout } from "../../src/layers/timeout.ts";
@@ -82,13 +83,15 @@ export function batchStack(
     isPriced: (target: Target) => PRICES.find(target, 0)?.serviceTiers.has("batch") === true,
     pricedModels: () => ["gpt-4o"],
   };
-  const service = batch(rules)(
-    timeout(
-      () => limits,
-      clock,
-    )(
-      meter(accountsOf(clock, { pricing: PRICES, ledger, budgets: wall }))(
-        drop(() => false)(client(new Map([["openai", provider.serve]]))),
+  const service = deadline<RoutedCall>(clock)(
+    batch(rules)(
+      timeout(
+        () => limits,
+        clock,
+      )(
+        meter(accountsOf(clock, { pricing: PRICES, ledger, budgets: wall }))(
+          drop(() => false)(client(new Map([["openai", provider.serve]]))),
+        ),
       ),
     ),
   );

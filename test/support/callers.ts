@@ -32,7 +32,11 @@ import {
   type EmbedResponse,
   EmbedResponseSchema,
 } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
-import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import {
+  type DryRunResponse,
+  DryRunResponseSchema,
+  GatewayService,
+} from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { http1, http2, type Post, type WireReply } from "./http.ts";
 import { readEvents } from "./sse.ts";
 
@@ -52,6 +56,7 @@ export interface Conversation {
   chat(request: ChatInit, options?: CallOptions): Promise<ChatResponse>;
   stream(request: ChatInit, options?: CallOptions): AsyncIterable<StreamResponse>;
   embed(request: EmbedInit, options?: CallOptions): Promise<EmbedResponse>;
+  dryRun(request: ChatInit, options?: CallOptions): Promise<DryRunResponse>;
 }
 
 export const CALLERS: readonly Caller[] = [
@@ -105,6 +110,10 @@ function rest(url: string, post: Post): Conversation {
       const json = jsonOf(EmbedRequestSchema, request);
       const reply = await ask(post, `${url}/v1/gateway/embeddings`, json, options);
       return fromJson(EmbedResponseSchema, JSON.parse(await reply.text()));
+    },
+    async dryRun(request, options = {}) {
+      const reply = await ask(post, `${url}/v1/gateway/dry-run`, restJson(request), options);
+      return fromJson(DryRunResponseSchema, JSON.parse(await reply.text()));
     },
   };
 }

@@ -10,6 +10,7 @@ export function routeMeansOf(given: Partial<RouteMeans> & Pick<RouteMeans, "dire
     policy: () => undefined,
     policies: [],
     cost: () => undefined,
+    leastCost: () => undefined,
     latencyMs: () => undefined,
     stateOf: () => "closed",
     region: () => "",

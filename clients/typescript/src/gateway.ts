@@ -106,6 +106,8 @@ export interface Gateway extends Jobs {
   chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
   /** Continues a conversation, and answers as the words come. */
   stream(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): GatewayStream;
+  /** Tells what would become of a chat, and about what it would cost, and has nobody answer it. */
+  dryRun(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<DryRunResponse>;
   /** Makes a vector of each text in `input`. */
   embed(request: MessageInitShape<typeof EmbedRequestSchema>, options?: CallOptions): Promise<EmbedResponse>;
   /** Lists the models that can be asked for, with their prices. */
@@ -118,8 +120,6 @@ export interface Gateway extends Jobs {
     request?: MessageInitShape<typeof GetStatusRequestSchema>,
     options?: CallOptions,
   ): Promise<GetStatusResponse>;
-  /** Tells what would become of a request, without calling any provider. */
-  dryRun(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<DryRunResponse>;
   /** Lists the circuits of providers and models. Takes a key with the scope `admin`, where there are keys. */
   listCircuits(options?: CallOptions): Promise<ListCircuitsResponse>;
   /** Opens or closes a circuit by hand, or leaves it to itself again. Takes a key with the scope `admin`. */
@@ -180,12 +180,12 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
         });
         return { call, first };
       }),
+    dryRun: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.dryRun, request, callOptions),
     embed: (request, callOptions = {}) => unary(EmbedRequestSchema, rpc.embed, request, callOptions),
     listModels: (request = {}, callOptions = {}) =>
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
     getStatus: (request = {}, callOptions = {}) =>
       unary(GetStatusRequestSchema, rpc.getStatus, request, callOptions),
-    dryRun: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.dryRun, request, callOptions),
     listCircuits: (callOptions = {}) => unary(ListCircuitsRequestSchema, admin.listCircuits, {}, callOptions),
     setCircuit: (request, callOptions = {}) =>
       unary(SetCircuitRequestSchema, admin.setCircuit, request, callOptions),

@@ -1,0 +1,19 @@
+package llmgateway
+
+import (
+	"context"
+
+	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
+)
+
+// ListCircuits lists the circuits of all providers, and those of their models that are not as usual. Where the gateway
+// has API keys, it takes one with the scope admin. Its error is an [*Error].
+func (c *Client) ListCircuits(ctx context.Context, request *v1.ListCircuitsRequest) (*v1.ListCircuitsResponse, error) {
+	return unary(ctx, c, c.admin.ListCircuits, request)
+}
+
+// SetCircuit opens or closes a circuit by hand, or leaves it to itself again. Where the gateway has API keys, it takes
+// one with the scope admin. Its error is an [*Error].
+func (c *Client) SetCircuit(ctx context.Context, request *v1.SetCircuitRequest) (*v1.Circuit, error) {
+	return unary(ctx, c, c.admin.SetCircuit, request)
+}

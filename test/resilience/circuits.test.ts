@@ -1,0 +1,106 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { FailureKind } from "../../src/core/failure.ts";
+import type { CircuitRule } from "../../src/resilience/circuit.ts";
+import { Circuits } from "../../src/resilience/circuits.ts";
+import { attemptOf, TARGET } from "../support/call.ts";
+import { VirtualClock } from "../support/clock.ts";
+
+const RULE: CircuitRule = {
+  enabled: true,
+  errorRate: 0.5,
+  timeoutRate: 0.3,
+  minCalls: 10,
+  openForMs: 30_000,
+  probes: 1,
+};
+/** A model that the catalog prices. */
+const PRICED = { priceVersion: "2026-01-01" };
+
+let clock: VirtualClock;
+let changes: string[];
+let circuits: Circuits;
+beforeEach(() => {
+  clock = new VirtualClock();
+  changes = [];
+  circuits = new Circuits(clock, (...change) => void changes.push(change.join(" ")));
+});
+
+function fail(times: number, failureKind: FailureKind, fields = {}): void {
+  for (let n = 0; n < times; n++)
+    circuits.settled(attemptOf({ outcome: "failed", failureKind, ...PRICED, ...fields }), RULE);
+}
+
+describe("an attempt", () => {
+  it.each<FailureKind>([
+    "provider_error",
+    "provider_overloaded",
+    "provider_rate_limited",
+    "provider_auth",
+    "quota_exhausted",
+    "provider_timeout",
+    "stream_too_slow",
+    "cut",
+  ])("that failed by %s tells of the provider and of the model", (kind) => {
+    fail(10, kind);
+    expect(changes).toEqual(["openai  open", "openai gpt-4o open"]);
+  });
+
+  it.each<FailureKind>([
+    "invalid_request",
+    "model_not_found",
+    "context_too_long",
+    "content_filtered",
+    "budget_exceeded",
+    "deadline_exceeded",
+    "cancelled",
+    "hedge_lost",
+    "shutting_down",
+    "circuit_open",
+    "concurrency_limited",
+    "internal",
+  ])("that failed by %s tells nothing", (kind) => {
+    fail(100, kind);
+    expect(circuits.provider("openai").figures.attempts).toBe(0);
+    expect(changes).toEqual([]);
+  });
+
+  it("that was given up tells nothing, whatever it is said to have failed by", () => {
+    fail(100, "provider_timeout", { outcome: "abandoned" });
+    expect(circuits.provider("openai").figures.attempts).toBe(0);
+  });
+
+  it("that took too long is counted as such", () => {
+    for (let n = 0; n < 6; n++) circuits.settled(attemptOf({ outcome: "ok" }), RULE);
+    fail(2, "provider_timeout");
+    fail(1, "stream_too_slow");
+    expect(circuits.provider("openai").figures).toEqual({ attempts: 9, failures: 3, timeouts: 3 });
+    fail(1, "provider_timeout");
+    expect(circuits.stateOf(TARGET)).toBe("open");
+  });
+});
+
+describe("a model", () => {
+  it("that fails is left alone, while its provider goes on", () => {
+    for (let n = 0; n < 20; n++) circuits.settled(attemptOf({ outcome: "ok", model: "gpt-4o-mini" }), RULE);
+    fail(10, "provider_error");
+    expect(changes).toEqual(["openai gpt-4o open"]);
+    expect(circuits.stateOf(TARGET)).toBe("open");
+    expect(circuits.stateOf({ provider: "openai", model: "gpt-4o-mini" })).toBe("closed");
+  });
+
+  it("that nobody knows has no circuit, however often it is asked for", () => {
+    for (let n = 0; n < 5_000; n++)
+      fail(1, "provider_error", { model: `made-up-${n}`, priceVersion: "", provider: `p${n % 3}` });
+    expect([...circuits.ofModels()]).toEqual([]);
+  });
+
+  it("that is not as usual is remembered, however many others there are", () => {
+    fail(10, "provider_error");
+    circuits.ofModel({ provider: "openai", model: "by-hand" }).set("closed");
+    for (let n = 0; n < 5_000; n++)
+      circuits.settled(attemptOf({ outcome: "ok", provider: "other", model: `model-${n}` }), RULE);
+    expect([...circuits.ofModels()]).toHaveLength(1_000);
+    expect(circuits.model(TARGET)?.state).toBe("open");
+    expect(circuits.model({ provider: "openai", model: "by-hand" })?.mode).toBe("closed");
+  });
+});
