@@ -10,6 +10,7 @@ import type { Books, PriceFile } from "./books.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import type { Call, Layer, RoutedCall, Service, Target } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
+
 import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";

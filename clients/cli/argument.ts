@@ -1,5 +1,6 @@
 /** What the options' values must look like, so that a wrong one is refused by its name before anything is called. */
 import { InvalidArgumentError } from "commander";
+import { readFault } from "../../src/emulator/fault.ts";
 
 export function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
@@ -13,6 +14,16 @@ export function share(text: string): number {
   const number = Number(text);
   if (text.trim() !== "" && number >= 0 && number <= 1) return number;
   throw new InvalidArgumentError("It must be a number from 0 to 1.");
+}
+
+/** An emulator's directives, without their brackets. */
+export function directives(text: string): string {
+  try {
+    readFault(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
 }
 
 export function dollars(text: string): number {

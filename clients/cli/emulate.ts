@@ -8,6 +8,8 @@ export interface EmulateOptions {
   readonly seed: number;
   readonly chaos: number;
   readonly profile: ChaosProfile;
+  readonly fault?: string;
+  readonly firstTokenMs: number;
   readonly paceMs: number;
   readonly batchMs: number;
 }

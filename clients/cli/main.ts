@@ -5,7 +5,7 @@ import { ConfigError } from "../../src/config/error.ts";
 import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
 import { addAdminCommands } from "./admin-commands.ts";
-import { day, share, wholeNumber } from "./argument.ts";
+import { day, directives, share, wholeNumber } from "./argument.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { EmbedOptions } from "./embed.ts";
 import type { EmulateOptions } from "./emulate.ts";
@@ -82,6 +82,8 @@ program
       .choices(CHAOS_PROFILES)
       .default("all"),
   )
+  .option("--fault <directives>", 'what fails then instead, such as "status=429 retry_after=2"', directives)
+  .option("--first-token-ms <ms>", "milliseconds before an answer's first word", wholeNumber(0, 3_600_000), 0)
   .option("--pace-ms <ms>", "milliseconds between two words of a stream", wholeNumber(0, 60_000), 0)
   .option("--batch-ms <ms>", "milliseconds that each request in a batch takes", wholeNumber(0, 86_400_000), 0)
   .action(async (options: EmulateOptions) => {

@@ -15,8 +15,10 @@ export interface Fault {
   readonly status?: number;
   /** The provider's error code; without a status the format picks the one that goes with it. */
   readonly code?: string;
-  /** Sent as the `retry-after` header. */
+  /** When to come back: seconds in `retry-after`, milliseconds in `retry-after-ms`, or seconds as an HTTP date. */
   readonly retryAfterSeconds?: number;
+  readonly retryAfterMs?: number;
+  readonly retryAfterDateSeconds?: number;
   /** Wait before the headers. */
   readonly delayMs?: number;
   /** Wait between the headers and the first content; a unary reply waits before its headers. */
@@ -72,7 +74,9 @@ type Setting = (value: string) => Partial<Settings>;
 const DIRECTIVES: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ["status", (value) => ({ status: integer(value, 400, 599) })],
   ["code", (value) => ({ code: value })],
-  ["retry_after", (value) => ({ retryAfterSeconds: integer(value, 0, 86_400) })],
+  ["retry_after", (value) => ({ retryAfterSeconds: decimal(value, 0, 86_400) })],
+  ["retry_after_ms", (value) => ({ retryAfterMs: integer(value, 0, 86_400_000) })],
+  ["retry_after_date", (value) => ({ retryAfterDateSeconds: integer(value, 0, 86_400) })],
   ["delay_ms", (value) => ({ delayMs: integer(value, 0, 3_600_000) })],
   ["first_token_ms", (value) => ({ firstTokenMs: integer(value, 0, 3_600_000) })],
   ["interval_ms", (value) => ({ intervalMs: integer(value, 0, 3_600_000) })],
@@ -92,8 +96,13 @@ const DIRECTIVES: ReadonlyMap<string, Setting> = new Map<string, Setting>([
 /** Reads the directives in a text. Throws DirectiveError for an unknown key or a value it cannot mean. */
 export function readDirectives(text: string): Directed {
   if (!text.includes(OPENING)) return { text };
-  const words = [...text.matchAll(DIRECTIVE)].flatMap((match) => (match[1] ?? "").trim().split(/\s+/));
-  return { text: text.replaceAll(DIRECTIVE, "").trim(), fault: faultOf(words.filter((word) => word !== "")) };
+  const words = [...text.matchAll(DIRECTIVE)].map((match) => match[1] ?? "").join(" ");
+  return { text: text.replaceAll(DIRECTIVE, "").trim(), fault: readFault(words) };
+}
+
+/** Reads directives without their brackets, such as `status=429 retry_after=2`. Throws as `readDirectives` does. */
+export function readFault(words: string): Fault {
+  return faultOf(words.split(/\s+/).filter((word) => word !== ""));
 }
 
 /** What an emulator's owner set for all requests. */
@@ -102,6 +111,10 @@ export interface Chaos {
   /** Share of requests that get a fault. */
   readonly chaos: number;
   readonly profile: ChaosProfile;
+  /** What they all get, instead of one that is drawn. */
+  readonly fault: Fault | undefined;
+  /** How long an answer waits before its first content where no fault says otherwise. */
+  readonly firstTokenMs: number;
   /** How long a stream waits between two pieces of its content where no fault says otherwise. */
   readonly paceMs: number;
 }
@@ -118,13 +131,16 @@ export const CHAOS_PROFILES: readonly ChaosProfile[] = ["all", "refuse", "slow",
 export function chooseFault(asked: Fault | undefined, by: Chaos, ordinal: number): Fault | undefined {
   const drawn = asked === undefined || asked.name === "" ? drawFault(by, ordinal) : undefined;
   const fault = asked === undefined ? drawn : { ...asked, ...drawn };
-  return by.paceMs === 0 || fault?.flood ? fault : { name: "", intervalMs: by.paceMs, ...fault };
+  const { firstTokenMs, paceMs: intervalMs } = by;
+  if ((firstTokenMs === 0 && intervalMs === 0) || fault?.flood) return fault;
+  return { name: "", firstTokenMs, intervalMs, ...fault };
 }
 
-function drawFault({ seed, chaos, profile }: Chaos, ordinal: number): Fault | undefined {
+function drawFault({ seed, chaos, profile, fault }: Chaos, ordinal: number): Fault | undefined {
   if (chaos <= 0) return undefined;
   const random = mulberry32(mixSeeds(seed ^ 0xc4a05, ordinal));
   if (random() >= chaos) return undefined;
+  if (fault !== undefined) return fault;
   const draws = CHAOS[profile];
   const draw = draws[Math.floor(random() * draws.length)];
   return draw === undefined ? undefined : faultOf(draw(random).split(" "));
@@ -183,6 +199,14 @@ function integer(value: string, least: number, most: number): number {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < least || number > most) {
     throw new RangeError(`expected an integer from ${least} to ${most}, but got '${value}'.`);
+  }
+  return number;
+}
+
+function decimal(value: string, least: number, most: number): number {
+  const number = Number(value);
+  if (!/^\d+(\.\d+)?$/.test(value) || number < least || number > most) {
+    throw new RangeError(`expected a number from ${least} to ${most}, but got '${value}'.`);
   }
   return number;
 }

@@ -5,6 +5,7 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Answer, Exchange } from "./exchange.ts";
 import { type Fault, refuses } from "./fault.ts";
+import { retryAfterHeaders } from "./retry-after.ts";
 
 /** One event of a stream, as the bytes that carry it. */
 export interface Frame {
@@ -74,7 +75,7 @@ export async function playUnary(
   if (exchange.gone) return;
   exchange.record.outputTokens = output.outputTokens;
   exchange.record.reasoningTokens = output.reasoningTokens;
-  const headers = { ...answer.headers, ...faultHeaders(fault) };
+  const headers = { ...answer.headers, ...retryAfterHeaders(fault) };
   if (fault?.cutAfter !== undefined) {
     exchange.begin(answer.status, { ...headers, "content-length": Buffer.byteLength(answer.body) });
     await exchange.write(half(answer.body));
@@ -83,11 +84,6 @@ export async function playUnary(
   }
   const body = fault?.malformed ? half(answer.body) : answer.body;
   exchange.answer({ status: answer.status, headers, body }, "served");
-}
-
-/** Headers that a fault adds to a good answer. */
-function faultHeaders(fault: Fault | undefined): OutgoingHttpHeaders {
-  return fault?.retryAfterSeconds === undefined ? {} : { "retry-after": String(fault.retryAfterSeconds) };
 }
 
 /**
@@ -101,7 +97,7 @@ export async function playStream(
   frames: Iterable<Frame>,
   errorFrame: (fault: Fault) => string | Uint8Array,
 ): Promise<void> {
-  exchange.begin(200, { ...headers, ...faultHeaders(fault) });
+  exchange.begin(200, { ...headers, ...retryAfterHeaders(fault) });
   let content = 0;
   for (const frame of frames) {
     if (fault !== undefined && frame.kind !== "opening") {

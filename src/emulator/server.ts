@@ -7,7 +7,7 @@ import { BatchStore } from "./batches.ts";
 import { bedrockFormat } from "./bedrock.ts";
 import { claudeFormat } from "./claude.ts";
 import { type Arrival, Exchange } from "./exchange.ts";
-import type { ChaosProfile } from "./fault.ts";
+import { type Chaos, type ChaosProfile, readFault } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { geminiFormat } from "./gemini.ts";
 import { type Meter, RequestMeter } from "./meter.ts";
@@ -27,6 +27,10 @@ export interface EmulatorOptions {
   readonly chaos?: number;
   /** Which faults those are. Default `all`. */
   readonly profile?: ChaosProfile;
+  /** What they all get instead, as directives without their brackets: `status=429 retry_after=2`. */
+  readonly fault?: string;
+  /** How long answers wait before their first content. Default 0. */
+  readonly firstTokenMs?: number;
   /** How long streams wait between two pieces of their content. Default 0: they go as fast as they are read. */
   readonly paceMs?: number;
   /** How long each line of a batch takes. Default 0. */
@@ -37,27 +41,35 @@ export interface EmulatorOptions {
   readonly apiKey?: string;
 }
 
+/** What may be changed while it runs: what is absent stays as it is. */
+export type Misbehaviour = Pick<EmulatorOptions, "chaos" | "profile" | "fault" | "firstTokenMs" | "paceMs">;
+
 export interface Emulator {
   /** `http://HOST:PORT`, without a slash at its end. */
   readonly url: string;
   readonly meter: Meter;
+  /** For requests from now on. An empty fault is none. Throws as `startEmulator` rejects. */
+  misbehave(change: Misbehaviour): void;
   /** Stops listening and drops every connection; open requests end as `aborted`. */
   close(): Promise<void>;
 }
 
-/** Rejects when the address is taken or `chaos` is not a share. */
+/** Rejects when the address is taken, `chaos` is not a share, or `fault` is none. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const { host = "127.0.0.1", port = 0, seed = 1, chaos = 0, profile = "all", paceMs = 0, apiKey } = options;
-  const { batchMs = 0, batchWindowMs = DAY_MS } = options;
-  if (!(chaos >= 0 && chaos <= 1)) throw new RangeError(`chaos is a share from 0 to 1, but got ${chaos}`);
+  const { host = "127.0.0.1", port = 0, seed = 1, apiKey, batchMs = 0, batchWindowMs = DAY_MS } = options;
   const meter = new RequestMeter();
   let ordinal = 0;
   const arrive = () => arrivalOf(seed, ordinal++);
   const kept = { promptCache: new PromptCache(), batches: new BatchStore() };
-  const stage: Stage = {
-    ...{ seed, chaos, profile, paceMs, apiKey, batchMs, batchWindowMs, meter, arrive },
+  let misbehaviour = changed(
+    { chaos: 0, profile: "all", fault: undefined, firstTokenMs: 0, paceMs: 0 },
+    options,
+  );
+  const stage = (): Stage => ({
+    ...misbehaviour,
+    ...{ seed, apiKey, batchMs, batchWindowMs, meter, arrive },
     ...kept,
-  };
+  });
   // No idle timeout: a connection that a client keeps must not vanish under its next request.
   const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const path = pathOf(request);
@@ -67,7 +79,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     }
     const exchange = new Exchange(request, response, arrive(), meter);
     const operation = claim(request.method ?? "", path);
-    operation(exchange, stage).catch((error: unknown) => {
+    operation(exchange, stage()).catch((error: unknown) => {
       process.emitWarning(`the emulator failed: ${error instanceof Error ? error.stack : error}`);
       response.destroy();
     });
@@ -82,12 +94,23 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
     meter,
+    misbehave(change) {
+      misbehaviour = changed(misbehaviour, change);
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+function changed(before: Omit<Chaos, "seed">, change: Misbehaviour): Omit<Chaos, "seed"> {
+  const { chaos = before.chaos, profile = before.profile, fault } = change;
+  const { firstTokenMs = before.firstTokenMs, paceMs = before.paceMs } = change;
+  if (!(chaos >= 0 && chaos <= 1)) throw new RangeError(`chaos is a share from 0 to 1, but got ${chaos}`);
+  const always = fault === undefined ? before.fault : fault === "" ? undefined : readFault(fault);
+  return { chaos, profile, fault: always, firstTokenMs, paceMs };
 }
 
 const DAY_MS = 24 * 3_600_000;

@@ -35,10 +35,11 @@ test("the text depends on the question and not on when it is asked", async () =>
 });
 
 describe("chaos", () => {
+  const STEADY = { fault: undefined, firstTokenMs: 0, paceMs: 0 };
   const draw = (seed: number, chaos: number, profile: ChaosProfile = "all") =>
     Array.from(
       { length: 2_000 },
-      (_, ordinal) => chooseFault(undefined, { seed, chaos, profile, paceMs: 0 }, ordinal)?.name,
+      (_, ordinal) => chooseFault(undefined, { ...STEADY, seed, chaos, profile }, ordinal)?.name,
     );
 
   test("draws faults by seed and ordinal, for about its share of all requests", () => {
@@ -59,14 +60,18 @@ describe("chaos", () => {
   });
 
   test("leaves its mark to a request that it strikes, and to one that asks for a fault", () => {
-    const by = { seed: 3, chaos: 1, profile: "refuse", paceMs: 5 } as const;
+    const by = { ...STEADY, seed: 3, chaos: 1, profile: "refuse", paceMs: 5 } as const;
     expect(chooseFault({ name: "", mark: "a" }, by, 0)).toMatchObject({
       mark: "a",
       status: expect.anything(),
     });
     const asked = { name: "cut=1", cutAfter: 1, mark: "b" };
-    expect(chooseFault(asked, by, 0)).toEqual({ ...asked, intervalMs: 5 });
-    expect(chooseFault(undefined, { ...by, chaos: 0 }, 0)).toEqual({ name: "", intervalMs: 5 });
+    expect(chooseFault(asked, by, 0)).toEqual({ ...asked, firstTokenMs: 0, intervalMs: 5 });
+    expect(chooseFault(undefined, { ...by, chaos: 0 }, 0)).toEqual({
+      name: "",
+      firstTokenMs: 0,
+      intervalMs: 5,
+    });
     expect(chooseFault({ name: "flood=1", flood: true }, by, 0)?.intervalMs).toBeUndefined();
   });
 
@@ -84,7 +89,43 @@ describe("chaos", () => {
     await emulator.close();
   });
 
-  test("is a share", async () => {
+  test("gives its share the one fault that its owner wants, from the moment on when he wants it", async () => {
+    const emulator = await startEmulator({ seed: 3, chaos: 0.25, fault: "status=503" });
+    const statuses = async () => {
+      const replies = await Promise.all(Array.from({ length: 200 }, () => postChat(emulator, "Hi")));
+      return Map.groupBy(replies, ({ status }) => status);
+    };
+    const some = await statuses();
+    expect([...some.keys()].sort()).toEqual([200, 503]);
+    expect(some.get(503)?.length).toBeGreaterThan(30);
+    expect(some.get(503)?.length).toBeLessThan(70);
+    emulator.misbehave({ chaos: 1 });
+    expect([...(await statuses()).keys()]).toEqual([503]);
+    emulator.misbehave({ fault: "status=429" });
+    expect([...(await statuses()).keys()]).toEqual([429]);
+    emulator.misbehave({ chaos: 0 });
+    expect([...(await statuses()).keys()]).toEqual([200]);
+    await emulator.close();
+  });
+
+  test("strikes what takes its time for a first word as well", async () => {
+    const emulator = await startEmulator({ firstTokenMs: 60, chaos: 0.5, fault: "first_token_ms=0" });
+    const spans = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const began = performance.now();
+        await (await postChat(emulator, "Hi")).text();
+        return performance.now() - began;
+      }),
+    );
+    const patient = emulator.meter.requests.filter(({ fault }) => fault === undefined).length;
+    expect(spans.filter((ms) => ms >= 55).length).toBeGreaterThanOrEqual(patient);
+    expect(patient).toBeGreaterThan(0);
+    expect(patient).toBeLessThan(20);
+    await emulator.close();
+  });
+
+  test("is a share, and its fault one that there is", async () => {
     await expect(startEmulator({ chaos: 2 })).rejects.toThrow(RangeError);
+    await expect(startEmulator({ fault: "stauts=429" })).rejects.toThrow("stauts");
   });
 });

@@ -58,6 +58,22 @@ describe("errors in place of an answer", () => {
     expect(await readError(response)).toEqual({ code: "RateLimitReached", message: expect.any(String) });
   });
 
+  test.each([
+    ["retry_after=0.2", { "retry-after": "0.2" }],
+    ["retry_after_ms=200", { "retry-after-ms": "200" }],
+    ["retry_after=1 retry_after_ms=0", { "retry-after": "1", "retry-after-ms": "0" }],
+  ])("says when to come back by %s", async (directive, headers) => {
+    const response = await postChat(emulator, `[[emulate: status=429 ${directive}]]`);
+    expect(Object.fromEntries(response.headers)).toMatchObject(headers);
+  });
+
+  test("says it as a date, which counts from that of the reply", async () => {
+    const { headers } = await postChat(emulator, "[[emulate: status=429 retry_after_date=60]]");
+    const [until, from] = ["retry-after", "date"].map((name) => Date.parse(headers.get(name) ?? ""));
+    // Whole seconds, and the clock may pass one in between.
+    expect([60_000, 61_000]).toContain((until ?? 0) - (from ?? 0));
+  });
+
   test("a directive works in embeddings, and in a part of a message", async () => {
     const input = ["a", "b [[emulate: status=503]]"];
     const embedding = await post(`${emulator.url}/v1/embeddings`, { model: "text-embedding-3-small", input });
@@ -67,7 +83,7 @@ describe("errors in place of an answer", () => {
     expect(chat.status).toBe(503);
   });
 
-  test.each(["stauts=429", "status=42", "tokens=many", "hang=yes"])(
+  test.each(["stauts=429", "status=42", "tokens=many", "hang=yes", "retry_after=soon"])(
     "%s is refused by name",
     async (directive) => {
       const response = await postChat(emulator, `[[emulate: ${directive}]]`);

@@ -3,7 +3,8 @@
  * metrics count. A pure function of them: it asks nobody, and prices by arithmetic of its own.
  */
 import { type AttemptRow, type Books, bookedFor, type CallRow } from "./books.ts";
-import { type Exchange, type Matched, meteredBy, providerOf } from "./exchanges.ts";
+import { type Exchange, type Matched, meteredBy } from "./exchanges.ts";
+import { match } from "./matching.ts";
 import { disagreeingMetrics } from "./metrics.ts";
 import { costOf } from "./prices.ts";
 import { tableOf } from "./table.ts";
@@ -17,7 +18,6 @@ export interface Disagreement {
 export type Kind =
   | "no row"
   | "a row too many"
-  | "another target"
   | "measured, but not as metered"
   | "below what was metered"
   | "a cost that is not known"
@@ -32,7 +32,6 @@ export type Kind =
 /** What a crash may not bring about. What callers and metrics were told in their last moments went with the process. */
 export const GRAVE: readonly Kind[] = [
   "no row",
-  "another target",
   "measured, but not as metered",
   "below what was metered",
   "a cost that is not known",
@@ -51,7 +50,11 @@ type Report = (kind: Kind, mark: string, detail: string) => void;
 export function agreement(books: Books): Agreement {
   const disagreements: Disagreement[] = [];
   const report: Report = (kind, mark, detail) => disagreements.push({ kind, mark, detail });
-  const matched = match(books, report);
+  const { matched, unbooked, unseen } = match(books.exchanges, books.attempts);
+  for (const { mark = "", model, outcome, path } of unbooked)
+    report("no row", mark, `${model} ${outcome} at ${path}`);
+  // What never reached the provider can only be free or a guess.
+  for (const row of unseen) checkUnseen(row, report);
   for (const one of matched) checkAttempt(one, report);
   for (const row of books.attempts) checkRow(row, report);
   checkCalls(books, report);
@@ -59,54 +62,6 @@ export function agreement(books: Books): Agreement {
   for (const detail of disagreeingMetrics(books)) report("a metric that differs", "", detail);
   checkBudgets(books, report);
   return { table: tableOf(matched, books.attempts), disagreements };
-}
-
-/** Every exchange gets its row: those of one mark in the order in which they began. */
-function match({ exchanges, attempts }: Books, report: Report): Matched[] {
-  const rows = Map.groupBy(attempts, ({ mark }) => mark);
-  const metered = Map.groupBy(exchanges, ({ mark = "" }) => mark);
-  const matched: Matched[] = [];
-  for (const [mark, theirs] of metered) {
-    const ours = (rows.get(mark) ?? []).toSorted(byTime);
-    const [first] = ours;
-    if (first?.operation === "embeddings" && ours.length === 1) {
-      matched.push({ mark, exchanges: theirs, row: first });
-      continue;
-    }
-    const inOrder = theirs.toSorted((a, b) => a.startedAtMs - b.startedAtMs);
-    const seen = rowsOf(inOrder, ours);
-    for (const [index, exchange] of inOrder.entries()) {
-      const row = seen[index];
-      if (row) matched.push({ mark, exchanges: [exchange], row });
-      else report("no row", mark, `${exchange.model} ${exchange.outcome} at ${exchange.path}`);
-    }
-    // What never reached the provider can only be free or a guess.
-    for (const row of ours) if (!seen.includes(row)) checkUnseen(row, report);
-  }
-  for (const [mark, ours] of rows) if (!metered.has(mark)) for (const row of ours) checkUnseen(row, report);
-  return matched;
-}
-
-/** Clocks of two processes may read as much apart. */
-const SKEW_MS = 5;
-
-/**
- * Of each exchange, undefined where there are too few. One of several calls may have been lost with its process before
- * the provider saw it: so each exchange has the latest row that began before it, and leaves as many as others need.
- */
-function rowsOf(exchanges: readonly Exchange[], ours: readonly AttemptRow[]): (AttemptRow | undefined)[] {
-  const found = exchanges.map((_, index) => ours[index]);
-  let at = ours.length - 1;
-  for (let index = Math.min(exchanges.length, ours.length) - 1; index >= 0; index--, at--) {
-    const beganMs = (exchanges[index]?.startedAtMs ?? 0) + SKEW_MS;
-    while (at > index && (ours[at]?.startedAtMs ?? 0) > beganMs) at--;
-    found[index] = ours[at];
-  }
-  return found;
-}
-
-function byTime(a: AttemptRow, b: AttemptRow): number {
-  return a.startedAtMs - b.startedAtMs || a.number - b.number;
 }
 
 function checkUnseen(row: AttemptRow, report: Report): void {
@@ -118,11 +73,6 @@ function checkUnseen(row: AttemptRow, report: Report): void {
 function checkAttempt({ mark, exchanges, row }: Matched, report: Report): void {
   const [exchange] = exchanges;
   if (!exchange) return;
-  const wrong = exchanges.find((one) => one.model !== row.model || providerOf(one) !== row.provider);
-  if (wrong) {
-    report("another target", mark, `${row.provider}/${row.model}, but served by ${wrong.path}`);
-    return;
-  }
   const metered = meteredBy(exchanges);
   const cost = costOf(row.provider, row.model, metered);
   if (cost === undefined) {
@@ -189,7 +139,9 @@ function checkCalls({ calls, attempts }: Books, report: Report): void {
 function checkReceipts({ receipts, attempts }: Books, report: Report): void {
   const rows = new Map(attempts.map((row) => [`${row.mark}/${row.number}`, row]));
   for (const { mark, receipt } of receipts) {
-    for (const { number, usage, actualPicoUsd } of receipt.attempts) {
+    for (const { number, outcome, usage, actualPicoUsd } of receipt.attempts) {
+      // The ledger has the last word on what was still ending.
+      if (outcome === "pending") continue;
       const row = rows.get(`${mark}/${number}`);
       const told = usage && `${tokensOf(usage)} = ${actualPicoUsd}, ${usage.provenance}`;
       const booked = row && `${tokensOf(row)} = ${row.costPicoUsd}, ${row.provenance}`;

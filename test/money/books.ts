@@ -16,6 +16,8 @@ export interface AttemptRow {
   readonly model: string;
   readonly state: "open" | "settled" | "unknown";
   readonly outcome: string;
+  /** Empty when it did not fail. */
+  readonly failureKind: string;
   readonly priceVersion: string;
   /** `measured`, `estimated` or `unknown`. */
   readonly provenance: string;

@@ -24,6 +24,7 @@ function attemptOf(row: Columns): AttemptRow {
     model: text(row.model),
     state: row.state as AttemptRow["state"],
     outcome: text(row.outcome),
+    failureKind: text(row.failure_kind),
     priceVersion: text(row.price_version),
     provenance: text(row.provenance),
     inputTokens: Number(row.input_tokens ?? 0),

@@ -1,6 +1,7 @@
 /** Errors as Bedrock spells them: the exception's name in a header, its words in the body, and which status goes with which. */
 import type { Answer } from "../exchange.ts";
 import type { Fault } from "../fault.ts";
+import { retryAfterHeaders } from "../retry-after.ts";
 
 /** A request that is answered by an exception. */
 export class Refusal extends Error {
@@ -20,8 +21,7 @@ export function refusalAnswer({ exception, message }: Refusal): Answer {
 export function faultAnswer(fault: Fault): Answer {
   const { exception, message } = faultException(fault);
   const answer = errorAnswer(statusOf(fault), exception, message);
-  if (fault.retryAfterSeconds === undefined) return answer;
-  return { ...answer, headers: { ...answer.headers, "retry-after": String(fault.retryAfterSeconds) } };
+  return { ...answer, headers: { ...answer.headers, ...retryAfterHeaders(fault) } };
 }
 
 /** The exception itself, as it is also sent inside a stream. A code is a name, with or without `Exception`. */

@@ -1,6 +1,7 @@
 /** Errors as Anthropic spells them: the body's shape, texts and types, and which status goes with which. */
 import type { Answer } from "../exchange.ts";
 import type { Fault } from "../fault.ts";
+import { retryAfterHeaders } from "../retry-after.ts";
 
 /** A request that is answered by an error. */
 export class Refusal extends Error {
@@ -27,8 +28,7 @@ export function refusalAnswer({ status, error }: Refusal, requestId: string): An
 /** The HTTP answer of a fault. */
 export function faultAnswer(fault: Fault, requestId: string): Answer {
   const answer = errorAnswer(statusOf(fault), faultError(fault), requestId);
-  if (fault.retryAfterSeconds === undefined) return answer;
-  return { ...answer, headers: { ...answer.headers, "retry-after": String(fault.retryAfterSeconds) } };
+  return { ...answer, headers: { ...answer.headers, ...retryAfterHeaders(fault) } };
 }
 
 /** The body of an error, as it is also sent inside a stream. */

@@ -2,6 +2,7 @@
 import type { Answer } from "../exchange.ts";
 import type { Fault } from "../fault.ts";
 import { Refusal } from "../openai/errors.ts";
+import { retryAfterHeaders } from "../retry-after.ts";
 
 /** A refusal whose error has a number of Mistral's. */
 export function refusal(status: number, message: string, code: string): Refusal {
@@ -27,10 +28,9 @@ export function notFound(): Answer {
 export function faultAnswer(fault: Fault): Answer {
   const { status, body } = faultOf(fault);
   const { headers } = answer(status, body);
-  const delay = fault.retryAfterSeconds;
   return {
     status,
-    headers: delay === undefined ? headers : { ...headers, "retry-after": String(delay) },
+    headers: { ...headers, ...retryAfterHeaders(fault) },
     body: JSON.stringify(body),
   };
 }

@@ -2,6 +2,7 @@
 import type { ErrorObject } from "openai/resources/shared";
 import type { Answer } from "../exchange.ts";
 import type { Fault } from "../fault.ts";
+import { retryAfterHeaders } from "../retry-after.ts";
 
 /** A request that is answered by an error. */
 export class Refusal extends Error {
@@ -25,10 +26,9 @@ export function faultAnswer(fault: Fault, azure: boolean): Answer {
   const status = statusOf(fault);
   const error = faultError(fault);
   const answer = errorAnswer(status, error, azure);
-  if (fault.retryAfterSeconds === undefined) return answer;
-  const delay = { "retry-after": String(fault.retryAfterSeconds) };
-  const repeated = azure && status === 429 ? { "retry-after-ms": "0" } : {};
-  return { ...answer, headers: { ...answer.headers, ...delay, ...repeated } };
+  const repeats = azure && status === 429 && fault.retryAfterSeconds !== undefined;
+  const repeated = repeats ? { "retry-after-ms": "0" } : {};
+  return { ...answer, headers: { ...answer.headers, ...repeated, ...retryAfterHeaders(fault) } };
 }
 
 /** The error itself, as it is also sent inside a stream. */
