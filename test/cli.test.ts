@@ -128,6 +128,28 @@ describe("chat says what is wrong", () => {
   });
 });
 
+describe("chat says by what the router chooses", () => {
+  const routeBy = async (...args: string[]) => {
+    const { stdout, stderr } = await chat("Hello", "--dry-run", "--json", ...args);
+    return stderr || JSON.parse(stdout).route;
+  };
+
+  it.each([
+    [["--low-cost"], { policy: "low_cost", name: "low_cost" }],
+    [["--policy", "low_cost"], { policy: "low_cost", name: "low_cost" }],
+    [["--task", "text_generation"], { policy: "task_type", name: "text_generation" }],
+  ])("%j", async (args, route) => {
+    expect(await routeBy(...args)).toMatchObject(route);
+  });
+
+  it("and who follows, and to which conversation it belongs", async () => {
+    expect(await routeBy("--fallback", "nobody_knows")).toContain('there is no chain "nobody_knows"');
+    expect(await routeBy("--fallback", "none")).toMatchObject({ policy: "default" });
+    const { stderr } = await chat("Hello", "--dry-run", "--session", "x".repeat(300));
+    expect(stderr).toContain("session_id");
+  });
+});
+
 describe("chat --dry-run", () => {
   it("prints who would answer, why, and about what it would cost, and asks nobody", async () => {
     const asked = open.emulator.meter.requests.length;

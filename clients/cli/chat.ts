@@ -13,7 +13,16 @@ import { type CallOptions, call, JSON_OPTIONS } from "./call.ts";
 import { describeReceipt } from "./describe.ts";
 import { dryRun } from "./dry-run.ts";
 
-export interface ChatOptions extends CallOptions {
+/** By what the router chooses, and keeps to it. */
+export interface RouteOptions {
+  readonly policy?: string;
+  readonly lowCost?: boolean;
+  readonly task?: string;
+  readonly fallback?: string;
+  readonly session?: string;
+}
+
+export interface ChatOptions extends CallOptions, RouteOptions {
   readonly model: string;
   readonly modelVersion: string;
   readonly stream: boolean;
@@ -42,6 +51,11 @@ export function requestOf(
     messages: [...(system ? [{ role: "system", content: system }] : []), { role: "user", content }],
     model: options.model,
     modelVersion: options.modelVersion,
+    routingPolicy: options.policy ?? "",
+    preferLowCost: options.lowCost ?? false,
+    taskType: options.task ?? "",
+    fallbackChain: options.fallback ?? "",
+    sessionId: options.session ?? "",
     ...(maxTokens === undefined ? {} : { parameters: { maxTokens } }),
     ...(options.maxCost === undefined ? {} : { maxCostUsd: options.maxCost }),
     ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),

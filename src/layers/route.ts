@@ -70,6 +70,8 @@ function decide(call: Call, means: RouteMeans): Decision {
   const { request } = call;
   const { model, modelVersion } = request;
   const operation = operationOf(call);
+  if (modelVersion && !model)
+    throw refused("invalid_request", "model", "is missing beside model_version: name the provider");
   const alias = model && !modelVersion ? means.routes.alias(model) : undefined;
   if (request.$typeName === "llmgateway.v1.ChatRequest") {
     const { routingPolicy, preferLowCost, taskType } = request;
@@ -83,8 +85,6 @@ function decide(call: Call, means: RouteMeans): Decision {
   }
   if (alias) return shared(call, model, alias, means);
   if (model) return single(named(model, modelVersion, operation, means.directory));
-  if (modelVersion)
-    throw refused("invalid_request", "model", "is missing beside model_version: name the provider");
   return usual(call, "the request names no model", means);
 }
 
@@ -92,7 +92,8 @@ function single({ target, policy, reason }: { target: Target; policy: string; re
   return { targets: [target], policy, reason, name: "", candidates: [] };
 }
 
-function usual(call: Call, why: string, { directory, ...means }: RouteMeans): Decision {
+function usual(call: Call, why: string, means: RouteMeans): Decision {
+  const { directory } = means;
   const operation = operationOf(call);
   const name = directory.defaultModels[operation];
   if (!name) {
@@ -101,9 +102,7 @@ function usual(call: Call, why: string, { directory, ...means }: RouteMeans): De
     throw refused("invalid_request", "model", text);
   }
   const alias = means.routes.alias(name);
-  const found = alias
-    ? shared(call, name, alias, { directory, ...means })
-    : single(named(name, "", operation, directory));
+  const found = alias ? shared(call, name, alias, means) : single(named(name, "", operation, directory));
   return { ...found, policy: "default", reason: `${why}; the default is ${name}` };
 }
 
