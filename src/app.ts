@@ -10,7 +10,9 @@ import type { Books, PriceFile } from "./books.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import type { Call, Layer, RoutedCall, Service, Target } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
+
 import { sessionOf } from "./core/session.ts";
+import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
@@ -83,7 +85,8 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   const countCheaper = ({ provider, model }: Target) =>
     surroundings.signals.metrics.costOptimized.inc({ provider, model });
   const sent = way(hedge(policies.hedge), countCheaper);
-  const service = stack(config, catalog, providers, sent, policies, surroundings);
+  const underWay = new UnderWay();
+  const service = stack(config, catalog, providers, sent, policies, underWay, surroundings);
   return {
     config,
     service,
@@ -105,6 +108,8 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     status: () =>
       Promise.all([...providers.values()].map((provider) => statusOf(provider, config, surroundings))),
     close: async () => {
+      // Those that wait for a place or to try again have no connection yet, and will want one.
+      await underWay.none();
       await Promise.all([...providers.values()].map((provider) => provider.close()));
     },
   };
@@ -121,11 +126,17 @@ function stack(
   providers: ReadonlyMap<string, Provider>,
   way: Layer<Call, RoutedCall>,
   policies: Policies,
+  underWay: UnderWay,
   { signals, clock, admit, traffic, standing, books }: Surroundings,
 ): Service<Call> {
   const services = new Map([...providers].map(([name, provider]) => [name, provider.serve]));
   // Outermost, so that it tells every call, refused ones too, and sees the reply as the caller does.
-  return record(signals, clock, (row) => books.ledger?.call(row))(
+  return record(
+    signals,
+    clock,
+    (row) => books.ledger?.call(row),
+    underWay,
+  )(
     // Before anything that costs: a refused call has cost nothing.
     admit(
       // Above all that waits or tries again, since all of it must be over in time.

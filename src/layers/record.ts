@@ -12,6 +12,7 @@ import type { CallRow } from "../core/ledger.ts";
 import { receiptOf, tellingOf } from "../core/receipt.ts";
 import { redact } from "../core/redact.ts";
 import type { Batch } from "../core/reply.ts";
+import { UnderWay } from "../core/under-way.ts";
 import { modelLabel } from "../telemetry/attempts.ts";
 import { type Logger, writeEvent } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -22,10 +23,18 @@ export interface Signals {
   readonly metrics: Metrics;
 }
 
-/** @param book told of each call once it is over */
-export function record(signals: Signals, clock: Clock, book: (row: CallRow) => void = () => {}): Layer {
+/**
+ * @param book told of each call once it is over
+ * @param underWay counts the calls until then
+ */
+export function record(
+  signals: Signals,
+  clock: Clock,
+  book: (row: CallRow) => void = () => {},
+  underWay = new UnderWay(),
+): Layer {
   return (next) => async (call) => {
-    const recorded = new Recorded(call, signals, clock, book);
+    const recorded = new Recorded(call, signals, clock, book, underWay);
     try {
       const reply = await next(call);
       return { ...reply, events: recorded.watch(reply.events) };
@@ -40,14 +49,17 @@ class Recorded {
   private readonly signals: Signals;
   private readonly clock: Clock;
   private readonly book: (row: CallRow) => void;
+  private readonly underWay: UnderWay;
   private firstEventMs: number | undefined;
   private over = false;
 
-  constructor(call: Call, signals: Signals, clock: Clock, book: (row: CallRow) => void) {
+  constructor(call: Call, signals: Signals, clock: Clock, book: (row: CallRow) => void, underWay: UnderWay) {
     this.call = call;
     this.signals = signals;
     this.clock = clock;
     this.book = book;
+    this.underWay = underWay;
+    underWay.begin();
     signals.metrics.inFlight.inc({ route: this.route });
   }
 
@@ -84,12 +96,14 @@ class Recorded {
   private leave(): void {
     if (this.over) return;
     this.over = true;
+    this.underWay.end();
     this.signals.metrics.inFlight.dec({ route: this.route });
   }
 
   private end(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): void {
     if (this.over) return;
     this.over = true;
+    this.underWay.end();
     this.count(receipt, failure);
     this.log(receipt, failure, finishReason);
     this.describe(receipt, failure, finishReason);

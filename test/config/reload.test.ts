@@ -163,6 +163,7 @@ describe.concurrent("a file that changes", () => {
     );
     const limited = (max_in_flight: number) => at(one, { resilience: { limit: { max_in_flight } } });
     const { gateway, write, reloads } = await watching(running, limited(1));
+    running.defer(() => release.resolve());
     const shown = async (metric: string) =>
       samplesOf(await (await fetch(`${gateway.url}/v1/gateway/metrics`)).text(), metric)[
         'model="",provider="openai"'

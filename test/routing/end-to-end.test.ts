@@ -33,7 +33,7 @@ beforeAll(async () => {
     aliases: {
       fast: { targets: [{ target: "dead" }, { target: "openai/gpt-4o-mini", weight: 0 }] },
       shared: { targets: [{ target: "openai/gpt-4o-mini" }, { target: "openai/gpt-4.1-mini" }] },
-      small: { targets: [{ target: "openai/gpt-4" }, { target: "openai/gpt-4o", weight: 0 }] },
+      small: { targets: [{ target: "openai/o3-mini" }, { target: "openai/gpt-4o", weight: 0 }] },
       off: { targets: [{ target: "mistral" }] },
       vectors: { targets: [{ target: "openai" }] },
     },
@@ -153,7 +153,7 @@ describe("by REST", () => {
     expect(reply.model).toBe("gpt-4o");
     expect(reply.route?.candidates.find(({ eligible }) => !eligible)).toMatchObject({
       provider: "openai",
-      model: "gpt-4",
+      model: "o3-mini",
       reason: "messages[0].parts[0].image: it does not look at images",
     });
   });

@@ -7,6 +7,7 @@ import {
   type HealthCheckResponse,
   HealthCheckResponse_ServingStatus as Status,
 } from "../../gen/ts/grpc/health/v1/health_pb.ts";
+import { AdminService } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { Readiness } from "../../src/core/readiness.ts";
 import { serveHealth } from "../../src/rpc/health.ts";
@@ -15,7 +16,7 @@ import { listenUngated } from "../support/front.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-const NAMES = ["", GatewayService.typeName];
+const NAMES = ["", GatewayService.typeName, AdminService.typeName];
 
 describe.each(TRANSPORTS)("%s", (_, at) => {
   let both: GatewayUnderTest;
@@ -61,7 +62,7 @@ describe("who watches", () => {
     const closing = new AbortController();
     const listener = await listenUngated({
       ungated: (router) =>
-        serveHealth(router, { services: [GatewayService], readiness, closing: closing.signal }),
+        serveHealth(router, { services: [GatewayService, AdminService], readiness, closing: closing.signal }),
     });
     const baseUrl = `http://127.0.0.1:${listener.port}`;
     const client = createClient(Health, createGrpcTransport({ baseUrl }));
@@ -133,10 +134,8 @@ test("for drain_delay everyone may still come in, and hears that it is not ready
   expect([ready.status, await ready.json()]).toEqual([503, { status: "not ready", reason: "shutting down" }]);
   expect((await client(Health).check({})).status).toBe(Status.NOT_SERVING);
   const { statuses } = await client(Health).list({});
-  expect(Object.values(statuses).map(({ status }) => status)).toEqual([
-    Status.NOT_SERVING,
-    Status.NOT_SERVING,
-  ]);
+  const told = NAMES.map((name) => statuses[name]?.status);
+  expect(told).toEqual(NAMES.map(() => Status.NOT_SERVING));
   expect((await client(GatewayService).getStatus({})).status).toBe("draining");
   await clock.advance(4_999);
   const { response } = await client(GatewayService).chat({
