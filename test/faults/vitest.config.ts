@@ -1,9 +1,16 @@
-/** One file at a time: each keeps providers waiting, and measures how long that takes. */
+/** The state machines on a clock that is moved by hand, and the faults on real sockets, one file at a time: they keep
+ * providers waiting, and measure how long that takes. */
 import { defineConfig } from "vitest/config";
+
+const LAYERS = ["breaker", "fallback", "guard", "hedge", "limit", "retry", "timeout"];
 
 export default defineConfig({
   test: {
-    include: ["test/faults/*.test.ts"],
+    include: [
+      "test/resilience/*.test.ts",
+      ...LAYERS.map((name) => `test/layers/${name}*.test.ts`),
+      "test/faults/*.test.ts",
+    ],
     fileParallelism: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
