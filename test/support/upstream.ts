@@ -31,6 +31,11 @@ export async function startUpstream(): Promise<Upstream> {
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const piece of request.setEncoding("utf8")) body += piece;
+    // Asked whether it is there, and not for an answer.
+    if (!body) {
+      response.end("{}");
+      return;
+    }
     const held = hold(response, JSON.parse(body).stream === true);
     const waiter = waiting.shift();
     if (waiter) waiter(held);

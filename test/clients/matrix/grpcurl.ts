@@ -24,6 +24,7 @@ export const grpcurl: MatrixClient = {
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
+        "llmgateway.v1.AdminService",
         SERVICE,
       ]);
     },
