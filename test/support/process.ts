@@ -12,8 +12,8 @@ export interface GatewayProcess extends AsyncDisposable {
   readonly url: string;
   /** Standard output so far, by lines. */
   readonly lines: readonly string[];
-  /** Asks what was preloaded into it, such as the probe, and gives the answer. */
-  ask(): Promise<unknown>;
+  /** Asks what was preloaded into it, such as the probe, and gives the answer; for its figures by default. */
+  ask(question?: string): Promise<unknown>;
   /** Drains it as an operator would. Resolves with its exit code, once all that it wrote is in `lines`. */
   stop(): Promise<number | null>;
 }
@@ -38,9 +38,9 @@ export async function startProcess(
   return {
     url: `http://127.0.0.1:${port}`,
     lines,
-    async ask() {
+    async ask(question = "figures") {
       const answer = once(child, "message");
-      child.send("figures");
+      child.send(question);
       return (await answer)[0];
     },
     async stop() {
