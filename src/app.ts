@@ -8,9 +8,8 @@ import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.t
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
-import type { Call, Layer, RoutedCall, Service, Target } from "./core/call.ts";
+import type { Call, Layer, RoutedCall, Service } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
-
 import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
@@ -37,7 +36,7 @@ import type { Traffic } from "./providers/traffic.ts";
 import type { Standing } from "./resilience/standing.ts";
 import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
 import { countAttempt } from "./telemetry/attempts.ts";
-import { chosen } from "./way.ts";
+import { wayOf } from "./way.ts";
 
 /** Everything that follows from one configuration and one catalog. Replaced as a whole by a reload. */
 export interface Snapshot extends Previews {
@@ -80,27 +79,18 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ]),
   );
   const policies = policiesOf(config, { ...surroundings, random: Math.random });
-  const way = (above: Layer<RoutedCall>, onCheaper: (target: Target) => void) =>
-    chosen(config, catalog, providers, { ...surroundings, onCheaper }, above);
-  const countCheaper = ({ provider, model }: Target) =>
-    surroundings.signals.metrics.costOptimized.inc({ provider, model });
-  const sent = way(hedge(policies.hedge), countCheaper);
+  const way = wayOf(config, catalog, providers, surroundings);
+  const sent = way({
+    hedged: hedge(policies.hedge),
+    onCheaper: ({ provider, model }) => surroundings.signals.metrics.costOptimized.inc({ provider, model }),
+  });
+  const asked = way({ hedged: (next) => next, onCheaper: () => {} });
   const underWay = new UnderWay();
   const service = stack(config, catalog, providers, sent, policies, underWay, surroundings);
   return {
     config,
     service,
-    ...createPreviews(
-      way(
-        (next) => next,
-        () => {},
-      ),
-      surroundings.admit,
-      {
-        ...books,
-        pricing: pricingOf(config, catalog),
-      },
-    ),
+    ...createPreviews(asked, surroundings.admit, { ...books, pricing: pricingOf(config, catalog) }),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),

@@ -14,29 +14,38 @@ import { batchRules, directoryOf, knownModels, pricingOf } from "./models.ts";
 import type { Provider } from "./providers/provider.ts";
 import type { Standing } from "./resilience/standing.ts";
 import { policyRulesOf, routesOf } from "./routes.ts";
+import type { Models } from "./routing/eligible.ts";
 
 /** What it goes by, beside the configuration. */
 export interface RoutingMeans {
   readonly books: Books;
   readonly standing: Standing;
+}
+
+/** What differs between calls and those that only ask what would become of one. */
+export interface Purpose {
+  /** Stands around all that judges a call for one target. */
+  readonly hedged: Layer<RoutedCall>;
   /** Told of a call that goes where it costs less than it would have without being chosen. */
   onCheaper(target: Target): void;
 }
 
-/** What stands above all that would count a refused call as an attempt, and so judges a job before it is one. */
-export function chosen(
+/**
+ * What stands above all that would count a refused call as an attempt, and so judges a job before it is one. Made once
+ * for all purposes.
+ */
+export function wayOf(
   config: CompleteConfig,
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
   means: RoutingMeans,
-  hedged: Layer<RoutedCall>,
-): Layer<Call, RoutedCall> {
+): (purpose: Purpose) => Layer<Call, RoutedCall> {
   const models = knownModels(config, catalog);
   // A stream whose tokens are not counted would make an estimate of what a job cost.
   const streams = (target: Target) =>
     config.providers[target.provider]?.dialect.streamUsage !== false &&
     models.find(target)?.capabilities?.streaming !== false;
-  const routed = route(routingOf(config, catalog, providers, means));
+  const routing = routingOf(config, catalog, providers, models, means);
   const streamed = whole(streams);
   const suited = suit(models);
   const batched = batch(batchRules(config, catalog, providers));
@@ -44,7 +53,10 @@ export function chosen(
   // is judged last, since it hangs on how the call is made.
   // A call is judged anew for each target that it comes to, that of a second attempt included.
   const next = fallback();
-  return (below) => routed(next(hedged(streamed(suited(batched(below))))));
+  return ({ hedged, onCheaper }) => {
+    const routed = route({ ...routing, onCheaper });
+    return (below) => routed(next(hedged(streamed(suited(batched(below))))));
+  };
 }
 
 /** What the router goes by. */
@@ -52,9 +64,9 @@ function routingOf(
   config: CompleteConfig,
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
-  { books, standing, onCheaper }: RoutingMeans,
-): RouteMeans {
-  const models = knownModels(config, catalog);
+  models: Models,
+  { books, standing }: RoutingMeans,
+): Omit<RouteMeans, "onCheaper"> {
   const off = (name: string) => providers.get(name)?.off ?? "it is not configured";
   const rules = policyRulesOf(config, (name) => off(name) === "");
   const means = { ...books, pricing: pricingOf(config, catalog) };
@@ -75,6 +87,5 @@ function routingOf(
     region: (name) => config.providers[name]?.region ?? "",
     quality: ({ provider, model }) => config.providers[provider]?.modelSettings[model]?.quality ?? "standard",
     random: Math.random,
-    onCheaper,
   };
 }
