@@ -2,7 +2,7 @@
  * What is kept of every job and of every batch, and what jobs ask of a durable store: a queue that no crash empties
  * and no crash doubles. It knows neither how a job is run nor databases.
  */
-import type { PicoUsd } from "./money.ts";
+import { type PicoUsd, ZERO } from "./money.ts";
 
 export type JobState = "pending" | "running" | FinalState;
 export type FinalState = "completed" | "failed" | "cancelled" | "expired";
@@ -237,3 +237,20 @@ export interface JobStore {
 export const RENEW_MS = 2_000;
 /** How long a run stays with a process that does not renew it. */
 export const LEASE_MS = 15_000;
+
+/** As it stands in the store until somebody takes it. */
+export function untouched({ request: _, ...draft }: NewJob): JobRecord {
+  return {
+    ...draft,
+    state: "pending",
+    startedAtMs: undefined,
+    endedAtMs: undefined,
+    runs: 0,
+    lostRuns: 0,
+    costPicoUsd: ZERO,
+    failure: undefined,
+    cancelRequested: false,
+    partial: "",
+    purged: false,
+  };
+}

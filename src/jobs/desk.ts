@@ -5,19 +5,18 @@ import type { ListBatchResultsResponse, SubmitBatchRequest } from "../../gen/ts/
 import type { RequestContext } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
-import type {
-  BatchOutcome,
-  BatchRecord,
-  JobRecord,
-  JobState,
-  JobStore,
-  NewJob,
-  Owner,
-  Paging,
-  Submission,
+import {
+  type BatchOutcome,
+  type BatchRecord,
+  type JobRecord,
+  type JobState,
+  type JobStore,
+  type Owner,
+  type Paging,
+  type Submission,
+  untouched,
 } from "../core/job-store.ts";
 import type { Jobs } from "../core/jobs.ts";
-import { ZERO } from "../core/money.ts";
 import type { Outbox, WebhookState } from "../core/outbox.ts";
 import { type DraftOptions, draftBatch, draftJob, type Preview, type SubmissionLimits } from "./draft.ts";
 import { receiptIn, replyOf } from "./outcome.ts";
@@ -170,23 +169,6 @@ function resultOf({ job, result }: BatchOutcome, told: (job: JobRecord) => Retur
     job: told(job),
     ...response,
     ...(receipt ? { receipt } : {}),
-  };
-}
-
-/** As it stands in the store until somebody takes it. */
-function untouched({ request: _, ...draft }: NewJob): JobRecord {
-  return {
-    ...draft,
-    state: "pending",
-    startedAtMs: undefined,
-    endedAtMs: undefined,
-    runs: 0,
-    lostRuns: 0,
-    costPicoUsd: ZERO,
-    failure: undefined,
-    cancelRequested: false,
-    partial: "",
-    purged: false,
   };
 }
 

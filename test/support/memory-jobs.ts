@@ -2,14 +2,12 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Clock } from "../../src/core/clock.ts";
-import type { JobRecord, TakenJob } from "../../src/core/job-store.ts";
+import { type JobRecord, type TakenJob, untouched } from "../../src/core/job-store.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
 import type { RunnerOptions } from "../../src/jobs/runner.ts";
 import { jobOf } from "./jobs.ts";
 
 type Runs = RunnerOptions["store"];
-
-const ZERO = 0n as PicoUsd;
 
 export class MemoryJobs implements Runs {
   away = false;
@@ -27,21 +25,8 @@ export class MemoryJobs implements Runs {
   add(init: Partial<JobRecord> = {}, serviceTier = ""): void {
     const messages = [{ role: "user", content: "Hello" }];
     const chat = create(ChatRequestSchema, { messages, parameters: { serviceTier } });
-    const { request: _, ...draft } = jobOf(`job ${this.jobs.length}`, { dueAtMs: this.clock.now() });
-    const job: JobRecord = {
-      ...draft,
-      state: "pending",
-      startedAtMs: undefined,
-      endedAtMs: undefined,
-      runs: 0,
-      lostRuns: 0,
-      costPicoUsd: ZERO,
-      failure: undefined,
-      cancelRequested: false,
-      partial: "",
-      purged: false,
-      ...init,
-    };
+    const draft = jobOf(`job ${this.jobs.length}`, { dueAtMs: this.clock.now() });
+    const job: JobRecord = { ...untouched(draft), ...init };
     this.jobs.push({ job, request: toBinary(ChatRequestSchema, chat), parked: undefined });
   }
 
