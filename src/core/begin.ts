@@ -1,5 +1,5 @@
 /** A call as it comes to the top of the stack: nothing has become of it yet. */
-import type { Call, ModelRequest, Parking, RequestContext } from "./call.ts";
+import type { Call, ModelRequest, Parking, RequestContext, Tally } from "./call.ts";
 import { labelsOf } from "./labels.ts";
 import { fromUsd } from "./money.ts";
 
@@ -18,14 +18,18 @@ export function beginCall(
     maxCost: request.maxCostUsd === undefined ? undefined : fromUsd(request.maxCostUsd),
     signal: context.signal,
     deadlineAtMs: context.deadlineAtMs,
-    tally: {
-      attempts: [],
-      open: new Map(),
-      estimated: undefined,
-      priceVersion: "",
-      route: undefined,
-      dropped: [],
-    },
+    tally: emptyTally(),
     parking,
+  };
+}
+
+export function emptyTally(): Tally {
+  return {
+    attempts: [],
+    open: new Map(),
+    estimated: undefined,
+    priceVersion: "",
+    route: undefined,
+    dropped: [],
   };
 }

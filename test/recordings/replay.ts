@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { INVALID_SPAN_CONTEXT, trace } from "@opentelemetry/api";
 import { ChatRequestSchema, type ChatResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { type Attempt, AttemptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { emptyTally } from "../../src/core/begin.ts";
 import type { AttemptCall, Service } from "../../src/core/call.ts";
 import { Failure } from "../../src/core/failure.ts";
 import { fold } from "../../src/core/reply.ts";
@@ -50,14 +51,7 @@ function callOf(attempt: Attempt, streaming: boolean): AttemptCall {
     maxCost: undefined,
     signal,
     deadlineAtMs: undefined,
-    tally: {
-      attempts: [attempt],
-      open: new Map(),
-      estimated: undefined,
-      priceVersion: "",
-      route: undefined,
-      dropped: [],
-    },
+    tally: { ...emptyTally(), attempts: [attempt] },
     target: { provider: "openai", model: "any" },
     trigger: "first",
     alternatives: [],

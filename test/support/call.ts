@@ -8,6 +8,7 @@ import {
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { emptyTally } from "../../src/core/begin.ts";
 import type { AttemptCall, Call, RequestContext, RoutedCall, Target, Trigger } from "../../src/core/call.ts";
 import { labelsOf } from "../../src/core/labels.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
@@ -57,14 +58,7 @@ export function callOf(init: CallInit = {}): Call {
     maxCost: init.maxCost as PicoUsd | undefined,
     signal,
     deadlineAtMs: init.deadlineAtMs,
-    tally: {
-      attempts: [],
-      open: new Map(),
-      estimated: undefined,
-      priceVersion: "",
-      route: undefined,
-      dropped: [],
-    },
+    tally: emptyTally(),
   };
 }
 
