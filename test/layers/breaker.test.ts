@@ -3,19 +3,10 @@ import type { RoutedCall, Service } from "../../src/core/call.ts";
 import { Failure, type FailureKind, toFailure } from "../../src/core/failure.ts";
 import type { Reply } from "../../src/core/reply.ts";
 import { breaker } from "../../src/layers/breaker.ts";
-import type { CircuitRule } from "../../src/resilience/circuit.ts";
 import { Circuits } from "../../src/resilience/circuits.ts";
 import { attemptOf, replyOf, routedCallOf, spoken, TARGET } from "../support/call.ts";
+import { CIRCUIT_RULE } from "../support/circuit.ts";
 import { VirtualClock } from "../support/clock.ts";
-
-const RULE: CircuitRule = {
-  enabled: true,
-  errorRate: 0.5,
-  timeoutRate: 0.3,
-  minCalls: 10,
-  openForMs: 30_000,
-  probes: 1,
-};
 
 let clock: VirtualClock;
 let circuits: Circuits;
@@ -30,7 +21,7 @@ beforeEach(() => {
   outcome = succeed;
   service = breaker(
     circuits,
-    () => RULE,
+    () => CIRCUIT_RULE,
     clock,
   )(() => {
     sent++;
@@ -49,9 +40,9 @@ function failureOf(call: Promise<Reply>): Promise<Failure> {
 /** Opens the model's circuit alone, or the provider's too. */
 function open(whole: boolean): void {
   const fine = attemptOf({ outcome: "ok", model: "another" });
-  if (!whole) for (let n = 0; n < 20; n++) circuits.settled(fine, RULE);
+  if (!whole) for (let n = 0; n < 20; n++) circuits.settled(fine, CIRCUIT_RULE);
   const failed = attemptOf({ outcome: "failed", failureKind: "provider_error", priceVersion: "1" });
-  for (let n = 0; n < 10; n++) circuits.settled(failed, RULE);
+  for (let n = 0; n < 10; n++) circuits.settled(failed, CIRCUIT_RULE);
 }
 
 describe("a call to an open circuit is refused, unsent,", () => {

@@ -1,16 +1,8 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Circuit, type CircuitRule, type State } from "../../src/resilience/circuit.ts";
+import { Circuit, type State } from "../../src/resilience/circuit.ts";
+import { CIRCUIT_RULE } from "../support/circuit.ts";
 import { VirtualClock } from "../support/clock.ts";
-
-const RULE: CircuitRule = {
-  enabled: true,
-  errorRate: 0.5,
-  timeoutRate: 0.3,
-  minCalls: 10,
-  openForMs: 30_000,
-  probes: 1,
-};
 
 let clock: VirtualClock;
 let changes: State[];
@@ -22,9 +14,9 @@ beforeEach(() => {
 });
 
 function count(ok: number, failures: number, timeouts = 0): void {
-  for (let n = 0; n < ok; n++) circuit.count("ok", RULE);
-  for (let n = 0; n < failures; n++) circuit.count("failure", RULE);
-  for (let n = 0; n < timeouts; n++) circuit.count("timeout", RULE);
+  for (let n = 0; n < ok; n++) circuit.count("ok", CIRCUIT_RULE);
+  for (let n = 0; n < failures; n++) circuit.count("failure", CIRCUIT_RULE);
+  for (let n = 0; n < timeouts; n++) circuit.count("timeout", CIRCUIT_RULE);
 }
 
 describe("a closed circuit", () => {
@@ -47,8 +39,8 @@ describe("a closed circuit", () => {
   });
 
   it("is never opened where it is switched off", () => {
-    for (let n = 0; n < 100; n++) circuit.count("failure", { ...RULE, enabled: false });
-    expect(circuit.admit({ ...RULE, enabled: false })).toBe("call");
+    for (let n = 0; n < 100; n++) circuit.count("failure", { ...CIRCUIT_RULE, enabled: false });
+    expect(circuit.admit({ ...CIRCUIT_RULE, enabled: false })).toBe("call");
   });
 });
 
@@ -57,17 +49,17 @@ describe("an open circuit", () => {
 
   it("lets nobody through, until single calls may try", async () => {
     await clock.advance(29_999);
-    expect(circuit.admit(RULE)).toBe("refused");
+    expect(circuit.admit(CIRCUIT_RULE)).toBe("refused");
     expect(circuit.times).toEqual({ openedAtMs: 1_000_000, probeAtMs: 1_030_000 });
     await clock.advance(1);
     expect(circuit.state).toBe("half_open");
-    expect(circuit.admit(RULE)).toBeTypeOf("number");
-    expect(circuit.admit(RULE)).toBe("refused");
+    expect(circuit.admit(CIRCUIT_RULE)).toBeTypeOf("number");
+    expect(circuit.admit(CIRCUIT_RULE)).toBe("refused");
   });
 
   it("closes by a probe's first word, and begins anew", async () => {
     await clock.advance(30_000);
-    circuit.proved(circuit.admit(RULE), RULE);
+    circuit.proved(circuit.admit(CIRCUIT_RULE), CIRCUIT_RULE);
     expect(circuit.state).toBe("closed");
     expect(circuit.figures).toEqual({ attempts: 0, failures: 0, timeouts: 0 });
     expect(changes).toEqual(["open", "half_open", "closed"]);
@@ -75,30 +67,30 @@ describe("an open circuit", () => {
 
   it("stays open for as long again when a probe fails", async () => {
     await clock.advance(30_000);
-    circuit.refuted(circuit.admit(RULE), RULE);
+    circuit.refuted(circuit.admit(CIRCUIT_RULE), CIRCUIT_RULE);
     await clock.advance(29_999);
-    expect(circuit.admit(RULE)).toBe("refused");
+    expect(circuit.admit(CIRCUIT_RULE)).toBe("refused");
     await clock.advance(1);
-    expect(circuit.admit(RULE)).toBeTypeOf("number");
+    expect(circuit.admit(CIRCUIT_RULE)).toBeTypeOf("number");
   });
 
   it("sends another probe when one told nothing, and hears none of a round before", async () => {
     await clock.advance(30_000);
-    const first = circuit.admit(RULE);
+    const first = circuit.admit(CIRCUIT_RULE);
     circuit.released(first);
-    const second = circuit.admit(RULE);
-    circuit.refuted(second, RULE);
+    const second = circuit.admit(CIRCUIT_RULE);
+    circuit.refuted(second, CIRCUIT_RULE);
     await clock.advance(30_000);
-    const third = circuit.admit(RULE);
-    circuit.proved(first, RULE);
-    circuit.refuted(second, RULE);
+    const third = circuit.admit(CIRCUIT_RULE);
+    circuit.proved(first, CIRCUIT_RULE);
+    circuit.refuted(second, CIRCUIT_RULE);
     expect(circuit.state).toBe("half_open");
-    circuit.proved(third, RULE);
+    circuit.proved(third, CIRCUIT_RULE);
     expect(circuit.state).toBe("closed");
   });
 
   it("takes as many successes as it sends probes at a time", async () => {
-    const rule = { ...RULE, probes: 3 };
+    const rule = { ...CIRCUIT_RULE, probes: 3 };
     await clock.advance(30_000);
     const probes = [circuit.admit(rule), circuit.admit(rule), circuit.admit(rule)];
     expect(circuit.admit(rule)).toBe("refused");
@@ -112,9 +104,9 @@ describe("an open circuit", () => {
 it("is as it was set by hand, whatever happens, and begins anew when it is left to itself", () => {
   circuit.set("closed");
   count(0, 100);
-  expect([circuit.state, circuit.admit(RULE)]).toEqual(["closed", "call"]);
+  expect([circuit.state, circuit.admit(CIRCUIT_RULE)]).toEqual(["closed", "call"]);
   circuit.set("open");
-  expect([circuit.state, circuit.admit(RULE), circuit.times]).toEqual(["open", "refused", undefined]);
+  expect([circuit.state, circuit.admit(CIRCUIT_RULE), circuit.times]).toEqual(["open", "refused", undefined]);
   circuit.set("automatic");
   expect([circuit.state, circuit.figures.attempts]).toEqual(["closed", 0]);
 });
@@ -129,12 +121,12 @@ it("tells each change of how it stands, and nothing twice", () => {
 it("hears nothing of a probe that was under way when it was set by hand", async () => {
   count(0, 10);
   await clock.advance(30_000);
-  const probe = circuit.admit(RULE);
+  const probe = circuit.admit(CIRCUIT_RULE);
   circuit.set("open");
-  circuit.proved(probe, RULE);
+  circuit.proved(probe, CIRCUIT_RULE);
   expect(circuit.state).toBe("open");
   circuit.set("automatic");
-  circuit.refuted(probe, RULE);
+  circuit.refuted(probe, CIRCUIT_RULE);
   expect(circuit.state).toBe("closed");
 });
 
@@ -146,7 +138,7 @@ it("lets at most so many calls through in a period while all of them fail", asyn
   const gaps = fc.array(fc.nat(20_000), { minLength: 1, maxLength: 100 });
   await fc.assert(
     fc.asyncProperty(rule, gaps, async (given, waits) => {
-      const rule = { ...RULE, ...given };
+      const rule = { ...CIRCUIT_RULE, ...given };
       const time = new VirtualClock();
       const dead = new Circuit(time, () => {});
       for (let n = 0; n < 10; n++) dead.count("failure", rule);

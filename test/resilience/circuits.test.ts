@@ -1,18 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { FailureKind } from "../../src/core/failure.ts";
-import type { CircuitRule } from "../../src/resilience/circuit.ts";
 import { Circuits } from "../../src/resilience/circuits.ts";
 import { attemptOf, TARGET } from "../support/call.ts";
+import { CIRCUIT_RULE } from "../support/circuit.ts";
 import { VirtualClock } from "../support/clock.ts";
 
-const RULE: CircuitRule = {
-  enabled: true,
-  errorRate: 0.5,
-  timeoutRate: 0.3,
-  minCalls: 10,
-  openForMs: 30_000,
-  probes: 1,
-};
 /** A model that the catalog prices. */
 const PRICED = { priceVersion: "2026-01-01" };
 
@@ -27,7 +19,7 @@ beforeEach(() => {
 
 function fail(times: number, failureKind: FailureKind, fields = {}): void {
   for (let n = 0; n < times; n++)
-    circuits.settled(attemptOf({ outcome: "failed", failureKind, ...PRICED, ...fields }), RULE);
+    circuits.settled(attemptOf({ outcome: "failed", failureKind, ...PRICED, ...fields }), CIRCUIT_RULE);
 }
 
 describe("an attempt", () => {
@@ -70,7 +62,7 @@ describe("an attempt", () => {
   });
 
   it("that took too long is counted as such", () => {
-    for (let n = 0; n < 6; n++) circuits.settled(attemptOf({ outcome: "ok" }), RULE);
+    for (let n = 0; n < 6; n++) circuits.settled(attemptOf({ outcome: "ok" }), CIRCUIT_RULE);
     fail(2, "provider_timeout");
     fail(1, "stream_too_slow");
     expect(circuits.provider("openai").figures).toEqual({ attempts: 9, failures: 3, timeouts: 3 });
@@ -81,7 +73,8 @@ describe("an attempt", () => {
 
 describe("a model", () => {
   it("that fails is left alone, while its provider goes on", () => {
-    for (let n = 0; n < 20; n++) circuits.settled(attemptOf({ outcome: "ok", model: "gpt-4o-mini" }), RULE);
+    for (let n = 0; n < 20; n++)
+      circuits.settled(attemptOf({ outcome: "ok", model: "gpt-4o-mini" }), CIRCUIT_RULE);
     fail(10, "provider_error");
     expect(changes).toEqual(["openai gpt-4o open"]);
     expect(circuits.stateOf(TARGET)).toBe("open");
@@ -98,7 +91,7 @@ describe("a model", () => {
     fail(10, "provider_error");
     circuits.ofModel({ provider: "openai", model: "by-hand" }).set("closed");
     for (let n = 0; n < 5_000; n++)
-      circuits.settled(attemptOf({ outcome: "ok", provider: "other", model: `model-${n}` }), RULE);
+      circuits.settled(attemptOf({ outcome: "ok", provider: "other", model: `model-${n}` }), CIRCUIT_RULE);
     expect([...circuits.ofModels()]).toHaveLength(1_000);
     expect(circuits.model(TARGET)?.state).toBe("open");
     expect(circuits.model({ provider: "openai", model: "by-hand" })?.mode).toBe("closed");
