@@ -2,6 +2,7 @@
 import type { Model } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { BATCH_TIER, type Target } from "./core/call.ts";
+import { splitName } from "./core/target.ts";
 import type { Catalog, ModelPrice } from "./cost/catalog.ts";
 import type { Pricing } from "./cost/plan.ts";
 import type { BatchRules } from "./layers/batch.ts";
@@ -58,9 +59,7 @@ export function pricingOf(config: CompleteConfig, catalog: Catalog): Pricing {
 
 /** @param name as `provider/model` */
 export function isPriced(name: string, config: CompleteConfig, catalog: Catalog): boolean {
-  const slash = name.indexOf("/");
-  const target = { provider: name.slice(0, slash), model: name.slice(slash + 1) };
-  return priceOf(config, catalog, target) !== undefined;
+  return priceOf(config, catalog, splitName(name)) !== undefined;
 }
 
 export function dropsOf(config: CompleteConfig): (provider: string) => boolean {

@@ -3,6 +3,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import type { RoutedCall, Target } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
+import { nameOf } from "./core/target.ts";
 import type { HedgeMeans, HedgeSettings } from "./layers/hedge.ts";
 import type { LimitMeans, TargetLimit } from "./layers/limit.ts";
 import type { Signals } from "./layers/record.ts";
@@ -152,7 +153,7 @@ function limitsOf({ resilience, modelSettings }: CompleteProvider, provider: str
   const limited = (model: string, limit: CompleteProvider["resilience"]["limit"]): TargetLimit[] => {
     const rule: LimitRule = { ...limit, maxWaitMs: durationMs(limit.maxWait) };
     if (rule.maxInFlight === 0 && !rule.adaptive) return [];
-    const name = model ? `${provider}/${model}` : provider;
+    const name = model ? nameOf({ provider, model }) : provider;
     return [{ name, target: { provider, model }, limiter: limiters.of({ provider, model, rule }) }];
   };
   const whole = limited("", resilience.limit);

@@ -2,6 +2,7 @@
 import type { ListValue } from "@bufbuild/protobuf/wkt";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Operation, Target } from "./core/call.ts";
+import { splitName } from "./core/target.ts";
 import type { AliasRule, Routes } from "./layers/route.ts";
 import { type Weighted, weighted } from "./routing/alias.ts";
 import { LOW_COST, type PolicyRule } from "./routing/chooser.ts";
@@ -56,7 +57,7 @@ export function policyRulesOf(
 }
 
 /** The elements of a list; those of other types are errors of the configuration. */
-export function stringsOf({ values }: ListValue): string[] {
+function stringsOf({ values }: ListValue): string[] {
   return values.map(({ kind }) => (kind.case === "stringValue" ? kind.value : ""));
 }
 
@@ -85,10 +86,9 @@ function targetsOf(text: string, config: CompleteConfig): Target[] {
 
 /** Undefined for a provider without a model for that. */
 function targetOf(text: string, operation: Operation, { providers }: CompleteConfig): Target | undefined {
-  const slash = text.indexOf("/");
-  const provider = slash > 0 ? text.slice(0, slash) : text;
+  const { provider, model } = splitName(text);
   const { defaultModel = "", defaultEmbeddingModel = "" } = providers[provider] ?? {};
   const usual = operation === "chat" ? defaultModel : defaultEmbeddingModel;
-  const model = slash > 0 ? text.slice(slash + 1) : usual;
-  return model ? { provider, model } : undefined;
+  const named = text === provider ? usual : model;
+  return named ? { provider, model: named } : undefined;
 }

@@ -26,13 +26,15 @@ import {
   WebhooksSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { PRESETS } from "../providers/presets.ts";
+import { LOW_COST } from "../routing/chooser.ts";
 import { bundled } from "../version.ts";
 import type { Complete } from "./complete.ts";
 import { type CompleteResilience, completeLimit, completeResilience, NO_LIMIT } from "./resilience.ts";
 
 /**
  * The generated message with every optional field set, so that nobody who reads it needs a default of
- * their own. Absent can only be `server.tls`, and a hedging's `delay`; empty text still means what `config.proto` says of it where
+ * their own. Absent can only be what `complete.ts` names, such as `server.tls`; empty text still means what
+ * `config.proto` says of it where
  * that is "none": the default models, `base_url` and `api_key_env` of some kinds, `key_header`, `query`,
  * `otlp_endpoint`.
  */
@@ -128,9 +130,6 @@ export function withDefaults(draft: Config): CompleteConfig {
     },
   };
 }
-
-/** The policy of requests with `prefer_low_cost`. */
-export const LOW_COST = "low_cost";
 
 const TASK_TYPES: Readonly<Record<string, string>> = {
   text_generation: "openai",

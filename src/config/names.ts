@@ -2,6 +2,7 @@
 import { CapabilitiesSchema } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { FAILURES } from "../core/failure.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
+import { splitName } from "../core/target.ts";
 import type { CompleteConfig } from "./defaults.ts";
 
 export function nameViolations(config: CompleteConfig): Violation[] {
@@ -78,12 +79,12 @@ function kindViolations(path: string, { retries }: CompleteConfig["resilience"])
 }
 
 function targetViolation(field: string, text: string, { providers }: CompleteConfig): Violation[] {
-  const slash = text.indexOf("/");
-  const provider = slash > 0 ? text.slice(0, slash) : text;
+  const { provider, model } = splitName(text);
   const names = Object.keys(providers).join(", ");
   const known = providers[provider];
   if (!known) return [{ field, description: `names no configured provider; there are ${names}` }];
-  if (slash > 0 ? slash < text.length - 1 : known.defaultModel || known.defaultEmbeddingModel) return [];
+  const named = text === provider ? known.defaultModel || known.defaultEmbeddingModel : model;
+  if (named) return [];
   return [
     { field, description: `names no model, and ${provider} has no default_model; give ${provider}/MODEL` },
   ];

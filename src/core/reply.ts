@@ -35,6 +35,15 @@ export function embedded(embeddings: readonly Embedding[]): Reply {
   return { embeddings, events: events() };
 }
 
+/** The same events; `end` is called once they have ended, failed, or are read no further. */
+export async function* endAfter(events: AsyncIterable<Batch>, end: () => void): AsyncGenerator<Batch> {
+  try {
+    yield* events;
+  } finally {
+    end();
+  }
+}
+
 export function reasoning(fields: Partial<Omit<Reasoning, "$typeName">>): Reasoning {
   return { $typeName: "llmgateway.v1.Reasoning", text: "", signature: "", redacted: "", ...fields };
 }

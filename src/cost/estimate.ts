@@ -4,6 +4,7 @@
  */
 import { LRUMap } from "mnemonist";
 import type { ModelRequest } from "../core/call.ts";
+import { nameOf } from "../core/target.ts";
 import { Calibration, type Offset } from "./calibration.ts";
 import { type Asked, type Family, familyOf, textTokens, tokensAround } from "./family.ts";
 import { type Features, featuresOf, isText } from "./features.ts";
@@ -64,7 +65,7 @@ export class Estimator {
   }
 
   private modelOf(target: EstimateTarget): Model {
-    const key = keyOf(target);
+    const key = nameOf(target);
     const known = this.models.get(key);
     if (known) return known;
     const model: Model = { family: familyOf(target), calibration: undefined };
@@ -88,11 +89,6 @@ export class Estimator {
     this.families.set(family.name, calibration);
     return calibration;
   }
-}
-
-/** Under which what is learnt of a model is remembered. */
-export function keyOf({ provider, model }: EstimateTarget): string {
-  return `${provider}/${model}`;
 }
 
 interface Model {

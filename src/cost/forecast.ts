@@ -1,9 +1,10 @@
 /** What a request will make a provider read and write, before it is sent. It knows no price and sends nothing. */
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { ModelRequest } from "../core/call.ts";
+import { nameOf } from "../core/target.ts";
 import type { ModelPrice } from "./catalog.ts";
 import type { Foreseen } from "./ceiling.ts";
-import { type Estimate, type EstimateTarget, keyOf } from "./estimate.ts";
+import type { Estimate, EstimateTarget } from "./estimate.ts";
 import type { OutputHistory } from "./history.ts";
 
 /** How much an attempt will read and write. */
@@ -36,7 +37,7 @@ export function demandOf(
   if (request.$typeName === "llmgateway.v1.EmbedRequest") return { ...input, ...NOTHING_WRITTEN };
   const { maxTokens: asked, choices = 1, serviceTier = "" } = request.parameters ?? {};
   const limit = model?.maxOutputTokens ?? model?.contextWindowTokens;
-  const { expected, likely } = outputs.expect(keyOf(target), asked, limit);
+  const { expected, likely } = outputs.expect(nameOf(target), asked, limit);
   return {
     ...input,
     answers: choices,

@@ -2,6 +2,7 @@
 import { LRUMap } from "mnemonist";
 import type { Target } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
+import { nameOf } from "../core/target.ts";
 
 const MAX_SESSIONS = 10_000;
 /** Providers keep prompts for five minutes at the least. */
@@ -22,14 +23,14 @@ export class Sessions {
   }
 
   /** An answer was given there. */
-  served(session: string, { provider, model }: Target, inputTokens: number): void {
-    this.known.set(session, { target: `${provider}/${model}`, inputTokens, atMs: this.clock.now() });
+  served(session: string, target: Target, inputTokens: number): void {
+    this.known.set(session, { target: nameOf(target), inputTokens, atMs: this.clock.now() });
   }
 
   /** Tokens that this target may have cached; 0 when it served none of the session lately. */
-  cachedTokens(session: string, { provider, model }: Target): number {
+  cachedTokens(session: string, target: Target): number {
     const last = this.known.peek(session);
-    if (last?.target !== `${provider}/${model}`) return 0;
+    if (last?.target !== nameOf(target)) return 0;
     return this.clock.now() - last.atMs < KEPT_MS ? last.inputTokens : 0;
   }
 }

@@ -5,6 +5,7 @@
 import type { Layer, RoutedCall } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, tellsOfProvider, toFailure } from "../core/failure.ts";
+import { nameOf } from "../core/target.ts";
 import type { Admission, Circuit, CircuitRule } from "../resilience/circuit.ts";
 import type { Circuits } from "../resilience/circuits.ts";
 
@@ -23,7 +24,7 @@ export function breaker(
     const asModel = model?.admit(rule) ?? "call";
     if (model && asModel === "refused") {
       provider.released(asProvider);
-      throw refusal(`${target.provider}/${target.model}`, model, clock);
+      throw refusal(nameOf(target), model, clock);
     }
     if (asProvider === "call" && asModel === "call") return next(call);
     const ends = { provider, asProvider, model, asModel, rule };

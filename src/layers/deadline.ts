@@ -3,7 +3,7 @@ import { Bounded } from "../core/bounded.ts";
 import type { Call, Layer } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
-import type { Batch } from "../core/reply.ts";
+import { endAfter } from "../core/reply.ts";
 
 export function deadline<C extends Call = Call>(clock: Clock): Layer<C> {
   return (next) => async (call) => {
@@ -17,18 +17,10 @@ export function deadline<C extends Call = Call>(clock: Clock): Layer<C> {
     const deadlineAtMs = Math.min(call.deadlineAtMs ?? Number.POSITIVE_INFINITY, clock.now() + timeoutMs);
     try {
       const reply = await next({ ...call, signal: bounded.signal, deadlineAtMs });
-      return { ...reply, events: until(reply.events, bounded) };
+      return { ...reply, events: endAfter(reply.events, () => bounded.end()) };
     } catch (error) {
       bounded.end();
       throw error;
     }
   };
-}
-
-async function* until(events: AsyncIterable<Batch>, bounded: Bounded): AsyncGenerator<Batch> {
-  try {
-    yield* events;
-  } finally {
-    bounded.end();
-  }
 }

@@ -5,8 +5,8 @@
 import { Bounded } from "../core/bounded.ts";
 import { isBatch, type Layer, type RoutedCall, type Service, type Target } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { Failure, toFailure } from "../core/failure.ts";
-import type { Batch, Reply } from "../core/reply.ts";
+import { Failure } from "../core/failure.ts";
+import { type Batch, endAfter, type Reply } from "../core/reply.ts";
 import type { Share } from "../resilience/share.ts";
 import type { Targets } from "../resilience/targets.ts";
 
@@ -155,7 +155,7 @@ class Runner {
 
   async heard(): Promise<Reply> {
     const reply = await this.reply;
-    return { ...reply, events: until(reply.events, this.bounded) };
+    return { ...reply, events: endAfter(reply.events, () => this.bounded.end()) };
   }
 
   /** Breaks it off, and waits a moment for its account. */
@@ -180,15 +180,7 @@ class Runner {
 async function dismiss(events: AsyncIterable<Batch>): Promise<void> {
   try {
     for await (const _ of events) break;
-  } catch (error) {
-    toFailure(error);
-  }
-}
-
-async function* until(events: AsyncIterable<Batch>, bounded: Bounded): AsyncGenerator<Batch> {
-  try {
-    yield* events;
-  } finally {
-    bounded.end();
+  } catch {
+    // By its own signal: that is what was wanted.
   }
 }

@@ -2,7 +2,7 @@
 import { isBatch, type Layer, type RoutedCall, type Service, type Target } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
-import type { Batch, Reply } from "../core/reply.ts";
+import { endAfter, type Reply } from "../core/reply.ts";
 import { type Limiter, type Place, type Refusal, Refused } from "../resilience/limiter.ts";
 
 export interface TargetLimit {
@@ -49,7 +49,7 @@ async function within(
     const reply = await next(call);
     for (const [index, { limiter }] of limits.entries())
       limiter.took(clock.now() - sentAtMs, underWay[index] ?? 0);
-    if (call.streaming) return { ...reply, events: until(reply.events, leave) };
+    if (call.streaming) return { ...reply, events: endAfter(reply.events, leave) };
     leave();
     return reply;
   } catch (error) {
@@ -100,12 +100,4 @@ function refusal(limit: TargetLimit, { reason, retryAfterMs }: Refused, means: L
     late: `${full}, and ${limiter.queued} wait: there would be no place before the deadline`,
   }[reason];
   return new Failure("concurrency_limited", why, { retryAfterMs });
-}
-
-async function* until(events: AsyncIterable<Batch>, leave: () => void): AsyncGenerator<Batch> {
-  try {
-    yield* events;
-  } finally {
-    leave();
-  }
 }

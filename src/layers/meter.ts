@@ -8,7 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import { toFailure } from "../core/failure.ts";
 import type { Lag } from "../core/lag.ts";
 import { redact } from "../core/redact.ts";
-import { keyOf } from "../cost/estimate.ts";
+import { nameOf } from "../core/target.ts";
 import type { Ledger } from "../cost/ledger.ts";
 import { Metered, type Recount } from "../cost/metered.ts";
 import { type Means, type Plan, planAttempt } from "../cost/plan.ts";
@@ -61,7 +61,7 @@ function begin(call: RoutedCall, plan: Plan, accounts: Accounts): Metered {
 function learn({ target, estimate, demand }: Plan, { usage, outcome }: Attempt, means: Means): void {
   if (usage?.provenance !== "measured" || outcome !== "ok") return;
   means.inputs.observe(estimate, target, usage.inputTokens);
-  if (demand.answers > 0) means.outputs.observe(keyOf(target), usage.outputTokens / demand.answers);
+  if (demand.answers > 0) means.outputs.observe(nameOf(target), usage.outputTokens / demand.answers);
 }
 
 function recountOf({ request }: RoutedCall, { target }: Plan, { tokenizer }: Means): Recount | undefined {

@@ -3,10 +3,11 @@ import type { Candidate } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type Call, isBatch, type Layer, operationOf, type PlannedCall, type Target } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
 import { sessionOf } from "../core/session.ts";
+import { nameOf } from "../core/target.ts";
 import { CONTEXT_FIELD } from "../cost/capabilities.ts";
 import { drawn, settled, type Weighted } from "../routing/alias.ts";
 import { type ChooserMeans, choose, LOW_COST } from "../routing/chooser.ts";
-import { candidateOf, isTooLong, nameOf, objectionTo } from "../routing/eligible.ts";
+import { candidateOf, isTooLong, objectionTo } from "../routing/eligible.ts";
 import { DEFAULTS, type Directory, named, refused } from "../routing/named.ts";
 
 /** What the configuration names. */
@@ -151,7 +152,7 @@ function chosen(call: Call, policy: string, aliasName: string | undefined, means
   const among = alias?.targets[operationOf(call)].map(({ target }) => target);
   const { targets, candidates } = choose(call, policy, among, means);
   const [first] = targets;
-  if (first && isCheaper(call, first, among?.[0], means)) means.onCheaper(first);
+  if (first && isCheaper(call, candidates[0]?.estimatedPicoUsd, among?.[0], means)) means.onCheaper(first);
   const of = aliasName ? ` among the targets of ${aliasName}` : "";
   return {
     targets,
@@ -163,15 +164,19 @@ function chosen(call: Call, policy: string, aliasName: string | undefined, means
 }
 
 /** Whether it costs less than what would have been taken otherwise: the alias's first target, or the default. */
-function isCheaper(call: Call, target: Target, first: Target | undefined, means: RouteMeans): boolean {
+function isCheaper(
+  call: Call,
+  cost: bigint | undefined,
+  first: Target | undefined,
+  means: RouteMeans,
+): boolean {
   const { directory } = means;
   const name = directory.defaultModels.chat;
   const other =
     first ?? (name && !means.routes.alias(name) ? named(name, "", "chat", directory).target : undefined);
-  if (!other) return false;
-  const cost = means.cost(call, target);
+  if (!other || cost === undefined) return false;
   const otherwise = means.cost(call, other);
-  return cost !== undefined && otherwise !== undefined && cost < otherwise;
+  return otherwise !== undefined && cost < otherwise;
 }
 
 function chainOf(

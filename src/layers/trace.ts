@@ -2,7 +2,7 @@
 import { SpanKind } from "@opentelemetry/api";
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type Layer, operationOf, type RoutedCall } from "../core/call.ts";
-import type { Batch } from "../core/reply.ts";
+import { endAfter } from "../core/reply.ts";
 import { failSpan, startChildSpan } from "../telemetry/trace.ts";
 
 export function trace(): Layer<RoutedCall> {
@@ -34,14 +34,6 @@ export function trace(): Layer<RoutedCall> {
       throw error;
     }
   };
-}
-
-async function* endAfter(events: AsyncIterable<Batch>, end: () => void): AsyncGenerator<Batch> {
-  try {
-    yield* events;
-  } finally {
-    end();
-  }
 }
 
 function attributesOf(attempt: Attempt) {

@@ -3,6 +3,7 @@ import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Target } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { tellsOfProvider } from "../core/failure.ts";
+import { nameOf } from "../core/target.ts";
 import { Circuit, type CircuitRule, type State } from "./circuit.ts";
 
 /** Models of the catalog are fewer. Beyond it those go that are as usual. */
@@ -34,7 +35,7 @@ export class Circuits {
 
   /** Undefined for a model of which nothing is known yet. */
   model(target: Target): Circuit | undefined {
-    return this.models.get(keyOf(target))?.circuit;
+    return this.models.get(nameOf(target))?.circuit;
   }
 
   /** That of a model, made where there is none. */
@@ -44,7 +45,7 @@ export class Circuits {
     const { provider, model } = target;
     const circuit = new Circuit(this.clock, (state) => this.onChange(provider, model, state));
     if (this.models.size >= MAX_MODELS) this.forgetOne();
-    this.models.set(keyOf(target), { target: { provider, model }, circuit });
+    this.models.set(nameOf(target), { target: { provider, model }, circuit });
     return circuit;
   }
 
@@ -79,8 +80,4 @@ export class Circuits {
       return;
     }
   }
-}
-
-function keyOf({ provider, model }: Target): string {
-  return `${provider}/${model}`;
 }

@@ -1,5 +1,6 @@
 /** The limiters of providers and of their models, kept over all reloads. */
 import type { Clock } from "../core/clock.ts";
+import { nameOf } from "../core/target.ts";
 import { Limiter, type LimitRule } from "./limiter.ts";
 
 /** A limit of a target: the model is empty for the provider as a whole. */
@@ -27,7 +28,7 @@ export class Limiters {
 
   /** The one for this limit, which holds from now on. */
   of(limit: Limit): Limiter {
-    const key = `${limit.provider}/${limit.model}`;
+    const key = nameOf(limit);
     const limiter = this.known.get(key)?.limiter ?? new Limiter(this.clock, limit.rule);
     limiter.keep(limit.rule);
     this.known.set(key, { limit, limiter });

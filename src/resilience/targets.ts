@@ -1,6 +1,7 @@
 /** Something that is kept for each target, for as many as are in use: those not seen for longest are forgotten. */
 import { LRUMap } from "mnemonist";
 import type { Target } from "../core/call.ts";
+import { nameOf } from "../core/target.ts";
 
 /** Callers can name models without end. */
 const MAX_TARGETS = 2_000;
@@ -14,7 +15,7 @@ export class Targets<T> {
   }
 
   of(target: Target): T {
-    const key = `${target.provider}/${target.model}`;
+    const key = nameOf(target);
     const known = this.known.get(key);
     if (known) return known;
     const made = this.make(target);

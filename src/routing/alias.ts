@@ -1,6 +1,7 @@
 /** Shares the calls for one name among several targets: by weight, or so that a session stays where it is. */
 import type { Target } from "../core/call.ts";
 import { hashOf, pull } from "../core/rendezvous.ts";
+import { nameOf } from "../core/target.ts";
 
 export interface Weighted {
   readonly target: Target;
@@ -10,7 +11,7 @@ export interface Weighted {
 }
 
 export function weighted(target: Target, weight: number): Weighted {
-  return { target, weight, hash: hashOf(`${target.provider}/${target.model}`) };
+  return { target, weight, hash: hashOf(nameOf(target)) };
 }
 
 /**

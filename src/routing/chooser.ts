@@ -3,7 +3,8 @@ import type { Candidate } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Call, Target } from "../core/call.ts";
 import type { Failure } from "../core/failure.ts";
 import { fromUsd, type PicoUsd, toUsd } from "../core/money.ts";
-import { candidateOf, type EligibleMeans, nameOf, objectionTo } from "./eligible.ts";
+import { nameOf } from "../core/target.ts";
+import { candidateOf, type EligibleMeans, objectionTo } from "./eligible.ts";
 import { refused } from "./named.ts";
 
 export interface PolicyRule {

@@ -57,7 +57,3 @@ export function candidateOf(
 ): Candidate {
   return { $typeName: "llmgateway.v1.Candidate", provider, model, eligible: true, reason: "", ...fields };
 }
-
-export function nameOf({ provider, model }: Target): string {
-  return `${provider}/${model}`;
-}
