@@ -7,6 +7,8 @@ import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
+import type { Answers } from "./cache/answers.ts";
+import { cachingOf } from "./caching.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import type { Call, Layer, RoutedCall, Service } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
@@ -15,6 +17,7 @@ import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
+import { cache } from "./layers/cache.ts";
 import { client } from "./layers/client.ts";
 import { deadline } from "./layers/deadline.ts";
 import { drop } from "./layers/drop.ts";
@@ -26,7 +29,7 @@ import { record, type Signals } from "./layers/record.ts";
 import { retry } from "./layers/retry.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
-import { dropsOf, isPriced, modelsOf, pricingOf } from "./models.ts";
+import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf } from "./models.ts";
 import { type Policies, policiesOf } from "./policies.ts";
 import { createPreviews, type Previews } from "./preview.ts";
 import { judge } from "./providers/availability.ts";
@@ -65,6 +68,8 @@ export interface Surroundings {
   readonly standing: Standing;
   /** What calls come to, kept over all reloads. */
   readonly books: Books;
+  /** What was answered, kept over all reloads. */
+  readonly answers: Answers;
 }
 
 /** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */
@@ -86,7 +91,22 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   });
   const asked = way({ hedged: (next) => next, onCheaper: () => {} });
   const underWay = new UnderWay();
-  const service = stack(config, catalog, providers, sent, policies, underWay, surroundings);
+  const caching = cachingOf(config, {
+    directory: directoryOf(config, catalog, providers),
+    familyOf: familiesOf(config, catalog),
+    answers: surroundings.answers,
+    clock,
+  });
+  const kept: Layer = config.cache.enabled ? cache(caching) : (next) => next;
+  const service = stack(
+    config,
+    catalog,
+    providers,
+    (next) => kept(sent(next)),
+    policies,
+    underWay,
+    surroundings,
+  );
   return {
     config,
     service,

@@ -10,6 +10,7 @@ import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
+import { Memory } from "./cache/memory.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
@@ -79,6 +80,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
+  const answers = new Memory(clock, {
+    maxEntries: config.cache.maxEntries,
+    maxBytes: Number(config.cache.maxBytes),
+  });
   const standing = createStanding(clock, (provider, model, state) => {
     metrics.circuitTransitions.inc({ provider, model, state });
     log.logger[state === "open" ? "warn" : "info"]({ provider, model: model || undefined, state }, "circuit");
@@ -90,7 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let books: Books | undefined;
   try {
     books = await openBooks(config, store, { env, signals, clock });
-    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books });
+    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, answers });
     await books.keep(current.prices);
   } catch (error) {
     await books?.close();
@@ -105,7 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, standing, books });
+    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, standing, books, answers });
     const old = current;
     current = snapshot;
     books.replace(next);

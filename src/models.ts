@@ -2,7 +2,7 @@
 import type { Model } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { BATCH_TIER, type Target } from "./core/call.ts";
-import { splitName } from "./core/target.ts";
+import { nameOf, splitName } from "./core/target.ts";
 import type { Catalog, ModelPrice } from "./cost/catalog.ts";
 import type { Pricing } from "./cost/plan.ts";
 import type { BatchRules } from "./layers/batch.ts";
@@ -89,6 +89,14 @@ export function knownModels(config: CompleteConfig, catalog: Catalog): Models {
         return known ? [[name, known] as const] : [];
       });
     },
+  };
+}
+
+/** Dated and regional names of one model are one family: that of the name that the catalog has its price under. */
+export function familiesOf(config: CompleteConfig, catalog: Catalog): (target: Target) => string {
+  return ({ provider, model }) => {
+    const known = catalog.find(config.providers[provider]?.prices ?? provider, model);
+    return nameOf({ provider, model: known?.model ?? model });
   };
 }
 

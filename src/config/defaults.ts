@@ -28,6 +28,7 @@ import {
 import { PRESETS } from "../providers/presets.ts";
 import { LOW_COST } from "../routing/chooser.ts";
 import { bundled } from "../version.ts";
+import { completeCache } from "./cache.ts";
 import type { Complete } from "./complete.ts";
 import { type CompleteResilience, completeLimit, completeResilience, NO_LIMIT } from "./resilience.ts";
 
@@ -123,6 +124,7 @@ export function withDefaults(draft: Config): CompleteConfig {
     })),
     taskTypes: { ...TASK_TYPES, ...draft.taskTypes },
     resilience,
+    cache: completeCache(draft.cache),
     telemetry: {
       ...telemetry,
       logLevel: telemetry.logLevel || "info",

@@ -31,5 +31,7 @@ export function emptyTally(): Tally {
     priceVersion: "",
     route: undefined,
     dropped: [],
+    cache: undefined,
+    served: undefined,
   };
 }

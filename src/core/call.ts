@@ -5,7 +5,7 @@
 import type { Span } from "@opentelemetry/api";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
-import type { Attempt, Route } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Attempt, CacheLookup, Route } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { PicoUsd } from "./money.ts";
 import type { Reply } from "./reply.ts";
 
@@ -20,6 +20,8 @@ export interface RequestContext {
   /** The API key's name, or `anonymous`. */
   readonly principal: string;
   readonly tenant: string;
+  /** With whom of its tenant it shares cached answers; empty for all who say nothing else. */
+  readonly cacheScope: string;
   /** The caller's IP address. */
   readonly peer: string;
   readonly protocol: Protocol;
@@ -100,6 +102,17 @@ export interface Tally {
   route: Route | undefined;
   /** Fields of the request that the model cannot do and that were left out. */
   readonly dropped: string[];
+  /** What the cache knew; undefined where there is none. */
+  cache: CacheLookup | undefined;
+  /** Set when the answer is of no attempt of this call. */
+  served: Served | undefined;
+}
+
+/** Who gave the answer that a call was given without an attempt of its own. */
+export interface Served extends Target {
+  readonly kind: "exact" | "semantic" | "coalesced" | "idempotent";
+  /** What it cost who paid for it; undefined when that is not known. */
+  readonly costPicoUsd: PicoUsd | undefined;
 }
 
 /** A provider in the configuration, and its own name for a model. */
@@ -115,7 +128,7 @@ export interface PlannedCall extends Call {
 }
 
 /** What an attempt is made for. */
-export type Trigger = "first" | "retry" | "hedge" | "fallback";
+export type Trigger = "first" | "retry" | "hedge" | "fallback" | "semantic_cache";
 
 /** A call that knows where it goes. */
 export interface RoutedCall extends Call {

@@ -13,6 +13,7 @@ export type FailureKind =
   | "not_found"
   | "unknown_model"
   | "unpriced_model"
+  | "not_cached"
   | "method_not_allowed"
   | "unsupported_media_type"
   | "payload_too_large"
@@ -82,6 +83,7 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   not_found: { ...CALLER, code: Code.NotFound, http: 404 },
   unknown_model: { ...CALLER, code: Code.NotFound, http: 404 },
   unpriced_model: { ...CALLER, ...ELSEWHERE, code: Code.FailedPrecondition, http: 400 },
+  not_cached: { ...CALLER, code: Code.NotFound, http: 404 },
   method_not_allowed: { ...CALLER, code: Code.Unimplemented, http: 405 },
   unsupported_media_type: { ...CALLER, code: Code.InvalidArgument, http: 415 },
   payload_too_large: { ...CALLER, code: Code.ResourceExhausted, http: 413 },

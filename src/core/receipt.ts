@@ -4,25 +4,27 @@ import type { Call } from "./call.ts";
 import { type PicoUsd, toUsd, ZERO } from "./money.ts";
 
 export function receiptOf(call: Call): Receipt {
-  const { attempts, route, dropped } = call.tally;
-  const told = tellingOf(attempts);
+  const { attempts, route, dropped, cache, served } = call.tally;
+  const told = served ?? tellingOf(attempts);
   return {
     $typeName: "llmgateway.v1.Receipt",
     requestId: call.context.requestId,
     provider: told?.provider ?? "",
     model: told?.model ?? "",
-    cached: false,
-    cacheKind: "",
+    cached: served !== undefined,
+    cacheKind: served?.kind ?? "",
     route,
     cost: costOf(call),
     // An attempt that is still open may be settled later: the receipt keeps what is true now.
     attempts: attempts.map((attempt) => ({ ...attempt })),
     dropped: [...dropped],
+    ...(cache ? { cache } : {}),
   };
 }
 
-/** The one that served, or else the last that failed by itself: not one that another overtook. */
-export function tellingOf(attempts: readonly Attempt[]): Attempt | undefined {
+/** The one that served, or else the last that failed by itself: not one that another overtook, or that only looked up. */
+export function tellingOf(all: readonly Attempt[]): Attempt | undefined {
+  const attempts = all.length === 0 ? all : all.filter(({ trigger }) => trigger !== "semantic_cache");
   if (attempts.length < 2) return attempts[0];
   return (
     attempts.findLast(({ outcome }) => outcome === "ok") ??
@@ -32,7 +34,7 @@ export function tellingOf(attempts: readonly Attempt[]): Attempt | undefined {
 }
 
 function costOf(call: Call): Cost {
-  const { attempts, estimated, priceVersion } = call.tally;
+  const { attempts, estimated, priceVersion, served } = call.tally;
   const cost: Cost = {
     $typeName: "llmgateway.v1.Cost",
     inputTokens: 0,
@@ -41,8 +43,8 @@ function costOf(call: Call): Cost {
     cachedInputTokens: 0,
     cacheWriteTokens: 0,
     reasoningTokens: 0,
-    savedUsd: 0,
-    savedPicoUsd: 0n,
+    savedUsd: toUsd(served?.costPicoUsd ?? ZERO),
+    savedPicoUsd: served?.costPicoUsd ?? ZERO,
     provenance: "measured",
     priceVersion,
   };

@@ -124,6 +124,7 @@ function told(receipt: Receipt | undefined) {
     cost: receipt?.cost,
     attempts: receipt?.attempts ?? [],
     dropped: receipt?.dropped ?? [],
+    ...(receipt?.cache ? { cache: receipt.cache } : {}),
   };
 }
 

@@ -139,6 +139,7 @@ function chatOf(request: SubmitJobRequest): ChatRequest {
   const { messages, model, modelVersion, parameters, maxCostUsd, tools, toolChoice } = request;
   const { responseFormat, timeoutMs, metadata, extraBody } = request;
   const { preferLowCost, routingPolicy, taskType, fallbackChain, sessionId, resilience } = request;
+  const { cache, cacheTtlSeconds, sensitive } = request;
   return create(ChatRequestSchema, {
     messages,
     model,
@@ -151,6 +152,9 @@ function chatOf(request: SubmitJobRequest): ChatRequest {
     taskType,
     fallbackChain,
     sessionId,
+    cache,
+    sensitive,
+    ...(cacheTtlSeconds === undefined ? {} : { cacheTtlSeconds }),
     ...(resilience ? { resilience } : {}),
     ...(parameters ? { parameters } : {}),
     ...(maxCostUsd === undefined ? {} : { maxCostUsd }),

@@ -81,6 +81,8 @@ function callOf({ job, parked: text }: TakenJob, chat: ChatRequest, options: Run
     startedAtMs,
     principal: job.principal,
     tenant: job.tenant,
+    // What its key shares now is not what it shared then: its jobs share among themselves.
+    cacheScope: `job:${job.principal}`,
     peer: "",
     protocol: "job",
     method: "Job",

@@ -14,6 +14,7 @@ import { redact } from "../core/redact.ts";
 import type { Batch } from "../core/reply.ts";
 import { UnderWay } from "../core/under-way.ts";
 import { modelLabel } from "../telemetry/attempts.ts";
+import { countCached } from "../telemetry/cache.ts";
 import { type Logger, writeEvent } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { failSpan } from "../telemetry/trace.ts";
@@ -135,10 +136,12 @@ class Recorded {
     const { route } = this;
     metrics.inFlight.dec({ route });
     if (failure) metrics.failures.inc({ kind: failure.kind, route });
-    if (receipt.attempts.length === 0) return;
+    const { served } = this.call.tally;
+    if (receipt.attempts.length === 0 && !served) return;
     const { provider } = receipt;
-    const model = modelLabel(tellingOf(receipt.attempts));
+    const model = served?.model ?? modelLabel(tellingOf(receipt.attempts));
     metrics.requests.inc({ provider, model, route, success: failure ? "false" : "true" });
+    countCached(metrics, this.call.tally, { provider, model });
     metrics.latencyMs.observe({ provider, model }, this.elapsedMs());
   }
 
@@ -167,6 +170,10 @@ class Recorded {
       first_event_ms: this.firstEventMs,
       attempts: receipt.attempts.length,
       ...triggersOf(receipt),
+      cache: receipt.cache?.outcome,
+      cache_kind: receipt.cacheKind || undefined,
+      cache_reason: receipt.cache?.reason || undefined,
+      saved_usd: receipt.cached ? cost?.savedUsd : undefined,
       input_tokens: cost?.inputTokens,
       output_tokens: cost?.outputTokens,
       cached_input_tokens: cost?.cachedInputTokens,
@@ -194,6 +201,8 @@ class Recorded {
       "llmgateway.cost_usd": receipt.cost?.actualUsd,
       "llmgateway.attempts": receipt.attempts.length,
       "llmgateway.route": receipt.route?.policy,
+      "llmgateway.cache": receipt.cache?.outcome,
+      "llmgateway.cache.kind": receipt.cacheKind || undefined,
     });
     if (receipt.route) describeRoute(span, receipt.route);
     for (const [trigger, count] of Object.entries(triggersOf(receipt)))

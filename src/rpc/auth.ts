@@ -10,6 +10,8 @@ export interface Identity {
   readonly principal: string;
   /** The team that pays. */
   readonly tenant: string;
+  /** With whom of its tenant it shares cached answers. */
+  readonly cacheScope: string;
   /** What it may do. */
   readonly scopes: readonly string[];
 }
@@ -18,6 +20,7 @@ export interface Identity {
 export const ANONYMOUS: Identity = {
   principal: "anonymous",
   tenant: "internal",
+  cacheScope: "",
   scopes: ["call", "admin"],
 };
 
@@ -27,12 +30,12 @@ export const ANONYMOUS: Identity = {
  * @returns a function that throws Failure `unauthenticated` for a missing or wrong key
  */
 export function createAuthenticate(
-  keys: readonly { name: string; sha256: string; tenant: string; scopes: readonly string[] }[],
+  keys: readonly (Omit<Identity, "principal"> & { readonly name: string; readonly sha256: string })[],
 ): Authenticate {
   if (keys.length === 0) return () => ANONYMOUS;
-  const known = keys.map(({ name, sha256, tenant, scopes }) => ({
+  const known = keys.map(({ name, sha256, tenant, cacheScope, scopes }) => ({
     digest: Buffer.from(sha256, "hex"),
-    identity: { principal: name, tenant, scopes },
+    identity: { principal: name, tenant, cacheScope, scopes },
   }));
   return (headers) => {
     const key = bearer(headers.get("authorization")) ?? headers.get("x-api-key");

@@ -183,6 +183,7 @@ class OpenRequest implements Request {
       startedAtMs,
       principal: "",
       tenant: "internal",
+      cacheScope: "",
       peer,
       protocol,
       method: this.method.name,

@@ -18,6 +18,11 @@ export interface Metrics {
   readonly circuitTransitions: Counter<"provider" | "model" | "state">;
   readonly limitWaitMs: Histogram<"provider">;
   readonly limitRefusals: Counter<"provider" | "model" | "reason">;
+  readonly cacheHits: Counter<"provider" | "model" | "kind">;
+  readonly cacheMisses: Counter<"provider" | "model">;
+  readonly cacheSavingsUsd: Counter<"provider" | "model">;
+  readonly coalesced: Counter<"provider" | "model">;
+  readonly coalescedSavingsUsd: Counter<"provider" | "model">;
   readonly configReloads: Counter<"success">;
   readonly inFlight: Gauge<"route">;
   readonly budgetWarnings: Counter<"budget" | "ratio">;
@@ -35,7 +40,7 @@ export function createMetrics(): Metrics {
     registry,
     requests: new Counter({
       name: "llm_requests_total",
-      help: "Calls that reached a provider, by the provider and model that served last.",
+      help: "Calls that reached a provider or were answered without one, by the provider and model that served last.",
       labelNames: ["provider", "model", "route", "success"],
       registers,
     }),
@@ -123,6 +128,36 @@ export function createMetrics(): Metrics {
       name: "llm_concurrency_refused_total",
       help: "Calls that a limit refused: it was full, as many waited as may, or the wait was too long.",
       labelNames: ["provider", "model", "reason"],
+      registers,
+    }),
+    cacheHits: new Counter({
+      name: "llm_cache_hit_total",
+      help: "Calls that the cache answered, by who gave the answer once, and by how it was known.",
+      labelNames: ["provider", "model", "kind"],
+      registers,
+    }),
+    cacheMisses: new Counter({
+      name: "llm_cache_miss_total",
+      help: "Calls that the cache was asked about and had no answer to.",
+      labelNames: ["provider", "model"],
+      registers,
+    }),
+    cacheSavingsUsd: new Counter({
+      name: "llm_cache_savings_usd_total",
+      help: "US dollars that the answers which the cache gave had cost when a provider gave them.",
+      labelNames: ["provider", "model"],
+      registers,
+    }),
+    coalesced: new Counter({
+      name: "llm_coalesced_requests_total",
+      help: "Calls that were answered with another call of the same request, which was under way.",
+      labelNames: ["provider", "model"],
+      registers,
+    }),
+    coalescedSavingsUsd: new Counter({
+      name: "llm_coalesced_savings_usd_total",
+      help: "US dollars that the answers of those calls cost those who paid for them.",
+      labelNames: ["provider", "model"],
       registers,
     }),
     configReloads: new Counter({

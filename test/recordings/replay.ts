@@ -36,6 +36,7 @@ function callOf(attempt: Attempt, streaming: boolean): AttemptCall {
       startedAtMs: 0,
       principal: "anonymous",
       tenant: "internal",
+      cacheScope: "",
       peer: "127.0.0.1",
       protocol: "rest",
       method: streaming ? "Stream" : "Chat",

@@ -42,6 +42,7 @@ export function callOf(init: CallInit = {}): Call {
       startedAtMs: 1_000_000,
       principal: "anonymous",
       tenant: "internal",
+      cacheScope: "",
       peer: "192.0.2.1",
       protocol: "rest",
       method: embed ? "Embed" : streaming ? "Stream" : "Chat",

@@ -25,8 +25,8 @@ const (
 
 // A conversation to be continued.
 //
-// Field numbers that later features will take are left free: 20-29 for caching
-// and idempotency, 30-39 for templates.
+// Field numbers that later features will take are left free: 30-39 for
+// templates.
 type ChatRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The conversation so far, oldest first.
@@ -77,6 +77,21 @@ type ChatRequest struct {
 	// How faults of providers are met, where this call wants it otherwise than
 	// the configuration.
 	Resilience *Resilience `protobuf:"bytes,17,opt,name=resilience,proto3" json:"resilience,omitempty"`
+	// Whether the gateway's own cache may answer: `use` (the same as empty) takes
+	// an answer that it has, and keeps the new one else; `refresh` calls the
+	// provider and keeps the answer; `bypass` does neither; `only` never calls a
+	// provider, and fails where there is no answer.
+	Cache string `protobuf:"bytes,20,opt,name=cache,proto3" json:"cache,omitempty"`
+	// The longest that the answer may be kept, and the oldest that it may be. The
+	// configuration's maximum holds beside it; absent for its usual time.
+	CacheTtlSeconds *int32 `protobuf:"varint,21,opt,name=cache_ttl_seconds,json=cacheTtlSeconds,proto3,oneof" json:"cache_ttl_seconds,omitempty"`
+	// Whether the conversation holds what must not be kept: then no cache takes
+	// any of it.
+	Sensitive bool `protobuf:"varint,22,opt,name=sensitive,proto3" json:"sensitive,omitempty"`
+	// The caller's own key for this call, as the header `idempotency-key`: sent
+	// again under the same key, the same request is not made anew but answered
+	// with what became of it, for as long as the configuration says.
+	IdempotencyKey string `protobuf:"bytes,28,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Fields for the provider that this contract does not know, merged into the
 	// body as they are. They cannot replace what the gateway itself sets.
 	ExtraBody     *structpb.Struct `protobuf:"bytes,40,opt,name=extra_body,json=extraBody,proto3" json:"extra_body,omitempty"`
@@ -233,6 +248,34 @@ func (x *ChatRequest) GetResilience() *Resilience {
 	return nil
 }
 
+func (x *ChatRequest) GetCache() string {
+	if x != nil {
+		return x.Cache
+	}
+	return ""
+}
+
+func (x *ChatRequest) GetCacheTtlSeconds() int32 {
+	if x != nil && x.CacheTtlSeconds != nil {
+		return *x.CacheTtlSeconds
+	}
+	return 0
+}
+
+func (x *ChatRequest) GetSensitive() bool {
+	if x != nil {
+		return x.Sensitive
+	}
+	return false
+}
+
+func (x *ChatRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
 func (x *ChatRequest) GetExtraBody() *structpb.Struct {
 	if x != nil {
 		return x.ExtraBody
@@ -333,9 +376,12 @@ type ChatResponse struct {
 	Model string `protobuf:"bytes,6,opt,name=model,proto3" json:"model,omitempty"`
 	// The request's id, as in the `x-request-id` header and in every log line.
 	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Whether the gateway's cache answered.
+	// Whether it was answered without a call of its own to a provider.
 	Cached bool `protobuf:"varint,8,opt,name=cached,proto3" json:"cached,omitempty"`
-	// How the cache knew, when it did.
+	// How, when it was: `exact` (the same request was answered before),
+	// `semantic` (one that means the same), `coalesced` (the same request was
+	// under way for somebody else), or `idempotent` (this very call was made
+	// before).
 	CacheKind string `protobuf:"bytes,9,opt,name=cache_kind,json=cacheKind,proto3" json:"cache_kind,omitempty"`
 	// Why this provider and this model.
 	Route *Route `protobuf:"bytes,10,opt,name=route,proto3" json:"route,omitempty"`
@@ -347,7 +393,9 @@ type ChatResponse struct {
 	Choices []*Choice `protobuf:"bytes,13,rep,name=choices,proto3" json:"choices,omitempty"`
 	// What of the request the model cannot do and was left out, where the
 	// configuration allows that; such as `parameters.seed`.
-	Dropped       []string `protobuf:"bytes,14,rep,name=dropped,proto3" json:"dropped,omitempty"`
+	Dropped []string `protobuf:"bytes,14,rep,name=dropped,proto3" json:"dropped,omitempty"`
+	// What the gateway's cache knew; absent where it is off.
+	Cache         *CacheLookup `protobuf:"bytes,15,opt,name=cache,proto3" json:"cache,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -476,6 +524,13 @@ func (x *ChatResponse) GetChoices() []*Choice {
 func (x *ChatResponse) GetDropped() []string {
 	if x != nil {
 		return x.Dropped
+	}
+	return nil
+}
+
+func (x *ChatResponse) GetCache() *CacheLookup {
+	if x != nil {
+		return x.Cache
 	}
 	return nil
 }
@@ -806,7 +861,7 @@ var File_llmgateway_v1_chat_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x18llmgateway/v1/chat.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\x87\b\n" +
+	"\x18llmgateway/v1/chat.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xe8\t\n" +
 	"\vChatRequest\x12?\n" +
 	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\bmessages\x12\x1e\n" +
 	"\x05model\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12-\n" +
@@ -833,14 +888,19 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"session_id\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tsessionId\x129\n" +
 	"\n" +
 	"resilience\x18\x11 \x01(\v2\x19.llmgateway.v1.ResilienceR\n" +
-	"resilience\x126\n" +
+	"resilience\x129\n" +
+	"\x05cache\x18\x14 \x01(\tB#\xbaH r\x1eR\x00R\x03useR\arefreshR\x06bypassR\x04onlyR\x05cache\x12=\n" +
+	"\x11cache_ttl_seconds\x18\x15 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\x9a\x9e\x01 \x00H\x02R\x0fcacheTtlSeconds\x88\x01\x01\x12\x1c\n" +
+	"\tsensitive\x18\x16 \x01(\bR\tsensitive\x121\n" +
+	"\x0fidempotency_key\x18\x1c \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x126\n" +
 	"\n" +
 	"extra_body\x18( \x01(\v2\x17.google.protobuf.StructR\textraBody\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0f\n" +
 	"\r_max_cost_usdB\r\n" +
-	"\v_timeout_ms\"\xa4\x02\n" +
+	"\v_timeout_msB\x14\n" +
+	"\x12_cache_ttl_seconds\"\xa4\x02\n" +
 	"\n" +
 	"Resilience\x12/\n" +
 	"\vmax_retries\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\n" +
@@ -852,7 +912,7 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\f_max_retriesB\b\n" +
 	"\x06_hedgeB\x19\n" +
 	"\x17_first_event_timeout_msB\x12\n" +
-	"\x10_idle_timeout_ms\"\x95\x04\n" +
+	"\x10_idle_timeout_ms\"\xc7\x04\n" +
 	"\fChatResponse\x12\x1a\n" +
 	"\bresponse\x18\x01 \x01(\tR\bresponse\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x126\n" +
@@ -871,7 +931,8 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\x04cost\x18\v \x01(\v2\x13.llmgateway.v1.CostR\x04cost\x122\n" +
 	"\battempts\x18\f \x03(\v2\x16.llmgateway.v1.AttemptR\battempts\x12/\n" +
 	"\achoices\x18\r \x03(\v2\x15.llmgateway.v1.ChoiceR\achoices\x12\x18\n" +
-	"\adropped\x18\x0e \x03(\tR\adropped\"u\n" +
+	"\adropped\x18\x0e \x03(\tR\adropped\x120\n" +
+	"\x05cache\x18\x0f \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\"u\n" +
 	"\x06Choice\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x12#\n" +
@@ -946,11 +1007,12 @@ var file_llmgateway_v1_chat_proto_goTypes = []any{
 	(*Route)(nil),           // 13: llmgateway.v1.Route
 	(*Cost)(nil),            // 14: llmgateway.v1.Cost
 	(*Attempt)(nil),         // 15: llmgateway.v1.Attempt
-	(*Reasoning)(nil),       // 16: llmgateway.v1.Reasoning
-	(*Receipt)(nil),         // 17: llmgateway.v1.Receipt
-	(*StreamError)(nil),     // 18: llmgateway.v1.StreamError
-	(*Citation)(nil),        // 19: llmgateway.v1.Citation
-	(*ProviderPart)(nil),    // 20: llmgateway.v1.ProviderPart
+	(*CacheLookup)(nil),     // 16: llmgateway.v1.CacheLookup
+	(*Reasoning)(nil),       // 17: llmgateway.v1.Reasoning
+	(*Receipt)(nil),         // 18: llmgateway.v1.Receipt
+	(*StreamError)(nil),     // 19: llmgateway.v1.StreamError
+	(*Citation)(nil),        // 20: llmgateway.v1.Citation
+	(*ProviderPart)(nil),    // 21: llmgateway.v1.ProviderPart
 }
 var file_llmgateway_v1_chat_proto_depIdxs = []int32{
 	7,  // 0: llmgateway.v1.ChatRequest.messages:type_name -> llmgateway.v1.Message
@@ -966,18 +1028,19 @@ var file_llmgateway_v1_chat_proto_depIdxs = []int32{
 	14, // 10: llmgateway.v1.ChatResponse.cost:type_name -> llmgateway.v1.Cost
 	15, // 11: llmgateway.v1.ChatResponse.attempts:type_name -> llmgateway.v1.Attempt
 	3,  // 12: llmgateway.v1.ChatResponse.choices:type_name -> llmgateway.v1.Choice
-	7,  // 13: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
-	5,  // 14: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
-	16, // 15: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
-	17, // 16: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
-	18, // 17: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
-	19, // 18: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
-	20, // 19: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	16, // 13: llmgateway.v1.ChatResponse.cache:type_name -> llmgateway.v1.CacheLookup
+	7,  // 14: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
+	5,  // 15: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
+	17, // 16: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
+	18, // 17: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
+	19, // 18: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
+	20, // 19: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
+	21, // 20: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_chat_proto_init() }

@@ -65,6 +65,17 @@ type SubmitJobRequest struct {
 	SessionId string `protobuf:"bytes,16,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// How faults of providers are met within one run, as in ChatRequest.
 	Resilience *Resilience `protobuf:"bytes,17,opt,name=resilience,proto3" json:"resilience,omitempty"`
+	// Whether the gateway's own cache may answer: `use` (the same as empty) takes
+	// an answer that it has, and keeps the new one else; `refresh` calls the
+	// provider and keeps the answer; `bypass` does neither; `only` never calls a
+	// provider, and fails where there is no answer.
+	Cache string `protobuf:"bytes,20,opt,name=cache,proto3" json:"cache,omitempty"`
+	// The longest that the answer may be kept, and the oldest that it may be. The
+	// configuration's maximum holds beside it; absent for its usual time.
+	CacheTtlSeconds *int32 `protobuf:"varint,21,opt,name=cache_ttl_seconds,json=cacheTtlSeconds,proto3,oneof" json:"cache_ttl_seconds,omitempty"`
+	// Whether the conversation holds what must not be kept: then no cache takes
+	// any of it.
+	Sensitive bool `protobuf:"varint,22,opt,name=sensitive,proto3" json:"sensitive,omitempty"`
 	// A job is submitted once for each key: who sends it again gets the first
 	// one's job, as long as that is stored. Also taken from the header
 	// `idempotency-key`.
@@ -227,6 +238,27 @@ func (x *SubmitJobRequest) GetResilience() *Resilience {
 		return x.Resilience
 	}
 	return nil
+}
+
+func (x *SubmitJobRequest) GetCache() string {
+	if x != nil {
+		return x.Cache
+	}
+	return ""
+}
+
+func (x *SubmitJobRequest) GetCacheTtlSeconds() int32 {
+	if x != nil && x.CacheTtlSeconds != nil {
+		return *x.CacheTtlSeconds
+	}
+	return 0
+}
+
+func (x *SubmitJobRequest) GetSensitive() bool {
+	if x != nil {
+		return x.Sensitive
+	}
+	return false
 }
 
 func (x *SubmitJobRequest) GetIdempotencyKey() string {
@@ -1971,8 +2003,7 @@ var File_llmgateway_v1_job_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_job_proto_rawDesc = "" +
 	"\n" +
-	"\x17llmgateway/v1/job.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\x9a\n" +
-	"\n" +
+	"\x17llmgateway/v1/job.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xc8\v\n" +
 	"\x10SubmitJobRequest\x12?\n" +
 	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\bmessages\x12\x1e\n" +
 	"\x05model\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12-\n" +
@@ -1998,7 +2029,10 @@ const file_llmgateway_v1_job_proto_rawDesc = "" +
 	"session_id\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tsessionId\x129\n" +
 	"\n" +
 	"resilience\x18\x11 \x01(\v2\x19.llmgateway.v1.ResilienceR\n" +
-	"resilience\x121\n" +
+	"resilience\x129\n" +
+	"\x05cache\x18\x14 \x01(\tB#\xbaH r\x1eR\x00R\x03useR\arefreshR\x06bypassR\x04onlyR\x05cache\x12=\n" +
+	"\x11cache_ttl_seconds\x18\x15 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\x9a\x9e\x01 \x00H\x02R\x0fcacheTtlSeconds\x88\x01\x01\x12\x1c\n" +
+	"\tsensitive\x18\x16 \x01(\bR\tsensitive\x121\n" +
 	"\x0fidempotency_key\x18\x1c \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x126\n" +
 	"\n" +
 	"extra_body\x18( \x01(\v2\x17.google.protobuf.StructR\textraBody\x12+\n" +
@@ -2006,12 +2040,13 @@ const file_llmgateway_v1_job_proto_rawDesc = "" +
 	"\bpriority\x183 \x01(\x05B\x12\xbaH\x0f\x1a\r\x18d(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01R\bpriority\x121\n" +
 	"\x06run_at\x184 \x01(\v2\x1a.google.protobuf.TimestampR\x05runAt\x12:\n" +
 	"\x0fstart_within_ms\x185 \x01(\x03B\r\xbaH\n" +
-	"\"\b\x18\x80\x90\xfb\xd3\t \x00H\x02R\rstartWithinMs\x88\x01\x01\x1a;\n" +
+	"\"\b\x18\x80\x90\xfb\xd3\t \x00H\x03R\rstartWithinMs\x88\x01\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0f\n" +
 	"\r_max_cost_usdB\r\n" +
-	"\v_timeout_msB\x12\n" +
+	"\v_timeout_msB\x14\n" +
+	"\x12_cache_ttl_secondsB\x12\n" +
 	"\x10_start_within_msJ\x04\b\x05\x10\x06R\x06stream\"\xb7\a\n" +
 	"\x03Job\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x16\n" +

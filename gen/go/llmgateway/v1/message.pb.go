@@ -680,7 +680,10 @@ type Tool struct {
 	// Makes this a tool that takes free text instead of JSON.
 	FreeText *Tool_FreeText `protobuf:"bytes,6,opt,name=free_text,json=freeText,proto3" json:"free_text,omitempty"`
 	// Ends a part of the prompt that the provider shall cache, behind this tool.
-	Cache         *CacheMark `protobuf:"bytes,7,opt,name=cache,proto3" json:"cache,omitempty"`
+	Cache *CacheMark `protobuf:"bytes,7,opt,name=cache,proto3" json:"cache,omitempty"`
+	// Whether a call of it changes something: then the gateway's own cache keeps
+	// no answer to the request.
+	HasEffects    bool `protobuf:"varint,8,opt,name=has_effects,json=hasEffects,proto3" json:"has_effects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -762,6 +765,13 @@ func (x *Tool) GetCache() *CacheMark {
 		return x.Cache
 	}
 	return nil
+}
+
+func (x *Tool) GetHasEffects() bool {
+	if x != nil {
+		return x.HasEffects
+	}
+	return false
 }
 
 // A call that the model wants made.
@@ -1332,7 +1342,7 @@ const file_llmgateway_v1_message_proto_rawDesc = "" +
 	"\x04name\x18\x05 \x01(\tR\x04name\x12\x16\n" +
 	"\x06detail\x18\x06 \x01(\tR\x06detail:e\xbaHb\x1a`\n" +
 	"\x10media.media_type\x12\"media_type is required beside data\x1a(!has(this.data) || this.media_type != ''B\x0f\n" +
-	"\x06source\x12\x05\xbaH\x02\b\x01\"\xa9\x04\n" +
+	"\x06source\x12\x05\xbaH\x02\b\x01\"\xca\x04\n" +
 	"\x04Tool\x120\n" +
 	"\x04name\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[a-zA-Z0-9_-]{1,64}$R\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x127\n" +
@@ -1342,7 +1352,9 @@ const file_llmgateway_v1_message_proto_rawDesc = "" +
 	"\x0fparameters_json\x18\x04 \x01(\tR\x0eparametersJson\x12\x1b\n" +
 	"\x06strict\x18\x05 \x01(\bH\x00R\x06strict\x88\x01\x01\x129\n" +
 	"\tfree_text\x18\x06 \x01(\v2\x1c.llmgateway.v1.Tool.FreeTextR\bfreeText\x12.\n" +
-	"\x05cache\x18\a \x01(\v2\x18.llmgateway.v1.CacheMarkR\x05cache\x1aX\n" +
+	"\x05cache\x18\a \x01(\v2\x18.llmgateway.v1.CacheMarkR\x05cache\x12\x1f\n" +
+	"\vhas_effects\x18\b \x01(\bR\n" +
+	"hasEffects\x1aX\n" +
 	"\bFreeText\x12,\n" +
 	"\x06syntax\x18\x01 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x04larkR\x05regexR\x06syntax\x12\x1e\n" +
 	"\n" +

@@ -9,6 +9,7 @@ package llmgatewayv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -207,7 +208,8 @@ type Cost struct {
 	CacheWriteTokens int32 `protobuf:"varint,7,opt,name=cache_write_tokens,json=cacheWriteTokens,proto3" json:"cache_write_tokens,omitempty"`
 	// Of the tokens written, those thought and not said.
 	ReasoningTokens int32 `protobuf:"varint,8,opt,name=reasoning_tokens,json=reasoningTokens,proto3" json:"reasoning_tokens,omitempty"`
-	// What the gateway's own cache saved.
+	// What the same answer cost when a provider gave it, where this call was
+	// answered without one.
 	SavedUsd float64 `protobuf:"fixed64,9,opt,name=saved_usd,json=savedUsd,proto3" json:"saved_usd,omitempty"`
 	// `estimated_usd`, exactly, in trillionths of a dollar.
 	EstimatedPicoUsd *int64 `protobuf:"varint,10,opt,name=estimated_pico_usd,json=estimatedPicoUsd,proto3,oneof" json:"estimated_pico_usd,omitempty"`
@@ -389,7 +391,8 @@ type Attempt struct {
 	// the standard one stands in for it: the provider may charge another sum.
 	PriceAssumed bool `protobuf:"varint,15,opt,name=price_assumed,json=priceAssumed,proto3" json:"price_assumed,omitempty"`
 	// What it was made for: `first`, `retry` (the same target failed before),
-	// `hedge` (it was slow), or `fallback` (another target failed before).
+	// `hedge` (it was slow), `fallback` (another target failed before), or
+	// `semantic_cache` (what was asked became a vector, to look it up by).
 	Trigger       string `protobuf:"bytes,16,opt,name=trigger,proto3" json:"trigger,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -807,9 +810,12 @@ type Receipt struct {
 	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
 	// The model that served.
 	Model string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
-	// Whether the gateway's cache answered.
+	// Whether it was answered without a call of its own to a provider.
 	Cached bool `protobuf:"varint,4,opt,name=cached,proto3" json:"cached,omitempty"`
-	// How the cache knew, when it did.
+	// How, when it was: `exact` (the same request was answered before),
+	// `semantic` (one that means the same), `coalesced` (the same request was
+	// under way for somebody else), or `idempotent` (this very call was made
+	// before).
 	CacheKind string `protobuf:"bytes,5,opt,name=cache_kind,json=cacheKind,proto3" json:"cache_kind,omitempty"`
 	// Why this provider and this model.
 	Route *Route `protobuf:"bytes,6,opt,name=route,proto3" json:"route,omitempty"`
@@ -819,7 +825,9 @@ type Receipt struct {
 	Attempts []*Attempt `protobuf:"bytes,8,rep,name=attempts,proto3" json:"attempts,omitempty"`
 	// What of the request the model cannot do and was left out, where the
 	// configuration allows that.
-	Dropped       []string `protobuf:"bytes,9,rep,name=dropped,proto3" json:"dropped,omitempty"`
+	Dropped []string `protobuf:"bytes,9,rep,name=dropped,proto3" json:"dropped,omitempty"`
+	// What the gateway's cache knew; absent where it is off.
+	Cache         *CacheLookup `protobuf:"bytes,10,opt,name=cache,proto3" json:"cache,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -917,11 +925,100 @@ func (x *Receipt) GetDropped() []string {
 	return nil
 }
 
+func (x *Receipt) GetCache() *CacheLookup {
+	if x != nil {
+		return x.Cache
+	}
+	return nil
+}
+
+// What the gateway's cache knew of a request.
+type CacheLookup struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `hit`, `miss`, or `skipped` when it was not asked.
+	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Why it was not asked, or why the answer is not kept; empty otherwise.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// With a hit: the request that was answered so before, by its `request_id`.
+	SourceRequestId string `protobuf:"bytes,3,opt,name=source_request_id,json=sourceRequestId,proto3" json:"source_request_id,omitempty"`
+	// With a hit: when.
+	StoredAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=stored_at,json=storedAt,proto3" json:"stored_at,omitempty"`
+	// With a semantic hit: how alike both requests are, from 0 to 1.
+	Similarity    *float64 `protobuf:"fixed64,5,opt,name=similarity,proto3,oneof" json:"similarity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CacheLookup) Reset() {
+	*x = CacheLookup{}
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CacheLookup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CacheLookup) ProtoMessage() {}
+
+func (x *CacheLookup) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CacheLookup.ProtoReflect.Descriptor instead.
+func (*CacheLookup) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CacheLookup) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *CacheLookup) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CacheLookup) GetSourceRequestId() string {
+	if x != nil {
+		return x.SourceRequestId
+	}
+	return ""
+}
+
+func (x *CacheLookup) GetStoredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StoredAt
+	}
+	return nil
+}
+
+func (x *CacheLookup) GetSimilarity() float64 {
+	if x != nil && x.Similarity != nil {
+		return *x.Similarity
+	}
+	return 0
+}
+
 var File_llmgateway_v1_receipt_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/receipt.proto\x12\rllmgateway.v1\"\x90\x06\n" +
+	"\x1bllmgateway/v1/receipt.proto\x12\rllmgateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x06\n" +
 	"\x05Usage\x12!\n" +
 	"\finput_tokens\x18\x01 \x01(\x05R\vinputTokens\x12.\n" +
 	"\x13cached_input_tokens\x18\x02 \x01(\x05R\x11cachedInputTokens\x12,\n" +
@@ -1017,7 +1114,7 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\x05score\x18\a \x01(\x01H\x02R\x05score\x88\x01\x01B\x10\n" +
 	"\x0e_estimated_usdB\x15\n" +
 	"\x13_estimated_pico_usdB\b\n" +
-	"\x06_score\"\xb4\x02\n" +
+	"\x06_score\"\xe6\x02\n" +
 	"\aReceipt\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1a\n" +
@@ -1029,7 +1126,18 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\x05route\x18\x06 \x01(\v2\x14.llmgateway.v1.RouteR\x05route\x12'\n" +
 	"\x04cost\x18\a \x01(\v2\x13.llmgateway.v1.CostR\x04cost\x122\n" +
 	"\battempts\x18\b \x03(\v2\x16.llmgateway.v1.AttemptR\battempts\x12\x18\n" +
-	"\adropped\x18\t \x03(\tR\adroppedBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
+	"\adropped\x18\t \x03(\tR\adropped\x120\n" +
+	"\x05cache\x18\n" +
+	" \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\"\xd8\x01\n" +
+	"\vCacheLookup\x12\x18\n" +
+	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12*\n" +
+	"\x11source_request_id\x18\x03 \x01(\tR\x0fsourceRequestId\x127\n" +
+	"\tstored_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bstoredAt\x12#\n" +
+	"\n" +
+	"similarity\x18\x05 \x01(\x01H\x00R\n" +
+	"similarity\x88\x01\x01B\r\n" +
+	"\v_similarityBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
 
 var (
 	file_llmgateway_v1_receipt_proto_rawDescOnce sync.Once
@@ -1043,15 +1151,17 @@ func file_llmgateway_v1_receipt_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_receipt_proto_rawDescData
 }
 
-var file_llmgateway_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_llmgateway_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_llmgateway_v1_receipt_proto_goTypes = []any{
-	(*Usage)(nil),     // 0: llmgateway.v1.Usage
-	(*Cost)(nil),      // 1: llmgateway.v1.Cost
-	(*Attempt)(nil),   // 2: llmgateway.v1.Attempt
-	(*LineItem)(nil),  // 3: llmgateway.v1.LineItem
-	(*Route)(nil),     // 4: llmgateway.v1.Route
-	(*Candidate)(nil), // 5: llmgateway.v1.Candidate
-	(*Receipt)(nil),   // 6: llmgateway.v1.Receipt
+	(*Usage)(nil),                 // 0: llmgateway.v1.Usage
+	(*Cost)(nil),                  // 1: llmgateway.v1.Cost
+	(*Attempt)(nil),               // 2: llmgateway.v1.Attempt
+	(*LineItem)(nil),              // 3: llmgateway.v1.LineItem
+	(*Route)(nil),                 // 4: llmgateway.v1.Route
+	(*Candidate)(nil),             // 5: llmgateway.v1.Candidate
+	(*Receipt)(nil),               // 6: llmgateway.v1.Receipt
+	(*CacheLookup)(nil),           // 7: llmgateway.v1.CacheLookup
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_llmgateway_v1_receipt_proto_depIdxs = []int32{
 	0, // 0: llmgateway.v1.Attempt.usage:type_name -> llmgateway.v1.Usage
@@ -1060,11 +1170,13 @@ var file_llmgateway_v1_receipt_proto_depIdxs = []int32{
 	4, // 3: llmgateway.v1.Receipt.route:type_name -> llmgateway.v1.Route
 	1, // 4: llmgateway.v1.Receipt.cost:type_name -> llmgateway.v1.Cost
 	2, // 5: llmgateway.v1.Receipt.attempts:type_name -> llmgateway.v1.Attempt
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	7, // 6: llmgateway.v1.Receipt.cache:type_name -> llmgateway.v1.CacheLookup
+	8, // 7: llmgateway.v1.CacheLookup.stored_at:type_name -> google.protobuf.Timestamp
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_receipt_proto_init() }
@@ -1076,13 +1188,14 @@ func file_llmgateway_v1_receipt_proto_init() {
 	file_llmgateway_v1_receipt_proto_msgTypes[1].OneofWrappers = []any{}
 	file_llmgateway_v1_receipt_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_v1_receipt_proto_msgTypes[5].OneofWrappers = []any{}
+	file_llmgateway_v1_receipt_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_receipt_proto_rawDesc), len(file_llmgateway_v1_receipt_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

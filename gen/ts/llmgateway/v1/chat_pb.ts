@@ -10,7 +10,7 @@ import type { StreamError } from "./error_pb.ts";
 import { file_llmgateway_v1_error } from "./error_pb.ts";
 import type { Citation, Message as Message$1, Parameters, ProviderPart, Reasoning, ResponseFormat, Tool, ToolCall } from "./message_pb.ts";
 import { file_llmgateway_v1_message } from "./message_pb.ts";
-import type { Attempt, Cost, Receipt, Route } from "./receipt_pb.ts";
+import type { Attempt, CacheLookup, Cost, Receipt, Route } from "./receipt_pb.ts";
 import { file_llmgateway_v1_receipt } from "./receipt_pb.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
@@ -18,13 +18,13 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/chat.proto.
  */
 export const file_llmgateway_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChhsbG1nYXRld2F5L3YxL2NoYXQucHJvdG8SDWxsbWdhdGV3YXkudjEiqwYKC0NoYXRSZXF1ZXN0EjUKCG1lc3NhZ2VzGAEgAygLMhYubGxtZ2F0ZXdheS52MS5NZXNzYWdlQgu6SAiSAQUIARCQThIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAISHwoNbW9kZWxfdmVyc2lvbhgDIAEoCUIIukgFcgMYgAISLQoKcGFyYW1ldGVycxgEIAEoCzIZLmxsbWdhdGV3YXkudjEuUGFyYW1ldGVycxIOCgZzdHJlYW0YBSABKAgSMgoMbWF4X2Nvc3RfdXNkGAYgASgBQhe6SBQSEhkAAAAAgIQuQSEAAAAAAAAAAEgAiAEBEi0KBXRvb2xzGAcgAygLMhMubGxtZ2F0ZXdheS52MS5Ub29sQgm6SAaSAQMQgAQSEwoLdG9vbF9jaG9pY2UYCCABKAkSNgoPcmVzcG9uc2VfZm9ybWF0GAkgASgLMh0ubGxtZ2F0ZXdheS52MS5SZXNwb25zZUZvcm1hdBIlCgp0aW1lb3V0X21zGAogASgFQgy6SAkaBxiAuJkpIABIAYgBARJTCghtZXRhZGF0YRgLIAMoCzIoLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QuTWV0YWRhdGFFbnRyeUIXukgUmgERECAiBnIEEAEYQCoFcgMYgAQSFwoPcHJlZmVyX2xvd19jb3N0GAwgASgIEh8KDnJvdXRpbmdfcG9saWN5GA0gASgJQge6SARyAhhAEhoKCXRhc2tfdHlwZRgOIAEoCUIHukgEcgIYQBIfCg5mYWxsYmFja19jaGFpbhgPIAEoCUIHukgEcgIYQBIcCgpzZXNzaW9uX2lkGBAgASgJQgi6SAVyAxiAAhItCgpyZXNpbGllbmNlGBEgASgLMhkubGxtZ2F0ZXdheS52MS5SZXNpbGllbmNlEisKCmV4dHJhX2JvZHkYKCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIPCg1fbWF4X2Nvc3RfdXNkQg0KC190aW1lb3V0X21zIu0BCgpSZXNpbGllbmNlEiMKC21heF9yZXRyaWVzGAEgASgFQgm6SAYaBBgKKABIAIgBARISCgVoZWRnZRgCIAEoCEgBiAEBEjEKFmZpcnN0X2V2ZW50X3RpbWVvdXRfbXMYAyABKAVCDLpICRoHGIC4mSkgAEgCiAEBEioKD2lkbGVfdGltZW91dF9tcxgEIAEoBUIMukgJGgcYgLiZKSAASAOIAQFCDgoMX21heF9yZXRyaWVzQggKBl9oZWRnZUIZChdfZmlyc3RfZXZlbnRfdGltZW91dF9tc0ISChBfaWRsZV90aW1lb3V0X21zIpEDCgxDaGF0UmVzcG9uc2USEAoIcmVzcG9uc2UYASABKAkSJwoHbWVzc2FnZRgCIAEoCzIWLmxsbWdhdGV3YXkudjEuTWVzc2FnZRIrCgp0b29sX2NhbGxzGAMgAygLMhcubGxtZ2F0ZXdheS52MS5Ub29sQ2FsbBIVCg1maW5pc2hfcmVhc29uGAQgASgJEhAKCHByb3ZpZGVyGAUgASgJEg0KBW1vZGVsGAYgASgJEhIKCnJlcXVlc3RfaWQYByABKAkSDgoGY2FjaGVkGAggASgIEhIKCmNhY2hlX2tpbmQYCSABKAkSIwoFcm91dGUYCiABKAsyFC5sbG1nYXRld2F5LnYxLlJvdXRlEiEKBGNvc3QYCyABKAsyEy5sbG1nYXRld2F5LnYxLkNvc3QSKAoIYXR0ZW1wdHMYDCADKAsyFi5sbG1nYXRld2F5LnYxLkF0dGVtcHQSJgoHY2hvaWNlcxgNIAMoCzIVLmxsbWdhdGV3YXkudjEuQ2hvaWNlEg8KB2Ryb3BwZWQYDiADKAkiVwoGQ2hvaWNlEg0KBWluZGV4GAEgASgFEicKB21lc3NhZ2UYAiABKAsyFi5sbG1nYXRld2F5LnYxLk1lc3NhZ2USFQoNZmluaXNoX3JlYXNvbhgDIAEoCSLLBAoOU3RyZWFtUmVzcG9uc2USEgoFdG9rZW4YASABKAlIAIgBARIVCghjb3N0X3VzZBgCIAEoAUgBiAEBEhEKBGRvbmUYAyABKAhIAogBARIbCg50b3RhbF9jb3N0X3VzZBgEIAEoAUgDiAEBEhoKDWZpbmlzaF9yZWFzb24YBSABKAlIBIgBARIvCgl0b29sX2NhbGwYBiABKAsyHC5sbG1nYXRld2F5LnYxLlRvb2xDYWxsRGVsdGESKwoJcmVhc29uaW5nGAcgASgLMhgubGxtZ2F0ZXdheS52MS5SZWFzb25pbmcSFAoHcmVmdXNhbBgIIAEoCUgFiAEBEhIKBWluZGV4GAkgASgFSAaIAQESJwoHcmVjZWlwdBgKIAEoCzIWLmxsbWdhdGV3YXkudjEuUmVjZWlwdBIpCgVlcnJvchgLIAEoCzIaLmxsbWdhdGV3YXkudjEuU3RyZWFtRXJyb3ISGgoNY29zdF9waWNvX3VzZBgMIAEoA0gHiAEBEikKCGNpdGF0aW9uGA0gASgLMhcubGxtZ2F0ZXdheS52MS5DaXRhdGlvbhIyCg1wcm92aWRlcl9wYXJ0GA4gASgLMhsubGxtZ2F0ZXdheS52MS5Qcm92aWRlclBhcnRCCAoGX3Rva2VuQgsKCV9jb3N0X3VzZEIHCgVfZG9uZUIRCg9fdG90YWxfY29zdF91c2RCEAoOX2ZpbmlzaF9yZWFzb25CCgoIX3JlZnVzYWxCCAoGX2luZGV4QhAKDl9jb3N0X3BpY29fdXNkIrwBCg1Ub29sQ2FsbERlbHRhEg0KBWluZGV4GAEgASgFEg8KAmlkGAIgASgJSACIAQESEQoEbmFtZRgDIAEoCUgBiAEBEhYKCWFyZ3VtZW50cxgEIAEoCUgCiAEBEhIKBWlucHV0GAUgASgJSAOIAQESFgoJc2lnbmF0dXJlGAYgASgJSASIAQFCBQoDX2lkQgcKBV9uYW1lQgwKCl9hcmd1bWVudHNCCAoGX2lucHV0QgwKCl9zaWduYXR1cmVCRFpCZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct, file_llmgateway_v1_error, file_llmgateway_v1_message, file_llmgateway_v1_receipt]);
+  fileDesc("ChhsbG1nYXRld2F5L3YxL2NoYXQucHJvdG8SDWxsbWdhdGV3YXkudjEi2QcKC0NoYXRSZXF1ZXN0EjUKCG1lc3NhZ2VzGAEgAygLMhYubGxtZ2F0ZXdheS52MS5NZXNzYWdlQgu6SAiSAQUIARCQThIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAISHwoNbW9kZWxfdmVyc2lvbhgDIAEoCUIIukgFcgMYgAISLQoKcGFyYW1ldGVycxgEIAEoCzIZLmxsbWdhdGV3YXkudjEuUGFyYW1ldGVycxIOCgZzdHJlYW0YBSABKAgSMgoMbWF4X2Nvc3RfdXNkGAYgASgBQhe6SBQSEhkAAAAAgIQuQSEAAAAAAAAAAEgAiAEBEi0KBXRvb2xzGAcgAygLMhMubGxtZ2F0ZXdheS52MS5Ub29sQgm6SAaSAQMQgAQSEwoLdG9vbF9jaG9pY2UYCCABKAkSNgoPcmVzcG9uc2VfZm9ybWF0GAkgASgLMh0ubGxtZ2F0ZXdheS52MS5SZXNwb25zZUZvcm1hdBIlCgp0aW1lb3V0X21zGAogASgFQgy6SAkaBxiAuJkpIABIAYgBARJTCghtZXRhZGF0YRgLIAMoCzIoLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QuTWV0YWRhdGFFbnRyeUIXukgUmgERECAiBnIEEAEYQCoFcgMYgAQSFwoPcHJlZmVyX2xvd19jb3N0GAwgASgIEh8KDnJvdXRpbmdfcG9saWN5GA0gASgJQge6SARyAhhAEhoKCXRhc2tfdHlwZRgOIAEoCUIHukgEcgIYQBIfCg5mYWxsYmFja19jaGFpbhgPIAEoCUIHukgEcgIYQBIcCgpzZXNzaW9uX2lkGBAgASgJQgi6SAVyAxiAAhItCgpyZXNpbGllbmNlGBEgASgLMhkubGxtZ2F0ZXdheS52MS5SZXNpbGllbmNlEjIKBWNhY2hlGBQgASgJQiO6SCByHlIAUgN1c2VSB3JlZnJlc2hSBmJ5cGFzc1IEb25seRIsChFjYWNoZV90dGxfc2Vjb25kcxgVIAEoBUIMukgJGgcYgJqeASAASAKIAQESEQoJc2Vuc2l0aXZlGBYgASgIEiEKD2lkZW1wb3RlbmN5X2tleRgcIAEoCUIIukgFcgMY/wESKwoKZXh0cmFfYm9keRgoIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KDV9tYXhfY29zdF91c2RCDQoLX3RpbWVvdXRfbXNCFAoSX2NhY2hlX3R0bF9zZWNvbmRzIu0BCgpSZXNpbGllbmNlEiMKC21heF9yZXRyaWVzGAEgASgFQgm6SAYaBBgKKABIAIgBARISCgVoZWRnZRgCIAEoCEgBiAEBEjEKFmZpcnN0X2V2ZW50X3RpbWVvdXRfbXMYAyABKAVCDLpICRoHGIC4mSkgAEgCiAEBEioKD2lkbGVfdGltZW91dF9tcxgEIAEoBUIMukgJGgcYgLiZKSAASAOIAQFCDgoMX21heF9yZXRyaWVzQggKBl9oZWRnZUIZChdfZmlyc3RfZXZlbnRfdGltZW91dF9tc0ISChBfaWRsZV90aW1lb3V0X21zIrwDCgxDaGF0UmVzcG9uc2USEAoIcmVzcG9uc2UYASABKAkSJwoHbWVzc2FnZRgCIAEoCzIWLmxsbWdhdGV3YXkudjEuTWVzc2FnZRIrCgp0b29sX2NhbGxzGAMgAygLMhcubGxtZ2F0ZXdheS52MS5Ub29sQ2FsbBIVCg1maW5pc2hfcmVhc29uGAQgASgJEhAKCHByb3ZpZGVyGAUgASgJEg0KBW1vZGVsGAYgASgJEhIKCnJlcXVlc3RfaWQYByABKAkSDgoGY2FjaGVkGAggASgIEhIKCmNhY2hlX2tpbmQYCSABKAkSIwoFcm91dGUYCiABKAsyFC5sbG1nYXRld2F5LnYxLlJvdXRlEiEKBGNvc3QYCyABKAsyEy5sbG1nYXRld2F5LnYxLkNvc3QSKAoIYXR0ZW1wdHMYDCADKAsyFi5sbG1nYXRld2F5LnYxLkF0dGVtcHQSJgoHY2hvaWNlcxgNIAMoCzIVLmxsbWdhdGV3YXkudjEuQ2hvaWNlEg8KB2Ryb3BwZWQYDiADKAkSKQoFY2FjaGUYDyABKAsyGi5sbG1nYXRld2F5LnYxLkNhY2hlTG9va3VwIlcKBkNob2ljZRINCgVpbmRleBgBIAEoBRInCgdtZXNzYWdlGAIgASgLMhYubGxtZ2F0ZXdheS52MS5NZXNzYWdlEhUKDWZpbmlzaF9yZWFzb24YAyABKAkiywQKDlN0cmVhbVJlc3BvbnNlEhIKBXRva2VuGAEgASgJSACIAQESFQoIY29zdF91c2QYAiABKAFIAYgBARIRCgRkb25lGAMgASgISAKIAQESGwoOdG90YWxfY29zdF91c2QYBCABKAFIA4gBARIaCg1maW5pc2hfcmVhc29uGAUgASgJSASIAQESLwoJdG9vbF9jYWxsGAYgASgLMhwubGxtZ2F0ZXdheS52MS5Ub29sQ2FsbERlbHRhEisKCXJlYXNvbmluZxgHIAEoCzIYLmxsbWdhdGV3YXkudjEuUmVhc29uaW5nEhQKB3JlZnVzYWwYCCABKAlIBYgBARISCgVpbmRleBgJIAEoBUgGiAEBEicKB3JlY2VpcHQYCiABKAsyFi5sbG1nYXRld2F5LnYxLlJlY2VpcHQSKQoFZXJyb3IYCyABKAsyGi5sbG1nYXRld2F5LnYxLlN0cmVhbUVycm9yEhoKDWNvc3RfcGljb191c2QYDCABKANIB4gBARIpCghjaXRhdGlvbhgNIAEoCzIXLmxsbWdhdGV3YXkudjEuQ2l0YXRpb24SMgoNcHJvdmlkZXJfcGFydBgOIAEoCzIbLmxsbWdhdGV3YXkudjEuUHJvdmlkZXJQYXJ0QggKBl90b2tlbkILCglfY29zdF91c2RCBwoFX2RvbmVCEQoPX3RvdGFsX2Nvc3RfdXNkQhAKDl9maW5pc2hfcmVhc29uQgoKCF9yZWZ1c2FsQggKBl9pbmRleEIQCg5fY29zdF9waWNvX3VzZCK8AQoNVG9vbENhbGxEZWx0YRINCgVpbmRleBgBIAEoBRIPCgJpZBgCIAEoCUgAiAEBEhEKBG5hbWUYAyABKAlIAYgBARIWCglhcmd1bWVudHMYBCABKAlIAogBARISCgVpbnB1dBgFIAEoCUgDiAEBEhYKCXNpZ25hdHVyZRgGIAEoCUgEiAEBQgUKA19pZEIHCgVfbmFtZUIMCgpfYXJndW1lbnRzQggKBl9pbnB1dEIMCgpfc2lnbmF0dXJlQkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct, file_llmgateway_v1_error, file_llmgateway_v1_message, file_llmgateway_v1_receipt]);
 
 /**
  * A conversation to be continued.
  *
- * Field numbers that later features will take are left free: 20-29 for caching
- * and idempotency, 30-39 for templates.
+ * Field numbers that later features will take are left free: 30-39 for
+ * templates.
  *
  * @generated from message llmgateway.v1.ChatRequest
  */
@@ -163,6 +163,41 @@ export type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   resilience?: Resilience | undefined;
 
   /**
+   * Whether the gateway's own cache may answer: `use` (the same as empty) takes
+   * an answer that it has, and keeps the new one else; `refresh` calls the
+   * provider and keeps the answer; `bypass` does neither; `only` never calls a
+   * provider, and fails where there is no answer.
+   *
+   * @generated from field: string cache = 20;
+   */
+  cache: string;
+
+  /**
+   * The longest that the answer may be kept, and the oldest that it may be. The
+   * configuration's maximum holds beside it; absent for its usual time.
+   *
+   * @generated from field: optional int32 cache_ttl_seconds = 21;
+   */
+  cacheTtlSeconds?: number | undefined;
+
+  /**
+   * Whether the conversation holds what must not be kept: then no cache takes
+   * any of it.
+   *
+   * @generated from field: bool sensitive = 22;
+   */
+  sensitive: boolean;
+
+  /**
+   * The caller's own key for this call, as the header `idempotency-key`: sent
+   * again under the same key, the same request is not made anew but answered
+   * with what became of it, for as long as the configuration says.
+   *
+   * @generated from field: string idempotency_key = 28;
+   */
+  idempotencyKey: string;
+
+  /**
    * Fields for the provider that this contract does not know, merged into the
    * body as they are. They cannot replace what the gateway itself sets.
    *
@@ -279,14 +314,17 @@ export type ChatResponse = Message<"llmgateway.v1.ChatResponse"> & {
   requestId: string;
 
   /**
-   * Whether the gateway's cache answered.
+   * Whether it was answered without a call of its own to a provider.
    *
    * @generated from field: bool cached = 8;
    */
   cached: boolean;
 
   /**
-   * How the cache knew, when it did.
+   * How, when it was: `exact` (the same request was answered before),
+   * `semantic` (one that means the same), `coalesced` (the same request was
+   * under way for somebody else), or `idempotent` (this very call was made
+   * before).
    *
    * @generated from field: string cache_kind = 9;
    */
@@ -327,6 +365,13 @@ export type ChatResponse = Message<"llmgateway.v1.ChatResponse"> & {
    * @generated from field: repeated string dropped = 14;
    */
   dropped: string[];
+
+  /**
+   * What the gateway's cache knew; absent where it is off.
+   *
+   * @generated from field: llmgateway.v1.CacheLookup cache = 15;
+   */
+  cache?: CacheLookup | undefined;
 };
 
 /**

@@ -4,13 +4,15 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file llmgateway/v1/receipt.proto.
  */
 export const file_llmgateway_v1_receipt: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL3JlY2VpcHQucHJvdG8SDWxsbWdhdGV3YXkudjEipwQKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAIgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhgKEHJlYXNvbmluZ190b2tlbnMYBSABKAUSFAoMdG90YWxfdG9rZW5zGAYgASgFEiIKFWNhY2hlX3dyaXRlXzFoX3Rva2VucxgHIAEoBUgAiAEBEh8KEmF1ZGlvX2lucHV0X3Rva2VucxgIIAEoBUgBiAEBEiAKE2F1ZGlvX291dHB1dF90b2tlbnMYCSABKAVIAogBARISCgpwcm92ZW5hbmNlGAogASgJEhQKDHNlcnZpY2VfdGllchgLIAEoCRIiChV0b29sX3VzZV9pbnB1dF90b2tlbnMYDCABKAVIA4gBARIfChJpbWFnZV9pbnB1dF90b2tlbnMYDSABKAVIBIgBARIgChNpbWFnZV9vdXRwdXRfdG9rZW5zGA4gASgFSAWIAQFCGAoWX2NhY2hlX3dyaXRlXzFoX3Rva2Vuc0IVChNfYXVkaW9faW5wdXRfdG9rZW5zQhYKFF9hdWRpb19vdXRwdXRfdG9rZW5zQhgKFl90b29sX3VzZV9pbnB1dF90b2tlbnNCFQoTX2ltYWdlX2lucHV0X3Rva2Vuc0IWChRfaW1hZ2Vfb3V0cHV0X3Rva2VucyKyAwoEQ29zdBIaCg1lc3RpbWF0ZWRfdXNkGAEgASgBSACIAQESFwoKYWN0dWFsX3VzZBgCIAEoAUgBiAEBEhQKDGlucHV0X3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhQKDHRvdGFsX3Rva2VucxgFIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAYgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgHIAEoBRIYChByZWFzb25pbmdfdG9rZW5zGAggASgFEhEKCXNhdmVkX3VzZBgJIAEoARIfChJlc3RpbWF0ZWRfcGljb191c2QYCiABKANIAogBARIcCg9hY3R1YWxfcGljb191c2QYCyABKANIA4gBARIWCg5zYXZlZF9waWNvX3VzZBgMIAEoAxISCgpwcm92ZW5hbmNlGA0gASgJEhUKDXByaWNlX3ZlcnNpb24YDiABKAlCEAoOX2VzdGltYXRlZF91c2RCDQoLX2FjdHVhbF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEISChBfYWN0dWFsX3BpY29fdXNkItwDCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIPCgdvdXRjb21lGAQgASgJEhQKDGZhaWx1cmVfa2luZBgFIAEoCRISCgpsYXRlbmN5X21zGAYgASgFEhsKDmZpcnN0X2V2ZW50X21zGAcgASgFSACIAQESIwoFdXNhZ2UYCCABKAsyFC5sbG1nYXRld2F5LnYxLlVzYWdlEhcKCmFjdHVhbF91c2QYCSABKAFIAYgBARIcCg9hY3R1YWxfcGljb191c2QYCiABKANIAogBARIVCg1wcmljZV92ZXJzaW9uGAsgASgJEhQKDHNlcnZlZF9tb2RlbBgMIAEoCRIrCgpsaW5lX2l0ZW1zGA0gAygLMhcubGxtZ2F0ZXdheS52MS5MaW5lSXRlbRIeChFyZXNlcnZlZF9waWNvX3VzZBgOIAEoA0gDiAEBEhUKDXByaWNlX2Fzc3VtZWQYDyABKAgSDwoHdHJpZ2dlchgQIAEoCUIRCg9fZmlyc3RfZXZlbnRfbXNCDQoLX2FjdHVhbF91c2RCEgoQX2FjdHVhbF9waWNvX3VzZEIUChJfcmVzZXJ2ZWRfcGljb191c2QiUAoITGluZUl0ZW0SDAoEa2luZBgBIAEoCRINCgVjb3VudBgCIAEoAxIVCg11bml0X3BpY29fdXNkGAMgASgDEhAKCHBpY29fdXNkGAQgASgDInsKBVJvdXRlEg4KBnBvbGljeRgBIAEoCRIOCgZyZWFzb24YAiABKAkSDAoEbmFtZRgDIAEoCRIWCg5mYWxsYmFja19jaGFpbhgEIAEoCRIsCgpjYW5kaWRhdGVzGAUgAygLMhgubGxtZ2F0ZXdheS52MS5DYW5kaWRhdGUi0gEKCUNhbmRpZGF0ZRIQCghwcm92aWRlchgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghlbGlnaWJsZRgDIAEoCBIOCgZyZWFzb24YBCABKAkSGgoNZXN0aW1hdGVkX3VzZBgFIAEoAUgAiAEBEh8KEmVzdGltYXRlZF9waWNvX3VzZBgGIAEoA0gBiAEBEhIKBXNjb3JlGAcgASgBSAKIAQFCEAoOX2VzdGltYXRlZF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEIICgZfc2NvcmUi5QEKB1JlY2VpcHQSEgoKcmVxdWVzdF9pZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIOCgZjYWNoZWQYBCABKAgSEgoKY2FjaGVfa2luZBgFIAEoCRIjCgVyb3V0ZRgGIAEoCzIULmxsbWdhdGV3YXkudjEuUm91dGUSIQoEY29zdBgHIAEoCzITLmxsbWdhdGV3YXkudjEuQ29zdBIoCghhdHRlbXB0cxgIIAMoCzIWLmxsbWdhdGV3YXkudjEuQXR0ZW1wdBIPCgdkcm9wcGVkGAkgAygJQkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z");
+  fileDesc("ChtsbG1nYXRld2F5L3YxL3JlY2VpcHQucHJvdG8SDWxsbWdhdGV3YXkudjEipwQKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAIgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhgKEHJlYXNvbmluZ190b2tlbnMYBSABKAUSFAoMdG90YWxfdG9rZW5zGAYgASgFEiIKFWNhY2hlX3dyaXRlXzFoX3Rva2VucxgHIAEoBUgAiAEBEh8KEmF1ZGlvX2lucHV0X3Rva2VucxgIIAEoBUgBiAEBEiAKE2F1ZGlvX291dHB1dF90b2tlbnMYCSABKAVIAogBARISCgpwcm92ZW5hbmNlGAogASgJEhQKDHNlcnZpY2VfdGllchgLIAEoCRIiChV0b29sX3VzZV9pbnB1dF90b2tlbnMYDCABKAVIA4gBARIfChJpbWFnZV9pbnB1dF90b2tlbnMYDSABKAVIBIgBARIgChNpbWFnZV9vdXRwdXRfdG9rZW5zGA4gASgFSAWIAQFCGAoWX2NhY2hlX3dyaXRlXzFoX3Rva2Vuc0IVChNfYXVkaW9faW5wdXRfdG9rZW5zQhYKFF9hdWRpb19vdXRwdXRfdG9rZW5zQhgKFl90b29sX3VzZV9pbnB1dF90b2tlbnNCFQoTX2ltYWdlX2lucHV0X3Rva2Vuc0IWChRfaW1hZ2Vfb3V0cHV0X3Rva2VucyKyAwoEQ29zdBIaCg1lc3RpbWF0ZWRfdXNkGAEgASgBSACIAQESFwoKYWN0dWFsX3VzZBgCIAEoAUgBiAEBEhQKDGlucHV0X3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhQKDHRvdGFsX3Rva2VucxgFIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAYgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgHIAEoBRIYChByZWFzb25pbmdfdG9rZW5zGAggASgFEhEKCXNhdmVkX3VzZBgJIAEoARIfChJlc3RpbWF0ZWRfcGljb191c2QYCiABKANIAogBARIcCg9hY3R1YWxfcGljb191c2QYCyABKANIA4gBARIWCg5zYXZlZF9waWNvX3VzZBgMIAEoAxISCgpwcm92ZW5hbmNlGA0gASgJEhUKDXByaWNlX3ZlcnNpb24YDiABKAlCEAoOX2VzdGltYXRlZF91c2RCDQoLX2FjdHVhbF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEISChBfYWN0dWFsX3BpY29fdXNkItwDCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIPCgdvdXRjb21lGAQgASgJEhQKDGZhaWx1cmVfa2luZBgFIAEoCRISCgpsYXRlbmN5X21zGAYgASgFEhsKDmZpcnN0X2V2ZW50X21zGAcgASgFSACIAQESIwoFdXNhZ2UYCCABKAsyFC5sbG1nYXRld2F5LnYxLlVzYWdlEhcKCmFjdHVhbF91c2QYCSABKAFIAYgBARIcCg9hY3R1YWxfcGljb191c2QYCiABKANIAogBARIVCg1wcmljZV92ZXJzaW9uGAsgASgJEhQKDHNlcnZlZF9tb2RlbBgMIAEoCRIrCgpsaW5lX2l0ZW1zGA0gAygLMhcubGxtZ2F0ZXdheS52MS5MaW5lSXRlbRIeChFyZXNlcnZlZF9waWNvX3VzZBgOIAEoA0gDiAEBEhUKDXByaWNlX2Fzc3VtZWQYDyABKAgSDwoHdHJpZ2dlchgQIAEoCUIRCg9fZmlyc3RfZXZlbnRfbXNCDQoLX2FjdHVhbF91c2RCEgoQX2FjdHVhbF9waWNvX3VzZEIUChJfcmVzZXJ2ZWRfcGljb191c2QiUAoITGluZUl0ZW0SDAoEa2luZBgBIAEoCRINCgVjb3VudBgCIAEoAxIVCg11bml0X3BpY29fdXNkGAMgASgDEhAKCHBpY29fdXNkGAQgASgDInsKBVJvdXRlEg4KBnBvbGljeRgBIAEoCRIOCgZyZWFzb24YAiABKAkSDAoEbmFtZRgDIAEoCRIWCg5mYWxsYmFja19jaGFpbhgEIAEoCRIsCgpjYW5kaWRhdGVzGAUgAygLMhgubGxtZ2F0ZXdheS52MS5DYW5kaWRhdGUi0gEKCUNhbmRpZGF0ZRIQCghwcm92aWRlchgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghlbGlnaWJsZRgDIAEoCBIOCgZyZWFzb24YBCABKAkSGgoNZXN0aW1hdGVkX3VzZBgFIAEoAUgAiAEBEh8KEmVzdGltYXRlZF9waWNvX3VzZBgGIAEoA0gBiAEBEhIKBXNjb3JlGAcgASgBSAKIAQFCEAoOX2VzdGltYXRlZF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEIICgZfc2NvcmUikAIKB1JlY2VpcHQSEgoKcmVxdWVzdF9pZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIOCgZjYWNoZWQYBCABKAgSEgoKY2FjaGVfa2luZBgFIAEoCRIjCgVyb3V0ZRgGIAEoCzIULmxsbWdhdGV3YXkudjEuUm91dGUSIQoEY29zdBgHIAEoCzITLmxsbWdhdGV3YXkudjEuQ29zdBIoCghhdHRlbXB0cxgIIAMoCzIWLmxsbWdhdGV3YXkudjEuQXR0ZW1wdBIPCgdkcm9wcGVkGAkgAygJEikKBWNhY2hlGAogASgLMhoubGxtZ2F0ZXdheS52MS5DYWNoZUxvb2t1cCKgAQoLQ2FjaGVMb29rdXASDwoHb3V0Y29tZRgBIAEoCRIOCgZyZWFzb24YAiABKAkSGQoRc291cmNlX3JlcXVlc3RfaWQYAyABKAkSLQoJc3RvcmVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCgpzaW1pbGFyaXR5GAUgASgBSACIAQFCDQoLX3NpbWlsYXJpdHlCRFpCZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * Tokens in one normal form, whichever provider counted them.
@@ -191,7 +193,8 @@ export type Cost = Message<"llmgateway.v1.Cost"> & {
   reasoningTokens: number;
 
   /**
-   * What the gateway's own cache saved.
+   * What the same answer cost when a provider gave it, where this call was
+   * answered without one.
    *
    * @generated from field: double saved_usd = 9;
    */
@@ -357,7 +360,8 @@ export type Attempt = Message<"llmgateway.v1.Attempt"> & {
 
   /**
    * What it was made for: `first`, `retry` (the same target failed before),
-   * `hedge` (it was slow), or `fallback` (another target failed before).
+   * `hedge` (it was slow), `fallback` (another target failed before), or
+   * `semantic_cache` (what was asked became a vector, to look it up by).
    *
    * @generated from field: string trigger = 16;
    */
@@ -559,14 +563,17 @@ export type Receipt = Message<"llmgateway.v1.Receipt"> & {
   model: string;
 
   /**
-   * Whether the gateway's cache answered.
+   * Whether it was answered without a call of its own to a provider.
    *
    * @generated from field: bool cached = 4;
    */
   cached: boolean;
 
   /**
-   * How the cache knew, when it did.
+   * How, when it was: `exact` (the same request was answered before),
+   * `semantic` (one that means the same), `coalesced` (the same request was
+   * under way for somebody else), or `idempotent` (this very call was made
+   * before).
    *
    * @generated from field: string cache_kind = 5;
    */
@@ -600,6 +607,13 @@ export type Receipt = Message<"llmgateway.v1.Receipt"> & {
    * @generated from field: repeated string dropped = 9;
    */
   dropped: string[];
+
+  /**
+   * What the gateway's cache knew; absent where it is off.
+   *
+   * @generated from field: llmgateway.v1.CacheLookup cache = 10;
+   */
+  cache?: CacheLookup | undefined;
 };
 
 /**
@@ -608,4 +622,53 @@ export type Receipt = Message<"llmgateway.v1.Receipt"> & {
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_receipt, 6);
+
+/**
+ * What the gateway's cache knew of a request.
+ *
+ * @generated from message llmgateway.v1.CacheLookup
+ */
+export type CacheLookup = Message<"llmgateway.v1.CacheLookup"> & {
+  /**
+   * `hit`, `miss`, or `skipped` when it was not asked.
+   *
+   * @generated from field: string outcome = 1;
+   */
+  outcome: string;
+
+  /**
+   * Why it was not asked, or why the answer is not kept; empty otherwise.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * With a hit: the request that was answered so before, by its `request_id`.
+   *
+   * @generated from field: string source_request_id = 3;
+   */
+  sourceRequestId: string;
+
+  /**
+   * With a hit: when.
+   *
+   * @generated from field: google.protobuf.Timestamp stored_at = 4;
+   */
+  storedAt?: Timestamp | undefined;
+
+  /**
+   * With a semantic hit: how alike both requests are, from 0 to 1.
+   *
+   * @generated from field: optional double similarity = 5;
+   */
+  similarity?: number | undefined;
+};
+
+/**
+ * Describes the message llmgateway.v1.CacheLookup.
+ * Use `create(CacheLookupSchema)` to create a new message.
+ */
+export const CacheLookupSchema: GenMessage<CacheLookup> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_receipt, 7);
 

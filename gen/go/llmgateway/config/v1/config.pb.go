@@ -70,7 +70,9 @@ type Config struct {
 	// `sentiment_analysis: gemini` and `question_answering: mistral`.
 	TaskTypes map[string]string `protobuf:"bytes,16,rep,name=task_types,json=taskTypes,proto3" json:"task_types,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// How faults of providers are met; each provider may have it otherwise.
-	Resilience    *Resilience `protobuf:"bytes,17,opt,name=resilience,proto3" json:"resilience,omitempty"`
+	Resilience *Resilience `protobuf:"bytes,17,opt,name=resilience,proto3" json:"resilience,omitempty"`
+	// Answers that need not be paid for twice.
+	Cache         *Cache `protobuf:"bytes,18,opt,name=cache,proto3" json:"cache,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -224,6 +226,210 @@ func (x *Config) GetResilience() *Resilience {
 	return nil
 }
 
+func (x *Config) GetCache() *Cache {
+	if x != nil {
+		return x.Cache
+	}
+	return nil
+}
+
+// Keeps answers, and gives them to those who ask the same, of the same tenant
+// and `auth.keys.*.cache_scope` alone.
+type Cache struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether answers are kept. Default false.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// How long an answer is kept. Default 1h.
+	Ttl *durationpb.Duration `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	// The most that a request may have it kept by `cache_ttl_seconds`. Default
+	// 24h.
+	MaxTtl *durationpb.Duration `protobuf:"bytes,3,opt,name=max_ttl,json=maxTtl,proto3" json:"max_ttl,omitempty"`
+	// What holds for one model, as `provider/model`, or for an alias.
+	Families map[string]*CacheFamily `protobuf:"bytes,4,rep,name=families,proto3" json:"families,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Most answers in memory. Default 10000.
+	MaxEntries *int32 `protobuf:"varint,5,opt,name=max_entries,json=maxEntries,proto3,oneof" json:"max_entries,omitempty"`
+	// Most bytes of them together. Default 256 MiB.
+	MaxBytes *int64 `protobuf:"varint,6,opt,name=max_bytes,json=maxBytes,proto3,oneof" json:"max_bytes,omitempty"`
+	// Largest answer that is kept. Default 1 MiB.
+	MaxEntryBytes *int32 `protobuf:"varint,7,opt,name=max_entry_bytes,json=maxEntryBytes,proto3,oneof" json:"max_entry_bytes,omitempty"`
+	// The temperature above which requests are not answered from the cache; a
+	// request without one counts as 1. Default 1.
+	MaxTemperature *float64 `protobuf:"fixed64,8,opt,name=max_temperature,json=maxTemperature,proto3,oneof" json:"max_temperature,omitempty"`
+	// Whether the same request, while it is under way, is not sent a second time
+	// but answered with the first. Default true, where `enabled`.
+	Coalesce *bool `protobuf:"varint,9,opt,name=coalesce,proto3,oneof" json:"coalesce,omitempty"`
+	// How a kept stream is given again: `at_once`, or `paced` as it came. Default
+	// `at_once`.
+	Replay string `protobuf:"bytes,10,opt,name=replay,proto3" json:"replay,omitempty"`
+	// Requests that match one of these regular expressions are never kept; added
+	// to those for keys and passwords that are always there.
+	SensitivePatterns []string `protobuf:"bytes,11,rep,name=sensitive_patterns,json=sensitivePatterns,proto3" json:"sensitive_patterns,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Cache) Reset() {
+	*x = Cache{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cache) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cache) ProtoMessage() {}
+
+func (x *Cache) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cache.ProtoReflect.Descriptor instead.
+func (*Cache) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Cache) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *Cache) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+func (x *Cache) GetMaxTtl() *durationpb.Duration {
+	if x != nil {
+		return x.MaxTtl
+	}
+	return nil
+}
+
+func (x *Cache) GetFamilies() map[string]*CacheFamily {
+	if x != nil {
+		return x.Families
+	}
+	return nil
+}
+
+func (x *Cache) GetMaxEntries() int32 {
+	if x != nil && x.MaxEntries != nil {
+		return *x.MaxEntries
+	}
+	return 0
+}
+
+func (x *Cache) GetMaxBytes() int64 {
+	if x != nil && x.MaxBytes != nil {
+		return *x.MaxBytes
+	}
+	return 0
+}
+
+func (x *Cache) GetMaxEntryBytes() int32 {
+	if x != nil && x.MaxEntryBytes != nil {
+		return *x.MaxEntryBytes
+	}
+	return 0
+}
+
+func (x *Cache) GetMaxTemperature() float64 {
+	if x != nil && x.MaxTemperature != nil {
+		return *x.MaxTemperature
+	}
+	return 0
+}
+
+func (x *Cache) GetCoalesce() bool {
+	if x != nil && x.Coalesce != nil {
+		return *x.Coalesce
+	}
+	return false
+}
+
+func (x *Cache) GetReplay() string {
+	if x != nil {
+		return x.Replay
+	}
+	return ""
+}
+
+func (x *Cache) GetSensitivePatterns() []string {
+	if x != nil {
+		return x.SensitivePatterns
+	}
+	return nil
+}
+
+// What holds for answers of one model or alias.
+type CacheFamily struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether they are kept. Default as `cache.enabled`.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// How long. Default `cache.ttl`.
+	Ttl           *durationpb.Duration `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CacheFamily) Reset() {
+	*x = CacheFamily{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CacheFamily) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CacheFamily) ProtoMessage() {}
+
+func (x *CacheFamily) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CacheFamily.ProtoReflect.Descriptor instead.
+func (*CacheFamily) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CacheFamily) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *CacheFamily) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
 // Targets that share the calls for a name.
 type Alias struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -238,7 +444,7 @@ type Alias struct {
 
 func (x *Alias) Reset() {
 	*x = Alias{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -250,7 +456,7 @@ func (x *Alias) String() string {
 func (*Alias) ProtoMessage() {}
 
 func (x *Alias) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -263,7 +469,7 @@ func (x *Alias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alias.ProtoReflect.Descriptor instead.
 func (*Alias) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Alias) GetTargets() []*WeightedTarget {
@@ -294,7 +500,7 @@ type WeightedTarget struct {
 
 func (x *WeightedTarget) Reset() {
 	*x = WeightedTarget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -306,7 +512,7 @@ func (x *WeightedTarget) String() string {
 func (*WeightedTarget) ProtoMessage() {}
 
 func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -319,7 +525,7 @@ func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedTarget.ProtoReflect.Descriptor instead.
 func (*WeightedTarget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *WeightedTarget) GetTarget() string {
@@ -364,7 +570,7 @@ type RoutingPolicy struct {
 
 func (x *RoutingPolicy) Reset() {
 	*x = RoutingPolicy{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -376,7 +582,7 @@ func (x *RoutingPolicy) String() string {
 func (*RoutingPolicy) ProtoMessage() {}
 
 func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -389,7 +595,7 @@ func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
 func (*RoutingPolicy) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RoutingPolicy) GetPrefer() []string {
@@ -453,7 +659,7 @@ type Resilience struct {
 
 func (x *Resilience) Reset() {
 	*x = Resilience{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -465,7 +671,7 @@ func (x *Resilience) String() string {
 func (*Resilience) ProtoMessage() {}
 
 func (x *Resilience) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -478,7 +684,7 @@ func (x *Resilience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resilience.ProtoReflect.Descriptor instead.
 func (*Resilience) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Resilience) GetCircuitBreaker() *CircuitBreaker {
@@ -540,7 +746,7 @@ type CircuitBreaker struct {
 
 func (x *CircuitBreaker) Reset() {
 	*x = CircuitBreaker{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +758,7 @@ func (x *CircuitBreaker) String() string {
 func (*CircuitBreaker) ProtoMessage() {}
 
 func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +771,7 @@ func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreaker.ProtoReflect.Descriptor instead.
 func (*CircuitBreaker) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CircuitBreaker) GetEnabled() bool {
@@ -635,7 +841,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +853,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +866,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Retries) GetMax() int32 {
@@ -718,7 +924,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +936,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +949,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Retry) GetMax() int32 {
@@ -781,7 +987,7 @@ type Hedging struct {
 
 func (x *Hedging) Reset() {
 	*x = Hedging{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +999,7 @@ func (x *Hedging) String() string {
 func (*Hedging) ProtoMessage() {}
 
 func (x *Hedging) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +1012,7 @@ func (x *Hedging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedging.ProtoReflect.Descriptor instead.
 func (*Hedging) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Hedging) GetEnabled() bool {
@@ -857,7 +1063,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -869,7 +1075,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -882,7 +1088,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Limit) GetMaxInFlight() int32 {
@@ -926,7 +1132,7 @@ type StreamGuard struct {
 
 func (x *StreamGuard) Reset() {
 	*x = StreamGuard{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +1144,7 @@ func (x *StreamGuard) String() string {
 func (*StreamGuard) ProtoMessage() {}
 
 func (x *StreamGuard) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +1157,7 @@ func (x *StreamGuard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamGuard.ProtoReflect.Descriptor instead.
 func (*StreamGuard) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StreamGuard) GetMinTokensPerSecond() float64 {
@@ -1010,7 +1216,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1022,7 +1228,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1035,7 +1241,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Server) GetHost() string {
@@ -1144,7 +1350,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1362,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1375,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Cors) GetAllowedOrigins() []string {
@@ -1203,7 +1409,7 @@ type Http2 struct {
 
 func (x *Http2) Reset() {
 	*x = Http2{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1421,7 @@ func (x *Http2) String() string {
 func (*Http2) ProtoMessage() {}
 
 func (x *Http2) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1434,7 @@ func (x *Http2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Http2.ProtoReflect.Descriptor instead.
 func (*Http2) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Http2) GetMaxConcurrentStreams() int32 {
@@ -1265,7 +1471,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1277,7 +1483,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1290,7 +1496,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Tls) GetCertPath() string {
@@ -1318,7 +1524,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +1536,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,7 +1549,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Auth) GetKeys() []*ApiKey {
@@ -1364,14 +1570,16 @@ type ApiKey struct {
 	Tenant string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// What it may do: `call` for GatewayService, `admin` for AdminService.
 	// Default `call`.
-	Scopes        []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	Scopes []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Who shares cached answers: keys of one tenant with the same value here.
+	CacheScope    string `protobuf:"bytes,5,opt,name=cache_scope,json=cacheScope,proto3" json:"cache_scope,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1383,7 +1591,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1396,7 +1604,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ApiKey) GetName() string {
@@ -1427,6 +1635,13 @@ func (x *ApiKey) GetScopes() []string {
 	return nil
 }
 
+func (x *ApiKey) GetCacheScope() string {
+	if x != nil {
+		return x.CacheScope
+	}
+	return ""
+}
+
 // How often each key, and each address without one, may call.
 type RateLimit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1440,7 +1655,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1667,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +1680,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RateLimit) GetRpm() int32 {
@@ -1545,7 +1760,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1557,7 +1772,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1570,7 +1785,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Provider) GetKind() string {
@@ -1722,7 +1937,7 @@ type ModelSettings struct {
 
 func (x *ModelSettings) Reset() {
 	*x = ModelSettings{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1734,7 +1949,7 @@ func (x *ModelSettings) String() string {
 func (*ModelSettings) ProtoMessage() {}
 
 func (x *ModelSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1747,7 +1962,7 @@ func (x *ModelSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSettings.ProtoReflect.Descriptor instead.
 func (*ModelSettings) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ModelSettings) GetTimeouts() *Timeouts {
@@ -1789,7 +2004,7 @@ type Dialect struct {
 
 func (x *Dialect) Reset() {
 	*x = Dialect{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1801,7 +2016,7 @@ func (x *Dialect) String() string {
 func (*Dialect) ProtoMessage() {}
 
 func (x *Dialect) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1814,7 +2029,7 @@ func (x *Dialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialect.ProtoReflect.Descriptor instead.
 func (*Dialect) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Dialect) GetMaxTokensField() string {
@@ -1862,7 +2077,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1874,7 +2089,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1887,7 +2102,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -1936,7 +2151,7 @@ type Prices struct {
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1948,7 +2163,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1961,7 +2176,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Prices) GetCatalogPath() string {
@@ -2019,7 +2234,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +2246,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +2259,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Budget) GetName() string {
@@ -2148,7 +2363,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2375,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2388,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Ledger) GetDataDir() string {
@@ -2234,7 +2449,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2246,7 +2461,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2259,7 +2474,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -2354,7 +2569,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2366,7 +2581,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2379,7 +2594,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -2445,7 +2660,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2457,7 +2672,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2470,7 +2685,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -2503,7 +2718,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2515,7 +2730,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2528,7 +2743,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -2556,7 +2771,7 @@ var File_llmgateway_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xbc\r\n" +
+	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xef\r\n" +
 	"\x06Config\x124\n" +
 	"\x06server\x18\x01 \x01(\v2\x1c.llmgateway.config.v1.ServerR\x06server\x12.\n" +
 	"\x04auth\x18\x02 \x01(\v2\x1a.llmgateway.config.v1.AuthR\x04auth\x12>\n" +
@@ -2579,7 +2794,8 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"task_types\x18\x10 \x03(\v2+.llmgateway.config.v1.Config.TaskTypesEntryB\x1d\xbaH\x1a\x9a\x01\x17\"\x15r\x132\x11^[a-z0-9_]{1,64}$R\ttaskTypes\x12@\n" +
 	"\n" +
 	"resilience\x18\x11 \x01(\v2 .llmgateway.config.v1.ResilienceR\n" +
-	"resilience\x1a\\\n" +
+	"resilience\x121\n" +
+	"\x05cache\x18\x12 \x01(\v2\x1b.llmgateway.config.v1.CacheR\x05cache\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
 	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\x1aW\n" +
@@ -2594,7 +2810,37 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
 	"\x0eTaskTypesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"|\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x93\x06\n" +
+	"\x05Cache\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
+	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
+	"\amax_ttl\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x06maxTtl\x12E\n" +
+	"\bfamilies\x18\x04 \x03(\v2).llmgateway.config.v1.Cache.FamiliesEntryR\bfamilies\x121\n" +
+	"\vmax_entries\x18\x05 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\x89z(\x01H\x01R\n" +
+	"maxEntries\x88\x01\x01\x12+\n" +
+	"\tmax_bytes\x18\x06 \x01(\x03B\t\xbaH\x06\"\x04(\x80\x80\x04H\x02R\bmaxBytes\x88\x01\x01\x125\n" +
+	"\x0fmax_entry_bytes\x18\a \x01(\x05B\b\xbaH\x05\x1a\x03(\x80\bH\x03R\rmaxEntryBytes\x88\x01\x01\x12E\n" +
+	"\x0fmax_temperature\x18\b \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00H\x04R\x0emaxTemperature\x88\x01\x01\x12\x1f\n" +
+	"\bcoalesce\x18\t \x01(\bH\x05R\bcoalesce\x88\x01\x01\x12/\n" +
+	"\x06replay\x18\n" +
+	" \x01(\tB\x17\xbaH\x14r\x12R\x00R\aat_onceR\x05pacedR\x06replay\x12@\n" +
+	"\x12sensitive_patterns\x18\v \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xe8\aR\x11sensitivePatterns\x1a^\n" +
+	"\rFamiliesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
+	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.CacheFamilyR\x05value:\x028\x01B\n" +
+	"\n" +
+	"\b_enabledB\x0e\n" +
+	"\f_max_entriesB\f\n" +
+	"\n" +
+	"_max_bytesB\x12\n" +
+	"\x10_max_entry_bytesB\x12\n" +
+	"\x10_max_temperatureB\v\n" +
+	"\t_coalesce\"o\n" +
+	"\vCacheFamily\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
+	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttlB\n" +
+	"\n" +
+	"\b_enabled\"|\n" +
 	"\x05Alias\x12K\n" +
 	"\atargets\x18\x01 \x03(\v2$.llmgateway.config.v1.WeightedTargetB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\atargets\x12\x1b\n" +
 	"\x06sticky\x18\x02 \x01(\bH\x00R\x06sticky\x88\x01\x01B\t\n" +
@@ -2719,12 +2965,14 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\tcert_path\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bcertPath\x12\"\n" +
 	"\bkey_path\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\akeyPath\"8\n" +
 	"\x04Auth\x120\n" +
-	"\x04keys\x18\x01 \x03(\v2\x1c.llmgateway.config.v1.ApiKeyR\x04keys\"\xd4\x01\n" +
+	"\x04keys\x18\x01 \x03(\v2\x1c.llmgateway.config.v1.ApiKeyR\x04keys\"\xfe\x01\n" +
 	"\x06ApiKey\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{1,64}$R\x04name\x12-\n" +
 	"\x06sha256\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\x06sha256\x125\n" +
 	"\x06tenant\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{0,64}$R\x06tenant\x121\n" +
-	"\x06scopes\x18\x04 \x03(\tB\x19\xbaH\x16\x92\x01\x13\x18\x01\"\x0fr\rR\x04callR\x05adminR\x06scopes\"E\n" +
+	"\x06scopes\x18\x04 \x03(\tB\x19\xbaH\x16\x92\x01\x13\x18\x01\"\x0fr\rR\x04callR\x05adminR\x06scopes\x12(\n" +
+	"\vcache_scope\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"cacheScope\"E\n" +
 	"\tRateLimit\x12\x19\n" +
 	"\x03rpm\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03rpm\x12\x1d\n" +
 	"\x05burst\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05burst\"\xf7\t\n" +
@@ -2864,120 +3112,129 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
-	(*Alias)(nil),               // 1: llmgateway.config.v1.Alias
-	(*WeightedTarget)(nil),      // 2: llmgateway.config.v1.WeightedTarget
-	(*RoutingPolicy)(nil),       // 3: llmgateway.config.v1.RoutingPolicy
-	(*Resilience)(nil),          // 4: llmgateway.config.v1.Resilience
-	(*CircuitBreaker)(nil),      // 5: llmgateway.config.v1.CircuitBreaker
-	(*Retries)(nil),             // 6: llmgateway.config.v1.Retries
-	(*Retry)(nil),               // 7: llmgateway.config.v1.Retry
-	(*Hedging)(nil),             // 8: llmgateway.config.v1.Hedging
-	(*Limit)(nil),               // 9: llmgateway.config.v1.Limit
-	(*StreamGuard)(nil),         // 10: llmgateway.config.v1.StreamGuard
-	(*Server)(nil),              // 11: llmgateway.config.v1.Server
-	(*Cors)(nil),                // 12: llmgateway.config.v1.Cors
-	(*Http2)(nil),               // 13: llmgateway.config.v1.Http2
-	(*Tls)(nil),                 // 14: llmgateway.config.v1.Tls
-	(*Auth)(nil),                // 15: llmgateway.config.v1.Auth
-	(*ApiKey)(nil),              // 16: llmgateway.config.v1.ApiKey
-	(*RateLimit)(nil),           // 17: llmgateway.config.v1.RateLimit
-	(*Provider)(nil),            // 18: llmgateway.config.v1.Provider
-	(*ModelSettings)(nil),       // 19: llmgateway.config.v1.ModelSettings
-	(*Dialect)(nil),             // 20: llmgateway.config.v1.Dialect
-	(*Timeouts)(nil),            // 21: llmgateway.config.v1.Timeouts
-	(*Prices)(nil),              // 22: llmgateway.config.v1.Prices
-	(*Budget)(nil),              // 23: llmgateway.config.v1.Budget
-	(*Ledger)(nil),              // 24: llmgateway.config.v1.Ledger
-	(*Jobs)(nil),                // 25: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),            // 26: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),              // 27: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 28: llmgateway.config.v1.Telemetry
-	nil,                         // 29: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 30: llmgateway.config.v1.Config.AliasesEntry
-	nil,                         // 31: llmgateway.config.v1.Config.FallbackChainsEntry
-	nil,                         // 32: llmgateway.config.v1.Config.RoutingPoliciesEntry
-	nil,                         // 33: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                         // 34: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                         // 35: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 36: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                         // 37: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 38: google.protobuf.Duration
-	(*structpb.ListValue)(nil),  // 39: google.protobuf.ListValue
+	(*Cache)(nil),               // 1: llmgateway.config.v1.Cache
+	(*CacheFamily)(nil),         // 2: llmgateway.config.v1.CacheFamily
+	(*Alias)(nil),               // 3: llmgateway.config.v1.Alias
+	(*WeightedTarget)(nil),      // 4: llmgateway.config.v1.WeightedTarget
+	(*RoutingPolicy)(nil),       // 5: llmgateway.config.v1.RoutingPolicy
+	(*Resilience)(nil),          // 6: llmgateway.config.v1.Resilience
+	(*CircuitBreaker)(nil),      // 7: llmgateway.config.v1.CircuitBreaker
+	(*Retries)(nil),             // 8: llmgateway.config.v1.Retries
+	(*Retry)(nil),               // 9: llmgateway.config.v1.Retry
+	(*Hedging)(nil),             // 10: llmgateway.config.v1.Hedging
+	(*Limit)(nil),               // 11: llmgateway.config.v1.Limit
+	(*StreamGuard)(nil),         // 12: llmgateway.config.v1.StreamGuard
+	(*Server)(nil),              // 13: llmgateway.config.v1.Server
+	(*Cors)(nil),                // 14: llmgateway.config.v1.Cors
+	(*Http2)(nil),               // 15: llmgateway.config.v1.Http2
+	(*Tls)(nil),                 // 16: llmgateway.config.v1.Tls
+	(*Auth)(nil),                // 17: llmgateway.config.v1.Auth
+	(*ApiKey)(nil),              // 18: llmgateway.config.v1.ApiKey
+	(*RateLimit)(nil),           // 19: llmgateway.config.v1.RateLimit
+	(*Provider)(nil),            // 20: llmgateway.config.v1.Provider
+	(*ModelSettings)(nil),       // 21: llmgateway.config.v1.ModelSettings
+	(*Dialect)(nil),             // 22: llmgateway.config.v1.Dialect
+	(*Timeouts)(nil),            // 23: llmgateway.config.v1.Timeouts
+	(*Prices)(nil),              // 24: llmgateway.config.v1.Prices
+	(*Budget)(nil),              // 25: llmgateway.config.v1.Budget
+	(*Ledger)(nil),              // 26: llmgateway.config.v1.Ledger
+	(*Jobs)(nil),                // 27: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),            // 28: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),              // 29: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 30: llmgateway.config.v1.Telemetry
+	nil,                         // 31: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 32: llmgateway.config.v1.Config.AliasesEntry
+	nil,                         // 33: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                         // 34: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                         // 35: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                         // 36: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                         // 37: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                         // 38: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 39: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                         // 40: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 41: google.protobuf.Duration
+	(*structpb.ListValue)(nil),  // 42: google.protobuf.ListValue
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
-	11, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
-	15, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
-	17, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	29, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
-	22, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	27, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	28, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	23, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
-	24, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	25, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	30, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
-	31, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
-	32, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
-	33, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
-	4,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
-	2,  // 15: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	5,  // 16: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	6,  // 17: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	8,  // 18: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	9,  // 19: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	10, // 20: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	38, // 21: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	38, // 22: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	38, // 23: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	34, // 24: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	38, // 25: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	38, // 26: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	38, // 27: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	38, // 28: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	14, // 29: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	38, // 30: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	38, // 31: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	12, // 32: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	13, // 33: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	38, // 34: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	38, // 35: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	38, // 36: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	38, // 37: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	16, // 38: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	35, // 39: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	21, // 40: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	20, // 41: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	4,  // 42: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	36, // 43: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	21, // 44: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	9,  // 45: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	38, // 46: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	38, // 47: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	38, // 48: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	38, // 49: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	37, // 50: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	38, // 51: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	38, // 52: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	38, // 53: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	38, // 54: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	26, // 55: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	38, // 56: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	38, // 57: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	38, // 58: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	18, // 59: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	1,  // 60: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	39, // 61: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	3,  // 62: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	7,  // 63: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	19, // 64: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	65, // [65:65] is the sub-list for method output_type
-	65, // [65:65] is the sub-list for method input_type
-	65, // [65:65] is the sub-list for extension type_name
-	65, // [65:65] is the sub-list for extension extendee
-	0,  // [0:65] is the sub-list for field type_name
+	13, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
+	17, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
+	19, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
+	31, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	24, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
+	29, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	30, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	25, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
+	26, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
+	27, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	32, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	33, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	34, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	35, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	6,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
+	1,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
+	41, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	41, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	36, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	41, // 19: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	4,  // 20: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	7,  // 21: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	8,  // 22: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	10, // 23: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	11, // 24: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	12, // 25: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	41, // 26: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	41, // 27: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	41, // 28: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	37, // 29: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	41, // 30: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	41, // 31: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	41, // 32: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	41, // 33: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	16, // 34: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	41, // 35: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	41, // 36: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	14, // 37: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	15, // 38: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	41, // 39: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	41, // 40: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	41, // 41: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	41, // 42: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	18, // 43: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	38, // 44: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	23, // 45: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	22, // 46: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	6,  // 47: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	39, // 48: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	23, // 49: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	11, // 50: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	41, // 51: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	41, // 52: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	41, // 53: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	41, // 54: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	40, // 55: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	41, // 56: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	41, // 57: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	41, // 58: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	41, // 59: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	28, // 60: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	41, // 61: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	41, // 62: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	41, // 63: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	20, // 64: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	3,  // 65: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	42, // 66: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	5,  // 67: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	2,  // 68: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	9,  // 69: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	21, // 70: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	71, // [71:71] is the sub-list for method output_type
+	71, // [71:71] is the sub-list for method input_type
+	71, // [71:71] is the sub-list for extension type_name
+	71, // [71:71] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -2988,28 +3245,30 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[1].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[22].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[25].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[26].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[27].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[28].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[29].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   38,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/config/v1/config.proto.
  */
 export const file_llmgateway_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIsILCgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJEh8KF2RlZmF1bHRfZW1iZWRkaW5nX21vZGVsGAkgASgJEi0KB2J1ZGdldHMYCiADKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5CdWRnZXQSLAoGbGVkZ2VyGAsgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuTGVkZ2VyEigKBGpvYnMYDCABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5Kb2JzEmoKB2FsaWFzZXMYDSADKAsyKS5sbG1nYXRld2F5LmNvbmZpZy52MS5Db25maWcuQWxpYXNlc0VudHJ5Qi66SCuaASgiJnIkMiJeW2EtekEtWjAtOV1bYS16QS1aMC05Ll86LV17MCw2M30kEngKD2ZhbGxiYWNrX2NoYWlucxgOIAMoCzIwLmxsbWdhdGV3YXkuY29uZmlnLnYxLkNvbmZpZy5GYWxsYmFja0NoYWluc0VudHJ5Qi26SCqaASciJXIjMiFeW2EtekEtWjAtOV1bYS16QS1aMC05Ll8tXXswLDYzfSQSegoQcm91dGluZ19wb2xpY2llcxgPIAMoCzIxLmxsbWdhdGV3YXkuY29uZmlnLnYxLkNvbmZpZy5Sb3V0aW5nUG9saWNpZXNFbnRyeUItukgqmgEnIiVyIzIhXlthLXpBLVowLTldW2EtekEtWjAtOS5fLV17MCw2M30kEl4KCnRhc2tfdHlwZXMYECADKAsyKy5sbG1nYXRld2F5LmNvbmZpZy52MS5Db25maWcuVGFza1R5cGVzRW50cnlCHbpIGpoBFyIVchMyEV5bYS16MC05X117MSw2NH0kEjQKCnJlc2lsaWVuY2UYESABKAsyIC5sbG1nYXRld2F5LmNvbmZpZy52MS5SZXNpbGllbmNlGlAKDlByb3ZpZGVyc0VudHJ5EgsKA2tleRgBIAEoCRItCgV2YWx1ZRgCIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyOgI4ARpLCgxBbGlhc2VzRW50cnkSCwoDa2V5GAEgASgJEioKBXZhbHVlGAIgASgLMhsubGxtZ2F0ZXdheS5jb25maWcudjEuQWxpYXM6AjgBGlEKE0ZhbGxiYWNrQ2hhaW5zRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkxpc3RWYWx1ZToCOAEaWwoUUm91dGluZ1BvbGljaWVzRW50cnkSCwoDa2V5GAEgASgJEjIKBXZhbHVlGAIgASgLMiMubGxtZ2F0ZXdheS5jb25maWcudjEuUm91dGluZ1BvbGljeToCOAEaMAoOVGFza1R5cGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJrCgVBbGlhcxJCCgd0YXJnZXRzGAEgAygLMiQubGxtZ2F0ZXdheS5jb25maWcudjEuV2VpZ2h0ZWRUYXJnZXRCC7pICJIBBQgBEOgHEhMKBnN0aWNreRgCIAEoCEgAiAEBQgkKB19zdGlja3kiYgoOV2VpZ2h0ZWRUYXJnZXQSFwoGdGFyZ2V0GAEgASgJQge6SARyAhABEiwKBndlaWdodBgCIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAIgBAUIJCgdfd2VpZ2h0IvwBCg1Sb3V0aW5nUG9saWN5Eg4KBnByZWZlchgBIAMoCRIzChRtYXhfY29zdF9wZXJfcmVxdWVzdBgCIAEoAUIQukgNEgtAASEAAAAAAAAAAEgAiAEBEhQKDGNhcGFiaWxpdGllcxgDIAMoCRIOCgZyZWdpb24YBCABKAkSMQoLbWluX3F1YWxpdHkYBSABKAlCHLpIGXIXUgBSA2xvd1IIc3RhbmRhcmRSBGhpZ2gSNAoIb3B0aW1pemUYBiABKAlCIrpIH3IdUgBSBGNvc3RSB2xhdGVuY3lSCnByZWZlcmVuY2VCFwoVX21heF9jb3N0X3Blcl9yZXF1ZXN0IpACCgpSZXNpbGllbmNlEj0KD2NpcmN1aXRfYnJlYWtlchgBIAEoCzIkLmxsbWdhdGV3YXkuY29uZmlnLnYxLkNpcmN1aXRCcmVha2VyEi4KB3JldHJpZXMYAiABKAsyHS5sbG1nYXRld2F5LmNvbmZpZy52MS5SZXRyaWVzEi4KB2hlZGdpbmcYAyABKAsyHS5sbG1nYXRld2F5LmNvbmZpZy52MS5IZWRnaW5nEioKBWxpbWl0GAQgASgLMhsubGxtZ2F0ZXdheS5jb25maWcudjEuTGltaXQSNwoMc3RyZWFtX2d1YXJkGAUgASgLMiEubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtR3VhcmQiyQIKDkNpcmN1aXRCcmVha2VyEhQKB2VuYWJsZWQYASABKAhIAIgBARIwCgplcnJvcl9yYXRlGAIgASgBQhe6SBQSEhkAAAAAAADwPyEAAAAAAAAAAEgBiAEBEjIKDHRpbWVvdXRfcmF0ZRgDIAEoAUIXukgUEhIZAAAAAAAA8D8hAAAAAAAAAABIAogBARIfCgltaW5fY2FsbHMYBCABKAVCB7pIBBoCKAFIA4gBARI1CghvcGVuX2ZvchgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASHgoGcHJvYmVzGAYgASgFQgm6SAYaBBhkKAFIBIgBAUIKCghfZW5hYmxlZEINCgtfZXJyb3JfcmF0ZUIPCg1fdGltZW91dF9yYXRlQgwKCl9taW5fY2FsbHNCCQoHX3Byb2JlcyKgAwoHUmV0cmllcxIbCgNtYXgYASABKAVCCbpIBhoEGAooAEgAiAEBEjcKCmJhc2VfZGVsYXkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAEjYKCW1heF9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgASMgoMYnVkZ2V0X3JhdGlvGAQgASgBQhe6SBQSEhkAAAAAAAAkQCkAAAAAAAAAAEgBiAEBEiMKCmJ1ZGdldF9taW4YBSABKAVCCrpIBxoFGJBOKABIAogBARI6CgdieV9raW5kGAYgAygLMikubGxtZ2F0ZXdheS5jb25maWcudjEuUmV0cmllcy5CeUtpbmRFbnRyeRpKCgtCeUtpbmRFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiABKAsyGy5sbG1nYXRld2F5LmNvbmZpZy52MS5SZXRyeToCOAFCBgoEX21heEIPCg1fYnVkZ2V0X3JhdGlvQg0KC19idWRnZXRfbWluImUKBVJldHJ5EhsKA21heBgBIAEoBUIJukgGGgQYCigASACIAQESNwoKYmFzZV9kZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgBCBgoEX21heCK5AQoHSGVkZ2luZxIUCgdlbmFibGVkGAEgASgISACIAQESKAoFZGVsYXkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoJbWF4X3NoYXJlGAMgASgBQhe6SBQSEhkAAAAAAADwPyEAAAAAAAAAAEgBiAEBEiMKBnRhcmdldBgEIAEoCUITukgQcg5SAFIEc2FtZVIEbmV4dEIKCghfZW5hYmxlZEIMCgpfbWF4X3NoYXJlIsoBCgVMaW1pdBIjCg1tYXhfaW5fZmxpZ2h0GAEgASgFQge6SAQaAigASACIAQESIAoKbWF4X3F1ZXVlZBgCIAEoBUIHukgEGgIoAEgBiAEBEjUKCG1heF93YWl0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIVCghhZGFwdGl2ZRgEIAEoCEgCiAEBQhAKDl9tYXhfaW5fZmxpZ2h0Qg0KC19tYXhfcXVldWVkQgsKCV9hZGFwdGl2ZSKZAQoLU3RyZWFtR3VhcmQSOwoVbWluX3Rva2Vuc19wZXJfc2Vjb25kGAEgASgBQhe6SBQSEhkAAAAAAECPQCkAAAAAAAAAAEgAiAEBEjMKBndpbmRvdxgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgBCGAoWX21pbl90b2tlbnNfcGVyX3NlY29uZCLwBAoGU2VydmVyEgwKBGhvc3QYASABKAkSHgoEcG9ydBgCIAEoBUILukgIGgYY//8DKABIAIgBARImCgN0bHMYAyABKAsyGS5sbG1nYXRld2F5LmNvbmZpZy52MS5UbHMSJQoObWF4X2JvZHlfYnl0ZXMYBCABKAVCCLpIBRoDKIAISAGIAQESJwoObWF4X2pzb25fZGVwdGgYBSABKAVCCrpIBxoFGIACKAhIAogBARI6Cg1kcmFpbl90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI6Cg1waW5nX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIoCgRjb3JzGAogASgLMhoubGxtZ2F0ZXdheS5jb25maWcudjEuQ29ycxIoChJjb21wcmVzc19taW5fYnl0ZXMYCyABKAVCB7pIBBoCKABIA4gBARIqCgVodHRwMhgMIAEoCzIbLmxsbWdhdGV3YXkuY29uZmlnLnYxLkh0dHAyEhcKCnJlZmxlY3Rpb24YFCABKAhIBIgBARI4CgtkcmFpbl9kZWxheRgVIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgASFAoHY29uc29sZRgWIAEoCEgFiAEBQgcKBV9wb3J0QhEKD19tYXhfYm9keV9ieXRlc0IRCg9fbWF4X2pzb25fZGVwdGhCFQoTX2NvbXByZXNzX21pbl9ieXRlc0INCgtfcmVmbGVjdGlvbkIKCghfY29uc29sZSKfAgoEQ29ycxLgAQoPYWxsb3dlZF9vcmlnaW5zGAEgAygJQsYBukjCAZIBvgEiuwG6AbcBCgtjb3JzLm9yaWdpbhJgbXVzdCBiZSBhbiBvcmlnaW4gd2l0aG91dCBhIHBhdGgsIHN1Y2ggYXMgaHR0cHM6Ly9hcHAuZXhhbXBsZS5jb20gb3IgaHR0cHM6Ly8qLmV4YW1wbGUuY29tLCBvciAqGkZ0aGlzLm1hdGNoZXMoJ14oWypdfGh0dHBzPzovLyhbKl1bLl0pP1tBLVphLXowLTkuLV0rKDpbMC05XXsxLDV9KT8pJCcpEjQKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAIscBCgVIdHRwMhIsChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAEgASgFQge6SAQaAihkSACIAQESOgoNcGluZ19pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMcGluZ190aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIZChdfbWF4X2NvbmN1cnJlbnRfc3RyZWFtcyI8CgNUbHMSGgoJY2VydF9wYXRoGAEgASgJQge6SARyAhABEhkKCGtleV9wYXRoGAIgASgJQge6SARyAhABIjIKBEF1dGgSKgoEa2V5cxgBIAMoCzIcLmxsbWdhdGV3YXkuY29uZmlnLnYxLkFwaUtleSK2AQoGQXBpS2V5EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiUKBnNoYTI1NhgCIAEoCUIVukgSchAyDl5bMC05YS1mXXs2NH0kEi0KBnRlbmFudBgDIAEoCUIdukgachgyFl5bYS16QS1aMC05Ll8tXXswLDY0fSQSKQoGc2NvcGVzGAQgAygJQhm6SBaSARMYASIPcg1SBGNhbGxSBWFkbWluIjkKCVJhdGVMaW1pdBIUCgNycG0YASABKAVCB7pIBBoCKAASFgoFYnVyc3QYAiABKAVCB7pIBBoCKAAiiQgKCFByb3ZpZGVyEmMKBGtpbmQYASABKAlCVbpIUnJQUgBSBm9wZW5haVIGY2xhdWRlUgZnZW1pbmlSB21pc3RyYWxSCXZlcnRleF9haVIHYmVkcm9ja1IRb3BlbmFpX2NvbXBhdGlibGVSBG1vY2sSFAoHZW5hYmxlZBgCIAEoCEgAiAEBEikKCGJhc2VfdXJsGAMgASgJQhe6SBRyEjIQXihodHRwcz86Ly8uKyk/JBI3CgthcGlfa2V5X2VudhgEIAEoCUIiukgfch0yG14oW0EtWmEtel9dW0EtWmEtejAtOV9dKik/JBIVCg1kZWZhdWx0X21vZGVsGAUgASgJEg4KBm1vZGVscxgGIAMoCRI8CgdoZWFkZXJzGAcgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuUHJvdmlkZXIuSGVhZGVyc0VudHJ5Eg4KBnByaWNlcxgIIAEoCRIwCgh0aW1lb3V0cxgJIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRpbWVvdXRzEiUKD21heF9jb25uZWN0aW9ucxgKIAEoBUIHukgEGgIgAEgBiAEBEi4KB2RpYWxlY3QYCyABKAsyHS5sbG1nYXRld2F5LmNvbmZpZy52MS5EaWFsZWN0ElcKBnByZXNldBgMIAEoCUJHukhEckJSAFIFYXp1cmVSCGRlZXBzZWVrUgRncm9xUgZvbGxhbWFSCm9wZW5yb3V0ZXJSCHRvZ2V0aGVyUgR2bGxtUgN4YWkSIwoGcmVnaW9uGA0gASgJQhO6SBByDjIMXlthLXowLTktXSokEg8KB3Byb2plY3QYDiABKAkSGAoQY3JlZGVudGlhbHNfcGF0aBgPIAEoCRIqCgt1bnN1cHBvcnRlZBgQIAEoCUIVukgSchBSAFIGcmVmdXNlUgRkcm9wEh8KF2RlZmF1bHRfZW1iZWRkaW5nX21vZGVsGBEgASgJEjQKCnJlc2lsaWVuY2UYEiABKAsyIC5sbG1nYXRld2F5LmNvbmZpZy52MS5SZXNpbGllbmNlEkkKDm1vZGVsX3NldHRpbmdzGBMgAygLMjEubGxtZ2F0ZXdheS5jb25maWcudjEuUHJvdmlkZXIuTW9kZWxTZXR0aW5nc0VudHJ5Gi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGlkKEk1vZGVsU2V0dGluZ3NFbnRyeRILCgNrZXkYASABKAkSMgoFdmFsdWUYAiABKAsyIy5sbG1nYXRld2F5LmNvbmZpZy52MS5Nb2RlbFNldHRpbmdzOgI4AUIKCghfZW5hYmxlZEISChBfbWF4X2Nvbm5lY3Rpb25zIpwBCg1Nb2RlbFNldHRpbmdzEjAKCHRpbWVvdXRzGAEgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuVGltZW91dHMSKgoFbGltaXQYAiABKAsyGy5sbG1nYXRld2F5LmNvbmZpZy52MS5MaW1pdBItCgdxdWFsaXR5GAMgASgJQhy6SBlyF1IAUgNsb3dSCHN0YW5kYXJkUgRoaWdoIp4BCgdEaWFsZWN0EkQKEG1heF90b2tlbnNfZmllbGQYASABKAlCKrpIJ3IlUgBSFW1heF9jb21wbGV0aW9uX3Rva2Vuc1IKbWF4X3Rva2VucxIZCgxzdHJlYW1fdXNhZ2UYAiABKAhIAIgBARISCgprZXlfaGVhZGVyGAMgASgJEg0KBXF1ZXJ5GAQgASgJQg8KDV9zdHJlYW1fdXNhZ2Ui4QEKCFRpbWVvdXRzEjQKB2Nvbm5lY3QYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjgKC2ZpcnN0X2V2ZW50GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIxCgRpZGxlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIyCgV0b3RhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgAiggEKBlByaWNlcxIUCgxjYXRhbG9nX3BhdGgYASABKAkSHQoQdHJhY2tpbmdfZW5hYmxlZBgCIAEoCEgAiAEBEi4KDnVua25vd25fbW9kZWxzGAMgASgJQha6SBNyEVIAUgZyZWZ1c2VSBWFsbG93QhMKEV90cmFja2luZ19lbmFibGVkIrwDCgZCdWRnZXQSKwoEbmFtZRgBIAEoCUIdukgachgyFl5bYS16QS1aMC05Ll8tXXsxLDY0fSQSIwoJbGltaXRfdXNkGAIgASgBQhC6SA0SC0ABIQAAAAAAAAAAEiQKA3BlchgDIAEoCUIXukgUchJSBGhvdXJSA2RheVIFbW9udGgSDgoGdGVuYW50GAQgASgJEgsKA2tleRgFIAEoCRIQCghwcm92aWRlchgGIAEoCRINCgVtb2RlbBgHIAEoCRI0CgR0YWdzGAggAygLMiYubGxtZ2F0ZXdheS5jb25maWcudjEuQnVkZ2V0LlRhZ3NFbnRyeRJFCgRlYWNoGAkgAygJQje6SDSSATEYASItcisyKV4odGVuYW50fGtleXxwcm92aWRlcnxtb2RlbHx0YWc6LnsxLDY0fSkkEiEKBG1vZGUYCiABKAlCE7pIEHIOUgBSBGhhcmRSBHNvZnQSLwoHd2Fybl9hdBgLIAMoAUIeukgbkgEYGAEiFBISGQAAAAAAACRAIQAAAAAAAAAAGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIroBCgZMZWRnZXISEAoIZGF0YV9kaXIYASABKAkSOQoJcmV0ZW50aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgu6SAiqAQUyAwigOBImChBtYXhfd2FpdGluZ19yb3dzGAMgASgFQge6SAQaAihkSACIAQESJgoJd2hlbl9mdWxsGAQgASgJQhO6SBByDlIAUgR3YWl0UgRkcm9wQhMKEV9tYXhfd2FpdGluZ19yb3dzIvMDCgRKb2JzEicKDm1heF9jb25jdXJyZW50GAEgASgFQgq6SAcaBRiQTigBSACIAQESOQoKcmVzdWx0X3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIKukgHqgEEMgIIARIgCgptYXhfc3RvcmVkGAMgASgFQge6SAQaAigBSAGIAQESIQoLbWF4X3BlbmRpbmcYBCABKAVCB7pIBBoCKAFIAogBARIkCg1tYXhfam9iX2J5dGVzGAUgASgFQgi6SAUaAyiACEgDiAEBEiAKCG1heF9ydW5zGAYgASgFQgm6SAYaBBhkKAFIBIgBARI7CgxzdGFydF93aXRoaW4YByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCrpIB6oBBDICCAESOgoLc3R1Y2tfYWZ0ZXIYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCrpIB6oBBDICCAESMAoId2ViaG9va3MYCSABKAsyHi5sbG1nYXRld2F5LmNvbmZpZy52MS5XZWJob29rc0IRCg9fbWF4X2NvbmN1cnJlbnRCDQoLX21heF9zdG9yZWRCDgoMX21heF9wZW5kaW5nQhAKDl9tYXhfam9iX2J5dGVzQgsKCV9tYXhfcnVucyLuAwoIV2ViaG9va3MSfwoNYWxsb3dlZF9ob3N0cxgBIAMoCUJoukhlkgFiImByXjJcXihbKl1bLl0pP1tBLVphLXowLTkuLV17MSwyNTN9KDooWzAtOV17MSw1fXxbKl0pKT8kfF5cW1swLTlhLWZBLUY6Ll0rXF0oOihbMC05XXsxLDV9fFsqXSkpPyQSQQoQYWxsb3dlZF9uZXR3b3JrcxgCIAMoCUInukgkkgEhIh9yHTIbXlswLTlhLWZBLUY6Ll0rL1swLTldezEsM30kEhcKCmFsbG93X2h0dHAYAyABKAhIAIgBARI2CgpzZWNyZXRfZW52GAQgASgJQiK6SB9yHTIbXihbQS1aYS16X11bQS1aYS16MC05X10qKT8kEjAKF21heF9jb25jdXJyZW50X3Blcl9ob3N0GAUgASgFQgq6SAcaBRjoBygBSAGIAQESNAoHdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOgoNZ2l2ZV91cF9hZnRlchgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgBCDQoLX2FsbG93X2h0dHBCGgoYX21heF9jb25jdXJyZW50X3Blcl9ob3N0InUKBlN0cmVhbRIlCgtidWZmZXJfc2l6ZRgBIAEoBUILukgIGgYYoI0GKAFIAIgBARI0Cgd0aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqAEIOCgxfYnVmZmVyX3NpemUihAEKCVRlbGVtZXRyeRJKCglsb2dfbGV2ZWwYASABKAlCN7pINHIyUgBSBXRyYWNlUgVkZWJ1Z1IEaW5mb1IEd2FyblIFZXJyb3JSBWZhdGFsUgZzaWxlbnQSFQoNb3RscF9lbmRwb2ludBgCIAEoCRIUCgxzZXJ2aWNlX25hbWUYAyABKAlCR1pFZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvY29uZmlnL3YxO2NvbmZpZ3YxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
+  fileDesc("CiFsbG1nYXRld2F5L2NvbmZpZy92MS9jb25maWcucHJvdG8SFGxsbWdhdGV3YXkuY29uZmlnLnYxIu4LCgZDb25maWcSLAoGc2VydmVyGAEgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU2VydmVyEigKBGF1dGgYAiABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5BdXRoEjMKCnJhdGVfbGltaXQYAyABKAsyHy5sbG1nYXRld2F5LmNvbmZpZy52MS5SYXRlTGltaXQSYwoJcHJvdmlkZXJzGAQgAygLMisubGxtZ2F0ZXdheS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5QiO6SCCaAR0iG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjJ9JBIsCgZwcmljZXMYBSABKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5QcmljZXMSLAoGc3RyZWFtGAYgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuU3RyZWFtEjIKCXRlbGVtZXRyeRgHIAEoCzIfLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRlbGVtZXRyeRIVCg1kZWZhdWx0X21vZGVsGAggASgJEh8KF2RlZmF1bHRfZW1iZWRkaW5nX21vZGVsGAkgASgJEi0KB2J1ZGdldHMYCiADKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5CdWRnZXQSLAoGbGVkZ2VyGAsgASgLMhwubGxtZ2F0ZXdheS5jb25maWcudjEuTGVkZ2VyEigKBGpvYnMYDCABKAsyGi5sbG1nYXRld2F5LmNvbmZpZy52MS5Kb2JzEmoKB2FsaWFzZXMYDSADKAsyKS5sbG1nYXRld2F5LmNvbmZpZy52MS5Db25maWcuQWxpYXNlc0VudHJ5Qi66SCuaASgiJnIkMiJeW2EtekEtWjAtOV1bYS16QS1aMC05Ll86LV17MCw2M30kEngKD2ZhbGxiYWNrX2NoYWlucxgOIAMoCzIwLmxsbWdhdGV3YXkuY29uZmlnLnYxLkNvbmZpZy5GYWxsYmFja0NoYWluc0VudHJ5Qi26SCqaASciJXIjMiFeW2EtekEtWjAtOV1bYS16QS1aMC05Ll8tXXswLDYzfSQSegoQcm91dGluZ19wb2xpY2llcxgPIAMoCzIxLmxsbWdhdGV3YXkuY29uZmlnLnYxLkNvbmZpZy5Sb3V0aW5nUG9saWNpZXNFbnRyeUItukgqmgEnIiVyIzIhXlthLXpBLVowLTldW2EtekEtWjAtOS5fLV17MCw2M30kEl4KCnRhc2tfdHlwZXMYECADKAsyKy5sbG1nYXRld2F5LmNvbmZpZy52MS5Db25maWcuVGFza1R5cGVzRW50cnlCHbpIGpoBFyIVchMyEV5bYS16MC05X117MSw2NH0kEjQKCnJlc2lsaWVuY2UYESABKAsyIC5sbG1nYXRld2F5LmNvbmZpZy52MS5SZXNpbGllbmNlEioKBWNhY2hlGBIgASgLMhsubGxtZ2F0ZXdheS5jb25maWcudjEuQ2FjaGUaUAoOUHJvdmlkZXJzRW50cnkSCwoDa2V5GAEgASgJEi0KBXZhbHVlGAIgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuUHJvdmlkZXI6AjgBGksKDEFsaWFzZXNFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiABKAsyGy5sbG1nYXRld2F5LmNvbmZpZy52MS5BbGlhczoCOAEaUQoTRmFsbGJhY2tDaGFpbnNFbnRyeRILCgNrZXkYASABKAkSKQoFdmFsdWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuTGlzdFZhbHVlOgI4ARpbChRSb3V0aW5nUG9saWNpZXNFbnRyeRILCgNrZXkYASABKAkSMgoFdmFsdWUYAiABKAsyIy5sbG1nYXRld2F5LmNvbmZpZy52MS5Sb3V0aW5nUG9saWN5OgI4ARowCg5UYXNrVHlwZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIo0FCgVDYWNoZRIUCgdlbmFibGVkGAEgASgISACIAQESMAoDdHRsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI0CgdtYXhfdHRsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI7CghmYW1pbGllcxgEIAMoCzIpLmxsbWdhdGV3YXkuY29uZmlnLnYxLkNhY2hlLkZhbWlsaWVzRW50cnkSJQoLbWF4X2VudHJpZXMYBSABKAVCC7pICBoGGICJeigBSAGIAQESIQoJbWF4X2J5dGVzGAYgASgDQgm6SAYiBCiAgARIAogBARImCg9tYXhfZW50cnlfYnl0ZXMYByABKAVCCLpIBRoDKIAISAOIAQESNQoPbWF4X3RlbXBlcmF0dXJlGAggASgBQhe6SBQSEhkAAAAAAAAAQCkAAAAAAAAAAEgEiAEBEhUKCGNvYWxlc2NlGAkgASgISAWIAQESJwoGcmVwbGF5GAogASgJQhe6SBRyElIAUgdhdF9vbmNlUgVwYWNlZBItChJzZW5zaXRpdmVfcGF0dGVybnMYCyADKAlCEbpIDpIBCxBkIgdyBRABGOgHGlIKDUZhbWlsaWVzRW50cnkSCwoDa2V5GAEgASgJEjAKBXZhbHVlGAIgASgLMiEubGxtZ2F0ZXdheS5jb25maWcudjEuQ2FjaGVGYW1pbHk6AjgBQgoKCF9lbmFibGVkQg4KDF9tYXhfZW50cmllc0IMCgpfbWF4X2J5dGVzQhIKEF9tYXhfZW50cnlfYnl0ZXNCEgoQX21heF90ZW1wZXJhdHVyZUILCglfY29hbGVzY2UiYQoLQ2FjaGVGYW1pbHkSFAoHZW5hYmxlZBgBIAEoCEgAiAEBEjAKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgBCCgoIX2VuYWJsZWQiawoFQWxpYXMSQgoHdGFyZ2V0cxgBIAMoCzIkLmxsbWdhdGV3YXkuY29uZmlnLnYxLldlaWdodGVkVGFyZ2V0Qgu6SAiSAQUIARDoBxITCgZzdGlja3kYAiABKAhIAIgBAUIJCgdfc3RpY2t5ImIKDldlaWdodGVkVGFyZ2V0EhcKBnRhcmdldBgBIAEoCUIHukgEcgIQARIsCgZ3ZWlnaHQYAiABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASACIAQFCCQoHX3dlaWdodCL8AQoNUm91dGluZ1BvbGljeRIOCgZwcmVmZXIYASADKAkSMwoUbWF4X2Nvc3RfcGVyX3JlcXVlc3QYAiABKAFCELpIDRILQAEhAAAAAAAAAABIAIgBARIUCgxjYXBhYmlsaXRpZXMYAyADKAkSDgoGcmVnaW9uGAQgASgJEjEKC21pbl9xdWFsaXR5GAUgASgJQhy6SBlyF1IAUgNsb3dSCHN0YW5kYXJkUgRoaWdoEjQKCG9wdGltaXplGAYgASgJQiK6SB9yHVIAUgRjb3N0UgdsYXRlbmN5UgpwcmVmZXJlbmNlQhcKFV9tYXhfY29zdF9wZXJfcmVxdWVzdCKQAgoKUmVzaWxpZW5jZRI9Cg9jaXJjdWl0X2JyZWFrZXIYASABKAsyJC5sbG1nYXRld2F5LmNvbmZpZy52MS5DaXJjdWl0QnJlYWtlchIuCgdyZXRyaWVzGAIgASgLMh0ubGxtZ2F0ZXdheS5jb25maWcudjEuUmV0cmllcxIuCgdoZWRnaW5nGAMgASgLMh0ubGxtZ2F0ZXdheS5jb25maWcudjEuSGVkZ2luZxIqCgVsaW1pdBgEIAEoCzIbLmxsbWdhdGV3YXkuY29uZmlnLnYxLkxpbWl0EjcKDHN0cmVhbV9ndWFyZBgFIAEoCzIhLmxsbWdhdGV3YXkuY29uZmlnLnYxLlN0cmVhbUd1YXJkIskCCg5DaXJjdWl0QnJlYWtlchIUCgdlbmFibGVkGAEgASgISACIAQESMAoKZXJyb3JfcmF0ZRgCIAEoAUIXukgUEhIZAAAAAAAA8D8hAAAAAAAAAABIAYgBARIyCgx0aW1lb3V0X3JhdGUYAyABKAFCF7pIFBISGQAAAAAAAPA/IQAAAAAAAAAASAKIAQESHwoJbWluX2NhbGxzGAQgASgFQge6SAQaAigBSAOIAQESNQoIb3Blbl9mb3IYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEh4KBnByb2JlcxgGIAEoBUIJukgGGgQYZCgBSASIAQFCCgoIX2VuYWJsZWRCDQoLX2Vycm9yX3JhdGVCDwoNX3RpbWVvdXRfcmF0ZUIMCgpfbWluX2NhbGxzQgkKB19wcm9iZXMioAMKB1JldHJpZXMSGwoDbWF4GAEgASgFQgm6SAYaBBgKKABIAIgBARI3CgpiYXNlX2RlbGF5GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyABI2CgltYXhfZGVsYXkYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAEjIKDGJ1ZGdldF9yYXRpbxgEIAEoAUIXukgUEhIZAAAAAAAAJEApAAAAAAAAAABIAYgBARIjCgpidWRnZXRfbWluGAUgASgFQgq6SAcaBRiQTigASAKIAQESOgoHYnlfa2luZBgGIAMoCzIpLmxsbWdhdGV3YXkuY29uZmlnLnYxLlJldHJpZXMuQnlLaW5kRW50cnkaSgoLQnlLaW5kRW50cnkSCwoDa2V5GAEgASgJEioKBXZhbHVlGAIgASgLMhsubGxtZ2F0ZXdheS5jb25maWcudjEuUmV0cnk6AjgBQgYKBF9tYXhCDwoNX2J1ZGdldF9yYXRpb0INCgtfYnVkZ2V0X21pbiJlCgVSZXRyeRIbCgNtYXgYASABKAVCCbpIBhoEGAooAEgAiAEBEjcKCmJhc2VfZGVsYXkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAQgYKBF9tYXgiuQEKB0hlZGdpbmcSFAoHZW5hYmxlZBgBIAEoCEgAiAEBEigKBWRlbGF5GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KCW1heF9zaGFyZRgDIAEoAUIXukgUEhIZAAAAAAAA8D8hAAAAAAAAAABIAYgBARIjCgZ0YXJnZXQYBCABKAlCE7pIEHIOUgBSBHNhbWVSBG5leHRCCgoIX2VuYWJsZWRCDAoKX21heF9zaGFyZSLKAQoFTGltaXQSIwoNbWF4X2luX2ZsaWdodBgBIAEoBUIHukgEGgIoAEgAiAEBEiAKCm1heF9xdWV1ZWQYAiABKAVCB7pIBBoCKABIAYgBARI1CghtYXhfd2FpdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASFQoIYWRhcHRpdmUYBCABKAhIAogBAUIQCg5fbWF4X2luX2ZsaWdodEINCgtfbWF4X3F1ZXVlZEILCglfYWRhcHRpdmUimQEKC1N0cmVhbUd1YXJkEjsKFW1pbl90b2tlbnNfcGVyX3NlY29uZBgBIAEoAUIXukgUEhIZAAAAAABAj0ApAAAAAAAAAABIAIgBARIzCgZ3aW5kb3cYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAQhgKFl9taW5fdG9rZW5zX3Blcl9zZWNvbmQi8AQKBlNlcnZlchIMCgRob3N0GAEgASgJEh4KBHBvcnQYAiABKAVCC7pICBoGGP//AygASACIAQESJgoDdGxzGAMgASgLMhkubGxtZ2F0ZXdheS5jb25maWcudjEuVGxzEiUKDm1heF9ib2R5X2J5dGVzGAQgASgFQgi6SAUaAyiACEgBiAEBEicKDm1heF9qc29uX2RlcHRoGAUgASgFQgq6SAcaBRiAAigISAKIAQESOgoNZHJhaW5fdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECMgASOgoNcGluZ19pbnRlcnZhbBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASKAoEY29ycxgKIAEoCzIaLmxsbWdhdGV3YXkuY29uZmlnLnYxLkNvcnMSKAoSY29tcHJlc3NfbWluX2J5dGVzGAsgASgFQge6SAQaAigASAOIAQESKgoFaHR0cDIYDCABKAsyGy5sbG1nYXRld2F5LmNvbmZpZy52MS5IdHRwMhIXCgpyZWZsZWN0aW9uGBQgASgISASIAQESOAoLZHJhaW5fZGVsYXkYFSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAEhQKB2NvbnNvbGUYFiABKAhIBYgBAUIHCgVfcG9ydEIRCg9fbWF4X2JvZHlfYnl0ZXNCEQoPX21heF9qc29uX2RlcHRoQhUKE19jb21wcmVzc19taW5fYnl0ZXNCDQoLX3JlZmxlY3Rpb25CCgoIX2NvbnNvbGUinwIKBENvcnMS4AEKD2FsbG93ZWRfb3JpZ2lucxgBIAMoCULGAbpIwgGSAb4BIrsBugG3AQoLY29ycy5vcmlnaW4SYG11c3QgYmUgYW4gb3JpZ2luIHdpdGhvdXQgYSBwYXRoLCBzdWNoIGFzIGh0dHBzOi8vYXBwLmV4YW1wbGUuY29tIG9yIGh0dHBzOi8vKi5leGFtcGxlLmNvbSwgb3IgKhpGdGhpcy5tYXRjaGVzKCdeKFsqXXxodHRwcz86Ly8oWypdWy5dKT9bQS1aYS16MC05Li1dKyg6WzAtOV17MSw1fSk/KSQnKRI0CgdtYXhfYWdlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIyACLHAQoFSHR0cDISLAoWbWF4X2NvbmN1cnJlbnRfc3RyZWFtcxgBIAEoBUIHukgEGgIoZEgAiAEBEjoKDXBpbmdfaW50ZXJ2YWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjkKDHBpbmdfdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgBCGQoXX21heF9jb25jdXJyZW50X3N0cmVhbXMiPAoDVGxzEhoKCWNlcnRfcGF0aBgBIAEoCUIHukgEcgIQARIZCghrZXlfcGF0aBgCIAEoCUIHukgEcgIQASIyCgRBdXRoEioKBGtleXMYASADKAsyHC5sbG1nYXRld2F5LmNvbmZpZy52MS5BcGlLZXki1AEKBkFwaUtleRIrCgRuYW1lGAEgASgJQh26SBpyGDIWXlthLXpBLVowLTkuXy1dezEsNjR9JBIlCgZzaGEyNTYYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JBItCgZ0ZW5hbnQYAyABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MCw2NH0kEikKBnNjb3BlcxgEIAMoCUIZukgWkgETGAEiD3INUgRjYWxsUgVhZG1pbhIcCgtjYWNoZV9zY29wZRgFIAEoCUIHukgEcgIYQCI5CglSYXRlTGltaXQSFAoDcnBtGAEgASgFQge6SAQaAigAEhYKBWJ1cnN0GAIgASgFQge6SAQaAigAIokICghQcm92aWRlchJjCgRraW5kGAEgASgJQlW6SFJyUFIAUgZvcGVuYWlSBmNsYXVkZVIGZ2VtaW5pUgdtaXN0cmFsUgl2ZXJ0ZXhfYWlSB2JlZHJvY2tSEW9wZW5haV9jb21wYXRpYmxlUgRtb2NrEhQKB2VuYWJsZWQYAiABKAhIAIgBARIpCghiYXNlX3VybBgDIAEoCUIXukgUchIyEF4oaHR0cHM/Oi8vLispPyQSNwoLYXBpX2tleV9lbnYYBCABKAlCIrpIH3IdMhteKFtBLVphLXpfXVtBLVphLXowLTlfXSopPyQSFQoNZGVmYXVsdF9tb2RlbBgFIAEoCRIOCgZtb2RlbHMYBiADKAkSPAoHaGVhZGVycxgHIAMoCzIrLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyLkhlYWRlcnNFbnRyeRIOCgZwcmljZXMYCCABKAkSMAoIdGltZW91dHMYCSABKAsyHi5sbG1nYXRld2F5LmNvbmZpZy52MS5UaW1lb3V0cxIlCg9tYXhfY29ubmVjdGlvbnMYCiABKAVCB7pIBBoCIABIAYgBARIuCgdkaWFsZWN0GAsgASgLMh0ubGxtZ2F0ZXdheS5jb25maWcudjEuRGlhbGVjdBJXCgZwcmVzZXQYDCABKAlCR7pIRHJCUgBSBWF6dXJlUghkZWVwc2Vla1IEZ3JvcVIGb2xsYW1hUgpvcGVucm91dGVyUgh0b2dldGhlclIEdmxsbVIDeGFpEiMKBnJlZ2lvbhgNIAEoCUITukgQcg4yDF5bYS16MC05LV0qJBIPCgdwcm9qZWN0GA4gASgJEhgKEGNyZWRlbnRpYWxzX3BhdGgYDyABKAkSKgoLdW5zdXBwb3J0ZWQYECABKAlCFbpIEnIQUgBSBnJlZnVzZVIEZHJvcBIfChdkZWZhdWx0X2VtYmVkZGluZ19tb2RlbBgRIAEoCRI0CgpyZXNpbGllbmNlGBIgASgLMiAubGxtZ2F0ZXdheS5jb25maWcudjEuUmVzaWxpZW5jZRJJCg5tb2RlbF9zZXR0aW5ncxgTIAMoCzIxLmxsbWdhdGV3YXkuY29uZmlnLnYxLlByb3ZpZGVyLk1vZGVsU2V0dGluZ3NFbnRyeRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARpZChJNb2RlbFNldHRpbmdzRW50cnkSCwoDa2V5GAEgASgJEjIKBXZhbHVlGAIgASgLMiMubGxtZ2F0ZXdheS5jb25maWcudjEuTW9kZWxTZXR0aW5nczoCOAFCCgoIX2VuYWJsZWRCEgoQX21heF9jb25uZWN0aW9ucyKcAQoNTW9kZWxTZXR0aW5ncxIwCgh0aW1lb3V0cxgBIAEoCzIeLmxsbWdhdGV3YXkuY29uZmlnLnYxLlRpbWVvdXRzEioKBWxpbWl0GAIgASgLMhsubGxtZ2F0ZXdheS5jb25maWcudjEuTGltaXQSLQoHcXVhbGl0eRgDIAEoCUIcukgZchdSAFIDbG93UghzdGFuZGFyZFIEaGlnaCKeAQoHRGlhbGVjdBJEChBtYXhfdG9rZW5zX2ZpZWxkGAEgASgJQiq6SCdyJVIAUhVtYXhfY29tcGxldGlvbl90b2tlbnNSCm1heF90b2tlbnMSGQoMc3RyZWFtX3VzYWdlGAIgASgISACIAQESEgoKa2V5X2hlYWRlchgDIAEoCRINCgVxdWVyeRgEIAEoCUIPCg1fc3RyZWFtX3VzYWdlIuEBCghUaW1lb3V0cxI0Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI4CgtmaXJzdF9ldmVudBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMQoEaWRsZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMgoFdG90YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIoIBCgZQcmljZXMSFAoMY2F0YWxvZ19wYXRoGAEgASgJEh0KEHRyYWNraW5nX2VuYWJsZWQYAiABKAhIAIgBARIuCg51bmtub3duX21vZGVscxgDIAEoCUIWukgTchFSAFIGcmVmdXNlUgVhbGxvd0ITChFfdHJhY2tpbmdfZW5hYmxlZCK8AwoGQnVkZ2V0EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2EtekEtWjAtOS5fLV17MSw2NH0kEiMKCWxpbWl0X3VzZBgCIAEoAUIQukgNEgtAASEAAAAAAAAAABIkCgNwZXIYAyABKAlCF7pIFHISUgRob3VyUgNkYXlSBW1vbnRoEg4KBnRlbmFudBgEIAEoCRILCgNrZXkYBSABKAkSEAoIcHJvdmlkZXIYBiABKAkSDQoFbW9kZWwYByABKAkSNAoEdGFncxgIIAMoCzImLmxsbWdhdGV3YXkuY29uZmlnLnYxLkJ1ZGdldC5UYWdzRW50cnkSRQoEZWFjaBgJIAMoCUI3ukg0kgExGAEiLXIrMileKHRlbmFudHxrZXl8cHJvdmlkZXJ8bW9kZWx8dGFnOi57MSw2NH0pJBIhCgRtb2RlGAogASgJQhO6SBByDlIAUgRoYXJkUgRzb2Z0Ei8KB3dhcm5fYXQYCyADKAFCHrpIG5IBGBgBIhQSEhkAAAAAAAAkQCEAAAAAAAAAABorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK6AQoGTGVkZ2VyEhAKCGRhdGFfZGlyGAEgASgJEjkKCXJldGVudGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkILukgIqgEFMgMIoDgSJgoQbWF4X3dhaXRpbmdfcm93cxgDIAEoBUIHukgEGgIoZEgAiAEBEiYKCXdoZW5fZnVsbBgEIAEoCUITukgQcg5SAFIEd2FpdFIEZHJvcEITChFfbWF4X3dhaXRpbmdfcm93cyLzAwoESm9icxInCg5tYXhfY29uY3VycmVudBgBIAEoBUIKukgHGgUYkE4oAUgAiAEBEjkKCnJlc3VsdF90dGwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCrpIB6oBBDICCAESIAoKbWF4X3N0b3JlZBgDIAEoBUIHukgEGgIoAUgBiAEBEiEKC21heF9wZW5kaW5nGAQgASgFQge6SAQaAigBSAKIAQESJAoNbWF4X2pvYl9ieXRlcxgFIAEoBUIIukgFGgMogAhIA4gBARIgCghtYXhfcnVucxgGIAEoBUIJukgGGgQYZCgBSASIAQESOwoMc3RhcnRfd2l0aGluGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgq6SAeqAQQyAggBEjoKC3N0dWNrX2FmdGVyGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgq6SAeqAQQyAggBEjAKCHdlYmhvb2tzGAkgASgLMh4ubGxtZ2F0ZXdheS5jb25maWcudjEuV2ViaG9va3NCEQoPX21heF9jb25jdXJyZW50Qg0KC19tYXhfc3RvcmVkQg4KDF9tYXhfcGVuZGluZ0IQCg5fbWF4X2pvYl9ieXRlc0ILCglfbWF4X3J1bnMi7gMKCFdlYmhvb2tzEn8KDWFsbG93ZWRfaG9zdHMYASADKAlCaLpIZZIBYiJgcl4yXF4oWypdWy5dKT9bQS1aYS16MC05Li1dezEsMjUzfSg6KFswLTldezEsNX18WypdKSk/JHxeXFtbMC05YS1mQS1GOi5dK1xdKDooWzAtOV17MSw1fXxbKl0pKT8kEkEKEGFsbG93ZWRfbmV0d29ya3MYAiADKAlCJ7pIJJIBISIfch0yG15bMC05YS1mQS1GOi5dKy9bMC05XXsxLDN9JBIXCgphbGxvd19odHRwGAMgASgISACIAQESNgoKc2VjcmV0X2VudhgEIAEoCUIiukgfch0yG14oW0EtWmEtel9dW0EtWmEtejAtOV9dKik/JBIwChdtYXhfY29uY3VycmVudF9wZXJfaG9zdBgFIAEoBUIKukgHGgUY6AcoAUgBiAEBEjQKB3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjoKDWdpdmVfdXBfYWZ0ZXIYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAQg0KC19hbGxvd19odHRwQhoKGF9tYXhfY29uY3VycmVudF9wZXJfaG9zdCJ1CgZTdHJlYW0SJQoLYnVmZmVyX3NpemUYASABKAVCC7pICBoGGKCNBigBSACIAQESNAoHdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgBCDgoMX2J1ZmZlcl9zaXplIoQBCglUZWxlbWV0cnkSSgoJbG9nX2xldmVsGAEgASgJQje6SDRyMlIAUgV0cmFjZVIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yUgVmYXRhbFIGc2lsZW50EhUKDW90bHBfZW5kcG9pbnQYAiABKAkSFAoMc2VydmljZV9uYW1lGAMgASgJQkdaRWdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L2NvbmZpZy92MTtjb25maWd2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
  * The gateway's configuration, written as YAML with these field names.
@@ -149,6 +149,13 @@ export type Config = Message<"llmgateway.config.v1.Config"> & {
    * @generated from field: llmgateway.config.v1.Resilience resilience = 17;
    */
   resilience?: Resilience | undefined;
+
+  /**
+   * Answers that need not be paid for twice.
+   *
+   * @generated from field: llmgateway.config.v1.Cache cache = 18;
+   */
+  cache?: Cache | undefined;
 };
 
 /**
@@ -157,6 +164,131 @@ export type Config = Message<"llmgateway.config.v1.Config"> & {
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc(file_llmgateway_config_v1_config, 0);
+
+/**
+ * Keeps answers, and gives them to those who ask the same, of the same tenant
+ * and `auth.keys.*.cache_scope` alone.
+ *
+ * @generated from message llmgateway.config.v1.Cache
+ */
+export type Cache = Message<"llmgateway.config.v1.Cache"> & {
+  /**
+   * Whether answers are kept. Default false.
+   *
+   * @generated from field: optional bool enabled = 1;
+   */
+  enabled?: boolean | undefined;
+
+  /**
+   * How long an answer is kept. Default 1h.
+   *
+   * @generated from field: google.protobuf.Duration ttl = 2;
+   */
+  ttl?: Duration | undefined;
+
+  /**
+   * The most that a request may have it kept by `cache_ttl_seconds`. Default
+   * 24h.
+   *
+   * @generated from field: google.protobuf.Duration max_ttl = 3;
+   */
+  maxTtl?: Duration | undefined;
+
+  /**
+   * What holds for one model, as `provider/model`, or for an alias.
+   *
+   * @generated from field: map<string, llmgateway.config.v1.CacheFamily> families = 4;
+   */
+  families: { [key: string]: CacheFamily };
+
+  /**
+   * Most answers in memory. Default 10000.
+   *
+   * @generated from field: optional int32 max_entries = 5;
+   */
+  maxEntries?: number | undefined;
+
+  /**
+   * Most bytes of them together. Default 256 MiB.
+   *
+   * @generated from field: optional int64 max_bytes = 6;
+   */
+  maxBytes?: bigint | undefined;
+
+  /**
+   * Largest answer that is kept. Default 1 MiB.
+   *
+   * @generated from field: optional int32 max_entry_bytes = 7;
+   */
+  maxEntryBytes?: number | undefined;
+
+  /**
+   * The temperature above which requests are not answered from the cache; a
+   * request without one counts as 1. Default 1.
+   *
+   * @generated from field: optional double max_temperature = 8;
+   */
+  maxTemperature?: number | undefined;
+
+  /**
+   * Whether the same request, while it is under way, is not sent a second time
+   * but answered with the first. Default true, where `enabled`.
+   *
+   * @generated from field: optional bool coalesce = 9;
+   */
+  coalesce?: boolean | undefined;
+
+  /**
+   * How a kept stream is given again: `at_once`, or `paced` as it came. Default
+   * `at_once`.
+   *
+   * @generated from field: string replay = 10;
+   */
+  replay: string;
+
+  /**
+   * Requests that match one of these regular expressions are never kept; added
+   * to those for keys and passwords that are always there.
+   *
+   * @generated from field: repeated string sensitive_patterns = 11;
+   */
+  sensitivePatterns: string[];
+};
+
+/**
+ * Describes the message llmgateway.config.v1.Cache.
+ * Use `create(CacheSchema)` to create a new message.
+ */
+export const CacheSchema: GenMessage<Cache> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 1);
+
+/**
+ * What holds for answers of one model or alias.
+ *
+ * @generated from message llmgateway.config.v1.CacheFamily
+ */
+export type CacheFamily = Message<"llmgateway.config.v1.CacheFamily"> & {
+  /**
+   * Whether they are kept. Default as `cache.enabled`.
+   *
+   * @generated from field: optional bool enabled = 1;
+   */
+  enabled?: boolean | undefined;
+
+  /**
+   * How long. Default `cache.ttl`.
+   *
+   * @generated from field: google.protobuf.Duration ttl = 2;
+   */
+  ttl?: Duration | undefined;
+};
+
+/**
+ * Describes the message llmgateway.config.v1.CacheFamily.
+ * Use `create(CacheFamilySchema)` to create a new message.
+ */
+export const CacheFamilySchema: GenMessage<CacheFamily> = /*@__PURE__*/
+  messageDesc(file_llmgateway_config_v1_config, 2);
 
 /**
  * Targets that share the calls for a name.
@@ -185,7 +317,7 @@ export type Alias = Message<"llmgateway.config.v1.Alias"> & {
  * Use `create(AliasSchema)` to create a new message.
  */
 export const AliasSchema: GenMessage<Alias> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 1);
+  messageDesc(file_llmgateway_config_v1_config, 3);
 
 /**
  * A target and its share.
@@ -214,7 +346,7 @@ export type WeightedTarget = Message<"llmgateway.config.v1.WeightedTarget"> & {
  * Use `create(WeightedTargetSchema)` to create a new message.
  */
 export const WeightedTargetSchema: GenMessage<WeightedTarget> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 2);
+  messageDesc(file_llmgateway_config_v1_config, 4);
 
 /**
  * How to choose among several targets. Those that lack what a request needs are
@@ -277,7 +409,7 @@ export type RoutingPolicy = Message<"llmgateway.config.v1.RoutingPolicy"> & {
  * Use `create(RoutingPolicySchema)` to create a new message.
  */
 export const RoutingPolicySchema: GenMessage<RoutingPolicy> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 3);
+  messageDesc(file_llmgateway_config_v1_config, 5);
 
 /**
  * How faults of providers are met, before a caller has seen any of the answer.
@@ -326,7 +458,7 @@ export type Resilience = Message<"llmgateway.config.v1.Resilience"> & {
  * Use `create(ResilienceSchema)` to create a new message.
  */
 export const ResilienceSchema: GenMessage<Resilience> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 4);
+  messageDesc(file_llmgateway_config_v1_config, 6);
 
 /**
  * Stops sending calls to a provider or a model that fails, and finds out by
@@ -385,7 +517,7 @@ export type CircuitBreaker = Message<"llmgateway.config.v1.CircuitBreaker"> & {
  * Use `create(CircuitBreakerSchema)` to create a new message.
  */
 export const CircuitBreakerSchema: GenMessage<CircuitBreaker> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 5);
+  messageDesc(file_llmgateway_config_v1_config, 7);
 
 /**
  * Asks the same target again after a failure that may pass.
@@ -445,7 +577,7 @@ export type Retries = Message<"llmgateway.config.v1.Retries"> & {
  * Use `create(RetriesSchema)` to create a new message.
  */
 export const RetriesSchema: GenMessage<Retries> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 6);
+  messageDesc(file_llmgateway_config_v1_config, 8);
 
 /**
  * How one kind of failure is met.
@@ -473,7 +605,7 @@ export type Retry = Message<"llmgateway.config.v1.Retry"> & {
  * Use `create(RetrySchema)` to create a new message.
  */
 export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 7);
+  messageDesc(file_llmgateway_config_v1_config, 9);
 
 /**
  * Makes a second attempt when the first has said nothing for a while. Whoever
@@ -519,7 +651,7 @@ export type Hedging = Message<"llmgateway.config.v1.Hedging"> & {
  * Use `create(HedgingSchema)` to create a new message.
  */
 export const HedgingSchema: GenMessage<Hedging> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 8);
+  messageDesc(file_llmgateway_config_v1_config, 10);
 
 /**
  * Bounds the calls under way at a provider, or at one of its models. Others
@@ -564,7 +696,7 @@ export type Limit = Message<"llmgateway.config.v1.Limit"> & {
  * Use `create(LimitSchema)` to create a new message.
  */
 export const LimitSchema: GenMessage<Limit> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 9);
+  messageDesc(file_llmgateway_config_v1_config, 11);
 
 /**
  * Ends streams that crawl, which idle timeouts do not see.
@@ -592,7 +724,7 @@ export type StreamGuard = Message<"llmgateway.config.v1.StreamGuard"> & {
  * Use `create(StreamGuardSchema)` to create a new message.
  */
 export const StreamGuardSchema: GenMessage<StreamGuard> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 10);
+  messageDesc(file_llmgateway_config_v1_config, 12);
 
 /**
  * Where the gateway listens, and how much it takes.
@@ -704,7 +836,7 @@ export type Server = Message<"llmgateway.config.v1.Server"> & {
  * Use `create(ServerSchema)` to create a new message.
  */
 export const ServerSchema: GenMessage<Server> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 11);
+  messageDesc(file_llmgateway_config_v1_config, 13);
 
 /**
  * Which web pages may call from a browser, besides those that the gateway
@@ -734,7 +866,7 @@ export type Cors = Message<"llmgateway.config.v1.Cors"> & {
  * Use `create(CorsSchema)` to create a new message.
  */
 export const CorsSchema: GenMessage<Cors> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 12);
+  messageDesc(file_llmgateway_config_v1_config, 14);
 
 /**
  * Limits of HTTP/2 connections, and how those whose peer is gone are found.
@@ -771,7 +903,7 @@ export type Http2 = Message<"llmgateway.config.v1.Http2"> & {
  * Use `create(Http2Schema)` to create a new message.
  */
 export const Http2Schema: GenMessage<Http2> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 13);
+  messageDesc(file_llmgateway_config_v1_config, 15);
 
 /**
  * A certificate and its key, as PEM files.
@@ -799,7 +931,7 @@ export type Tls = Message<"llmgateway.config.v1.Tls"> & {
  * Use `create(TlsSchema)` to create a new message.
  */
 export const TlsSchema: GenMessage<Tls> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 14);
+  messageDesc(file_llmgateway_config_v1_config, 16);
 
 /**
  * Who may call. Without keys everyone may, and the gateway binds to loopback.
@@ -820,7 +952,7 @@ export type Auth = Message<"llmgateway.config.v1.Auth"> & {
  * Use `create(AuthSchema)` to create a new message.
  */
 export const AuthSchema: GenMessage<Auth> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 15);
+  messageDesc(file_llmgateway_config_v1_config, 17);
 
 /**
  * An API key, known by its hash alone.
@@ -856,6 +988,13 @@ export type ApiKey = Message<"llmgateway.config.v1.ApiKey"> & {
    * @generated from field: repeated string scopes = 4;
    */
   scopes: string[];
+
+  /**
+   * Who shares cached answers: keys of one tenant with the same value here.
+   *
+   * @generated from field: string cache_scope = 5;
+   */
+  cacheScope: string;
 };
 
 /**
@@ -863,7 +1002,7 @@ export type ApiKey = Message<"llmgateway.config.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 16);
+  messageDesc(file_llmgateway_config_v1_config, 18);
 
 /**
  * How often each key, and each address without one, may call.
@@ -891,7 +1030,7 @@ export type RateLimit = Message<"llmgateway.config.v1.RateLimit"> & {
  * Use `create(RateLimitSchema)` to create a new message.
  */
 export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 17);
+  messageDesc(file_llmgateway_config_v1_config, 19);
 
 /**
  * Who answers.
@@ -1054,7 +1193,7 @@ export type Provider = Message<"llmgateway.config.v1.Provider"> & {
  * Use `create(ProviderSchema)` to create a new message.
  */
 export const ProviderSchema: GenMessage<Provider> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 18);
+  messageDesc(file_llmgateway_config_v1_config, 20);
 
 /**
  * What is otherwise for one model.
@@ -1090,7 +1229,7 @@ export type ModelSettings = Message<"llmgateway.config.v1.ModelSettings"> & {
  * Use `create(ModelSettingsSchema)` to create a new message.
  */
 export const ModelSettingsSchema: GenMessage<ModelSettings> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 19);
+  messageDesc(file_llmgateway_config_v1_config, 21);
 
 /**
  * How an OpenAI-compatible provider departs from OpenAI.
@@ -1133,7 +1272,7 @@ export type Dialect = Message<"llmgateway.config.v1.Dialect"> & {
  * Use `create(DialectSchema)` to create a new message.
  */
 export const DialectSchema: GenMessage<Dialect> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 20);
+  messageDesc(file_llmgateway_config_v1_config, 22);
 
 /**
  * How long to wait for a provider.
@@ -1175,7 +1314,7 @@ export type Timeouts = Message<"llmgateway.config.v1.Timeouts"> & {
  * Use `create(TimeoutsSchema)` to create a new message.
  */
 export const TimeoutsSchema: GenMessage<Timeouts> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 21);
+  messageDesc(file_llmgateway_config_v1_config, 23);
 
 /**
  * What tokens cost.
@@ -1213,7 +1352,7 @@ export type Prices = Message<"llmgateway.config.v1.Prices"> & {
  * Use `create(PricesSchema)` to create a new message.
  */
 export const PricesSchema: GenMessage<Prices> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 22);
+  messageDesc(file_llmgateway_config_v1_config, 24);
 
 /**
  * What may be spent on some calls in a time. A call counts in every budget
@@ -1307,7 +1446,7 @@ export type Budget = Message<"llmgateway.config.v1.Budget"> & {
  * Use `create(BudgetSchema)` to create a new message.
  */
 export const BudgetSchema: GenMessage<Budget> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 23);
+  messageDesc(file_llmgateway_config_v1_config, 25);
 
 /**
  * What is kept of each call and of each attempt. The database is SQLite in
@@ -1356,7 +1495,7 @@ export type Ledger = Message<"llmgateway.config.v1.Ledger"> & {
  * Use `create(LedgerSchema)` to create a new message.
  */
 export const LedgerSchema: GenMessage<Ledger> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 24);
+  messageDesc(file_llmgateway_config_v1_config, 26);
 
 /**
  * Work that nobody waits for. It is kept in the ledger's database.
@@ -1436,7 +1575,7 @@ export type Jobs = Message<"llmgateway.config.v1.Jobs"> & {
  * Use `create(JobsSchema)` to create a new message.
  */
 export const JobsSchema: GenMessage<Jobs> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 25);
+  messageDesc(file_llmgateway_config_v1_config, 27);
 
 /**
  * How the end of jobs is told to a `callback_url`.
@@ -1505,7 +1644,7 @@ export type Webhooks = Message<"llmgateway.config.v1.Webhooks"> & {
  * Use `create(WebhooksSchema)` to create a new message.
  */
 export const WebhooksSchema: GenMessage<Webhooks> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 26);
+  messageDesc(file_llmgateway_config_v1_config, 28);
 
 /**
  * Streams.
@@ -1534,7 +1673,7 @@ export type Stream = Message<"llmgateway.config.v1.Stream"> & {
  * Use `create(StreamSchema)` to create a new message.
  */
 export const StreamSchema: GenMessage<Stream> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 27);
+  messageDesc(file_llmgateway_config_v1_config, 29);
 
 /**
  * Logs and traces.
@@ -1570,5 +1709,5 @@ export type Telemetry = Message<"llmgateway.config.v1.Telemetry"> & {
  * Use `create(TelemetrySchema)` to create a new message.
  */
 export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
-  messageDesc(file_llmgateway_config_v1_config, 28);
+  messageDesc(file_llmgateway_config_v1_config, 30);
 

@@ -1,0 +1,35 @@
+/** Where answers are kept: in this process, or in one that replicas share. It does not judge what may be kept. */
+import type { Answer } from "./answer.ts";
+
+/** What is known of an answer beside itself, to find it by and to count it. */
+export interface Label {
+  readonly tenant: string;
+  /** Of which model or alias it is an answer, as requests name it. */
+  readonly family: string;
+  /** The request's own. */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface Entry extends Label {
+  readonly answer: Answer;
+  /** In milliseconds since the epoch. */
+  readonly expiresAtMs: number;
+  /** About as many as it takes in memory. */
+  readonly bytes: number;
+}
+
+/** Which answers are meant; what is absent is not asked for. */
+export interface Which {
+  readonly tenant?: string;
+  readonly family?: string;
+  readonly tag?: { readonly key: string; readonly value: string };
+}
+
+export interface Answers {
+  /** Undefined when there is none that is still good. Never rejects. */
+  find(key: string): Entry | undefined | Promise<Entry | undefined>;
+  /** Takes it in, and lets others go for it. Never throws: what cannot be kept is not kept. */
+  keep(key: string, entry: Entry): void;
+  /** Lets go of those that are meant; resolves to how many there were here. */
+  clear(which: Which): Promise<number>;
+}
