@@ -18,6 +18,8 @@ export interface Accounts extends Means {
   readonly ledger: Ledger | undefined;
   readonly clock: Clock;
   readonly lag: Pick<Lag, "ms">;
+  /** Told of a stream when it has brought its first word. */
+  readonly onSpoke: (attempt: Attempt, call: RoutedCall) => void;
   /** Told of each attempt once it has ended and is priced. */
   readonly onSettled: (attempt: Attempt, call: RoutedCall) => void;
 }
@@ -32,6 +34,7 @@ export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
       await begun(call, plan, attempt, accounts);
       const { maxTokens, model } = plan;
       const reply = await next({ ...call, attempt, maxTokens, modelMaxTokens: model?.maxOutputTokens });
+      if (call.streaming) accounts.onSpoke(attempt, call);
       return { ...reply, events: metered.watch(reply.events) };
     } catch (error) {
       metered.settle(toFailure(error));

@@ -24,6 +24,7 @@ export type Mode = "automatic" | "open" | "closed";
 export type Admission = "call" | "refused" | number;
 
 export interface Figures {
+  /** Those that speak included. */
   readonly attempts: number;
   readonly failures: number;
   readonly timeouts: number;
@@ -45,6 +46,7 @@ export class Circuit {
   private round = 1;
   private underWay = 0;
   private succeeded = 0;
+  private speaking = 0;
 
   constructor(clock: Clock, onChange: (state: State) => void) {
     this.clock = clock;
@@ -72,8 +74,11 @@ export class Circuit {
   }
 
   get figures(): Figures {
-    const [attempts, failures, timeouts] = [ATTEMPTS, FAILURES, TIMEOUTS].map((at) => this.counts.total(at));
-    return { attempts: attempts ?? 0, failures: failures ?? 0, timeouts: timeouts ?? 0 };
+    return {
+      attempts: this.counts.total(ATTEMPTS) + this.speaking,
+      failures: this.counts.total(FAILURES),
+      timeouts: this.counts.total(TIMEOUTS),
+    };
   }
 
   /** When it opened by itself, and when it will next be tried; undefined while it is closed or set by hand. */
@@ -96,6 +101,19 @@ export class Circuit {
     if (this.underWay + this.succeeded >= rule.probes) return "refused";
     this.underWay++;
     return this.round;
+  }
+
+  /**
+   * A stream brought its first word, and has not failed so far. Failures count at once, so that without it a burst of
+   * long streams would be judged by those that failed alone. To be followed by `fellSilent`, once.
+   */
+  spoke(): void {
+    this.speaking++;
+  }
+
+  /** A stream that spoke is over, whatever became of it. */
+  fellSilent(): void {
+    this.speaking--;
   }
 
   /** A call ended: by itself a success tells nothing of a circuit that is not closed. */
@@ -131,10 +149,8 @@ export class Circuit {
   }
 
   private failing({ errorRate, timeoutRate, minCalls }: CircuitRule): boolean {
-    const attempts = this.counts.total(ATTEMPTS);
-    if (attempts < minCalls) return false;
-    const share = (place: number) => this.counts.total(place) / attempts;
-    return share(FAILURES) > errorRate || share(TIMEOUTS) > timeoutRate;
+    const { attempts, failures, timeouts } = this.figures;
+    return attempts >= minCalls && (failures / attempts > errorRate || timeouts / attempts > timeoutRate);
   }
 
   private open({ openForMs }: CircuitRule): void {

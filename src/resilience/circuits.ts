@@ -19,6 +19,8 @@ export class Circuits {
   private readonly onChange: OnChange;
   private readonly providers = new Map<string, Circuit>();
   private readonly models = new Map<string, { readonly target: Target; readonly circuit: Circuit }>();
+  /** Streams that spoke and are not over, and how to have them counted so no more. */
+  private readonly speaking = new Map<Attempt, () => void>();
 
   constructor(clock: Clock, onChange: OnChange) {
     this.clock = clock;
@@ -56,9 +58,27 @@ export class Circuits {
     return provider === "open" || model === "open" ? "open" : provider === "closed" ? model : provider;
   }
 
+  /**
+   * To be told of a stream when it has brought its first word.
+   *
+   * @param signal ends it, also where nobody reads on
+   */
+  spoke(attempt: Attempt, signal: AbortSignal): void {
+    if (signal.aborted || attempt.outcome !== "pending" || this.speaking.has(attempt)) return;
+    const circuits = [this.provider(attempt.provider), this.ofModel(attempt)];
+    const end = () => {
+      signal.removeEventListener("abort", end);
+      if (this.speaking.delete(attempt)) for (const circuit of circuits) circuit.fellSilent();
+    };
+    this.speaking.set(attempt, end);
+    signal.addEventListener("abort", end, { once: true });
+    for (const circuit of circuits) circuit.spoke();
+  }
+
   /** To be told of each attempt once, when it has ended. What the caller did wrong or gave up tells nothing. */
   settled(attempt: Attempt, rule: CircuitRule): void {
     const { outcome, failureKind, provider, priceVersion } = attempt;
+    this.speaking.get(attempt)?.();
     const ok = outcome === "ok";
     if (!ok && !(outcome === "failed" && tellsOfProvider(failureKind))) return;
     const end = ok ? "ok" : TIMEOUTS.has(failureKind) ? "timeout" : "failure";
