@@ -39,7 +39,8 @@ const MAX_WAIT_WITH_OTHERS_MS = 1_000;
 
 export function retry(means: RetryMeans): Layer<RoutedCall> {
   return (next) => async (call) => {
-    means.budgets.of(call.target).offered();
+    // A second attempt is the gateway's own, and gives no right to more of them.
+    if (call.trigger !== "hedge") means.budgets.of(call.target).offered();
     try {
       return await next(call);
     } catch (error) {

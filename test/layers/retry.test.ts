@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { RoutedCall } from "../../src/core/call.ts";
+import type { RoutedCall, Trigger } from "../../src/core/call.ts";
 import { Failure, type FailureKind } from "../../src/core/failure.ts";
 import { type RetryMeans, type RetryRule, retry } from "../../src/layers/retry.ts";
 import { Share } from "../../src/resilience/share.ts";
@@ -160,4 +160,20 @@ it("adds no more than its share to what a failing target has to bear", async () 
   expect(seen.length).toBeLessThanOrEqual(1_200);
   expect(seen.length).toBeGreaterThan(1_150);
   expect(told).toContain("spent");
+});
+
+it("takes its share of what callers ask of a target, and not of what the gateway asks besides", async () => {
+  const retriesWith = async (trigger: Trigger) => {
+    const budgets = new Targets(() => new Share(clock));
+    const settingsOf = () => ({ rule: () => ({ ...RULE, baseMs: 0 }), budget: { ratio: 0.1, least: 0 } });
+    const serving = stage([], { budgets, settingsOf });
+    for (let n = 0; n < 40; n++) await serving.call({ trigger });
+    const { told, call } = stage(thrice("provider_error"), { budgets, settingsOf });
+    const ended = call().catch(() => {});
+    await clock.advance(10);
+    await ended;
+    return told;
+  };
+  expect(await retriesWith("hedge")).toEqual(["spent"]);
+  expect(await retriesWith("fallback")).toEqual(["provider_error 0", "provider_error 0"]);
 });
