@@ -2,7 +2,7 @@
  * Asks the same target again after a failure of the provider that may pass: a few times, after a wait, and only as
  * far as that adds little to what the target has to bear.
  */
-import type { Layer, RoutedCall, Service, Target } from "../core/call.ts";
+import { isBatch, type Layer, type RoutedCall, type Service, type Target } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Failure, toFailure } from "../core/failure.ts";
 import type { Reply } from "../core/reply.ts";
@@ -84,8 +84,8 @@ function worthIt(
 ): number | undefined {
   const { kind, traits, suspended, retryAfterMs } = failure;
   if (!traits.retryable || traits.faultOf !== "provider" || kind === "circuit_open") return undefined;
-  // A hedge is one more attempt already; what was parked goes on elsewhere.
-  if (suspended || call.trigger === "hedge" || call.parking?.parked !== undefined) return undefined;
+  // A hedge is one more attempt already; what may lie in a provider's batch is taken up there, and not sent again.
+  if (suspended || call.trigger === "hedge" || isBatch(call)) return undefined;
   if (call.signal.aborted) return undefined;
   const rule = settings.rule(kind);
   if (number > Math.min(rule.max, wishOf(call) ?? rule.max)) return undefined;

@@ -135,6 +135,14 @@ it("makes nothing of a hedge, and of what goes on without this process", async (
   await expect(suspended.call()).rejects.toMatchObject({ suspended: true });
 });
 
+it("leaves to its job what goes through a provider's batches, of which nobody knows whether it was taken", async () => {
+  const { seen, call } = stage(thrice("cut"));
+  const request = { messages: [{ role: "user", content: "Hello" }], parameters: { serviceTier: "batch" } };
+  await expect(call({ request, streaming: false })).rejects.toMatchObject({ kind: "cut" });
+  expect(seen).toHaveLength(1);
+  expect(clock.pending).toBe(0);
+});
+
 it("stops at once when the caller leaves while it waits", async () => {
   const leaving = new AbortController();
   const { seen, call } = stage(thrice("provider_error"));
