@@ -25,6 +25,8 @@ export interface RetryMeans {
   settingsOf(target: Target): RetrySettings;
   /** What is left for retries at each target. */
   readonly budgets: Targets<Share>;
+  /** Whether nothing is sent there, so that there is nothing to wait for. */
+  isShut(target: Target): boolean;
   readonly clock: Clock;
   /** Draws from 0 up to 1. */
   readonly random: () => number;
@@ -80,13 +82,13 @@ function worthIt(
   failure: Failure,
   number: number,
   settings: RetrySettings,
-  { clock, random }: RetryMeans,
+  { isShut, clock, random }: RetryMeans,
 ): number | undefined {
   const { kind, traits, suspended, retryAfterMs } = failure;
   if (!traits.retryable || traits.faultOf !== "provider" || kind === "circuit_open") return undefined;
   // A hedge is one more attempt already; what may lie in a provider's batch is taken up there, and not sent again.
   if (suspended || call.trigger === "hedge" || isBatch(call)) return undefined;
-  if (call.signal.aborted) return undefined;
+  if (call.signal.aborted || isShut(call.target)) return undefined;
   const rule = settings.rule(kind);
   if (number > Math.min(rule.max, wishOf(call) ?? rule.max)) return undefined;
   const waitMs = waitBefore(number, retryAfterMs, rule, random);

@@ -87,6 +87,11 @@ export class Circuit {
     return { openedAtMs: this.openedAt, probeAtMs: this.probeAt };
   }
 
+  /** Whether a call would be refused now, for those who would only make one later. */
+  refuses({ enabled }: CircuitRule): boolean {
+    return this.state === "open" && (enabled || this.wish === "open");
+  }
+
   /** Asks whether a call may be made now. */
   admit(rule: CircuitRule): Admission {
     if (this.wish !== "automatic") return this.wish === "open" ? "refused" : "call";

@@ -58,6 +58,12 @@ export class Circuits {
     return provider === "open" || model === "open" ? "open" : provider === "closed" ? model : provider;
   }
 
+  /** Whether nothing is sent to it now. */
+  refuses(target: Target, rule: CircuitRule): boolean {
+    const provider = this.providers.get(target.provider);
+    return (provider?.refuses(rule) ?? false) || (this.model(target)?.refuses(rule) ?? false);
+  }
+
   /**
    * To be told of a stream when it has brought its first word.
    *

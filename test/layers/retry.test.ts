@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { RoutedCall, Trigger } from "../../src/core/call.ts";
+import type { RoutedCall, Target, Trigger } from "../../src/core/call.ts";
 import { Failure, type FailureKind } from "../../src/core/failure.ts";
 import { type RetryMeans, type RetryRule, retry } from "../../src/layers/retry.ts";
 import { Share } from "../../src/resilience/share.ts";
 import { Targets } from "../../src/resilience/targets.ts";
-import { type CallInit, eventsOf, replyOf, routedCallOf, spoken } from "../support/call.ts";
+import { type CallInit, eventsOf, replyOf, routedCallOf, spoken, TARGET } from "../support/call.ts";
 import { settled, VirtualClock } from "../support/clock.ts";
 
 let clock: VirtualClock;
@@ -22,6 +22,7 @@ function stage(failures: readonly Failure[], given: Partial<RetryMeans> & { rule
   const layer = retry({
     settingsOf: () => ({ rule: () => rule, budget: { ratio: 0.2, least: 10 } }),
     budgets: new Targets(() => new Share(clock)),
+    isShut: () => false,
     clock,
     random: () => 0.5,
     onRetry: (_, { kind }, waitMs) => void told.push(`${kind} ${waitMs}`),
@@ -102,6 +103,18 @@ describe("a failure that may pass", () => {
     const reply = soon.call({ alternatives });
     await clock.advance(200);
     await eventsOf(await reply);
+  });
+
+  it("is told at once where it shut the circuit, without a wait for what would be refused", async () => {
+    const budget = new Share(clock);
+    const isShut = (target: Target) => target.model === TARGET.model;
+    const { seen, told, call } = stage([failing("provider_error")], {
+      isShut,
+      budgets: new Targets(() => budget),
+    });
+    await expect(call()).rejects.toMatchObject({ kind: "provider_error" });
+    expect([seen.length, told, clock.pending]).toEqual([1, [], 0]);
+    for (let n = 0; n < 3; n++) expect(budget.take({ ratio: 0, least: 3 })).toBe(true);
   });
 
   it("is not waited for beyond the deadline", async () => {
