@@ -7,6 +7,7 @@ import type { Failure, FailureKind } from "../../core/failure.ts";
 import { retryAfterMs } from "../../wire/retry_after.ts";
 import { BY_STATUS, providerFailure } from "../failure.ts";
 import { readError, type WireError } from "./error.ts";
+import { untilLimitsReset } from "./limits.ts";
 
 /** In lower case. https://platform.openai.com/docs/guides/error-codes, and Azure's own names. */
 const BY_NAME: ReadonlyMap<string, FailureKind> = new Map([
@@ -69,8 +70,9 @@ function failureOf(
   headers: IncomingHttpHeaders,
   retryMs: number | undefined,
 ): Failure {
+  const kind = kindOf(status >= 400 ? status : (error.status ?? status), error);
   return providerFailure({
-    kind: kindOf(status >= 400 ? status : (error.status ?? status), error),
+    kind,
     status,
     message: error.message,
     facts: {
@@ -81,7 +83,8 @@ function failureOf(
         ?.toString(),
     },
     raw: error.raw,
-    retryAfterMs: retryMs,
+    retryAfterMs:
+      retryMs ?? (kind === "provider_rate_limited" ? untilLimitsReset(headers, error.message) : undefined),
   });
 }
 
