@@ -190,6 +190,25 @@ describe("classify", () => {
     expect(classify(429, { "retry-after": "9".repeat(400) }, "").retryAfterMs).toBe(365 * 86_400_000);
   });
 
+  test.each([
+    [
+      429,
+      "in organization org-VDAWofJASuLH0vVz8o9tiQZr on tokens per min (TPM): Limit 30000, Requested 30601.",
+    ],
+    [
+      413,
+      "in organization `org_01` service tier `on_demand` on tokens per minute (TPM): Limit 6000, Requested 7000",
+    ],
+  ])("says that a call is too large for the whole limit, which no wait cures: %s %s", (status, words) => {
+    const message = `Request too large for gpt-4o ${words}`;
+    const failure = classify(status, {}, error({ message, type: "tokens", code: "rate_limit_exceeded" }));
+    expect(failure).toMatchObject({ kind: "context_too_long", retryAfterMs: undefined });
+    expect(failure.traits).toMatchObject({ retryable: false, elsewhere: true });
+    expect(failure.message).toContain("Request too large for gpt-4o");
+    expect(failure.message).toMatch(/Limit \d+, Requested \d+/);
+    expect(failure.message).not.toContain("org");
+  });
+
   const used = (requests: string, tokens: string) => ({
     "x-ratelimit-remaining-requests": requests,
     "x-ratelimit-reset-requests": "1s",

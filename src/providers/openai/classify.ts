@@ -42,6 +42,15 @@ const OVERLOADED = /capacity exceeded/i;
 /** vLLM and others say it only in words. */
 const CONTEXT_TOO_LONG = /maximum context length|context length exceeded|exceeds the (available )?context/i;
 
+/**
+ * The code of a rate limit for what is larger than the whole limit, which no wait cures: "Request too large for gpt-4o in
+ * organization org-… on tokens per min (TPM): Limit 30000, Requested 30601. The input or output tokens must be reduced".
+ */
+const TOO_LARGE = /^request too large for /i;
+
+/** Nobody's business but the operator's. */
+const ORGANIZATION = / in organization \S+/;
+
 /** @param retryMs when to try again, where a provider says it in a way of its own */
 export function classify(
   status: number,
@@ -74,7 +83,7 @@ function failureOf(
   return providerFailure({
     kind,
     status,
-    message: error.message,
+    message: kind === "context_too_long" ? error.message.replace(ORGANIZATION, "") : error.message,
     facts: {
       type: error.type,
       code: error.code,
@@ -91,6 +100,7 @@ function failureOf(
 function kindOf(status: number, error: WireError): FailureKind {
   for (const name of [error.code, error.type, error.innerCode]) {
     const kind = BY_NAME.get(name.toLowerCase());
+    if (kind === "provider_rate_limited" && TOO_LARGE.test(error.message)) return "context_too_long";
     if (kind) return kind;
   }
   const kind =
