@@ -30,6 +30,12 @@ export interface Figures {
   readonly timeouts: number;
 }
 
+/**
+ * Refusals come sooner than first words. For so long one that was sent may still serve; what then says nothing is
+ * probably held up, and must not speak for its provider.
+ */
+const MAY_SERVE_MS = 5_000;
+
 const ATTEMPTS = 0;
 const FAILURES = 1;
 const TIMEOUTS = 2;
@@ -47,6 +53,8 @@ export class Circuit {
   private underWay = 0;
   private succeeded = 0;
   private speaking = 0;
+  /** When each was sent that has not been heard of since, the oldest first. */
+  private readonly sentAtMs = new Map<object, number>();
 
   constructor(clock: Clock, onChange: (state: State) => void) {
     this.clock = clock;
@@ -109,9 +117,20 @@ export class Circuit {
   }
 
   /**
-   * A stream brought its first word, and has not failed so far. Failures count at once, so that without it a burst of
-   * long streams would be judged by those that failed alone. To be followed by `fellSilent`, once.
+   * An attempt is sent. Failures count at once, so that without it a burst of calls would be judged by those alone that
+   * failed. Until `heard`, or for as long as it may serve: it need not be told of again.
    */
+  sent(attempt: object): void {
+    this.sentAtMs.set(attempt, this.clock.now());
+    this.forgetOld();
+  }
+
+  /** It spoke or ended. */
+  heard(attempt: object): void {
+    this.sentAtMs.delete(attempt);
+  }
+
+  /** A stream brought its first word, and has not failed so far. To be followed by `fellSilent`, once. */
   spoke(): void {
     this.speaking++;
   }
@@ -155,7 +174,18 @@ export class Circuit {
 
   private failing({ errorRate, timeoutRate, minCalls }: CircuitRule): boolean {
     const { attempts, failures, timeouts } = this.figures;
-    return attempts >= minCalls && (failures / attempts > errorRate || timeouts / attempts > timeoutRate);
+    if (attempts < minCalls) return false;
+    this.forgetOld();
+    const all = attempts + this.sentAtMs.size;
+    return failures / all > errorRate || timeouts / all > timeoutRate;
+  }
+
+  private forgetOld(): void {
+    const tooOld = this.clock.now() - MAY_SERVE_MS;
+    for (const [attempt, sentAtMs] of this.sentAtMs) {
+      if (sentAtMs > tooOld) return;
+      this.sentAtMs.delete(attempt);
+    }
   }
 
   private open({ openForMs }: CircuitRule): void {

@@ -38,6 +38,19 @@ test("streams that speak count as served until they are over, so that a few fail
   expect(await whole()).toMatchObject({ state: "open", attempts: 7, failures: 7 });
 });
 
+test("a burst of a hundred streams of which three in ten are refused opens nothing, however late the others speak", async () => {
+  await using both = await startBoth({ resilience: { retries: { max: 0 } } });
+  const burst = Array.from({ length: 100 }, async (_, number) => {
+    const content =
+      number % 10 < 3 ? "[[emulate: status=500]] Hello" : "[[emulate: first_token_ms=300]] Hello";
+    const reply = await http1(`${both.url}/v1/gateway/stream`, saying(content));
+    await reply.text();
+    return reply.status;
+  });
+  const served = (await Promise.all(burst)).filter((status) => status === 200);
+  expect(served).toHaveLength(70);
+});
+
 test("a call whose failure opens the circuit goes to the next target at once, without a wait for what is shut", async () => {
   // Nobody listens on port 1.
   const dead = { kind: "openai_compatible", base_url: "http://127.0.0.1:1/v1", default_model: "gpt-4o" };
