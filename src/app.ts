@@ -178,6 +178,8 @@ function stack(
                         ...books,
                         pricing: pricingOf(config, catalog),
                         clock,
+                        onSent: (attempt) => standing.circuits.sent(attempt),
+                        onSpoke: (attempt, { signal }) => standing.circuits.spoke(attempt, signal),
                         onSettled: (attempt, call) => {
                           countAttempt(signals.metrics, attempt, call);
                           traffic.settled(attempt);

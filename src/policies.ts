@@ -35,7 +35,7 @@ export function policiesOf(config: CompleteConfig, means: PolicyMeans): Policies
   const rules = byProvider(config, circuitRuleOf);
   const paces = byProvider(config, paceOf);
   return {
-    retry: retryMeans(config, means),
+    retry: retryMeans(config, rules, means),
     hedge: hedgeMeans(config, means),
     limit: limitMeans(config, means),
     circuitRule: rules,
@@ -67,12 +67,17 @@ function paceOf({ resilience: { streamGuard } }: CompleteProvider): PaceRule | u
   return minTokensPerSecond > 0 ? { minTokensPerSecond, windowMs: durationMs(window) } : undefined;
 }
 
-function retryMeans(config: CompleteConfig, { standing, signals, clock, random }: PolicyMeans): RetryMeans {
+function retryMeans(
+  config: CompleteConfig,
+  circuitRule: (provider: string) => CircuitRule,
+  { standing, signals, clock, random }: PolicyMeans,
+): RetryMeans {
   const settings = byProvider(config, retrySettingsOf);
   const { metrics } = signals;
   return {
     settingsOf: ({ provider }) => settings(provider),
     budgets: standing.retries,
+    isShut: (target) => standing.circuits.refuses(target, circuitRule(target.provider)),
     clock,
     random,
     onRetry: ({ target, context }, { kind }, waitMs) => {

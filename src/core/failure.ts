@@ -173,7 +173,8 @@ export class Failure extends Error {
   readonly kind: FailureKind;
   readonly operator: string | undefined;
   readonly violations: readonly Violation[];
-  readonly retryAfterMs: number | undefined;
+  /** Lowered where there is another way sooner than the provider says. */
+  retryAfterMs: number | undefined;
   /** Whether the provider may have charged for the attempt all the same. */
   readonly maybePaid: boolean;
   /** Whether the attempt goes on without this process. */

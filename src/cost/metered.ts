@@ -102,7 +102,8 @@ export class Metered {
       this.settle(toFailure(error));
       throw error;
     } finally {
-      if (this.open) this.settle(new Failure("cancelled", "the reply was not read to its end"));
+      if (this.open)
+        this.settle(this.overtaken ?? new Failure("cancelled", "the reply was not read to its end"));
     }
   }
 
@@ -144,8 +145,14 @@ export class Metered {
     return this.attempt.outcome === "pending";
   }
 
+  /** Where another attempt was heard: whatever this one said besides, nobody heard it. */
+  private get overtaken(): Failure | undefined {
+    const { reason } = this.options.call.signal;
+    return reason instanceof Failure && reason.kind === "hedge_lost" ? reason : undefined;
+  }
+
   private take(event: StreamResponse): void {
-    if (event.done) this.settle();
+    if (event.done) this.settle(this.overtaken);
     else if (isContent(event)) {
       const nowMs = this.options.clock.now();
       this.attempt.firstEventMs ??= nowMs - this.startedAtMs;

@@ -19,12 +19,12 @@ export function breaker(
     const rule = ruleOf(target.provider);
     const provider = circuits.provider(target.provider);
     const asProvider = provider.admit(rule);
-    if (asProvider === "refused") throw refusal(target.provider, provider, clock);
+    if (asProvider === "refused") throw refusal(call, target.provider, provider, clock);
     const model = circuits.model(target);
     const asModel = model?.admit(rule) ?? "call";
     if (model && asModel === "refused") {
       provider.released(asProvider);
-      throw refusal(nameOf(target), model, clock);
+      throw refusal(call, nameOf(target), model, clock);
     }
     if (asProvider === "call" && asModel === "call") return next(call);
     const ends = { provider, asProvider, model, asModel, rule };
@@ -58,7 +58,17 @@ function tell({ kind, outcome }: Failure, { provider, asProvider, model, asModel
   }
 }
 
-function refusal(name: string, { mode, times }: Circuit, clock: Clock): Failure {
+/** Told on the call's span, since who is not asked has no attempt that could tell of it. */
+function refusal(
+  { target, context }: RoutedCall,
+  name: string,
+  { mode, times }: Circuit,
+  clock: Clock,
+): Failure {
+  context.span.addEvent("llmgateway.circuit_refused", {
+    "gen_ai.provider.name": target.provider,
+    "gen_ai.request.model": target.model,
+  });
   if (mode === "open")
     return new Failure("circuit_open", `nothing is sent to ${name}: its circuit was opened by hand`);
   const retryAfterMs = Math.max(1_000, (times?.probeAtMs ?? 0) - clock.now());

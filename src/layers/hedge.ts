@@ -5,7 +5,7 @@
 import { Bounded } from "../core/bounded.ts";
 import { isBatch, type Layer, type RoutedCall, type Service, type Target } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { Failure } from "../core/failure.ts";
+import { Failure, toFailure } from "../core/failure.ts";
 import { type Batch, endAfter, type Reply } from "../core/reply.ts";
 import type { Share } from "../resilience/share.ts";
 import type { Targets } from "../resilience/targets.ts";
@@ -19,7 +19,7 @@ export interface HedgeSettings {
   readonly second: "same" | "next";
 }
 
-export type HedgeOutcome = "won" | "lost" | "failed" | "refused" | "capped";
+export type HedgeOutcome = "won" | "lost" | "failed" | "abandoned" | "refused" | "capped";
 
 export interface HedgeMeans {
   settingsOf(target: Target): HedgeSettings;
@@ -109,12 +109,15 @@ class Race {
   private outcome(winner: Runner | undefined, first: Runner, second: Runner): HedgeOutcome {
     if (winner === second) return "won";
     if (second.refused) return "refused";
-    return winner === first ? "lost" : "failed";
+    if (winner === first) return "lost";
+    const { aborted, reason } = this.call.signal;
+    return aborted && toFailure(reason).outcome === "abandoned" ? "abandoned" : "failed";
   }
 }
 
 /** One attempt, with a signal of its own. */
 class Runner {
+  /** Whether it failed before it reached a provider, though nobody had left. */
   refused = false;
   private readonly bounded: Bounded;
   private readonly clock: Clock;
@@ -131,7 +134,7 @@ class Runner {
     };
     this.reply = next({ ...call, signal: this.bounded.signal, begun });
     this.reply.catch(() => {
-      this.refused = !this.made;
+      this.refused = !this.made && !call.signal.aborted;
       this.bounded.end();
     });
   }
@@ -176,7 +179,7 @@ class Runner {
   }
 }
 
-/** What spoke at the same moment is over by its own signal: reading on has it settled. */
+/** What spoke at the same moment is over by its own signal: reading on has it settled as what lost. */
 async function dismiss(events: AsyncIterable<Batch>): Promise<void> {
   try {
     for await (const _ of events) break;

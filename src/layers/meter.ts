@@ -18,6 +18,10 @@ export interface Accounts extends Means {
   readonly ledger: Ledger | undefined;
   readonly clock: Clock;
   readonly lag: Pick<Lag, "ms">;
+  /** Told of each attempt when it is sent. */
+  readonly onSent: (attempt: Attempt) => void;
+  /** Told of a stream when it has brought its first word. */
+  readonly onSpoke: (attempt: Attempt, call: RoutedCall) => void;
   /** Told of each attempt once it has ended and is priced. */
   readonly onSettled: (attempt: Attempt, call: RoutedCall) => void;
 }
@@ -31,7 +35,9 @@ export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
     try {
       await begun(call, plan, attempt, accounts);
       const { maxTokens, model } = plan;
+      accounts.onSent(attempt);
       const reply = await next({ ...call, attempt, maxTokens, modelMaxTokens: model?.maxOutputTokens });
+      if (call.streaming) accounts.onSpoke(attempt, call);
       return { ...reply, events: metered.watch(reply.events) };
     } catch (error) {
       metered.settle(toFailure(error));

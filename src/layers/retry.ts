@@ -2,7 +2,7 @@
  * Asks the same target again after a failure of the provider that may pass: a few times, after a wait, and only as
  * far as that adds little to what the target has to bear.
  */
-import type { Layer, RoutedCall, Service, Target } from "../core/call.ts";
+import { isBatch, type Layer, type RoutedCall, type Service, type Target } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Failure, toFailure } from "../core/failure.ts";
 import type { Reply } from "../core/reply.ts";
@@ -25,6 +25,8 @@ export interface RetryMeans {
   settingsOf(target: Target): RetrySettings;
   /** What is left for retries at each target. */
   readonly budgets: Targets<Share>;
+  /** Whether nothing is sent there, so that there is nothing to wait for. */
+  isShut(target: Target): boolean;
   readonly clock: Clock;
   /** Draws from 0 up to 1. */
   readonly random: () => number;
@@ -39,7 +41,8 @@ const MAX_WAIT_WITH_OTHERS_MS = 1_000;
 
 export function retry(means: RetryMeans): Layer<RoutedCall> {
   return (next) => async (call) => {
-    means.budgets.of(call.target).offered();
+    // A second attempt is the gateway's own, and gives no right to more of them.
+    if (call.trigger !== "hedge") means.budgets.of(call.target).offered();
     try {
       return await next(call);
     } catch (error) {
@@ -79,13 +82,13 @@ function worthIt(
   failure: Failure,
   number: number,
   settings: RetrySettings,
-  { clock, random }: RetryMeans,
+  { isShut, clock, random }: RetryMeans,
 ): number | undefined {
   const { kind, traits, suspended, retryAfterMs } = failure;
   if (!traits.retryable || traits.faultOf !== "provider" || kind === "circuit_open") return undefined;
-  // A hedge is one more attempt already; what was parked goes on elsewhere.
-  if (suspended || call.trigger === "hedge" || call.parking?.parked !== undefined) return undefined;
-  if (call.signal.aborted) return undefined;
+  // A hedge is one more attempt already; what may lie in a provider's batch is taken up there, and not sent again.
+  if (suspended || call.trigger === "hedge" || isBatch(call)) return undefined;
+  if (call.signal.aborted || isShut(call.target)) return undefined;
   const rule = settings.rule(kind);
   if (number > Math.min(rule.max, wishOf(call) ?? rule.max)) return undefined;
   const waitMs = waitBefore(number, retryAfterMs, rule, random);

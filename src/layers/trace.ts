@@ -26,6 +26,7 @@ export function trace(): Layer<RoutedCall> {
       const begun = (row: Attempt) => {
         attempt = row;
         span.setAttribute("llmgateway.attempt", row.number);
+        call.begun?.(row);
       };
       const reply = await next({ ...call, begun });
       return { ...reply, events: endAfter(reply.events, end) };

@@ -19,6 +19,10 @@ export interface Proof {
   readonly headers: Readonly<Record<string, string>>;
   /** Taken out of what the provider says of a failure, whatever it looks like; empty for none. */
   readonly secret: string;
-  /** Told when the provider refused the request, since that may be the proof's fault. */
-  readonly onFailure?: (failure: Failure) => void;
+  /**
+   * Told when the provider refused the request, since that may be the proof's fault.
+   *
+   * @returns in how many milliseconds there is a proof that is not at fault; undefined where this is the only one
+   */
+  readonly onFailure?: (failure: Failure) => number | undefined;
 }

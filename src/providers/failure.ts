@@ -25,6 +25,9 @@ const CALLERS: ReadonlySet<FailureKind> = new Set([
 
 const MAX_MESSAGE_CHARS = 2000;
 
+/** Who says more has made it up, and no timer and no header bears a number without end. */
+const MAX_RETRY_AFTER_MS = 365 * 24 * 3_600_000;
+
 /** What a status says by itself, where a provider's own words say nothing. */
 export const BY_STATUS: ReadonlyMap<number, FailureKind> = new Map([
   [401, "provider_auth"],
@@ -59,6 +62,6 @@ export function providerFailure({ kind, status, message, facts, raw, retryAfterM
   return new Failure(kind, words || (NEUTRAL[kind] ?? "the provider failed"), {
     operator,
     accepted: status < 400,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(retryAfterMs !== undefined && { retryAfterMs: Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) }),
   });
 }

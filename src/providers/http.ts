@@ -56,11 +56,17 @@ function postTo(endpoint: Endpoint, classify: Dialect["classify"], transport: Tr
     if (reply.status >= 300) {
       const text = await reply.text(MAX_ERROR_BYTES);
       const failure = classify(reply.status, reply.headers, withoutKey(text, proof.secret));
-      proof.onFailure?.(failure);
-      throw failure;
+      throw sooner(failure, proof.onFailure?.(failure));
     }
     return reply;
   };
+}
+
+/** What the provider wants is for the key that it refused; whoever comes again may be served by another. */
+function sooner(failure: Failure, otherwiseMs: number | undefined): Failure {
+  if (failure.retryAfterMs !== undefined && otherwiseMs !== undefined)
+    failure.retryAfterMs = Math.min(failure.retryAfterMs, otherwiseMs);
+  return failure;
 }
 
 async function chat(call: AttemptCall, request: ChatRequest, dialect: Dialect, post: Post): Promise<Reply> {

@@ -57,7 +57,7 @@ export function keyCredentials(
       const key =
         single ??
         (session ? keep(distinct, hashOf(session), clock.now()) : choose(turns, turn++, clock.now()));
-      return key ? proofOf(key, clock) : NO_KEY;
+      return key ? proofOf(key, distinct, clock) : NO_KEY;
     },
   };
 }
@@ -93,13 +93,16 @@ function soonest(keys: readonly Key[]): Key | undefined {
   return first;
 }
 
-function proofOf(key: Key, clock: Clock): Proof {
+function proofOf(key: Key, keys: readonly Key[], clock: Clock): Proof {
   return {
     headers: key.headers,
     secret: key.secret,
     onFailure({ kind, retryAfterMs }: Failure) {
       const restMs = REST_MS[kind];
-      if (restMs !== undefined) key.restsUntilMs = clock.now() + (retryAfterMs ?? restMs);
+      if (restMs === undefined) return undefined;
+      const nowMs = clock.now();
+      key.restsUntilMs = nowMs + (retryAfterMs ?? restMs);
+      return keys.length > 1 ? Math.max(0, (soonest(keys) ?? key).restsUntilMs - nowMs) : undefined;
     },
   };
 }

@@ -24,10 +24,17 @@ export type Mode = "automatic" | "open" | "closed";
 export type Admission = "call" | "refused" | number;
 
 export interface Figures {
+  /** Those that speak included. */
   readonly attempts: number;
   readonly failures: number;
   readonly timeouts: number;
 }
+
+/**
+ * Refusals come sooner than first words. For so long one that was sent may still serve; what then says nothing is
+ * probably held up, and must not speak for its provider.
+ */
+const MAY_SERVE_MS = 5_000;
 
 const ATTEMPTS = 0;
 const FAILURES = 1;
@@ -45,6 +52,9 @@ export class Circuit {
   private round = 1;
   private underWay = 0;
   private succeeded = 0;
+  private speaking = 0;
+  /** When each was sent that has not been heard of since, the oldest first. */
+  private readonly sentAtMs = new Map<object, number>();
 
   constructor(clock: Clock, onChange: (state: State) => void) {
     this.clock = clock;
@@ -72,14 +82,22 @@ export class Circuit {
   }
 
   get figures(): Figures {
-    const [attempts, failures, timeouts] = [ATTEMPTS, FAILURES, TIMEOUTS].map((at) => this.counts.total(at));
-    return { attempts: attempts ?? 0, failures: failures ?? 0, timeouts: timeouts ?? 0 };
+    return {
+      attempts: this.counts.total(ATTEMPTS) + this.speaking,
+      failures: this.counts.total(FAILURES),
+      timeouts: this.counts.total(TIMEOUTS),
+    };
   }
 
   /** When it opened by itself, and when it will next be tried; undefined while it is closed or set by hand. */
   get times(): { readonly openedAtMs: number; readonly probeAtMs: number } | undefined {
     if (this.wish !== "automatic" || this.openedAt === undefined) return undefined;
     return { openedAtMs: this.openedAt, probeAtMs: this.probeAt };
+  }
+
+  /** Whether a call would be refused now, for those who would only make one later. */
+  refuses({ enabled }: CircuitRule): boolean {
+    return this.state === "open" && (enabled || this.wish === "open");
   }
 
   /** Asks whether a call may be made now. */
@@ -96,6 +114,30 @@ export class Circuit {
     if (this.underWay + this.succeeded >= rule.probes) return "refused";
     this.underWay++;
     return this.round;
+  }
+
+  /**
+   * An attempt is sent. Failures count at once, so that without it a burst of calls would be judged by those alone that
+   * failed. Until `heard`, or for as long as it may serve: it need not be told of again.
+   */
+  sent(attempt: object): void {
+    this.sentAtMs.set(attempt, this.clock.now());
+    this.forgetOld();
+  }
+
+  /** It spoke or ended. */
+  heard(attempt: object): void {
+    this.sentAtMs.delete(attempt);
+  }
+
+  /** A stream brought its first word, and has not failed so far. To be followed by `fellSilent`, once. */
+  spoke(): void {
+    this.speaking++;
+  }
+
+  /** A stream that spoke is over, whatever became of it. */
+  fellSilent(): void {
+    this.speaking--;
   }
 
   /** A call ended: by itself a success tells nothing of a circuit that is not closed. */
@@ -131,10 +173,19 @@ export class Circuit {
   }
 
   private failing({ errorRate, timeoutRate, minCalls }: CircuitRule): boolean {
-    const attempts = this.counts.total(ATTEMPTS);
+    const { attempts, failures, timeouts } = this.figures;
     if (attempts < minCalls) return false;
-    const share = (place: number) => this.counts.total(place) / attempts;
-    return share(FAILURES) > errorRate || share(TIMEOUTS) > timeoutRate;
+    this.forgetOld();
+    const all = attempts + this.sentAtMs.size;
+    return failures / all > errorRate || timeouts / all > timeoutRate;
+  }
+
+  private forgetOld(): void {
+    const tooOld = this.clock.now() - MAY_SERVE_MS;
+    for (const [attempt, sentAtMs] of this.sentAtMs) {
+      if (sentAtMs > tooOld) return;
+      this.sentAtMs.delete(attempt);
+    }
   }
 
   private open({ openForMs }: CircuitRule): void {

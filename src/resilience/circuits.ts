@@ -19,6 +19,8 @@ export class Circuits {
   private readonly onChange: OnChange;
   private readonly providers = new Map<string, Circuit>();
   private readonly models = new Map<string, { readonly target: Target; readonly circuit: Circuit }>();
+  /** Streams that spoke and are not over, and how to have them counted so no more. */
+  private readonly speaking = new Map<Attempt, () => void>();
 
   constructor(clock: Clock, onChange: OnChange) {
     this.clock = clock;
@@ -56,21 +58,61 @@ export class Circuits {
     return provider === "open" || model === "open" ? "open" : provider === "closed" ? model : provider;
   }
 
+  /** Whether nothing is sent to it now. */
+  refuses(target: Target, rule: CircuitRule): boolean {
+    const provider = this.providers.get(target.provider);
+    return (provider?.refuses(rule) ?? false) || (this.model(target)?.refuses(rule) ?? false);
+  }
+
+  /** To be told of each attempt when it is sent. */
+  sent(attempt: Attempt): void {
+    for (const circuit of this.judging(attempt)) circuit.sent(attempt);
+  }
+
+  /**
+   * To be told of a stream when it has brought its first word.
+   *
+   * @param signal ends it, also where nobody reads on
+   */
+  spoke(attempt: Attempt, signal: AbortSignal): void {
+    if (signal.aborted || attempt.outcome !== "pending" || this.speaking.has(attempt)) return;
+    const circuits = this.judging(attempt, true);
+    const end = () => {
+      signal.removeEventListener("abort", end);
+      if (this.speaking.delete(attempt)) for (const circuit of circuits) circuit.fellSilent();
+    };
+    this.speaking.set(attempt, end);
+    signal.addEventListener("abort", end, { once: true });
+    for (const circuit of circuits) {
+      circuit.heard(attempt);
+      circuit.spoke();
+    }
+  }
+
   /** To be told of each attempt once, when it has ended. What the caller did wrong or gave up tells nothing. */
   settled(attempt: Attempt, rule: CircuitRule): void {
-    const { outcome, failureKind, provider, priceVersion } = attempt;
+    const { outcome, failureKind } = attempt;
     const ok = outcome === "ok";
+    const circuits = this.judging(attempt, ok);
+    for (const circuit of circuits) circuit.heard(attempt);
+    this.speaking.get(attempt)?.();
     if (!ok && !(outcome === "failed" && tellsOfProvider(failureKind))) return;
     const end = ok ? "ok" : TIMEOUTS.has(failureKind) ? "timeout" : "failure";
-    this.provider(provider).count(end, rule);
-    // Callers can make up names without end, which nobody serves and no catalog prices.
-    const circuit = ok || priceVersion !== "" ? this.ofModel(attempt) : this.model(attempt);
-    circuit?.count(end, rule);
+    for (const circuit of circuits) circuit.count(end, rule);
   }
 
   /** Every circuit of a model that there is. */
   *ofModels(): Iterable<{ readonly target: Target; readonly circuit: Circuit }> {
     yield* this.models.values();
+  }
+
+  /** Its provider's, and its model's where there is one or may be one. */
+  private judging(attempt: Attempt, served = false): readonly Circuit[] {
+    // Callers can make up names without end, which nobody serves and no catalog prices.
+    const known = served || attempt.priceVersion !== "";
+    const model = known ? this.ofModel(attempt) : this.model(attempt);
+    const provider = this.provider(attempt.provider);
+    return model ? [provider, model] : [provider];
   }
 
   private forgetOne(): void {

@@ -107,7 +107,7 @@ export function createMetrics(): Metrics {
     }),
     hedged: new Counter({
       name: "llm_hedged_requests_total",
-      help: "Calls whose first attempt was slow: whether a second was won, lost, failed, refused, or capped.",
+      help: "Calls whose first attempt was slow: what became of the second (won, lost, failed with the first, abandoned by the caller, refused, capped).",
       labelNames: ["provider", "model", "outcome"],
       registers,
     }),

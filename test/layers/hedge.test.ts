@@ -193,12 +193,31 @@ it("is made for no more than its share of the calls", async () => {
 
 it("ends both at once when the caller leaves", async () => {
   const leaving = new AbortController();
-  const { at, call } = stage();
+  const { at, told, call } = stage();
   const reply = call({ signal: leaving.signal });
   await clock.advance(100);
   const reason = new Failure("cancelled", "the caller left");
   leaving.abort(reason);
   await expect(reply).rejects.toBe(reason);
   expect([at(0).call.signal.reason, at(1).call.signal.reason]).toEqual([reason, reason]);
-  expect(clock.pending).toBe(0);
+  expect([told, clock.pending]).toEqual([["abandoned"], 0]);
+});
+
+it("calls it abandoned when the caller leaves before the second reached a provider, and failed when time is up", async () => {
+  const told: string[] = [];
+  const layer = hedge({
+    settingsOf: () => SETTINGS,
+    usualMs: () => undefined,
+    shares: new Targets(() => new Share(clock)),
+    clock,
+    onHedge: (_, outcome) => void told.push(outcome),
+  })(({ signal }) => new Promise((_, fail) => signal.addEventListener("abort", () => fail(signal.reason))));
+  for (const kind of ["cancelled", "deadline_exceeded"] as const) {
+    const ending = new AbortController();
+    const reply = layer(routedCallOf({ signal: ending.signal })).catch(() => {});
+    await clock.advance(100);
+    ending.abort(new Failure(kind, kind));
+    await reply;
+  }
+  expect(told).toEqual(["abandoned", "failed"]);
 });

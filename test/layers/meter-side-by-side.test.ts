@@ -5,7 +5,10 @@ import { Failure } from "../../src/core/failure.ts";
 import { receiptOf } from "../../src/core/receipt.ts";
 import { event, type Reply } from "../../src/core/reply.ts";
 import { usage } from "../../src/core/usage.ts";
+import { hedge } from "../../src/layers/hedge.ts";
 import { meter } from "../../src/layers/meter.ts";
+import { Share } from "../../src/resilience/share.ts";
+import { Targets } from "../../src/resilience/targets.ts";
 import { eventsOf, replyOf, routedCallOf, spoken } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { accountsOf } from "../support/means.ts";
@@ -120,6 +123,39 @@ it("names who failed last by itself, when nobody served", async () => {
   await second.reply.catch(() => {});
   await eventsOf(reply).catch(() => {});
   expect(receiptOf(call)).toMatchObject({ provider: "openai", model: "gpt-4o" });
+});
+
+describe.each([
+  ["as streams", true],
+  ["as whole answers", false],
+])("two attempts that speak at the same moment, %s", (_, streaming) => {
+  it("are one that served, and one that lost, both with what they cost", async () => {
+    const clock = new VirtualClock();
+    const waiting: { call: AttemptCall; answer(reply: Reply): void }[] = [];
+    const layer = hedge({
+      settingsOf: () => ({ enabled: true, delayMs: 100, maxShare: 1, second: "same" }),
+      usualMs: () => undefined,
+      shares: new Targets(() => new Share(clock)),
+      clock,
+      onHedge: () => {},
+    })(meter(accountsOf(clock))((call) => new Promise((answer) => void waiting.push({ call, answer }))));
+    const call = routedCallOf({ target: UNCOUNTED, streaming });
+    const reply = layer(call);
+    await clock.advance(100);
+    const answers = spoken(["Hello", " there"]);
+    for (const { call, answer } of waiting) {
+      call.attempt.usage = usage("measured", { inputTokens: 10, outputTokens: 2 });
+      answer(replyOf(streaming ? answers : [answers.flat()]));
+    }
+    expect((await eventsOf(await reply)).map(({ token }) => token)).toEqual(["Hello", " there", undefined]);
+    const { attempts } = call.tally;
+    expect(attempts.map((one) => [one.outcome, one.failureKind, one.usage?.outputTokens])).toEqual([
+      ["ok", "", 2],
+      ["abandoned", "hedge_lost", 2],
+    ]);
+    expect(call.tally.open.size).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
 });
 
 function asking(maxTokens: number) {

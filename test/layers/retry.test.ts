@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { RoutedCall } from "../../src/core/call.ts";
+import type { RoutedCall, Target, Trigger } from "../../src/core/call.ts";
 import { Failure, type FailureKind } from "../../src/core/failure.ts";
 import { type RetryMeans, type RetryRule, retry } from "../../src/layers/retry.ts";
 import { Share } from "../../src/resilience/share.ts";
 import { Targets } from "../../src/resilience/targets.ts";
-import { type CallInit, eventsOf, replyOf, routedCallOf, spoken } from "../support/call.ts";
+import { type CallInit, eventsOf, replyOf, routedCallOf, spoken, TARGET } from "../support/call.ts";
 import { settled, VirtualClock } from "../support/clock.ts";
 
 let clock: VirtualClock;
@@ -22,6 +22,7 @@ function stage(failures: readonly Failure[], given: Partial<RetryMeans> & { rule
   const layer = retry({
     settingsOf: () => ({ rule: () => rule, budget: { ratio: 0.2, least: 10 } }),
     budgets: new Targets(() => new Share(clock)),
+    isShut: () => false,
     clock,
     random: () => 0.5,
     onRetry: (_, { kind }, waitMs) => void told.push(`${kind} ${waitMs}`),
@@ -104,6 +105,18 @@ describe("a failure that may pass", () => {
     await eventsOf(await reply);
   });
 
+  it("is told at once where it shut the circuit, without a wait for what would be refused", async () => {
+    const budget = new Share(clock);
+    const isShut = (target: Target) => target.model === TARGET.model;
+    const { seen, told, call } = stage([failing("provider_error")], {
+      isShut,
+      budgets: new Targets(() => budget),
+    });
+    await expect(call()).rejects.toMatchObject({ kind: "provider_error" });
+    expect([seen.length, told, clock.pending]).toEqual([1, [], 0]);
+    for (let n = 0; n < 3; n++) expect(budget.take({ ratio: 0, least: 3 })).toBe(true);
+  });
+
   it("is not waited for beyond the deadline", async () => {
     const { seen, call } = stage([failing("provider_error")]);
     const call_ = call({ deadlineAtMs: clock.now() + 200 });
@@ -135,6 +148,14 @@ it("makes nothing of a hedge, and of what goes on without this process", async (
   await expect(suspended.call()).rejects.toMatchObject({ suspended: true });
 });
 
+it("leaves to its job what goes through a provider's batches, of which nobody knows whether it was taken", async () => {
+  const { seen, call } = stage(thrice("cut"));
+  const request = { messages: [{ role: "user", content: "Hello" }], parameters: { serviceTier: "batch" } };
+  await expect(call({ request, streaming: false })).rejects.toMatchObject({ kind: "cut" });
+  expect(seen).toHaveLength(1);
+  expect(clock.pending).toBe(0);
+});
+
 it("stops at once when the caller leaves while it waits", async () => {
   const leaving = new AbortController();
   const { seen, call } = stage(thrice("provider_error"));
@@ -160,4 +181,20 @@ it("adds no more than its share to what a failing target has to bear", async () 
   expect(seen.length).toBeLessThanOrEqual(1_200);
   expect(seen.length).toBeGreaterThan(1_150);
   expect(told).toContain("spent");
+});
+
+it("takes its share of what callers ask of a target, and not of what the gateway asks besides", async () => {
+  const retriesWith = async (trigger: Trigger) => {
+    const budgets = new Targets(() => new Share(clock));
+    const settingsOf = () => ({ rule: () => ({ ...RULE, baseMs: 0 }), budget: { ratio: 0.1, least: 0 } });
+    const serving = stage([], { budgets, settingsOf });
+    for (let n = 0; n < 40; n++) await serving.call({ trigger });
+    const { told, call } = stage(thrice("provider_error"), { budgets, settingsOf });
+    const ended = call().catch(() => {});
+    await clock.advance(10);
+    await ended;
+    return told;
+  };
+  expect(await retriesWith("hedge")).toEqual(["spent"]);
+  expect(await retriesWith("fallback")).toEqual(["provider_error 0", "provider_error 0"]);
 });

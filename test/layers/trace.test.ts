@@ -1,13 +1,18 @@
 import { trace as api, type Span, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { AttemptCall } from "../../src/core/call.ts";
 import { Failure } from "../../src/core/failure.ts";
 import { embedded, type Reply } from "../../src/core/reply.ts";
 import { usage } from "../../src/core/usage.ts";
+import { breaker } from "../../src/layers/breaker.ts";
+import { fallback } from "../../src/layers/fallback.ts";
 import { meter } from "../../src/layers/meter.ts";
 import { trace } from "../../src/layers/trace.ts";
-import { type CallInit, eventsOf, replyOf, routedCallOf, spoken } from "../support/call.ts";
+import { Circuits } from "../../src/resilience/circuits.ts";
+import { type CallInit, eventsOf, replyOf, routedCallOf, spoken, TARGET } from "../support/call.ts";
+import { CIRCUIT_RULE } from "../support/circuit.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { accountsOf } from "../support/means.ts";
 import { PRICE_VERSION } from "../support/prices.ts";
@@ -65,6 +70,7 @@ it("tells of an attempt: who served, what it used and what it cost, below the re
         "gen_ai.usage.output_tokens": 2,
         "llmgateway.request_id": "request-1",
         "llmgateway.attempt": 1,
+        "llmgateway.trigger": "first",
         "llmgateway.outcome": "ok",
         "llmgateway.usage.provenance": "measured",
         "llmgateway.cost_usd": 0.000023,
@@ -99,6 +105,40 @@ it("tells of a failure within a stream", async () => {
   expect(ended).toMatchObject([
     { attributes: { "error.type": "cut", "llmgateway.usage.provenance": "estimated" } },
   ]);
+});
+
+it("tells whoever stands above it of the attempt too", async () => {
+  const { call } = tracedCall({ trigger: "hedge" });
+  const told: Attempt[] = [];
+  const begun = (attempt: Attempt) => void told.push(attempt);
+  await eventsOf(await stack(async () => replyOf(spoken(["Hello"])))({ ...call, begun }));
+  expect(told).toEqual(call.tally.attempts);
+  expect(ended[0]?.attributes["llmgateway.trigger"]).toBe("hedge");
+});
+
+it("tells on the call's own span who was not asked since its circuit is open, when another serves", async () => {
+  const clock = new VirtualClock();
+  const circuits = new Circuits(clock, () => {});
+  circuits.provider("claude").set("open");
+  circuits.ofModel({ provider: "gemini", model: "gemini-2.5-pro" }).set("open");
+  const { call, span } = tracedCall();
+  const service = breaker(circuits, () => CIRCUIT_RULE, clock)(stack(async () => replyOf(spoken(["Hello"]))));
+  const targets = [
+    { provider: "claude", model: "claude-sonnet-5" },
+    { provider: "gemini", model: "gemini-2.5-pro" },
+    TARGET,
+  ] as const;
+  await eventsOf(await fallback()(service)({ ...call, targets }));
+  span.end();
+  expect(ended.map(({ attributes }) => attributes["llmgateway.trigger"])).toEqual(["fallback", undefined]);
+  expect(ended[1]?.events.map(({ name, attributes }) => [name, attributes])).toEqual(
+    targets
+      .slice(0, 2)
+      .map(({ provider, model }) => [
+        "llmgateway.circuit_refused",
+        { "gen_ai.provider.name": provider, "gen_ai.request.model": model },
+      ]),
+  );
 });
 
 it("tells of a reader who left", async () => {

@@ -1,15 +1,17 @@
 /** Several keys of one provider, from the variable that holds them to the provider that refuses one. */
 import { inspect } from "node:util";
 import { create } from "@bufbuild/protobuf";
-import { createClient } from "@connectrpc/connect";
+import { ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
+import { RetryInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { keyCredentials } from "../../src/providers/keys.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 
 const GOOD = "good-key-0123456789";
+const OTHER = "other-key-012345678";
 const BAD = "bad-key-9876543210";
 
 function clientOf({ url }: GatewayUnderTest) {
@@ -75,4 +77,20 @@ test("the calls of a session keep to one key, and take no other call's turn", as
   for (let i = 0; i < 3; i++) await client.chat({ ...ask("Hello"), sessionId: sessionId ?? "" });
   await expect(client.chat(ask("Hello"))).rejects.toThrow("credentials");
   expect(statuses(both)).toEqual([200, 200, 200, 401]);
+});
+
+test("a call that was limited by one key is made again with the other at once, however long the first rests", async () => {
+  const resilience = { retries: { max: 1, base_delay: "0.001s" } };
+  const call = (both: GatewayUnderTest) =>
+    clientOf(both).chat(ask("[[emulate: status=429 retry_after=60]] Hello")).catch(ConnectError.from);
+  await using both = await startBoth({ resilience }, { env: { OPENAI_API_KEY: `${GOOD},${OTHER}` } });
+  const failure = await call(both);
+  expect(statuses(both)).toEqual([429, 429]);
+  // Now both rest, and there is nobody else.
+  expect(failure).toMatchObject({ rawMessage: expect.stringContaining("limits the rate") });
+  const [info] = (failure as ConnectError).findDetails(RetryInfoSchema);
+  expect(Number(info?.retryDelay?.seconds)).toBeGreaterThan(50);
+  await using alone = await startBoth({ resilience }, { env: { OPENAI_API_KEY: GOOD } });
+  await call(alone);
+  expect(statuses(alone)).toEqual([429]);
 });

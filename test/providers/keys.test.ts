@@ -14,7 +14,12 @@ function pool(...secrets: string[]) {
 }
 
 function refuse(proof: Proof, kind: FailureKind, retryAfterMs?: number): void {
-  proof.onFailure?.(new Failure(kind, "refused", retryAfterMs === undefined ? {} : { retryAfterMs }));
+  told(proof, kind, retryAfterMs);
+}
+
+/** In how many milliseconds another key serves. */
+function told(proof: Proof, kind: FailureKind, retryAfterMs?: number): number | undefined {
+  return proof.onFailure?.(new Failure(kind, "refused", retryAfterMs === undefined ? {} : { retryAfterMs }));
 }
 
 it("proves nothing without a key", () => {
@@ -60,6 +65,16 @@ describe("a key rests", () => {
       expect(new Set(used(2))).toEqual(new Set(["one", "two"]));
     },
   );
+});
+
+it("says in what time a key is free, where there are several", async () => {
+  const { clock, next } = pool("one", "two");
+  expect(told(next(), "provider_rate_limited", 5_000)).toBe(0);
+  await clock.advance(1_000);
+  expect(told(next(), "provider_auth")).toBe(4_000);
+  expect(told(next(), "provider_rate_limited", 60_000)).toBe(60_000);
+  expect(told(next(), "provider_error")).toBeUndefined();
+  expect(told(pool("one", "one").next(), "provider_rate_limited", 5_000)).toBeUndefined();
 });
 
 it("while all keys rest, uses the one whose rest ends first", () => {

@@ -187,6 +187,53 @@ describe("classify", () => {
   test("says when to try again", () => {
     expect(classify(429, { "retry-after": "20" }, "").retryAfterMs).toBe(20_000);
     expect(classify(429, {}, "").retryAfterMs).toBeUndefined();
+    expect(classify(429, { "retry-after": "9".repeat(400) }, "").retryAfterMs).toBe(365 * 86_400_000);
+  });
+
+  test.each([
+    [
+      429,
+      "in organization org-VDAWofJASuLH0vVz8o9tiQZr on tokens per min (TPM): Limit 30000, Requested 30601.",
+    ],
+    [
+      413,
+      "in organization `org_01` service tier `on_demand` on tokens per minute (TPM): Limit 6000, Requested 7000",
+    ],
+  ])("says that a call is too large for the whole limit, which no wait cures: %s %s", (status, words) => {
+    const message = `Request too large for gpt-4o ${words}`;
+    const failure = classify(status, {}, error({ message, type: "tokens", code: "rate_limit_exceeded" }));
+    expect(failure).toMatchObject({ kind: "context_too_long", retryAfterMs: undefined });
+    expect(failure.traits).toMatchObject({ retryable: false, elsewhere: true });
+    expect(failure.message).toContain("Request too large for gpt-4o");
+    expect(failure.message).toMatch(/Limit \d+, Requested \d+/);
+    expect(failure.message).not.toContain("org");
+  });
+
+  const used = (requests: string, tokens: string) => ({
+    "x-ratelimit-remaining-requests": requests,
+    "x-ratelimit-reset-requests": "1s",
+    "x-ratelimit-remaining-tokens": tokens,
+    "x-ratelimit-reset-tokens": "6m0s",
+  });
+  const LIMITED =
+    "Rate limit reached for gpt-4o on tokens per min (TPM): Limit 30000, Used 29937, Requested 385.";
+  test.each<[string, IncomingHttpHeaders, string, number | undefined]>([
+    ["the requests are used up", used("0", "5"), "", 1_000],
+    ["the tokens are used up", used("5", "0"), "", 360_000],
+    ["both are used up", used("0", "0"), "", 360_000],
+    ["nothing says what is used up", used("5", "5"), LIMITED, undefined],
+    ["the message says it", used("0", "0"), `${LIMITED} Please try again in 644ms. Visit us.`, 644],
+    ["the message says it in parts", {}, "Please try again in 1h2m3.5s.", 3_723_500],
+    ["the message says nothing that is a time", {}, "Please try again in a while.", undefined],
+    ["a header says it too", { ...used("0", "0"), "retry-after": "2" }, "Please try again in 644ms.", 2_000],
+    ["a reset is no time", { ...used("0", "5"), "x-ratelimit-reset-requests": "soon" }, "", undefined],
+  ])("says when to try again by OpenAI's own words, where %s", (_, headers, message, ms) => {
+    const body = error({ message, type: "tokens", code: "rate_limit_exceeded" });
+    expect(classify(429, headers, body)).toMatchObject({ kind: "provider_rate_limited", retryAfterMs: ms });
+  });
+
+  test("takes the state of the limits for no time to wait where nothing is limited", () => {
+    expect(classify(500, used("0", "0"), "Please try again in 20s.").retryAfterMs).toBeUndefined();
   });
 });
 
@@ -202,6 +249,9 @@ describe("retryAfterMs", () => {
     [{ "retry-after-ms": "0", "retry-after": "1" }, 1000],
     [{ "retry-after-ms": "0" }, 0],
     [{ "retry-after-ms": "soon", "retry-after": "1" }, 1000],
+    [{ "x-ms-retry-after-ms": "700" }, 700],
+    [{ "x-ms-retry-after-ms": "700", "retry-after": "1" }, 700],
+    [{ "retry-after-ms": "0", "x-ms-retry-after-ms": "700" }, 700],
     [{ "retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", date }, 30_000],
     [{ "retry-after": "Wed, 21 Oct 2026 07:27:00 GMT", date }, 0],
     [{ "retry-after": "Wed, 21 Oct 2026 07:28:30 GMT" }, undefined],

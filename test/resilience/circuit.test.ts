@@ -101,6 +101,21 @@ describe("an open circuit", () => {
   });
 });
 
+it("says without being asked for a call whether it would refuse one", async () => {
+  const off = { ...CIRCUIT_RULE, enabled: false };
+  const refuses = () => [circuit.refuses(CIRCUIT_RULE), circuit.refuses(off)];
+  expect(refuses()).toEqual([false, false]);
+  count(0, 10);
+  expect(refuses()).toEqual([true, false]);
+  await clock.advance(30_000);
+  expect(refuses()).toEqual([false, false]);
+  expect(circuit.admit(CIRCUIT_RULE)).toBeTypeOf("number");
+  circuit.set("open");
+  expect(refuses()).toEqual([true, true]);
+  circuit.set("closed");
+  expect(refuses()).toEqual([false, false]);
+});
+
 it("is as it was set by hand, whatever happens, and begins anew when it is left to itself", () => {
   circuit.set("closed");
   count(0, 100);

@@ -18,6 +18,8 @@ export function accountsOf(clock: Clock, given: Partial<Accounts> = {}): Account
     ledger: undefined,
     clock,
     lag: { ms: 0 },
+    onSent: () => {},
+    onSpoke: () => {},
     onSettled: () => {},
     ...given,
   };

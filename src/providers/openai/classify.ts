@@ -7,6 +7,7 @@ import type { Failure, FailureKind } from "../../core/failure.ts";
 import { retryAfterMs } from "../../wire/retry_after.ts";
 import { BY_STATUS, providerFailure } from "../failure.ts";
 import { readError, type WireError } from "./error.ts";
+import { untilLimitsReset } from "./limits.ts";
 
 /** In lower case. https://platform.openai.com/docs/guides/error-codes, and Azure's own names. */
 const BY_NAME: ReadonlyMap<string, FailureKind> = new Map([
@@ -41,6 +42,15 @@ const OVERLOADED = /capacity exceeded/i;
 /** vLLM and others say it only in words. */
 const CONTEXT_TOO_LONG = /maximum context length|context length exceeded|exceeds the (available )?context/i;
 
+/**
+ * The code of a rate limit for what is larger than the whole limit, which no wait cures: "Request too large for gpt-4o in
+ * organization org-… on tokens per min (TPM): Limit 30000, Requested 30601. The input or output tokens must be reduced".
+ */
+const TOO_LARGE = /^request too large for /i;
+
+/** Nobody's business but the operator's. */
+const ORGANIZATION = / in organization \S+/;
+
 /** @param retryMs when to try again, where a provider says it in a way of its own */
 export function classify(
   status: number,
@@ -69,10 +79,11 @@ function failureOf(
   headers: IncomingHttpHeaders,
   retryMs: number | undefined,
 ): Failure {
+  const kind = kindOf(status >= 400 ? status : (error.status ?? status), error);
   return providerFailure({
-    kind: kindOf(status >= 400 ? status : (error.status ?? status), error),
+    kind,
     status,
-    message: error.message,
+    message: kind === "context_too_long" ? error.message.replace(ORGANIZATION, "") : error.message,
     facts: {
       type: error.type,
       code: error.code,
@@ -81,13 +92,15 @@ function failureOf(
         ?.toString(),
     },
     raw: error.raw,
-    retryAfterMs: retryMs,
+    retryAfterMs:
+      retryMs ?? (kind === "provider_rate_limited" ? untilLimitsReset(headers, error.message) : undefined),
   });
 }
 
 function kindOf(status: number, error: WireError): FailureKind {
   for (const name of [error.code, error.type, error.innerCode]) {
     const kind = BY_NAME.get(name.toLowerCase());
+    if (kind === "provider_rate_limited" && TOO_LARGE.test(error.message)) return "context_too_long";
     if (kind) return kind;
   }
   const kind =

@@ -184,7 +184,8 @@ type Circuit struct {
 	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
 	// `automatic`, `open` or `closed`, as it was set by SetCircuit.
 	Mode string `protobuf:"bytes,4,opt,name=mode,proto3" json:"mode,omitempty"`
-	// Attempts of the last minute that tell of the provider.
+	// Attempts of the last minute that tell of the provider, and streams that have
+	// brought their first word and are not over.
 	Attempts int32 `protobuf:"varint,5,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	// Of `attempts`, those that failed.
 	Failures int32 `protobuf:"varint,6,opt,name=failures,proto3" json:"failures,omitempty"`

@@ -124,7 +124,8 @@ export type Circuit = Message<"llmgateway.v1.Circuit"> & {
   mode: string;
 
   /**
-   * Attempts of the last minute that tell of the provider.
+   * Attempts of the last minute that tell of the provider, and streams that have
+   * brought their first word and are not over.
    *
    * @generated from field: int32 attempts = 5;
    */
