@@ -3,7 +3,7 @@
  * many reasons more; and still every attempt that a provider saw has its one row, and what was measured agrees.
  */
 import { beforeAll, expect, test } from "vitest";
-import { samplesOf } from "../support/exposition.ts";
+import { sumOf } from "../support/exposition.ts";
 import { type Agreement, agreement } from "./agreement.ts";
 import type { Books } from "./books.ts";
 import { plansOf } from "./plans.ts";
@@ -48,9 +48,3 @@ test("every policy had something to do", () => {
   for (const outcome of ["won", "lost", "failed", "refused"])
     expect(sumOf(metrics, "llm_hedged_requests_total", `outcome="${outcome}"`), outcome).toBeGreaterThan(0);
 });
-
-/** Of all series with such a label. */
-function sumOf(metrics: string, name: string, label = ""): number {
-  const series = Object.entries(samplesOf(metrics, name)).filter(([labels]) => labels.includes(label));
-  return series.reduce((sum, [, value]) => sum + value, 0);
-}

@@ -57,6 +57,18 @@ export function policiesAt(emulatorUrl: string): object {
   };
 }
 
+/** For the wall: no answer comes before another attempt is made for it, and every failure is met by more of them. */
+export function againAndElsewhere(chain: readonly string[]): object {
+  return {
+    resilience: {
+      circuit_breaker: { enabled: false },
+      retries: { ...RETRIES, budget_ratio: 10 },
+      hedging: { ...HEDGING, max_share: 1 },
+    },
+    fallback_chains: { default: chain },
+  };
+}
+
 /** The same calls, of which some leave it to the gateway who serves them, and who is asked next. */
 export function withPolicies(plans: readonly Plan[], seed: number): Plan[] {
   const random = mulberry32(seed);
