@@ -27,26 +27,34 @@ export interface Unmet {
 type Known = Pick<ModelPrice, "capabilities" | "contextWindowTokens" | "maxOutputTokens">;
 
 export function unmetNeeds(request: ModelRequest, streaming: boolean, model: Known): Unmet[] {
-  return request.$typeName === "llmgateway.v1.ChatRequest"
-    ? [...unmetAbilities(request, streaming, model, NEEDS), ...unmetSizes(request, model)]
-    : unmetAbilities(request, streaming, model, EMBEDDING_NEEDS);
+  const unmet: Unmet[] = [];
+  if (request.$typeName === "llmgateway.v1.ChatRequest") {
+    addAbilities(unmet, request, streaming, model, NEEDS);
+    addSizes(unmet, request, model);
+  } else addAbilities(unmet, request, streaming, model, EMBEDDING_NEEDS);
+  return unmet;
 }
 
-function unmetAbilities<Request>(
+function addAbilities<Request>(
+  unmet: Unmet[],
   request: Request,
   streaming: boolean,
   { capabilities }: Known,
   needs: readonly Need<Request>[],
-): Unmet[] {
-  return needs.flatMap(({ ability, lack, wanted, instead = "", fields }) => {
-    if (capabilities?.[ability] !== false) return [];
+): void {
+  if (!capabilities) return;
+  for (const { ability, lack, wanted, instead = "", fields } of needs) {
+    if (capabilities[ability] !== false) continue;
     const met = ({ capabilities }: Known) => capabilities?.[ability] === true;
-    return fields(request, streaming).map((field) => ({ field, lack, wanted, instead, met }));
-  });
+    for (const field of fields(request, streaming)) unmet.push({ field, lack, wanted, instead, met });
+  }
 }
 
-function unmetSizes(request: ChatRequest, { maxOutputTokens, contextWindowTokens }: Known): Unmet[] {
-  const unmet: Unmet[] = [];
+function addSizes(
+  unmet: Unmet[],
+  request: ChatRequest,
+  { maxOutputTokens, contextWindowTokens }: Known,
+): void {
   const wish = request.parameters?.maxTokens ?? 0;
   if (maxOutputTokens !== undefined && wish > maxOutputTokens) {
     unmet.push({
@@ -66,7 +74,6 @@ function unmetSizes(request: ChatRequest, { maxOutputTokens, contextWindowTokens
       met: ({ contextWindowTokens = 0 }) => !hasMoreWords(request, contextWindowTokens),
     });
   }
-  return unmet;
 }
 
 /** Where a conversation that is too long for the model is told. */

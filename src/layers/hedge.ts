@@ -118,12 +118,14 @@ class Runner {
   refused = false;
   private readonly bounded: Bounded;
   private readonly clock: Clock;
+  private readonly streaming: boolean;
   private readonly reply: Promise<Reply>;
   /** Whether the attempt reached a provider. */
   private made = false;
 
   constructor(call: RoutedCall, next: Service<RoutedCall>, clock: Clock) {
     this.clock = clock;
+    this.streaming = call.streaming;
     this.bounded = new Bounded(call.signal, clock);
     const begun: RoutedCall["begun"] = (attempt) => {
       this.made = true;
@@ -155,6 +157,10 @@ class Runner {
 
   async heard(): Promise<Reply> {
     const reply = await this.reply;
+    if (!this.streaming) {
+      this.bounded.end();
+      return reply;
+    }
     return { ...reply, events: endAfter(reply.events, () => this.bounded.end()) };
   }
 

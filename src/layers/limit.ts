@@ -3,7 +3,7 @@ import { isBatch, type Layer, type RoutedCall, type Service, type Target } from 
 import type { Clock } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
 import { endAfter, type Reply } from "../core/reply.ts";
-import { type Limiter, type Place, type Refusal, Refused } from "../resilience/limiter.ts";
+import { type Limiter, Place, type Refusal, Refused } from "../resilience/limiter.ts";
 
 export interface TargetLimit {
   /** Who is limited, for people: a provider, or a provider and model. */
@@ -78,7 +78,8 @@ async function enter(limits: readonly TargetLimit[], call: RoutedCall, means: Li
   };
   for (const limit of limits) {
     try {
-      places.push(await limit.limiter.enter(wish));
+      const place = limit.limiter.enter(wish);
+      places.push(place instanceof Place ? place : await place);
     } catch (error) {
       for (const place of places) place.leave();
       throw error instanceof Refused ? refusal(limit, error, means) : error;
