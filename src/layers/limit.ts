@@ -43,6 +43,10 @@ async function within(
   };
   // A reply that nobody reads gives its places back when its caller is gone.
   call.signal.addEventListener("abort", leave, { once: true });
+  if (call.signal.aborted) {
+    leave();
+    throw call.signal.reason;
+  }
   const underWay = limits.map(({ limiter }) => limiter.inFlight);
   const sentAtMs = clock.now();
   try {
