@@ -122,6 +122,7 @@ class Runner {
   private readonly reply: Promise<Reply>;
   /** Whether the attempt reached a provider. */
   private made = false;
+  private onOver: (() => void) | undefined;
 
   constructor(call: RoutedCall, next: Service<RoutedCall>, clock: Clock) {
     this.clock = clock;
@@ -132,21 +133,24 @@ class Runner {
       call.begun?.(attempt);
     };
     this.reply = next({ ...call, signal: this.bounded.signal, begun });
-    this.reply.catch(() => {
-      this.refused = !this.made;
-      this.bounded.end();
-    });
+    this.reply.then(
+      () => this.onOver?.(),
+      () => {
+        this.refused = !this.made;
+        this.bounded.end();
+        this.onOver?.();
+      },
+    );
   }
 
   /** Resolves to whether it is late; at once when it speaks or fails. */
   endsWithin(ms: number): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = this.clock.after(ms, () => resolve(true));
-      const over = () => {
+      this.onOver = () => {
         timer.cancel();
         resolve(false);
       };
-      this.reply.then(over, over);
     });
   }
 

@@ -51,8 +51,10 @@ async function within(
   const sentAtMs = clock.now();
   try {
     const reply = await next(call);
-    for (const [index, { limiter }] of limits.entries())
-      limiter.took(clock.now() - sentAtMs, underWay[index] ?? 0);
+    const tookMs = clock.now() - sentAtMs;
+    limits.forEach(({ limiter }, index) => {
+      limiter.took(tookMs, underWay[index] ?? 0);
+    });
     if (call.streaming) return { ...reply, events: endAfter(reply.events, leave) };
     leave();
     return reply;
