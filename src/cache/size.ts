@@ -44,7 +44,11 @@ export function sizeOf(value: unknown): number {
   return size;
 }
 
-/** Texts of Latin letters take a byte for each, and all others two. */
 export function textSize(text: string): number {
-  return STRING + text.length * (TWO_BYTE.test(text) ? 2 : 1);
+  return STRING + charsSize(text);
+}
+
+/** Of a text that is added to another. Texts of Latin letters take a byte for each, and all others two. */
+export function charsSize(text: string): number {
+  return text.length * (TWO_BYTE.test(text) ? 2 : 1);
 }
