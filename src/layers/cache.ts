@@ -43,10 +43,26 @@ export function cache(means: CacheMeans): Layer {
     if (request.$typeName !== "llmgateway.v1.ChatRequest") return next(call);
     const rule = means.ruleOf(request);
     if (!rule) return next(call);
-    const objection = rule.enabled ? means.objectionTo(call, request) : `it is off for ${rule.family}`;
+    const objection = objectionOf(call, request, rule, means);
     if (objection) return skipped(call, request, objection, next);
     return new Lookup(call, request, rule, means).answer(next);
   };
+}
+
+/** What the cache knows of a call that is not to be made; undefined for one that the router refuses. */
+export async function lookUp(call: Call, means: CacheMeans): Promise<CacheLookup | undefined> {
+  const { request } = call;
+  if (request.$typeName !== "llmgateway.v1.ChatRequest") return undefined;
+  const rule = means.ruleOf(request);
+  if (!rule) return undefined;
+  const reason = objectionOf(call, request, rule, means);
+  if (reason) return lookup({ outcome: "skipped", reason });
+  const answer = await new Lookup(call, request, rule, means).find();
+  return answer ? hitOf(answer) : lookup({ outcome: "miss" });
+}
+
+function objectionOf(call: Call, request: ChatRequest, rule: FamilyRule, means: CacheMeans): string {
+  return rule.enabled ? means.objectionTo(call, request) : `it is off for ${rule.family}`;
 }
 
 function skipped(call: Call, request: ChatRequest, reason: string, next: Service): Promise<Reply> {
@@ -72,6 +88,10 @@ function lookup(fields: Partial<Omit<CacheLookup, "$typeName">>): CacheLookup {
   };
 }
 
+function hitOf({ requestId, storedAtMs }: Answer): CacheLookup {
+  return lookup({ outcome: "hit", sourceRequestId: requestId, storedAt: timestampFromMs(storedAtMs) });
+}
+
 class Lookup {
   private readonly call: Call;
   private readonly request: ChatRequest;
@@ -89,15 +109,20 @@ class Lookup {
   }
 
   async answer(next: Service): Promise<Reply> {
-    const { call, request, means } = this;
-    if (request.cache !== "refresh") {
-      const entry = await means.answers.find(this.key);
-      if (entry && this.isFresh(entry)) return this.hit(entry.answer);
-    }
+    const { call, request } = this;
+    const answer = await this.find();
+    if (answer) return this.hit(answer);
     if (request.cache === "only") throw notCached("there is none");
     call.tally.cache = lookup({ outcome: "miss" });
     const reply = await next(call);
     return { ...reply, events: this.recorded(reply.events) };
+  }
+
+  /** Undefined when there is none, or none that this request would take. */
+  async find(): Promise<Answer | undefined> {
+    if (this.request.cache === "refresh") return undefined;
+    const entry = await this.means.answers.find(this.key);
+    return entry && this.isFresh(entry) ? entry.answer : undefined;
   }
 
   private isFresh({ answer }: Entry): boolean {
@@ -109,13 +134,9 @@ class Lookup {
 
   private hit(answer: Answer): Reply {
     const { tally } = this.call;
-    const { provider, model, costPicoUsd, requestId, storedAtMs } = answer;
+    const { provider, model, costPicoUsd } = answer;
     tally.served = { kind: "exact", provider, model, costPicoUsd };
-    tally.cache = lookup({
-      outcome: "hit",
-      sourceRequestId: requestId,
-      storedAt: timestampFromMs(storedAtMs),
-    });
+    tally.cache = hitOf(answer);
     return { events: replayed(answer) };
   }
 
