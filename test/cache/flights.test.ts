@@ -179,6 +179,20 @@ describe("the same request of a thousand callers at once", () => {
     expect(flights.size).toBe(0);
   });
 
+  test("is told in the traces of the others by a link to who pays", async () => {
+    const { ask, below } = worldOf(new Below());
+    const [payer, other] = [ask(), ask()];
+    const { span } = payer.call.context;
+    const links: unknown[] = [];
+    other.call.context.span.addLink = function (link) {
+      links.push(link.context);
+      return this;
+    };
+    await below.go();
+    await told(other);
+    expect(links).toEqual([span.spanContext()]);
+  });
+
   test("tells the running cost to who pays, and none to the others, whoever came first to a word", async () => {
     const { ask, below } = worldOf(new Below());
     const [payer, other] = [ask(), ask()];

@@ -76,10 +76,16 @@ function sameTokens(row: AttemptRow, metered: Tokens): boolean {
   return row.cachedInputTokens === cachedInputTokens;
 }
 
-/** Without what cost nothing, as far as there are more rows than are needed: it may never have been sent. */
+/**
+ * Without what cost nothing, as far as there are more rows than are needed: it may never have been sent. Before all
+ * what was given up, since what a provider refused it saw.
+ */
 function likelySeen(rows: readonly AttemptRow[], needed: number): AttemptRow[] {
-  const free = rows.filter((row) => bookedFor(row) === 0n);
-  const unsent = new Set(free.slice(0, Math.max(0, rows.length - needed)));
+  const { true: abandoned = [], false: others = [] } = Object.groupBy(
+    rows.filter((row) => bookedFor(row) === 0n),
+    ({ outcome }) => `${outcome === "abandoned"}` as const,
+  );
+  const unsent = new Set([...abandoned, ...others].slice(0, Math.max(0, rows.length - needed)));
   return rows.filter((row) => !unsent.has(row));
 }
 
