@@ -5,6 +5,7 @@
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import type { Batch, Reply } from "../core/reply.ts";
+import { Heard } from "./heard.ts";
 import { sizeOf } from "./size.ts";
 
 export interface FlightMeans {
@@ -44,26 +45,27 @@ export class Flight {
   /** Of those, who have not left: the last to leave stays to hear how the call ends. */
   private present = 0;
   private readonly log: { readonly batch: Batch; readonly bytes: number }[] = [];
-  /** Batches that all have read and that were let go. */
+  /** Batches that all have read. */
   private dropped = 0;
-  private bytes = 0;
+  private readonly heard = new Heard();
+  private logged = 0;
   private beganMs: number | undefined;
   private upstream: AsyncIterator<Batch> | undefined;
   private begun = false;
   private reading = false;
   private joinable = true;
-  private end: { readonly error?: unknown } | undefined;
+  /** How the call ended, for who has read all. */
+  end: { readonly error?: unknown } | undefined;
 
   constructor(means: FlightMeans) {
     this.means = means;
   }
 
-  /** Whether nothing more will come of the call: it has ended, and all its attempts with it. */
+  /** Whether nothing more will come of the call, its attempts included; `over` resolves then. */
   get isOver(): boolean {
     return this.end !== undefined;
   }
 
-  /** Resolves then. */
   get over(): Promise<void> {
     return this.ended.promise;
   }
@@ -73,9 +75,9 @@ export class Flight {
     return this.present;
   }
 
-  /** Of the reply, those that are kept. */
+  /** Of the reply, as many as are kept. */
   get keptBytes(): number {
-    return this.bytes;
+    return this.logged + this.heard.bytes;
   }
 
   /**
@@ -86,7 +88,7 @@ export class Flight {
    */
   join(signal: AbortSignal): Waiter | undefined {
     if (!this.joinable) return undefined;
-    const place = new Place(this, signal);
+    const place = new Place(this, signal, this.heard.told(), this.dropped);
     this.places.add(place);
     this.present++;
     place.watch();
@@ -97,11 +99,6 @@ export class Flight {
   /** What stands there in the reply; undefined when that was not read yet. */
   at(position: number): Batch | undefined {
     return this.log[position - this.dropped]?.batch;
-  }
-
-  /** How the call ended, for who has read all. */
-  get outcome(): { readonly error?: unknown } | undefined {
-    return this.end;
   }
 
   /** Reads one batch more, for all who want one. */
@@ -173,9 +170,9 @@ export class Flight {
     this.beganMs ??= clock.now();
     const bytes = sizeOf(batch);
     this.log.push({ batch, bytes });
-    this.bytes += bytes;
+    this.logged += bytes;
     took(batch, clock.now() - this.beganMs);
-    if (batch.at(-1)?.done || this.bytes > maxBytes) this.close();
+    if (batch.at(-1)?.done || this.keptBytes > maxBytes) this.close();
     this.serve();
   }
 
@@ -195,17 +192,20 @@ export class Flight {
   private close(): void {
     if (!this.joinable) return;
     this.joinable = false;
+    this.heard.forget();
     this.means.closed();
   }
 
-  /** Lets go of what nobody will read. Returns how many bytes are left. */
+  /** Lets go of what all have read, but for what it says to who joins. Returns how many bytes there are to be read. */
   private trim(): number {
-    if (this.joinable) return this.bytes;
     let least = this.dropped + this.log.length;
     for (const { position } of this.places) least = Math.min(least, position);
-    for (const { bytes } of this.log.splice(0, least - this.dropped)) this.bytes -= bytes;
+    for (const { batch, bytes } of this.log.splice(0, least - this.dropped)) {
+      this.logged -= bytes;
+      if (this.joinable) this.heard.add(batch);
+    }
     this.dropped = least;
-    return this.bytes;
+    return this.logged;
   }
 
   /** Those who are too far behind get no more of it, unless nobody is before them. */
@@ -222,8 +222,11 @@ export class Flight {
 }
 
 class Place implements Waiter {
-  position = 0;
   present = true;
+  /** Of what it reads next. */
+  position: number;
+  /** What all others have read by then. */
+  private behind: Batch | undefined;
   private readonly flight: Flight;
   private readonly signal: AbortSignal;
   private wanting: { resolve(batch: Batch | undefined): void; reject(error: unknown): void } | undefined;
@@ -233,9 +236,11 @@ class Place implements Waiter {
     this.flight.expel(this, this.signal.reason);
   };
 
-  constructor(flight: Flight, signal: AbortSignal) {
+  constructor(flight: Flight, signal: AbortSignal, behind: Batch | undefined, position: number) {
     this.flight = flight;
     this.signal = signal;
+    this.behind = behind;
+    this.position = position;
   }
 
   watch(): void {
@@ -266,12 +271,13 @@ class Place implements Waiter {
   serve(): void {
     const { wanting, flight } = this;
     if (!wanting) return;
-    const batch = this.failure ? undefined : flight.at(this.position);
-    const end = this.failure ?? (batch ? undefined : flight.outcome);
+    const batch = this.failure ? undefined : (this.behind ?? flight.at(this.position));
+    const end = this.failure ?? (batch ? undefined : flight.end);
     if (!batch && !end) return;
     this.wanting = undefined;
     if (batch) {
-      this.position++;
+      if (this.behind) this.behind = undefined;
+      else this.position++;
       wanting.resolve(batch);
     } else if (end && "error" in end) wanting.reject(end.error);
     else wanting.resolve(undefined);

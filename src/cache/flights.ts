@@ -109,16 +109,13 @@ function unhurried(call: Call, signal: AbortSignal): Call {
 
 /** The same events, once the first of them are there. */
 async function begun(events: AsyncGenerator<Batch>): Promise<AsyncIterable<Batch>> {
-  const first = await events.next();
-  async function* all() {
-    try {
-      if (!first.done) yield first.value;
-      yield* events;
-    } finally {
-      await events.return(undefined);
-    }
-  }
-  return all();
+  let first: IteratorResult<Batch> | undefined = await events.next();
+  const next = () => {
+    const result = first;
+    first = undefined;
+    return result ? Promise.resolve(result) : events.next();
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: () => events.return(undefined) }) };
 }
 
 /** For the payer: as if it were alone. */
