@@ -17,7 +17,7 @@ import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
-import { cache } from "./layers/cache.ts";
+import { cache, lookUp } from "./layers/cache.ts";
 import { client } from "./layers/client.ts";
 import { deadline } from "./layers/deadline.ts";
 import { drop } from "./layers/drop.ts";
@@ -110,7 +110,12 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   return {
     config,
     service,
-    ...createPreviews(asked, surroundings.admit, { ...books, pricing: pricingOf(config, catalog) }),
+    ...createPreviews(
+      asked,
+      surroundings.admit,
+      async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
+      { ...books, pricing: pricingOf(config, catalog) },
+    ),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),

@@ -48,7 +48,7 @@ export function cache(means: CacheMeans, flights = flightsOf(means)): Layer {
     if (request.$typeName !== "llmgateway.v1.ChatRequest") return next(call);
     const rule = means.ruleOf(request);
     if (!rule) return next(call);
-    const objection = rule.enabled ? means.objectionTo(call, request) : `it is off for ${rule.family}`;
+    const objection = objectionOf(call, request, rule, means);
     if (objection) return skipped(call, request, objection, next);
     return new Lookup(call, request, rule, shared).answer(next);
   };
@@ -61,6 +61,34 @@ function flightsOf({ recording: { maxBytes }, clock }: CacheMeans): Flights {
 interface SharedMeans extends CacheMeans {
   readonly flights: Flights;
   readonly lookups: Lookups;
+}
+
+/** What the cache knows of a call that is not to be made; undefined for one that the router refuses. */
+export async function lookUp(call: Call, means: CacheMeans): Promise<CacheLookup | undefined> {
+  const { request } = call;
+  if (request.$typeName !== "llmgateway.v1.ChatRequest") return undefined;
+  const rule = means.ruleOf(request);
+  if (!rule) return undefined;
+  const reason = objectionOf(call, request, rule, means);
+  if (reason) return told({ outcome: "skipped", reason });
+  if (request.cache === "refresh") return told({ outcome: "miss" });
+  const entry = fresh(await means.answers.find(keyFor(call, request, rule)), request, means.clock);
+  return entry ? hitOf(entry.answer) : told({ outcome: "miss" });
+}
+
+function keyFor({ context }: Call, request: ChatRequest, { identity }: FamilyRule): string {
+  const { tenant, cacheScope } = context;
+  return keyOf(request, { tenant, cacheScope, family: identity });
+}
+
+/** Undefined when there is none, or none that this request would take. */
+function fresh(entry: Entry | undefined, { cacheTtlSeconds }: ChatRequest, clock: Clock): Entry | undefined {
+  if (!entry || cacheTtlSeconds === undefined) return entry;
+  return clock.now() < entry.answer.storedAtMs + cacheTtlSeconds * 1_000 ? entry : undefined;
+}
+
+function objectionOf(call: Call, request: ChatRequest, rule: FamilyRule, means: CacheMeans): string {
+  return rule.enabled ? means.objectionTo(call, request) : `it is off for ${rule.family}`;
 }
 
 function skipped(call: Call, request: ChatRequest, reason: string, next: Service): Promise<Reply> {
@@ -86,6 +114,10 @@ function told(fields: Partial<Omit<CacheLookup, "$typeName">>): CacheLookup {
   };
 }
 
+function hitOf({ requestId, storedAtMs }: Answer): CacheLookup {
+  return told({ outcome: "hit", sourceRequestId: requestId, storedAt: timestampFromMs(storedAtMs) });
+}
+
 class Lookup {
   private readonly call: Call;
   private readonly request: ChatRequest;
@@ -98,13 +130,12 @@ class Lookup {
     this.request = request;
     this.rule = rule;
     this.means = means;
-    const { tenant, cacheScope } = call.context;
-    this.key = keyOf(request, { tenant, cacheScope, family: rule.identity });
+    this.key = keyFor(call, request, rule);
   }
 
   async answer(next: Service): Promise<Reply> {
     const { call, request, key } = this;
-    const { answers, lookups, flights, coalesce } = this.means;
+    const { answers, lookups, flights, coalesce, clock } = this.means;
     const course = coalesce ? this.course : undefined;
     // Who wants it anew takes nothing that began before.
     while (request.cache !== "refresh") {
@@ -113,7 +144,7 @@ class Lookup {
       const lookup = found instanceof Promise ? lookups.begin(key) : undefined;
       const early = found instanceof Promise ? await found : found;
       const kept = lookup?.end();
-      const entry = this.fresh(early) ?? this.fresh(kept);
+      const entry = fresh(early, request, clock) ?? fresh(kept, request, clock);
       if (entry) return this.hit(entry.answer);
       if (request.cache === "only") throw notCached("there is none");
       call.tally.cache = told({ outcome: "miss" });
@@ -134,21 +165,11 @@ class Lookup {
     return `${this.key} ${JSON.stringify([resilience, fallbackChain])}`;
   }
 
-  private fresh(entry: Entry | undefined): Entry | undefined {
-    const { cacheTtlSeconds } = this.request;
-    if (!entry || cacheTtlSeconds === undefined) return entry;
-    return this.means.clock.now() < entry.answer.storedAtMs + cacheTtlSeconds * 1_000 ? entry : undefined;
-  }
-
   private hit(answer: Answer): Reply {
     const { tally } = this.call;
-    const { provider, model, costPicoUsd, requestId, storedAtMs } = answer;
+    const { provider, model, costPicoUsd } = answer;
     tally.served = { kind: "exact", provider, model, costPicoUsd };
-    tally.cache = told({
-      outcome: "hit",
-      sourceRequestId: requestId,
-      storedAt: timestampFromMs(storedAtMs),
-    });
+    tally.cache = hitOf(answer);
     const { recording, clock } = this.means;
     const isPaced = recording.paced && this.call.streaming;
     return { events: isPaced ? paced(answer, clock, this.call.signal) : replayed(answer) };

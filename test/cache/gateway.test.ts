@@ -173,6 +173,29 @@ describe("is asked for again", () => {
   });
 });
 
+test("a dry run tells what would come of it, and asks nobody", async () => {
+  await using both = await startBoth(CACHE);
+  for (const caller of CALLERS) {
+    const conversation = caller.at(both.url);
+    const request = { messages: [user(`Hello over ${caller.name}`)] };
+    expect((await conversation.dryRun(request)).cache).toMatchObject({ outcome: "miss" });
+    const { requestId } = await conversation.chat(request);
+    expect((await conversation.dryRun(request)).cache).toMatchObject({
+      outcome: "hit",
+      sourceRequestId: requestId,
+    });
+    expect((await conversation.dryRun({ ...request, cache: "refresh" })).cache?.outcome).toBe("miss");
+    expect((await conversation.dryRun({ ...request, sensitive: true })).cache).toMatchObject({
+      outcome: "skipped",
+      reason: "the request is sensitive",
+    });
+  }
+  expect(both.emulator.meter.requests).toHaveLength(CALLERS.length);
+  await using off = await startBoth();
+  const [caller] = CALLERS as [(typeof CALLERS)[number]];
+  expect((await caller.at(off.url).dryRun({ messages: [user("Hello")] })).cache).toBeUndefined();
+});
+
 test("metrics tell how much is held, and what went", async () => {
   await using both = await startBoth({ cache: { enabled: true, max_entries: 2 } });
   const caller = CALLERS[0] as (typeof CALLERS)[number];
