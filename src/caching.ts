@@ -39,6 +39,7 @@ export function cachingOf(config: CompleteConfig, means: CachingMeans): Caching 
     clock,
     maxTtlMs: durationMs(cache.maxTtl),
     recording: { maxBytes: cache.maxEntryBytes, paced: cache.replay === "paced" },
+    coalesce: cache.coalesce,
     ruleOf: (request) => {
       const asked = askedOf(request, names);
       return asked && families(asked);

@@ -94,7 +94,7 @@ export class Recording {
 }
 
 /** Whether it is a piece of text, and nothing beside it but what it costs. */
-function isText(one: StreamResponse): boolean {
+export function isText(one: StreamResponse): boolean {
   if (one.token === undefined) return false;
   for (const name in one) {
     if (!BESIDE.has(name) && one[name as keyof StreamResponse] !== undefined) return false;
