@@ -1,6 +1,7 @@
 /** What the configuration says of the cache, as its layer asks for it: made once, and looked up for each call. */
+import { create } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import type { ChatRequest } from "../gen/ts/llmgateway/v1/chat_pb.ts";
+import { type ChatRequest, ChatRequestSchema } from "../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Answers } from "./cache/answers.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { type Call, isBatch, type Target } from "./core/call.ts";
@@ -52,4 +53,31 @@ function objectionTo(call: Call, request: ChatRequest, maxTemperature: number): 
   if ((request.parameters?.temperature ?? 1) > maxTemperature) return "its temperature is too high";
   if (request.tools.some(({ hasEffects }) => hasEffects)) return "it has a tool with effects";
   return "";
+}
+
+/** What operators ask of it beside calls. */
+export interface Keeping {
+  /** Why an answer to a call may not be kept; empty when it may be. */
+  objectionTo(call: Call): string;
+  /** Under which name answers of a model or an alias are kept. */
+  cacheFamily(model: string): string;
+}
+
+export function keepingOf({ ruleOf, objectionTo }: CacheMeans): Keeping {
+  return {
+    objectionTo(call) {
+      const { request } = call;
+      if (request.$typeName !== "llmgateway.v1.ChatRequest") return "it is no chat";
+      const { enabled, family } = ruleOf(request);
+      return enabled ? objectionTo(call, request) : `it is off for ${family}`;
+    },
+    cacheFamily(model) {
+      try {
+        return ruleOf(create(ChatRequestSchema, { model })).family;
+      } catch {
+        // One that there is no more may have answers still.
+        return model;
+      }
+    },
+  };
 }

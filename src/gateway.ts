@@ -10,7 +10,7 @@ import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
-import { Memory } from "./cache/memory.ts";
+import { openCache } from "./cached.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
@@ -21,6 +21,7 @@ import { Traffic } from "./providers/traffic.ts";
 import { createStanding } from "./resilience/standing.ts";
 import { adminHandlers } from "./rpc/admin-handlers.ts";
 import { createAssets } from "./rpc/assets.ts";
+import { cacheHandlers } from "./rpc/cache-handlers.ts";
 import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
 import { createCors } from "./rpc/cors.ts";
@@ -80,10 +81,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
-  const answers = new Memory(clock, {
-    maxEntries: config.cache.maxEntries,
-    maxBytes: Number(config.cache.maxBytes),
-  });
+  const cached = openCache(config, clock);
   const standing = createStanding(clock, (provider, model, state) => {
     metrics.circuitTransitions.inc({ provider, model, state });
     log.logger[state === "open" ? "warn" : "info"]({ provider, model: model || undefined, state }, "circuit");
@@ -95,7 +93,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let books: Books | undefined;
   try {
     books = await openBooks(config, store, { env, signals, clock });
-    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, answers });
+    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, ...cached });
     await books.keep(current.prices);
   } catch (error) {
     await books?.close();
@@ -110,7 +108,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, standing, books, answers });
+    const snapshot = createSnapshot(next, {
+      env,
+      signals,
+      clock,
+      admit,
+      traffic,
+      standing,
+      books,
+      ...cached,
+    });
     const old = current;
     current = snapshot;
     books.replace(next);
@@ -145,6 +152,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         circuits: standing.circuits,
         providers: () => Object.keys(current.config.providers),
       }),
+      ...cacheHandlers({ ...cached, clock, inForce: () => current }),
     ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),
