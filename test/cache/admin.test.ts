@@ -43,7 +43,10 @@ async function warmed(url: string, body: object, key = "") {
   if (reply.headers.get("content-type") === "application/json")
     return { status: reply.status, json: JSON.parse(await reply.text()), events: [] };
   const events = [];
-  for await (const { data = "" } of readEvents(reply.body as ReadableStream)) events.push(JSON.parse(data));
+  for await (const { data = "" } of readEvents(
+    (reply.body as ReadableStream).pipeThrough(new TextDecoderStream()),
+  ))
+    events.push(JSON.parse(data));
   return { status: reply.status, json: undefined, events };
 }
 
@@ -238,11 +241,11 @@ describe("with API keys", () => {
     const admin = createClient(AdminService, at(both.url));
     const as = { headers: { authorization: "Bearer caller" } };
     for (const answer of [
-      admin.getCacheStats({}, as),
-      admin.clearCache({ all: true }, as),
-      told(admin.warmCache({ requests: [question("One")] }, as)),
-    ]) {
-      const error = await answer.then(() => undefined, ConnectError.from);
+      () => admin.getCacheStats({}, as),
+      () => admin.clearCache({ all: true }, as),
+      () => told(admin.warmCache({ requests: [question("One")] }, as)),
+    ] as (() => Promise<unknown>)[]) {
+      const error = await answer().then(() => undefined, ConnectError.from);
       expect(error?.code).toBe(Code.PermissionDenied);
       expect(error?.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "permission_denied" }]);
     }

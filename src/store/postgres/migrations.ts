@@ -202,4 +202,9 @@ export const POSTGRES_MIGRATIONS: Migrations = [
     PRIMARY KEY (webhook_id, attempt)
   );
   `,
+  // What the cache knew of a call, and how it answered.
+  `
+  ALTER TABLE calls ADD COLUMN cache_outcome text NOT NULL DEFAULT '';
+  ALTER TABLE calls ADD COLUMN cache_kind text NOT NULL DEFAULT '';
+  `,
 ];

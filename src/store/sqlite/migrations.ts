@@ -213,4 +213,9 @@ export const SQLITE_MIGRATIONS: Migrations = [
     PRIMARY KEY (webhook_id, attempt)
   ) STRICT, WITHOUT ROWID;
   `,
+  // What the cache knew of a call, and how it answered.
+  `
+  ALTER TABLE calls ADD COLUMN cache_outcome TEXT NOT NULL DEFAULT '';
+  ALTER TABLE calls ADD COLUMN cache_kind TEXT NOT NULL DEFAULT '';
+  `,
 ];
