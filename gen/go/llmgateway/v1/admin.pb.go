@@ -948,11 +948,12 @@ type WarmCacheRequest struct {
 	// How many may be under way at once. 0 is 4.
 	Concurrency int32 `protobuf:"varint,4,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
 	// Whose cache is warmed, and who pays. Absent for the caller's own, and for
-	// `most_frequent` for whoever asked.
+	// `most_frequent` for whoever asked; else those of `most_frequent` are the ones
+	// that this tenant asked.
 	Tenant *string `protobuf:"bytes,5,opt,name=tenant,proto3,oneof" json:"tenant,omitempty"`
 	// The scope of the keys that shall share the answers, as `auth.keys.*`
 	// configures it. Absent for the caller's own, and for `most_frequent` for that
-	// of whoever asked.
+	// of whoever asked; else they are those that were asked in it.
 	CacheScope *string `protobuf:"bytes,6,opt,name=cache_scope,json=cacheScope,proto3,oneof" json:"cache_scope,omitempty"`
 	// Whether answers that there are already are made anew.
 	Refresh       bool `protobuf:"varint,7,opt,name=refresh,proto3" json:"refresh,omitempty"`

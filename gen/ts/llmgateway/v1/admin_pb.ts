@@ -609,7 +609,8 @@ export type WarmCacheRequest = Message<"llmgateway.v1.WarmCacheRequest"> & {
 
   /**
    * Whose cache is warmed, and who pays. Absent for the caller's own, and for
-   * `most_frequent` for whoever asked.
+   * `most_frequent` for whoever asked; else those of `most_frequent` are the ones
+   * that this tenant asked.
    *
    * @generated from field: optional string tenant = 5;
    */
@@ -618,7 +619,7 @@ export type WarmCacheRequest = Message<"llmgateway.v1.WarmCacheRequest"> & {
   /**
    * The scope of the keys that shall share the answers, as `auth.keys.*`
    * configures it. Absent for the caller's own, and for `most_frequent` for that
-   * of whoever asked.
+   * of whoever asked; else they are those that were asked in it.
    *
    * @generated from field: optional string cache_scope = 6;
    */
