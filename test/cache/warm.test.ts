@@ -139,6 +139,24 @@ test("it ends when the caller leaves, and what is under way with it", async () =
   expect(both.emulator.meter.requests).toHaveLength(3);
 });
 
+test("what breaks it off is its last event, over REST too", async () => {
+  await using both = await startBoth({ cache: CACHE });
+  const slow = question("[[emulate: delay_ms=20000]] Hello");
+  const reply = await fetch(`${both.url}/v1/gateway/cache/warm`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "connect-timeout-ms": "1500" },
+    body: JSON.stringify({ requests: [question("Hello"), slow] }),
+  });
+  const [first, last] = (await reply.text()).trimEnd().split("\n\n");
+  expect(JSON.parse(first?.replace("data: ", "") ?? "")).toMatchObject({ request: { outcome: "kept" } });
+  const [name, data = ""] = last?.split("\n") ?? [];
+  expect(name).toBe("event: error");
+  expect(JSON.parse(data.replace("data: ", ""))).toMatchObject({
+    done: false,
+    error: { kind: "deadline_exceeded" },
+  });
+});
+
 describe("the most frequent", () => {
   test("are those that were asked most, and made anew where that is wanted", async () => {
     await using both = await startBoth({ cache: { ...CACHE, remember_requests: 3 } });
