@@ -7,8 +7,8 @@ import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
-import type { Cached } from "./cached.ts";
-import { cachingOf, type Keeping, keepingOf } from "./caching.ts";
+import { type Cached, type Keeping, keepingOf } from "./cached.ts";
+import { cachingOf } from "./caching.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import { type Call, type Layer, type RoutedCall, type Service, WARMING } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
@@ -96,10 +96,9 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     answers: surroundings.answers,
     clock,
   });
-  const { cache: rules } = config;
-  surroundings.frequent.bound(rules.enabled ? rules.rememberRequests : 0);
-  const remembered = remember(surroundings.frequent, (request) => caching.ruleOf(request).family);
-  const kept: Layer = rules.enabled ? (next) => remembered(cache(caching)(next)) : (next) => next;
+  surroundings.frequent.bound(caching.isOn ? config.cache.rememberRequests : 0);
+  const remembered = remember(surroundings.frequent, (request) => caching.ruleOf(request)?.family);
+  const kept: Layer = caching.isOn ? (next) => remembered(cache(caching)(next)) : (next) => next;
   const service = stack(
     config,
     catalog,
@@ -115,7 +114,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ...createPreviews(asked, surroundings.admit, { ...books, pricing: pricingOf(config, catalog) }),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
-    ...keepingOf(caching),
+    ...keepingOf(caching, caching.isOn),
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),
     status: () =>

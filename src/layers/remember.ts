@@ -3,7 +3,7 @@ import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Frequent } from "../cache/frequent.ts";
 import { type Layer, WARMING } from "../core/call.ts";
 
-export function remember(frequent: Frequent, familyOf: (request: ChatRequest) => string): Layer {
+export function remember(frequent: Frequent, familyOf: (request: ChatRequest) => string | undefined): Layer {
   return (next) => async (call) => {
     const reply = await next(call);
     if (!frequent.isWanted) return reply;
@@ -12,7 +12,8 @@ export function remember(frequent: Frequent, familyOf: (request: ChatRequest) =>
     // What it was not asked for may not be kept: sensitive requests are among those.
     if (!tally.cache || tally.cache.outcome === "skipped") return reply;
     const { tenant, cacheScope } = context;
-    frequent.count(request, { tenant, cacheScope, family: familyOf(request) }, labels);
+    const family = familyOf(request);
+    if (family !== undefined) frequent.count(request, { tenant, cacheScope, family }, labels);
     return reply;
   };
 }

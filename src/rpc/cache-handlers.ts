@@ -34,7 +34,7 @@ export interface CacheBackend {
 }
 
 export interface InForce extends Omit<Means, "clock"> {
-  readonly config: { readonly cache: { readonly enabled: boolean } };
+  readonly cacheIsOn: boolean;
   /** Under which name answers of a model or an alias are kept. */
   cacheFamily(model: string): string;
 }
@@ -66,7 +66,7 @@ function statsOf({ memory, cacheStats: stats, frequent, semanticEntries, clock, 
   const names = [...new Set([...models.keys(), ...stats.models.keys()])];
   const nowMs = clock.now();
   return create(GetCacheStatsResponseSchema, {
-    enabled: inForce().config.cache.enabled,
+    enabled: inForce().cacheIsOn,
     entries: kept.entries,
     bytes: BigInt(kept.bytes),
     maxEntries: kept.maxEntries,
@@ -135,7 +135,7 @@ function wantedOf(
   { requests, mostFrequent, tenant, cacheScope }: WarmCacheRequest,
   context: RequestContext,
 ): Wanted[] {
-  if (!inForce().config.cache.enabled)
+  if (!inForce().cacheIsOn)
     throw new Failure("invalid_request", "the cache is off, so that nothing can be kept: set cache.enabled");
   if (requests.length === 0 && mostFrequent === 0) {
     const description = "must hold a request, or most_frequent must be above 0";

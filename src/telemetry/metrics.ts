@@ -21,6 +21,7 @@ export interface Metrics {
   readonly cacheHits: Counter<"provider" | "model" | "kind">;
   readonly cacheMisses: Counter<"provider" | "model">;
   readonly cacheSavingsUsd: Counter<"provider" | "model">;
+  readonly cacheEvictions: Counter<"reason">;
   readonly coalesced: Counter<"provider" | "model">;
   readonly coalescedSavingsUsd: Counter<"provider" | "model">;
   readonly configReloads: Counter<"success">;
@@ -146,6 +147,12 @@ export function createMetrics(): Metrics {
       name: "llm_cache_savings_usd_total",
       help: "US dollars that the answers which the cache gave had cost when a provider gave them.",
       labelNames: ["provider", "model"],
+      registers,
+    }),
+    cacheEvictions: new Counter({
+      name: "llm_cache_evictions_total",
+      help: "Answers that the cache let go of: expired, replaced, cleared, or beyond its bounds in entries or bytes.",
+      labelNames: ["reason"],
       registers,
     }),
     coalesced: new Counter({

@@ -71,7 +71,9 @@ function rowsOf(exchanges: readonly Exchange[], ours: readonly AttemptRow[]): (A
 }
 
 function sameTokens(row: AttemptRow, metered: Tokens): boolean {
-  return row.inputTokens === metered.inputTokens && row.outputTokens === metered.outputTokens;
+  const { inputTokens, cachedInputTokens, outputTokens } = metered;
+  if (row.inputTokens !== inputTokens || row.outputTokens !== outputTokens) return false;
+  return row.cachedInputTokens === cachedInputTokens;
 }
 
 /** Without what cost nothing, as far as there are more rows than are needed: it may never have been sent. */
