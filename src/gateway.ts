@@ -10,6 +10,7 @@ import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
+import { cachedOf } from "./cached.ts";
 import { boundsOf, memoryOf } from "./caching.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
@@ -21,6 +22,7 @@ import { Traffic } from "./providers/traffic.ts";
 import { createStanding } from "./resilience/standing.ts";
 import { adminHandlers } from "./rpc/admin-handlers.ts";
 import { createAssets } from "./rpc/assets.ts";
+import { cacheHandlers } from "./rpc/cache-handlers.ts";
 import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
 import { createCors } from "./rpc/cors.ts";
@@ -80,7 +82,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
-  const answers = memoryOf(config, clock, metrics);
+  const cached = cachedOf(config, clock, memoryOf(config, clock, metrics));
   const standing = createStanding(clock, (provider, model, state) => {
     metrics.circuitTransitions.inc({ provider, model, state });
     log.logger[state === "open" ? "warn" : "info"]({ provider, model: model || undefined, state }, "circuit");
@@ -92,7 +94,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let books: Books | undefined;
   try {
     books = await openBooks(config, store, { env, signals, clock });
-    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, answers });
+    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, ...cached });
     await books.keep(current.prices);
   } catch (error) {
     await books?.close();
@@ -107,11 +109,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, standing, books, answers });
+    const snapshot = createSnapshot(next, {
+      env,
+      signals,
+      clock,
+      admit,
+      traffic,
+      standing,
+      books,
+      ...cached,
+    });
     const old = current;
     current = snapshot;
     books.replace(next);
-    answers.rebound(boundsOf(next));
+    cached.memory.rebound(boundsOf(next));
     books.keep(snapshot.prices).catch((error: unknown) => log.logger.error({ err: error }, "price catalog"));
     old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));
     return snapshot;
@@ -143,6 +154,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         circuits: standing.circuits,
         providers: () => Object.keys(current.config.providers),
       }),
+      ...cacheHandlers({ ...cached, clock, inForce: () => current }),
     ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),

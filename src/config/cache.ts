@@ -25,6 +25,7 @@ export function completeCache(given: Cache = create(CacheSchema)): CompleteCache
     maxEntryBytes: given.maxEntryBytes ?? 1_048_576,
     maxTemperature: given.maxTemperature ?? 1,
     coalesce: given.coalesce ?? true,
+    rememberRequests: given.rememberRequests ?? 0,
     replay: given.replay || "at_once",
     idempotencyWindow: given.idempotencyWindow ?? durationFromMs(86_400_000),
   };

@@ -65,6 +65,9 @@ export function isBatch({ request }: Pick<Call, "request">): boolean {
   return request.$typeName === "llmgateway.v1.ChatRequest" && request.parameters?.serviceTier === BATCH_TIER;
 }
 
+/** The method of calls that only fill the cache. */
+export const WARMING = "WarmCache";
+
 export interface Call {
   readonly context: RequestContext;
   readonly request: ModelRequest;

@@ -267,8 +267,13 @@ type Cache struct {
 	// How long what became of a call is kept under its `idempotency_key`, whether
 	// or not `enabled`. Default 24h.
 	IdempotencyWindow *durationpb.Duration `protobuf:"bytes,20,opt,name=idempotency_window,json=idempotencyWindow,proto3" json:"idempotency_window,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// How many of the requests that were asked most are remembered, prompts
+	// included, in this process's memory alone, for `WarmCache` with
+	// `most_frequent`. Sensitive requests and those that may not be kept never
+	// are. Default 0.
+	RememberRequests *int32 `protobuf:"varint,30,opt,name=remember_requests,json=rememberRequests,proto3,oneof" json:"remember_requests,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Cache) Reset() {
@@ -383,6 +388,13 @@ func (x *Cache) GetIdempotencyWindow() *durationpb.Duration {
 		return x.IdempotencyWindow
 	}
 	return nil
+}
+
+func (x *Cache) GetRememberRequests() int32 {
+	if x != nil && x.RememberRequests != nil {
+		return *x.RememberRequests
+	}
+	return 0
 }
 
 // What holds for answers of one model or alias.
@@ -2820,7 +2832,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
 	"\x0eTaskTypesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe7\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbb\a\n" +
 	"\x05Cache\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
@@ -2835,7 +2847,9 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x06replay\x18\n" +
 	" \x01(\tB\x17\xbaH\x14r\x12R\x00R\aat_onceR\x05pacedR\x06replay\x12@\n" +
 	"\x12sensitive_patterns\x18\v \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xe8\aR\x11sensitivePatterns\x12R\n" +
-	"\x12idempotency_window\x18\x14 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x11idempotencyWindow\x1a^\n" +
+	"\x12idempotency_window\x18\x14 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x11idempotencyWindow\x12<\n" +
+	"\x11remember_requests\x18\x1e \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x00H\x06R\x10rememberRequests\x88\x01\x01\x1a^\n" +
 	"\rFamiliesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
 	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.CacheFamilyR\x05value:\x028\x01B\n" +
@@ -2846,7 +2860,8 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"_max_bytesB\x12\n" +
 	"\x10_max_entry_bytesB\x12\n" +
 	"\x10_max_temperatureB\v\n" +
-	"\t_coalesce\"o\n" +
+	"\t_coalesceB\x14\n" +
+	"\x12_remember_requests\"o\n" +
 	"\vCacheFamily\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttlB\n" +
