@@ -8,6 +8,7 @@ import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.t
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
 import type { Answers } from "./cache/answers.ts";
+import type { Turns } from "./cache/turns.ts";
 import { cachingOf } from "./caching.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import type { Call, Layer, RoutedCall, Service } from "./core/call.ts";
@@ -70,6 +71,8 @@ export interface Surroundings {
   readonly books: Books;
   /** What was answered, kept over all reloads. */
   readonly answers: Answers;
+  /** Who of all replicas makes a call. */
+  readonly turns: Turns;
 }
 
 /** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */

@@ -7,10 +7,10 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import type { DestinationStream } from "pino";
 import { AdminService } from "../gen/ts/llmgateway/v1/admin_pb.ts";
 import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { type KeptAnswers, openAnswers } from "./answers.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
-import { Memory } from "./cache/memory.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
@@ -80,10 +80,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
-  const answers = new Memory(clock, {
-    maxEntries: config.cache.maxEntries,
-    maxBytes: Number(config.cache.maxBytes),
-  });
   const standing = createStanding(clock, (provider, model, state) => {
     metrics.circuitTransitions.inc({ provider, model, state });
     log.logger[state === "open" ? "warn" : "info"]({ provider, model: model || undefined, state }, "circuit");
@@ -93,11 +89,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const store = await openStoreOf(config, { env, log, readiness });
   let current: Snapshot;
   let books: Books | undefined;
+  let kept: KeptAnswers | undefined;
   try {
+    kept = await openAnswers(config, { env, signals, clock });
     books = await openBooks(config, store, { env, signals, clock });
-    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, answers });
+    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, ...kept });
     await books.keep(current.prices);
   } catch (error) {
+    await kept?.close();
     await books?.close();
     await store.close();
     throw error;
@@ -110,7 +109,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, standing, books, answers });
+    kept.replace(next);
+    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, standing, books, ...kept });
     const old = current;
     current = snapshot;
     books.replace(next);
@@ -194,6 +194,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.all([listener.close(drainMs + LAST_WORDS_MS), backlog.close(drainMs)]);
     overdue.cancel();
     await current.close();
+    await kept.close();
     await books.close();
     await store.close();
     await stopTracing();

@@ -26,8 +26,12 @@ export interface Which {
 }
 
 export interface Answers {
-  /** Undefined when there is none that is still good. Never rejects. */
-  find(key: string): Entry | undefined | Promise<Entry | undefined>;
+  /**
+   * Undefined when there is none that is still good. Never rejects.
+   *
+   * @param tenant whose it is
+   */
+  find(key: string, tenant: string): Entry | undefined | Promise<Entry | undefined>;
   /** Takes it in, and lets others go for it. Never throws: what cannot be kept is not kept. */
   keep(key: string, entry: Entry): void;
   /** Lets go of those that are meant; resolves to how many there were here. */

@@ -1,7 +1,7 @@
 /** Answers in the memory of this process, bounded in number and bytes: those go first that were not asked for longest. */
 import { LRUMapWithDelete } from "mnemonist";
 import type { Clock } from "../core/clock.ts";
-import type { Answers, Entry, Which } from "./answers.ts";
+import type { Answers, Entry, Label, Which } from "./answers.ts";
 
 export interface Bounds {
   readonly maxEntries: number;
@@ -53,7 +53,7 @@ export class Memory implements Answers {
   }
 }
 
-export function isMeant(entry: Entry, { tenant, family, tag }: Which): boolean {
+export function isMeant(entry: Label, { tenant, family, tag }: Which): boolean {
   if (tenant !== undefined && entry.tenant !== tenant) return false;
   if (family !== undefined && entry.family !== family) return false;
   return tag === undefined || entry.tags[tag.key] === tag.value;

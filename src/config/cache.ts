@@ -1,7 +1,12 @@
 /** What holds of the cache when nothing is said. */
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { type Cache, CacheSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import {
+  type Cache,
+  type CacheRedis,
+  CacheRedisSchema,
+  CacheSchema,
+} from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import type { Complete } from "./complete.ts";
 
 export type CompleteCache = Complete<Cache>;
@@ -26,5 +31,15 @@ export function completeCache(given: Cache = create(CacheSchema)): CompleteCache
     maxTemperature: given.maxTemperature ?? 1,
     coalesce: given.coalesce ?? true,
     replay: given.replay || "at_once",
+    redis: completeRedis(given.redis),
+  };
+}
+
+function completeRedis(given: CacheRedis = create(CacheRedisSchema)): Complete<CacheRedis> {
+  return {
+    ...given,
+    enabled: given.enabled ?? true,
+    timeout: given.timeout ?? durationFromMs(5),
+    maxStaleness: given.maxStaleness ?? durationFromMs(30_000),
   };
 }

@@ -85,7 +85,7 @@ class Lookup {
   async answer(next: Service): Promise<Reply> {
     const { call, request, means } = this;
     if (request.cache !== "refresh") {
-      const entry = await means.answers.find(this.key);
+      const entry = await means.answers.find(this.key, call.context.tenant);
       if (entry && this.isFresh(entry)) return this.hit(entry.answer);
     }
     if (request.cache === "only") throw notCached("there is none");
