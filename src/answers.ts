@@ -8,10 +8,11 @@ import type { Answers } from "./cache/answers.ts";
 import { CHANNEL, Clears } from "./cache/clears.ts";
 import { LeasedTurns } from "./cache/leased-turns.ts";
 import { type Direction, Link } from "./cache/link.ts";
-import { Memory } from "./cache/memory.ts";
+import type { Memory } from "./cache/memory.ts";
 import { Shared } from "./cache/shared.ts";
 import { Stored } from "./cache/stored.ts";
 import { FREE, type Turns } from "./cache/turns.ts";
+import { isCacheOn } from "./config/cache.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Environment } from "./config/environment.ts";
 import { type Clock, pass } from "./core/clock.ts";
@@ -40,17 +41,13 @@ export interface Desk {
 const REDIS_WAIT_MS = 2_000;
 
 /** Connects once the cache is on for the first time. */
-export async function openAnswers(config: CompleteConfig, desk: Desk): Promise<KeptAnswers> {
+export async function openAnswers(memory: Memory, config: CompleteConfig, desk: Desk): Promise<KeptAnswers> {
   const { env, clock } = desk;
-  const memory = new Memory(clock, {
-    maxEntries: config.cache.maxEntries,
-    maxBytes: Number(config.cache.maxBytes),
-  });
   const { REDIS_URL: url } = env;
   let kept: Kept = { answers: memory, turns: { take: async () => FREE }, close: async () => {} };
   let connected: Promise<void> | undefined;
   const replace = ({ cache }: CompleteConfig) => {
-    if (!url || connected || !cache.enabled || !cache.redis.enabled) return;
+    if (!url || connected || !isCacheOn(cache) || !cache.redis.enabled) return;
     const shared = share(url, memory, cache, desk);
     connected = shared.connected;
     kept = shared;

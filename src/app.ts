@@ -100,7 +100,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     answers: surroundings.answers,
     clock,
   });
-  const kept: Layer = config.cache.enabled ? cache(caching) : (next) => next;
+  const kept: Layer = caching.isOn ? cache(caching) : (next) => next;
   const service = stack(
     config,
     catalog,

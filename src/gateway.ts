@@ -11,6 +11,7 @@ import { type KeptAnswers, openAnswers } from "./answers.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
+import { boundsOf, memoryOf } from "./caching.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
@@ -80,6 +81,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
+  const answers = memoryOf(config, clock, metrics);
   const standing = createStanding(clock, (provider, model, state) => {
     metrics.circuitTransitions.inc({ provider, model, state });
     log.logger[state === "open" ? "warn" : "info"]({ provider, model: model || undefined, state }, "circuit");
@@ -91,7 +93,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let books: Books | undefined;
   let kept: KeptAnswers | undefined;
   try {
-    kept = await openAnswers(config, { env, signals, clock });
+    kept = await openAnswers(answers, config, { env, signals, clock });
     books = await openBooks(config, store, { env, signals, clock });
     current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, ...kept });
     await books.keep(current.prices);
@@ -114,6 +116,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const old = current;
     current = snapshot;
     books.replace(next);
+    answers.rebound(boundsOf(next));
     books.keep(snapshot.prices).catch((error: unknown) => log.logger.error({ err: error }, "price catalog"));
     old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));
     return snapshot;

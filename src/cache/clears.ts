@@ -4,7 +4,7 @@
  * clear costs the same however many answers there are, and who missed it learns of it with the next it reads.
  */
 
-import type { Label, Which } from "./answers.ts";
+import type { Told, Which } from "./answers.ts";
 import type { Link } from "./link.ts";
 import { isMeant } from "./memory.ts";
 
@@ -61,9 +61,9 @@ export class Clears {
     return this.known;
   }
 
-  isCleared(label: Label, generation: number): boolean {
+  isCleared(told: Told, generation: number): boolean {
     for (const { which, number } of this.rules.values())
-      if (number > generation && isMeant(label, which)) return true;
+      if (number > generation && isMeant(told, which)) return true;
     return false;
   }
 

@@ -7,12 +7,12 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { StreamResponseSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { PicoUsd } from "../core/money.ts";
 import type { Answer, TimedBatch } from "./answer.ts";
-import type { Entry, Label } from "./answers.ts";
+import type { Entry, Told } from "./answers.ts";
 
 /** To be raised whenever the layout changes: it has no names of fields. */
 const VERSION = 1;
 
-export interface Head extends Label {
+export interface Head extends Told {
   /** Of the clears, when it was kept. */
   readonly generation: number;
 }
@@ -31,8 +31,8 @@ export function encodeEntry(entry: Entry, generation: number): Buffer {
 /** @returns undefined for what is of another version, cut, or no entry at all */
 export function decodeEntry(bytes: Uint8Array): Decoded | undefined {
   return attempt(bytes, (reader) => {
-    const { generation, ...label } = decodeHead(reader.bytes());
-    const entry: Entry = { ...label, ...decodeBody(reader) };
+    const { generation, ...told } = decodeHead(reader.bytes());
+    const entry = decodeBody(reader, told);
     return reader.pos === reader.len ? { entry, generation } : undefined;
   });
 }
@@ -51,9 +51,15 @@ function attempt<T>(bytes: Uint8Array, read: (reader: BinaryReader) => T): T | u
   }
 }
 
-function encodeHead({ tenant, family, tags }: Label, generation: number): Uint8Array {
+function encodeHead({ tenant, family, tags, answer }: Told, generation: number): Uint8Array {
   const labels = Object.entries(tags);
-  const writer = new BinaryWriter().double(generation).string(tenant).string(family).uint32(labels.length);
+  const writer = new BinaryWriter()
+    .double(generation)
+    .string(tenant)
+    .string(family)
+    .string(answer.provider)
+    .string(answer.model)
+    .uint32(labels.length);
   for (const [name, value] of labels) writer.string(name).string(value);
   return writer.finish();
 }
@@ -61,17 +67,16 @@ function encodeHead({ tenant, family, tags }: Label, generation: number): Uint8A
 function decodeHead(bytes: Uint8Array): Head {
   const reader = new BinaryReader(bytes);
   const [generation, tenant, family] = [reader.double(), reader.string(), reader.string()];
+  const answer = { provider: reader.string(), model: reader.string() };
   const tags = Object.fromEntries(times(reader, () => [reader.string(), reader.string()]));
-  return { generation, tenant, family, tags };
+  return { generation, tenant, family, tags, answer };
 }
 
 function encodeBody({ answer, expiresAtMs, bytes }: Entry): Uint8Array {
-  const { provider, model, requestId, storedAtMs, costPicoUsd, batches } = answer;
+  const { requestId, storedAtMs, costPicoUsd, batches } = answer;
   const writer = new BinaryWriter()
     .double(expiresAtMs)
     .double(bytes)
-    .string(provider)
-    .string(model)
     .string(requestId)
     .double(storedAtMs)
     .bool(costPicoUsd !== undefined)
@@ -84,17 +89,17 @@ function encodeBody({ answer, expiresAtMs, bytes }: Entry): Uint8Array {
   return writer.finish();
 }
 
-function decodeBody(reader: BinaryReader): Omit<Entry, keyof Label> {
+function decodeBody(reader: BinaryReader, { answer: target, ...label }: Told): Entry {
   const [expiresAtMs, bytes] = [reader.double(), reader.double()];
-  const [provider, model, requestId] = [reader.string(), reader.string(), reader.string()];
-  const [storedAtMs, isPriced, cost] = [reader.double(), reader.bool(), BigInt(reader.int64())];
+  const [requestId, storedAtMs] = [reader.string(), reader.double()];
+  const [isPriced, cost] = [reader.bool(), BigInt(reader.int64())];
   const batches = times(reader, (): TimedBatch => {
     const atMs = reader.double();
     return { atMs, events: times(reader, () => fromBinary(StreamResponseSchema, reader.bytes())) };
   });
   const costPicoUsd = isPriced ? (cost as PicoUsd) : undefined;
-  const answer: Answer = { batches, provider, model, costPicoUsd, requestId, storedAtMs };
-  return { answer, expiresAtMs, bytes };
+  const answer: Answer = { batches, ...target, costPicoUsd, requestId, storedAtMs };
+  return { ...label, answer, expiresAtMs, bytes };
 }
 
 /** As often as the number says that comes next. */

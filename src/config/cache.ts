@@ -35,6 +35,11 @@ export function completeCache(given: Cache = create(CacheSchema)): CompleteCache
   };
 }
 
+/** Whether answers of any family are kept. */
+export function isCacheOn({ enabled, families }: CompleteCache): boolean {
+  return enabled || Object.values(families).some((family) => family.enabled);
+}
+
 function completeRedis(given: CacheRedis = create(CacheRedisSchema)): Complete<CacheRedis> {
   return {
     ...given,

@@ -5,9 +5,11 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { CacheLookup } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { type Answer, bare, replayed, type TimedBatch } from "../cache/answer.ts";
+import { type Answer, replayed, type TimedBatch } from "../cache/answer.ts";
 import type { Answers, Entry } from "../cache/answers.ts";
 import { keyOf } from "../cache/key.ts";
+import { Recording, type RecordingRules } from "../cache/recording.ts";
+import { entrySize } from "../cache/size.ts";
 import type { Call, Layer, Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
@@ -18,17 +20,20 @@ import type { Batch, Reply } from "../core/reply.ts";
 /** What holds for requests of one model or alias. */
 export interface FamilyRule {
   readonly family: string;
+  /** What the key has of the family: another one once others answer for it. */
+  readonly identity: string;
   readonly enabled: boolean;
   readonly ttlMs: number;
 }
 
 export interface CacheMeans {
   readonly answers: Answers;
-  ruleOf(request: ChatRequest): FamilyRule;
+  /** Undefined for a request that the router refuses. */
+  ruleOf(request: ChatRequest): FamilyRule | undefined;
   /** Why a request is not to be answered from the cache; empty when it may be. */
   objectionTo(call: Call, request: ChatRequest): string;
   readonly maxTtlMs: number;
-  readonly maxEntryBytes: number;
+  readonly recording: RecordingRules;
   readonly clock: Clock;
 }
 
@@ -37,6 +42,7 @@ export function cache(means: CacheMeans): Layer {
     const { request } = call;
     if (request.$typeName !== "llmgateway.v1.ChatRequest") return next(call);
     const rule = means.ruleOf(request);
+    if (!rule) return next(call);
     const objection = rule.enabled ? means.objectionTo(call, request) : `it is off for ${rule.family}`;
     if (objection) return skipped(call, request, objection, next);
     return new Lookup(call, request, rule, means).answer(next);
@@ -79,7 +85,7 @@ class Lookup {
     this.rule = rule;
     this.means = means;
     const { tenant, cacheScope } = call.context;
-    this.key = keyOf(request, { tenant, cacheScope, family: rule.family });
+    this.key = keyOf(request, { tenant, cacheScope, family: rule.identity });
   }
 
   async answer(next: Service): Promise<Reply> {
@@ -115,16 +121,21 @@ class Lookup {
 
   /** The same events; once they are whole, they are kept. */
   private async *recorded(events: AsyncIterable<Batch>): AsyncGenerator<Batch> {
-    const { clock } = this.means;
-    const batches: TimedBatch[] = [];
+    const { clock, recording: rules } = this.means;
+    const recording = new Recording(rules);
     let beganMs: number | undefined;
     for await (const batch of events) {
       beganMs ??= clock.now();
-      batches.push({ events: batch.map(bare), atMs: clock.now() - beganMs });
+      recording.add(batch, clock.now() - beganMs);
       // Before the last is passed on: nobody reads on behind it.
-      if (batch.at(-1)?.done) this.keep(batches);
+      if (batch.at(-1)?.done) this.end(recording);
       yield batch;
     }
+  }
+
+  private end({ objection, recorded }: Recording): void {
+    if (objection) this.call.tally.cache = lookup({ outcome: "miss", reason: `not kept: ${objection}` });
+    else this.keep(recorded);
   }
 
   private keep(batches: readonly TimedBatch[]): void {
@@ -142,13 +153,7 @@ class Lookup {
     };
     const ttlMs = request.cacheTtlSeconds === undefined ? rule.ttlMs : request.cacheTtlSeconds * 1_000;
     const expiresAtMs = nowMs + Math.min(ttlMs, means.maxTtlMs);
-    means.answers.keep(this.key, {
-      answer,
-      tenant,
-      family: rule.family,
-      tags: call.labels,
-      expiresAtMs,
-      bytes: 1_000,
-    });
+    const entry = { answer, tenant, family: rule.family, tags: call.labels, expiresAtMs };
+    means.answers.keep(this.key, { ...entry, bytes: entrySize(this.key, entry) });
   }
 }

@@ -24,6 +24,7 @@ export interface Metrics {
   readonly cacheTierHits: Counter<"tier">;
   readonly cacheRedisErrors: Counter<"operation">;
   readonly cacheRedisState: Gauge<"direction">;
+  readonly cacheEvictions: Counter<"reason">;
   readonly coalesced: Counter<"provider" | "model">;
   readonly coalescedSavingsUsd: Counter<"provider" | "model">;
   readonly configReloads: Counter<"success">;
@@ -167,6 +168,12 @@ export function createMetrics(): Metrics {
       name: "llm_cache_redis_state",
       help: "1 while the cache asks Redis (read) or tells it (write), 0 while it leaves it alone since it failed.",
       labelNames: ["direction"],
+      registers,
+    }),
+    cacheEvictions: new Counter({
+      name: "llm_cache_evictions_total",
+      help: "Answers that the cache let go of: expired, replaced, cleared, or beyond its bounds in entries or bytes.",
+      labelNames: ["reason"],
       registers,
     }),
     coalesced: new Counter({
