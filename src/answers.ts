@@ -28,8 +28,10 @@ export interface Kept {
 
 export interface KeptAnswers extends Kept {
   /** Another configuration is in force: the cache may be on from now on. */
-  replace(config: CompleteConfig): void;
+  replace(config: Configured): void;
 }
+
+type Configured = Pick<CompleteConfig, "cache">;
 
 export interface Desk {
   readonly env: Environment;
@@ -41,12 +43,12 @@ export interface Desk {
 const REDIS_WAIT_MS = 2_000;
 
 /** Connects once the cache is on for the first time. */
-export async function openAnswers(memory: Memory, config: CompleteConfig, desk: Desk): Promise<KeptAnswers> {
+export async function openAnswers(memory: Memory, config: Configured, desk: Desk): Promise<KeptAnswers> {
   const { env, clock } = desk;
   const { REDIS_URL: url } = env;
   let kept: Kept = { answers: memory, turns: { take: async () => FREE }, close: async () => {} };
   let connected: Promise<void> | undefined;
-  const replace = ({ cache }: CompleteConfig) => {
+  const replace = ({ cache }: Configured) => {
     if (!url || connected || !isCacheOn(cache) || !cache.redis.enabled) return;
     const shared = share(url, memory, cache, desk);
     connected = shared.connected;
@@ -69,7 +71,7 @@ export async function openAnswers(memory: Memory, config: CompleteConfig, desk: 
 function share(
   url: string,
   memory: Memory,
-  cache: CompleteConfig["cache"],
+  cache: Configured["cache"],
   { signals, clock }: Desk,
 ): Kept & { readonly connected: Promise<void> } {
   const { logger, metrics } = signals;

@@ -14,8 +14,10 @@ export const CHANNEL = "llmgateway:cache-clears";
 export const GENERATION_KEY = "llmgateway:cache-generation";
 const RULES_KEY = "llmgateway:cache-rules";
 
-/** Beyond so many the oldest become one that clears all. */
+/** Beyond so many the older half becomes one that clears all. */
 const MAX_RULES = 1_000;
+/** A clear of all, as JSON. */
+const ALL = "{}";
 
 /**
  * Numbers are Redis's own time in microseconds, so that they go on rising after it has lost its memory. What is meant
@@ -27,11 +29,10 @@ local number = math.max(time[1] * 1000000 + time[2], tonumber(redis.call('GET', 
 local text = string.format('%.0f', number)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', number - ARGV[2] * 1000))
 redis.call('ZADD', KEYS[2], text, ARGV[1])
-local over = redis.call('ZCARD', KEYS[2]) - ${MAX_RULES}
-if over > 0 then
-  local last = redis.call('ZRANGE', KEYS[2], over, over, 'WITHSCORES')
-  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, over)
-  redis.call('ZADD', KEYS[2], 'GT', last[2], '{}')
+if redis.call('ZCARD', KEYS[2]) > ${MAX_RULES} then
+  local last = redis.call('ZRANGE', KEYS[2], ${MAX_RULES / 2}, ${MAX_RULES / 2}, 'WITHSCORES')
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, ${MAX_RULES / 2})
+  redis.call('ZADD', KEYS[2], 'GT', last[2], '${ALL}')
 end
 redis.call('SET', KEYS[1], text)
 redis.call('PUBLISH', ARGV[3], text .. ' ' .. ARGV[1])
@@ -50,6 +51,8 @@ export class Clears {
   /** What was cleared, as JSON, with the number of the last time. */
   private readonly rules = new Map<string, { readonly which: Which; readonly number: number }>();
   private known = 0;
+  /** Of all rules here, some of which may be known before those between. */
+  private newest = 0;
   private loading: Promise<boolean> | undefined;
 
   constructor(options: ClearsOptions) {
@@ -62,6 +65,7 @@ export class Clears {
   }
 
   isCleared(told: Told, generation: number): boolean {
+    if (generation >= this.newest) return false;
     for (const { which, number } of this.rules.values())
       if (number > generation && isMeant(told, which)) return true;
     return false;
@@ -100,17 +104,21 @@ export class Clears {
   }
 
   private async load(): Promise<boolean> {
-    const command = ["ZRANGEBYSCORE", RULES_KEY, `(${this.known}`, "+inf", "WITHSCORES"];
-    const last = ["GET", GENERATION_KEY];
     const { link } = this.options;
-    const [number, rules] = await Promise.all([link.ask("clears", last), link.ask("clears", command)]);
-    if (!number || !rules) return false;
-    const generation = numberOf(number.reply);
-    const texts = (rules.reply as unknown[]).map(String);
-    for (let i = 0; i < texts.length; i += 2) this.apply(texts[i] ?? "", Number(texts[i + 1]));
+    const [last, all, newer] = await Promise.all([
+      link.ask("clears", ["GET", GENERATION_KEY]),
+      // That of all bears the number of the last that it stands for, which may be known by itself.
+      link.ask("clears", ["ZSCORE", RULES_KEY, ALL]),
+      link.ask("clears", ["ZRANGEBYSCORE", RULES_KEY, `(${this.known}`, "+inf", "WITHSCORES"]),
+    ]);
+    if (!last || !all || !newer) return false;
+    const generation = numberOf(last.reply);
+    if (all.reply !== null) this.apply(ALL, numberOf(all.reply));
+    const rules = (newer.reply as unknown[]).flat();
+    for (let i = 0; i < rules.length; i += 2) this.apply(String(rules[i]), numberOf(rules[i + 1]));
     if (generation <= this.known) return true;
     // Redis has lost which it was.
-    if (texts.length === 0) this.apply("{}", generation);
+    if (rules.length === 0) this.apply(ALL, generation);
     this.known = generation;
     return true;
   }
@@ -120,7 +128,8 @@ export class Clears {
     if (before && before.number >= number) return;
     const which = whichOf(text);
     this.rules.set(text, { which, number });
-    if (text === "{}") this.forget(number);
+    this.newest = Math.max(this.newest, number);
+    if (text === ALL) this.forget(number);
     this.forget(number - this.options.maxTtlMs * 1_000);
     this.options.onClear(which);
   }

@@ -44,7 +44,8 @@ export function headOf(bytes: Uint8Array): Head | undefined {
 
 function attempt<T>(bytes: Uint8Array, read: (reader: BinaryReader) => T): T | undefined {
   try {
-    const reader = new BinaryReader(bytes);
+    // A copy: what is read holds on to it, and not to all that came with it.
+    const reader = new BinaryReader(new Uint8Array(bytes));
     return reader.uint32() === VERSION ? read(reader) : undefined;
   } catch {
     return undefined;
