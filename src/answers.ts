@@ -11,7 +11,7 @@ import { type Direction, Link } from "./cache/link.ts";
 import type { Memory } from "./cache/memory.ts";
 import { Shared } from "./cache/shared.ts";
 import { Stored } from "./cache/stored.ts";
-import { FREE, type Turns } from "./cache/turns.ts";
+import { ALONE, type Turns } from "./cache/turns.ts";
 import { isCacheOn } from "./config/cache.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Environment } from "./config/environment.ts";
@@ -46,7 +46,7 @@ const REDIS_WAIT_MS = 2_000;
 export async function openAnswers(memory: Memory, config: Configured, desk: Desk): Promise<KeptAnswers> {
   const { env, clock } = desk;
   const { REDIS_URL: url } = env;
-  let kept: Kept = { answers: memory, turns: { take: async () => FREE }, close: async () => {} };
+  let kept: Kept = { answers: memory, turns: ALONE, close: async () => {} };
   let connected: Promise<void> | undefined;
   const replace = ({ cache }: Configured) => {
     if (!url || connected || !isCacheOn(cache) || !cache.redis.enabled) return;

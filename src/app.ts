@@ -98,6 +98,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     directory: directoryOf(config, catalog, providers),
     familyOf: familiesOf(config, catalog),
     answers: surroundings.answers,
+    turns: surroundings.turns,
     clock,
   });
   const kept: Layer = caching.isOn ? cache(caching) : (next) => next;

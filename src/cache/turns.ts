@@ -2,6 +2,7 @@
  * Who makes a call that several replicas want at once: one of them, and the others are given its answer. It does not
  * know how that call is made.
  */
+import type { Reply } from "../core/reply.ts";
 import type { Entry } from "./answers.ts";
 
 /** The answer of the other, or leave to make the call. */
@@ -24,5 +25,46 @@ export interface Turns {
   take(key: string, tenant: string, isWanted: (entry: Entry) => boolean, signal: AbortSignal): Promise<Turn>;
 }
 
-/** For what knows of no other replicas. */
+/** Leave that nobody waits for. */
 export const FREE: Turn = { end: () => {} };
+
+/** Of a gateway that knows of no others. */
+export const ALONE: Turns = { take: async () => FREE };
+
+/** Makes the call, and ends the turn once its reply was read, failed, or is read no further. */
+export async function during({ end }: { end(): void }, call: () => Promise<Reply>): Promise<Reply> {
+  try {
+    const reply = await call();
+    return {
+      ...reply,
+      events: { [Symbol.asyncIterator]: () => ending(reply.events[Symbol.asyncIterator](), end) },
+    };
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+/** No generator, since one that was never begun would not hear that nobody reads it. */
+function ending<T>(events: AsyncIterator<T>, end: () => void): AsyncIterator<T> {
+  return {
+    async next() {
+      try {
+        const result = await events.next();
+        if (result.done) end();
+        return result;
+      } catch (error) {
+        end();
+        throw error;
+      }
+    },
+    async return() {
+      try {
+        await events.return?.();
+      } finally {
+        end();
+      }
+      return { done: true, value: undefined };
+    },
+  };
+}

@@ -106,6 +106,8 @@ export interface Tally {
   cache: CacheLookup | undefined;
   /** Set when the answer is of no attempt of this call. */
   served: Served | undefined;
+  /** Set when the call is over and its attempts go on for others, who wait for their answer: resolves once they end. */
+  outlived: Promise<void> | undefined;
 }
 
 /** Who gave the answer that a call was given without an attempt of its own. */
