@@ -5,7 +5,7 @@
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { type Batch, isContent } from "../core/reply.ts";
 import { bare, type TimedBatch } from "./answer.ts";
-import { sizeOf, textSize } from "./size.ts";
+import { charsSize, sizeOf } from "./size.ts";
 
 export interface RecordingRules {
   /** The most that an answer may take. */
@@ -88,7 +88,7 @@ export class Recording {
     if (open?.token === undefined || token === undefined || open.index !== index) return false;
     if (open.token.length >= PIECE_CHARS || !isText(one)) return false;
     open.token += token;
-    this.bytes += textSize(token);
+    this.bytes += charsSize(token);
     return true;
   }
 }

@@ -15,7 +15,7 @@ const SECRETS: readonly RegExp[] = [
   /\beyJ[A-Za-z0-9_-]{8,512}\.[A-Za-z0-9_-]{8,}/,
   /\bBearer\s{1,8}["']?(?=[A-Za-z._~+/=-]{0,64}\d)[A-Za-z0-9._~+/=-]{12,}/i,
   /\bauthorization["']?\s{0,8}[:=]\s{0,8}["']?Basic\s{1,8}[A-Za-z0-9+/=]{6,}/i,
-  /\b(?:password|passwd|pwd)["']?\s{0,8}[:=]\s{0,8}["']?[^\s"',;]{6,}/i,
+  /\b(?:password|passwd|pwd)["']?\s{0,8}[:=]\s{0,8}["']?(?=[A-Za-z]{0,64}[^\sA-Za-z"',;)`])[^\s"',;`]{6,}/i,
   /(?:api[-_ ]?key|subscription-key|secret|token|access[-_ ]?key)["']?\s{0,8}[:=]\s{0,8}["']?(?=[^\s\d"',;]{0,64}\d)[^\s"',;]{12,}/i,
   /[?&](?:key|api[-_]?key|token|access_token|sig|signature|x-amz-signature)=[^\s&"']{8,}/i,
   /:\/\/[^\s/@:]{0,256}:[^\s/@]{1,256}@/,

@@ -4,13 +4,15 @@
  */
 
 /** An object's map, properties and elements, and the room for those that may come. */
-const OBJECT = 56;
+const OBJECT = 40;
 const FIELD = 8;
 const STRING = 24;
 const BIGINT = 32;
 const BYTES = 200;
 /** A number in a field may be an object of its own. */
 const NUMBER = 16;
+/** Its text is one for all messages of a kind. */
+const SHARED = "$typeName";
 const TWO_BYTE = /[^\0-\u00ff]/;
 
 /** What maps take for each key and its place among others. */
@@ -38,11 +40,15 @@ export function sizeOf(value: unknown): number {
   if (value === null) return 0;
   if (value instanceof Uint8Array) return BYTES + value.byteLength;
   let size = OBJECT;
-  for (const field of Object.values(value)) size += FIELD + sizeOf(field);
+  for (const [name, field] of Object.entries(value)) size += FIELD + (name === SHARED ? 0 : sizeOf(field));
   return size;
 }
 
-/** Texts of Latin letters take a byte for each, and all others two. */
 export function textSize(text: string): number {
-  return STRING + text.length * (TWO_BYTE.test(text) ? 2 : 1);
+  return STRING + charsSize(text);
+}
+
+/** Of a text that is added to another. Texts of Latin letters take a byte for each, and all others two. */
+export function charsSize(text: string): number {
+  return text.length * (TWO_BYTE.test(text) ? 2 : 1);
 }
