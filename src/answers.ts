@@ -41,6 +41,8 @@ export interface Desk {
 
 /** One that is away for longer is no reason not to serve. */
 const REDIS_WAIT_MS = 2_000;
+/** Times as long as for others Redis may take for a call that waits for another's answer. */
+const PATIENCE = 20;
 
 /** Connects once the cache is on for the first time. */
 export async function openAnswers(memory: Memory, config: Configured, desk: Desk): Promise<KeptAnswers> {
@@ -126,6 +128,7 @@ function share(
     stored,
     clock,
     newToken: randomUUID,
+    patienceMs: PATIENCE * durationMs(cache.redis.timeout),
     onFound: (key, entry) => shared.admit(key, entry),
   });
   return {

@@ -16,14 +16,14 @@ export interface LeasedTurnsOptions {
   readonly newToken: () => string;
   /** Told of each answer that was waited for. */
   readonly onFound: (key: string, entry: Entry) => void;
+  /** How long Redis may take to tell those who wait: they do so anyway, and the call would cost more. */
+  readonly patienceMs: number;
   /** How long a replica that died keeps the others waiting. Default 5 s. */
   readonly leaseMs?: number;
 }
 
 /** How long those who wait do so before they look, at first and at last. */
 const LOOK_MS = { first: 20, last: 200, growth: 1.5 };
-/** They wait anyway: an answer that is a little late costs them less than the call. */
-const PATIENCE_MS = 100;
 
 const RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end";
 const RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('UNLINK', KEYS[1]) end";
@@ -80,15 +80,15 @@ export class LeasedTurns implements Turns {
   }
 
   private async wait({ key, tenant, lease, holder, isWanted, signal }: Waiting): Promise<Turn> {
-    const { link, stored, clock } = this.options;
+    const { link, stored, clock, patienceMs } = this.options;
     let lookMs = LOOK_MS.first;
     while (true) {
       await passUnless(signal, clock, lookMs);
       lookMs = Math.min(lookMs * LOOK_MS.growth, LOOK_MS.last);
       // The lease first: once it is gone, the answer is there or will not come.
       const [held, found] = await Promise.all([
-        link.ask("turn", ["GET", lease], { timeoutMs: PATIENCE_MS }),
-        stored.look(key, tenant, PATIENCE_MS),
+        link.ask("turn", ["GET", lease], { timeoutMs: patienceMs }),
+        stored.look(key, tenant, patienceMs),
       ]);
       if (found?.entry && isWanted(found.entry)) return this.answered(key, found.entry);
       if (!held || !found || String(held.reply) !== holder) return FREE;

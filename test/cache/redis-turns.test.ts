@@ -1,4 +1,5 @@
 /** Who makes a call that replicas want at once: one, and the others get its answer, or make it when none comes. */
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Entry } from "../../src/cache/answers.ts";
 import type { Turn } from "../../src/cache/turns.ts";
@@ -14,8 +15,10 @@ describe.runIf(hasRedis("a call that replicas share"))("turns", () => {
   let other: Replica;
   beforeEach(async () => {
     redis = await startRedis();
-    one = await replicaAt(redis.url);
-    other = await replicaAt(redis.url);
+    // So long that no other process of the machine can make it too short.
+    const patient = { redis: { timeout: durationFromMs(1_000) } };
+    one = await replicaAt(redis.url, patient);
+    other = await replicaAt(redis.url, patient);
   });
   afterEach(async () => {
     await one.kept.close();
