@@ -95,6 +95,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     directory: directoryOf(config, catalog, providers),
     familyOf: familiesOf(config, catalog),
     answers: surroundings.answers,
+    turns: surroundings.turns,
     clock,
   });
   // Above the cache, which may have forgotten: what is made under a key is made once.

@@ -1,36 +1,39 @@
 /** What of the cache outlives a snapshot, and what operators ask of it beside calls. It does not judge what is kept. */
 import { create } from "@bufbuild/protobuf";
 import { ChatRequestSchema } from "../gen/ts/llmgateway/v1/chat_pb.ts";
-import type { Answers, Figured } from "./cache/answers.ts";
+import { type Desk, type Kept, openAnswers } from "./answers.ts";
+import type { Figured } from "./cache/answers.ts";
 import { Frequent } from "./cache/frequent.ts";
 import { CacheStats } from "./cache/stats.ts";
+import { boundsOf, memoryOf } from "./caching.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Call } from "./core/call.ts";
-import type { Clock } from "./core/clock.ts";
 import type { CacheMeans } from "./layers/cache.ts";
 
-export interface Cached<Memory = Figured> {
-  readonly answers: Answers;
-  /** What of them is in this process. */
-  readonly memory: Memory;
+export interface Cached extends Kept {
+  /** What of the answers is in this process. */
+  readonly memory: Figured;
   /** What came of them. */
   readonly cacheStats: CacheStats;
   /** What was asked most. */
   readonly frequent: Frequent;
+  /** Another configuration is in force: other bounds, and it may be on from now on. */
+  replace(config: CompleteConfig): void;
 }
 
-/** @param answers where they are kept, unless that is the memory alone */
-export function cachedOf<Memory extends Answers & Figured>(
-  { cache }: CompleteConfig,
-  clock: Clock,
-  memory: Memory,
-  answers: Answers = memory,
-): Cached<Memory> {
+export async function openCached(config: CompleteConfig, desk: Desk): Promise<Cached> {
+  const { clock, signals } = desk;
+  const memory = memoryOf(config, clock, signals.metrics);
+  const kept = await openAnswers(memory, config, desk);
   return {
-    answers,
+    ...kept,
     memory,
     cacheStats: new CacheStats(clock),
-    frequent: new Frequent(cache.rememberRequests),
+    frequent: new Frequent(config.cache.rememberRequests),
+    replace(next) {
+      memory.rebound(boundsOf(next));
+      kept.replace(next);
+    },
   };
 }
 

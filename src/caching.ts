@@ -4,6 +4,8 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Answers } from "./cache/answers.ts";
 import { type Bounds, Memory } from "./cache/memory.ts";
 import { createStorable } from "./cache/storable.ts";
+import type { Turns } from "./cache/turns.ts";
+import { isCacheOn } from "./config/cache.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Target } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
@@ -20,6 +22,7 @@ export interface CachingMeans {
   /** The name under which all names of one model are one. */
   familyOf(target: Target): string;
   readonly answers: Answers;
+  readonly turns: Turns;
   readonly clock: Clock;
 }
 
@@ -30,12 +33,13 @@ export interface Caching extends CacheMeans {
 
 export function cachingOf(config: CompleteConfig, means: CachingMeans): Caching {
   const { cache } = config;
-  const { answers, clock } = means;
+  const { answers, turns, clock } = means;
   const names = namesOf(config, means.directory);
   const families = familiesOf(config, means);
   return {
-    isOn: cache.enabled || Object.values(cache.families).some(({ enabled }) => enabled),
+    isOn: isCacheOn(cache),
     answers,
+    turns,
     clock,
     maxTtlMs: durationMs(cache.maxTtl),
     recording: { maxBytes: cache.maxEntryBytes, paced: cache.replay === "paced" },

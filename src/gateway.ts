@@ -10,8 +10,7 @@ import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
-import { cachedOf } from "./cached.ts";
-import { boundsOf, memoryOf } from "./caching.ts";
+import { type Cached, openCached } from "./cached.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
@@ -82,7 +81,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
-  const cached = cachedOf(config, clock, memoryOf(config, clock, metrics));
   const standing = createStanding(clock, (provider, model, state) => {
     metrics.circuitTransitions.inc({ provider, model, state });
     log.logger[state === "open" ? "warn" : "info"]({ provider, model: model || undefined, state }, "circuit");
@@ -92,11 +90,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const store = await openStoreOf(config, { env, log, readiness });
   let current: Snapshot;
   let books: Books | undefined;
+  let cached: Cached | undefined;
   try {
+    cached = await openCached(config, { env, signals, clock });
     books = await openBooks(config, store, { env, signals, clock });
     current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, ...cached });
     await books.keep(current.prices);
   } catch (error) {
+    await cached?.close();
     await books?.close();
     await store.close();
     throw error;
@@ -109,20 +110,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const snapshot = createSnapshot(next, {
-      env,
-      signals,
-      clock,
-      admit,
-      traffic,
-      standing,
-      books,
-      ...cached,
-    });
+    const around = { env, signals, clock, admit, traffic, standing, books, ...cached };
+    const snapshot = createSnapshot(next, around);
     const old = current;
     current = snapshot;
     books.replace(next);
-    cached.memory.rebound(boundsOf(next));
+    cached.replace(next);
     books.keep(snapshot.prices).catch((error: unknown) => log.logger.error({ err: error }, "price catalog"));
     old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));
     return snapshot;
@@ -204,6 +197,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.all([listener.close(drainMs + LAST_WORDS_MS), backlog.close(drainMs)]);
     overdue.cancel();
     await current.close();
+    await cached.close();
     await books.close();
     await store.close();
     await stopTracing();

@@ -11,10 +11,11 @@ const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["gateway.ts"],
   ["app.ts"],
-  ["way.ts", "preview.ts"],
+  ["cached.ts", "way.ts", "preview.ts"],
   [
     "books.ts",
-    "cached.ts",
+    "answers.ts",
+    "books.ts",
     "caching.ts",
     "models.ts",
     "policies.ts",

@@ -1,4 +1,5 @@
 /** Where answers are kept: in this process, or in one that replicas share. It does not judge what may be kept. */
+import type { Target } from "../core/call.ts";
 import type { Answer } from "./answer.ts";
 
 /** What is known of an answer beside itself, to find it by and to count it. */
@@ -18,6 +19,11 @@ export interface Entry extends Label {
   readonly bytes: number;
 }
 
+/** As much of an entry as clears ask for. */
+export interface Told extends Label {
+  readonly answer: Target;
+}
+
 /** Which answers are meant; what is absent is not asked for. */
 export interface Which {
   readonly tenant?: string;
@@ -27,8 +33,12 @@ export interface Which {
 }
 
 export interface Answers {
-  /** Undefined when there is none that is still good. Never rejects. */
-  find(key: string): Entry | undefined | Promise<Entry | undefined>;
+  /**
+   * Undefined when there is none that is still good. Never rejects.
+   *
+   * @param tenant whose it is
+   */
+  find(key: string, tenant: string): Entry | undefined | Promise<Entry | undefined>;
   /** Takes it in, and lets others go for it. Never throws: what cannot be kept is not kept. */
   keep(key: string, entry: Entry): void;
   /** Lets go of those that are meant; resolves to how many there were here. */

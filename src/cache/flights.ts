@@ -177,7 +177,9 @@ class Shared {
     const first = call.tally.served === undefined;
     if (!first && !receipt) return;
     const { provider, model, cost, dropped } = receipt ?? receiptOf(payer);
-    const costPicoUsd = receipt && (cost?.actualPicoUsd as PicoUsd | undefined);
+    // Who was given it for nothing tells what it cost who gave it.
+    const paid = payer.tally.served ? payer.tally.served.costPicoUsd : cost?.actualPicoUsd;
+    const costPicoUsd = receipt && (paid as PicoUsd | undefined);
     call.tally.served = { kind: "coalesced", provider, model, costPicoUsd };
     if (receipt) call.tally.dropped.splice(0, Number.POSITIVE_INFINITY, ...dropped);
     if (!first) return;

@@ -2,7 +2,7 @@
 import { LRUMapWithDelete } from "mnemonist";
 import type { Clock } from "../core/clock.ts";
 import { nameOf } from "../core/target.ts";
-import type { Answers, Entry, Eviction, Figured, Figures, Which } from "./answers.ts";
+import type { Answers, Entry, Eviction, Figured, Figures, Told, Which } from "./answers.ts";
 
 export interface Bounds {
   readonly maxEntries: number;
@@ -136,7 +136,7 @@ class Recent extends LRUMapWithDelete<string, Entry | undefined> {
   }
 }
 
-export function isMeant(entry: Entry, { tenant, family, tag }: Which): boolean {
+export function isMeant(entry: Told, { tenant, family, tag }: Which): boolean {
   if (tenant !== undefined && entry.tenant !== tenant) return false;
   if (family !== undefined && entry.family !== family && nameOf(entry.answer) !== family) return false;
   return tag === undefined || entry.tags[tag.key] === tag.value;

@@ -12,6 +12,7 @@ import { keyOf } from "../cache/key.ts";
 import { Lookups } from "../cache/lookups.ts";
 import { Recording, type RecordingRules } from "../cache/recording.ts";
 import { entrySize } from "../cache/size.ts";
+import { during, type Turns } from "../cache/turns.ts";
 import type { Call, Layer, Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
@@ -37,6 +38,8 @@ export interface CacheMeans {
   readonly recording: RecordingRules;
   /** Whether calls share an answer that is under way. */
   readonly coalesce: boolean;
+  /** Who of all replicas makes a call. */
+  readonly turns: Turns;
   readonly clock: Clock;
 }
 
@@ -140,7 +143,7 @@ class Lookup {
     // Who wants it anew takes nothing that began before.
     while (request.cache !== "refresh") {
       // Between a miss and what follows from it no other call may come: so nothing is awaited without need.
-      const found = answers.find(key);
+      const found = answers.find(key, call.context.tenant);
       const lookup = found instanceof Promise ? lookups.begin(key) : undefined;
       const early = found instanceof Promise ? await found : found;
       const kept = lookup?.end();
@@ -156,7 +159,19 @@ class Lookup {
     call.tally.cache = told({ outcome: "miss" });
     // What its own ceiling cuts short would be too short for others.
     const open = call.maxCost === undefined ? course : undefined;
-    return flights.lead(open, call, next, this.recorder());
+    const isTurn = open !== undefined && !call.streaming && request.cache !== "refresh";
+    return flights.lead(open, call, isTurn ? this.inTurn(next) : next, this.recorder());
+  }
+
+  /** Makes the call, unless another replica does: then it is given that one's answer. */
+  private inTurn(next: Service): Service {
+    const { key } = this;
+    const { tenant } = this.call.context;
+    return async (call) => {
+      const isWanted = (entry: Entry) => fresh(entry, this.request, this.means.clock) !== undefined;
+      const turn = await this.means.turns.take(key, tenant, isWanted, call.signal);
+      return turn.entry ? this.hit(turn.entry.answer, "coalesced") : during(turn, () => next(call));
+    };
   }
 
   /** Under which calls are one: they want the same, and faults met in the same way. */
@@ -165,10 +180,10 @@ class Lookup {
     return `${this.key} ${JSON.stringify([resilience, fallbackChain])}`;
   }
 
-  private hit(answer: Answer): Reply {
+  private hit(answer: Answer, kind: "exact" | "coalesced" = "exact"): Reply {
     const { tally } = this.call;
     const { provider, model, costPicoUsd } = answer;
-    tally.served = { kind: "exact", provider, model, costPicoUsd };
+    tally.served = { kind, provider, model, costPicoUsd };
     tally.cache = hitOf(answer);
     const { recording, clock } = this.means;
     const isPaced = recording.paced && this.call.streaming;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { Memory } from "../../src/cache/memory.ts";
+import { ALONE } from "../../src/cache/turns.ts";
 import { type Caching, cachingOf } from "../../src/caching.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
@@ -37,6 +38,7 @@ export function cachingFrom(yaml: string): Caching {
       directory: directoryOf(config, catalog, providers),
       familyOf: familiesOf(config, catalog),
       answers: new Memory(clock, { maxEntries: 10, maxBytes: 1_000_000 }),
+      turns: ALONE,
       clock,
     });
   } finally {

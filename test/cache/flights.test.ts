@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Entry } from "../../src/cache/answers.ts";
 import { Flights } from "../../src/cache/flights.ts";
 import { Memory } from "../../src/cache/memory.ts";
+import { ALONE } from "../../src/cache/turns.ts";
 import type { Call, Service } from "../../src/core/call.ts";
 import { Failure } from "../../src/core/failure.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
@@ -106,6 +107,7 @@ function worldOf(below: Below, given: Partial<CacheMeans> = {}) {
     maxTtlMs: 60_000,
     recording: { maxBytes: 100_000, paced: false },
     coalesce: true,
+    turns: ALONE,
     clock,
     ...given,
   };
