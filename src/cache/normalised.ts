@@ -4,6 +4,8 @@
  */
 
 const FENCE = /```|~~~/;
+/** All but ASCII without what fences are made of: in most texts there is none, and one look finds that out. */
+const SPECIAL = /[^\n -_a-}]/;
 
 /** @param pieces of one message, of which the strings are texts */
 export function normalised<T>(pieces: readonly (string | T)[]): (string | T)[] {
@@ -11,10 +13,11 @@ export function normalised<T>(pieces: readonly (string | T)[]): (string | T)[] {
   let inCode = false;
   return pieces.map((piece, index) => {
     if (typeof piece !== "string" || inCode) return piece;
-    const fence = piece.search(FENCE);
+    const isPlain = !SPECIAL.test(piece);
+    const fence = isPlain ? -1 : piece.search(FENCE);
     // What follows a fence may be code to the end: not every fence is closed.
     inCode = fence >= 0;
-    const prose = composed(fence < 0 ? piece : piece.slice(0, fence));
+    const prose = isPlain ? piece : composed(fence < 0 ? piece : piece.slice(0, fence));
     const begun = index === 0 ? withoutBlankLines(prose) : prose;
     if (fence >= 0) return begun + piece.slice(fence);
     return index === last ? begun.trimEnd() : begun;
