@@ -75,7 +75,11 @@ export async function lookUp(call: Call, means: CacheMeans): Promise<CacheLookup
   const reason = objectionOf(call, request, rule, means);
   if (reason) return told({ outcome: "skipped", reason });
   if (request.cache === "refresh") return told({ outcome: "miss" });
-  const entry = fresh(await means.answers.find(keyFor(call, request, rule)), request, means.clock);
+  const entry = fresh(
+    await means.answers.find(keyFor(call, request, rule), call.context.tenant),
+    request,
+    means.clock,
+  );
   return entry ? hitOf(entry.answer) : told({ outcome: "miss" });
 }
 
