@@ -104,9 +104,19 @@ function ofMedia({ source, mediaType, name, detail }: Media): readonly unknown[]
 
 function ofParameters(given: Parameters): readonly unknown[] {
   return [
-    ...[given.temperature, given.topP, given.maxTokens, given.stop, given.seed?.toString()],
-    ...[given.presencePenalty, given.frequencyPenalty, given.choices, given.reasoningEffort],
-    ...[given.parallelToolCalls, given.reasoningBudgetTokens, given.topK, given.serviceTier],
+    given.temperature,
+    given.topP,
+    given.maxTokens,
+    given.stop,
+    given.seed?.toString(),
+    given.presencePenalty,
+    given.frequencyPenalty,
+    given.choices,
+    given.reasoningEffort,
+    given.parallelToolCalls,
+    given.reasoningBudgetTokens,
+    given.topK,
+    given.serviceTier,
   ];
 }
 
