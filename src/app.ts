@@ -8,7 +8,9 @@ import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.t
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
 import type { Answers } from "./cache/answers.ts";
+import type { Known } from "./cache/semantic/known.ts";
 import { cachingOf } from "./caching.ts";
+import { comparingOf } from "./comparing.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import type { Call, Layer, RoutedCall, Service } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
@@ -27,6 +29,7 @@ import { limit } from "./layers/limit.ts";
 import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
 import { retry } from "./layers/retry.ts";
+import { semantic } from "./layers/semantic.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
 import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf } from "./models.ts";
@@ -70,6 +73,8 @@ export interface Surroundings {
   readonly books: Books;
   /** What was answered, kept over all reloads. */
   readonly answers: Answers;
+  /** What was asked in which words, kept over all reloads. */
+  readonly known: Known;
 }
 
 /** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */
@@ -98,11 +103,18 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     clock,
   });
   const kept: Layer = config.cache.enabled ? cache(caching) : (next) => next;
+  const comparing = comparingOf(config, {
+    ...surroundings,
+    familyOf: (request) => caching.ruleOf(request).family,
+  });
   const service = stack(
     config,
     catalog,
     providers,
-    (next) => kept(sent(next)),
+    (retried) => (once) => {
+      const routed = sent(retried(once));
+      return kept(comparing ? semantic(comparing, once)(routed) : routed);
+    },
     policies,
     underWay,
     surroundings,
@@ -134,7 +146,7 @@ function stack(
   config: CompleteConfig,
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
-  way: Layer<Call, RoutedCall>,
+  way: (retried: Layer<RoutedCall>) => Layer<Call, RoutedCall>,
   policies: Policies,
   underWay: UnderWay,
   { signals, clock, admit, traffic, standing, books }: Surroundings,
@@ -153,43 +165,43 @@ function stack(
       deadline(clock)(
         way(
           // Below what judges a call, since what is refused there would be refused again.
-          retry(policies.retry)(
-            // Below retries, so that a call that waits to be made again holds no place.
-            limit(policies.limit)(
-              // Below the queue, so that what it lets through is what the circuits are like then.
-              breaker(
-                standing.circuits,
-                policies.circuitRule,
+          retry(policies.retry),
+        )(
+          // Below retries, so that a call that waits to be made again holds no place.
+          limit(policies.limit)(
+            // Below the queue, so that what it lets through is what the circuits are like then.
+            breaker(
+              standing.circuits,
+              policies.circuitRule,
+              clock,
+            )(
+              // Bounds an attempt, and so stands above what it aborts.
+              timeout(
+                policies.timeouts,
                 clock,
               )(
-                // Bounds an attempt, and so stands above what it aborts.
-                timeout(
-                  policies.timeouts,
+                guard(
+                  policies.pace,
                   clock,
                 )(
-                  guard(
-                    policies.pace,
-                    clock,
-                  )(
-                    // Above the meter, whose settled row it describes.
-                    trace()(
-                      // Each pass through here is an attempt with a row of its own, whatever becomes of it.
-                      meter({
-                        ...books,
-                        pricing: pricingOf(config, catalog),
-                        clock,
-                        onSettled: (attempt, call) => {
-                          countAttempt(signals.metrics, attempt, call);
-                          traffic.settled(attempt);
-                          standing.circuits.settled(attempt, policies.circuitRule(attempt.provider));
-                          standing.latencies.settled(attempt, call.streaming);
-                          rememberSession(attempt, call, books);
-                          books.settled(attempt);
-                        },
-                      })(
-                        // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
-                        drop(dropsOf(config))(client(services)),
-                      ),
+                  // Above the meter, whose settled row it describes.
+                  trace()(
+                    // Each pass through here is an attempt with a row of its own, whatever becomes of it.
+                    meter({
+                      ...books,
+                      pricing: pricingOf(config, catalog),
+                      clock,
+                      onSettled: (attempt, call) => {
+                        countAttempt(signals.metrics, attempt, call);
+                        traffic.settled(attempt);
+                        standing.circuits.settled(attempt, policies.circuitRule(attempt.provider));
+                        standing.latencies.settled(attempt, call.streaming);
+                        rememberSession(attempt, call, books);
+                        books.settled(attempt);
+                      },
+                    })(
+                      // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
+                      drop(dropsOf(config))(client(services)),
                     ),
                   ),
                 ),

@@ -11,6 +11,8 @@ import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
 import { Memory } from "./cache/memory.ts";
+import { hnswGraphs } from "./cache/semantic/hnsw.ts";
+import { Known } from "./cache/semantic/known.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
@@ -84,6 +86,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     maxEntries: config.cache.maxEntries,
     maxBytes: Number(config.cache.maxBytes),
   });
+  const known = new Known(config.cache.semantic.maxEntries, hnswGraphs());
   const standing = createStanding(clock, (provider, model, state) => {
     metrics.circuitTransitions.inc({ provider, model, state });
     log.logger[state === "open" ? "warn" : "info"]({ provider, model: model || undefined, state }, "circuit");
@@ -95,7 +98,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let books: Books | undefined;
   try {
     books = await openBooks(config, store, { env, signals, clock });
-    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, answers });
+    current = createSnapshot(config, {
+      env,
+      signals,
+      clock,
+      admit,
+      traffic,
+      standing,
+      books,
+      answers,
+      known,
+    });
     await books.keep(current.prices);
   } catch (error) {
     await books?.close();
@@ -110,7 +123,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, standing, books, answers });
+    const snapshot = createSnapshot(next, {
+      env,
+      signals,
+      clock,
+      admit,
+      traffic,
+      standing,
+      books,
+      answers,
+      known,
+    });
     const old = current;
     current = snapshot;
     books.replace(next);

@@ -12,7 +12,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["gateway.ts"],
   ["app.ts"],
   ["way.ts", "preview.ts"],
-  ["books.ts", "caching.ts", "models.ts", "policies.ts", "routes.ts", "standing.ts", "backlog.ts"],
+  ["books.ts", "caching.ts", "comparing.ts", "models.ts", "policies.ts", "routes.ts", "standing.ts", "backlog.ts"],
   ["rpc", "compat", "jobs", "config"],
   ["layers"],
   ["routing"],

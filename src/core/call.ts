@@ -106,6 +106,16 @@ export interface Tally {
   cache: CacheLookup | undefined;
   /** Set when the answer is of no attempt of this call. */
   served: Served | undefined;
+  /** What would have become of the call if the semantic cache gave answers; undefined where it was not measured. */
+  shadow?: Shadow | undefined;
+}
+
+/** A measurement of the semantic cache. */
+export interface Shadow {
+  /** `same` and `different`: what it would have given, beside what the provider said; `unanswered` until that came. */
+  readonly outcome: "miss" | "same" | "different" | "unanswered";
+  /** Undefined for a miss. */
+  readonly similarity: number | undefined;
 }
 
 /** Who gave the answer that a call was given without an attempt of its own. */

@@ -129,6 +129,8 @@ class Lookup {
 
   private keep(batches: readonly TimedBatch[]): void {
     const { call, rule, means, request } = this;
+    // Another request's answer, which is kept under that one's key.
+    if (call.tally.served) return;
     const { requestId, tenant } = call.context;
     const { provider, model, cost } = receiptOf(call);
     const nowMs = means.clock.now();

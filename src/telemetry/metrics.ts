@@ -21,6 +21,7 @@ export interface Metrics {
   readonly cacheHits: Counter<"provider" | "model" | "kind">;
   readonly cacheMisses: Counter<"provider" | "model">;
   readonly cacheSavingsUsd: Counter<"provider" | "model">;
+  readonly semanticShadow: Counter<"provider" | "model" | "outcome">;
   readonly coalesced: Counter<"provider" | "model">;
   readonly coalescedSavingsUsd: Counter<"provider" | "model">;
   readonly configReloads: Counter<"success">;
@@ -146,6 +147,12 @@ export function createMetrics(): Metrics {
       name: "llm_cache_savings_usd_total",
       help: "US dollars that the answers which the cache gave had cost when a provider gave them.",
       labelNames: ["provider", "model"],
+      registers,
+    }),
+    semanticShadow: new Counter({
+      name: "llm_cache_semantic_shadow_total",
+      help: "Calls that the semantic cache only measured: miss, or whether what it would have given is the same text.",
+      labelNames: ["provider", "model", "outcome"],
       registers,
     }),
     coalesced: new Counter({

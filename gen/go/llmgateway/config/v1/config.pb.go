@@ -264,8 +264,10 @@ type Cache struct {
 	// Requests that match one of these regular expressions are never kept; added
 	// to those for keys and passwords that are always there.
 	SensitivePatterns []string `protobuf:"bytes,11,rep,name=sensitive_patterns,json=sensitivePatterns,proto3" json:"sensitive_patterns,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Answers to requests that say the same in other words.
+	Semantic      *SemanticCache `protobuf:"bytes,12,opt,name=semantic,proto3" json:"semantic,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Cache) Reset() {
@@ -375,15 +377,24 @@ func (x *Cache) GetSensitivePatterns() []string {
 	return nil
 }
 
+func (x *Cache) GetSemantic() *SemanticCache {
+	if x != nil {
+		return x.Semantic
+	}
+	return nil
+}
+
 // What holds for answers of one model or alias.
 type CacheFamily struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether they are kept. Default as `cache.enabled`.
 	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
 	// How long. Default `cache.ttl`.
-	Ttl           *durationpb.Duration `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Ttl *durationpb.Duration `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	// How alike requests must be. Default `cache.semantic.threshold`.
+	SemanticThreshold *float64 `protobuf:"fixed64,3,opt,name=semantic_threshold,json=semanticThreshold,proto3,oneof" json:"semantic_threshold,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *CacheFamily) Reset() {
@@ -430,6 +441,109 @@ func (x *CacheFamily) GetTtl() *durationpb.Duration {
 	return nil
 }
 
+func (x *CacheFamily) GetSemanticThreshold() float64 {
+	if x != nil && x.SemanticThreshold != nil {
+		return *x.SemanticThreshold
+	}
+	return 0
+}
+
+// Gives a kept answer to a request that says the same in other words. Only the
+// text of the last message is compared; all else must be equal.
+type SemanticCache struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `off`; `shadow`, which looks for such answers and tells what it would have
+	// given, but gives none; or `serve`. Default `off`.
+	Mode string `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
+	// What tells how alike texts are: an embedding model, as `provider/model`, or
+	// `lexical`, which compares words and needs no provider. Default `lexical`.
+	Embedder string `protobuf:"bytes,2,opt,name=embedder,proto3" json:"embedder,omitempty"`
+	// How alike requests must be, from 0 to 1; it hangs on the embedder. Default
+	// 0.75 for `lexical`, else 0.85.
+	Threshold *float64 `protobuf:"fixed64,3,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
+	// Most requests that are known to compare with. Default 10000.
+	MaxEntries *int32 `protobuf:"varint,4,opt,name=max_entries,json=maxEntries,proto3,oneof" json:"max_entries,omitempty"`
+	// How long the embedder may take; the call goes on without it then. Default
+	// 500ms.
+	Timeout *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// Texts longer than so many characters are not compared. Default 2000.
+	MaxTextLength *int32 `protobuf:"varint,6,opt,name=max_text_length,json=maxTextLength,proto3,oneof" json:"max_text_length,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SemanticCache) Reset() {
+	*x = SemanticCache{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SemanticCache) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SemanticCache) ProtoMessage() {}
+
+func (x *SemanticCache) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SemanticCache.ProtoReflect.Descriptor instead.
+func (*SemanticCache) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SemanticCache) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *SemanticCache) GetEmbedder() string {
+	if x != nil {
+		return x.Embedder
+	}
+	return ""
+}
+
+func (x *SemanticCache) GetThreshold() float64 {
+	if x != nil && x.Threshold != nil {
+		return *x.Threshold
+	}
+	return 0
+}
+
+func (x *SemanticCache) GetMaxEntries() int32 {
+	if x != nil && x.MaxEntries != nil {
+		return *x.MaxEntries
+	}
+	return 0
+}
+
+func (x *SemanticCache) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *SemanticCache) GetMaxTextLength() int32 {
+	if x != nil && x.MaxTextLength != nil {
+		return *x.MaxTextLength
+	}
+	return 0
+}
+
 // Targets that share the calls for a name.
 type Alias struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -444,7 +558,7 @@ type Alias struct {
 
 func (x *Alias) Reset() {
 	*x = Alias{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -456,7 +570,7 @@ func (x *Alias) String() string {
 func (*Alias) ProtoMessage() {}
 
 func (x *Alias) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -469,7 +583,7 @@ func (x *Alias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alias.ProtoReflect.Descriptor instead.
 func (*Alias) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Alias) GetTargets() []*WeightedTarget {
@@ -500,7 +614,7 @@ type WeightedTarget struct {
 
 func (x *WeightedTarget) Reset() {
 	*x = WeightedTarget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -512,7 +626,7 @@ func (x *WeightedTarget) String() string {
 func (*WeightedTarget) ProtoMessage() {}
 
 func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -525,7 +639,7 @@ func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedTarget.ProtoReflect.Descriptor instead.
 func (*WeightedTarget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *WeightedTarget) GetTarget() string {
@@ -570,7 +684,7 @@ type RoutingPolicy struct {
 
 func (x *RoutingPolicy) Reset() {
 	*x = RoutingPolicy{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +696,7 @@ func (x *RoutingPolicy) String() string {
 func (*RoutingPolicy) ProtoMessage() {}
 
 func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +709,7 @@ func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
 func (*RoutingPolicy) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RoutingPolicy) GetPrefer() []string {
@@ -659,7 +773,7 @@ type Resilience struct {
 
 func (x *Resilience) Reset() {
 	*x = Resilience{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +785,7 @@ func (x *Resilience) String() string {
 func (*Resilience) ProtoMessage() {}
 
 func (x *Resilience) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +798,7 @@ func (x *Resilience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resilience.ProtoReflect.Descriptor instead.
 func (*Resilience) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Resilience) GetCircuitBreaker() *CircuitBreaker {
@@ -746,7 +860,7 @@ type CircuitBreaker struct {
 
 func (x *CircuitBreaker) Reset() {
 	*x = CircuitBreaker{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +872,7 @@ func (x *CircuitBreaker) String() string {
 func (*CircuitBreaker) ProtoMessage() {}
 
 func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +885,7 @@ func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreaker.ProtoReflect.Descriptor instead.
 func (*CircuitBreaker) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CircuitBreaker) GetEnabled() bool {
@@ -841,7 +955,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +967,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +980,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Retries) GetMax() int32 {
@@ -924,7 +1038,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1050,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1063,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Retry) GetMax() int32 {
@@ -987,7 +1101,7 @@ type Hedging struct {
 
 func (x *Hedging) Reset() {
 	*x = Hedging{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1113,7 @@ func (x *Hedging) String() string {
 func (*Hedging) ProtoMessage() {}
 
 func (x *Hedging) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1126,7 @@ func (x *Hedging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedging.ProtoReflect.Descriptor instead.
 func (*Hedging) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Hedging) GetEnabled() bool {
@@ -1063,7 +1177,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1075,7 +1189,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1088,7 +1202,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Limit) GetMaxInFlight() int32 {
@@ -1132,7 +1246,7 @@ type StreamGuard struct {
 
 func (x *StreamGuard) Reset() {
 	*x = StreamGuard{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1258,7 @@ func (x *StreamGuard) String() string {
 func (*StreamGuard) ProtoMessage() {}
 
 func (x *StreamGuard) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1271,7 @@ func (x *StreamGuard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamGuard.ProtoReflect.Descriptor instead.
 func (*StreamGuard) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StreamGuard) GetMinTokensPerSecond() float64 {
@@ -1216,7 +1330,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1342,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1355,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Server) GetHost() string {
@@ -1350,7 +1464,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1362,7 +1476,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1375,7 +1489,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Cors) GetAllowedOrigins() []string {
@@ -1409,7 +1523,7 @@ type Http2 struct {
 
 func (x *Http2) Reset() {
 	*x = Http2{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1421,7 +1535,7 @@ func (x *Http2) String() string {
 func (*Http2) ProtoMessage() {}
 
 func (x *Http2) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1434,7 +1548,7 @@ func (x *Http2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Http2.ProtoReflect.Descriptor instead.
 func (*Http2) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Http2) GetMaxConcurrentStreams() int32 {
@@ -1471,7 +1585,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1483,7 +1597,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +1610,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Tls) GetCertPath() string {
@@ -1524,7 +1638,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +1650,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +1663,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Auth) GetKeys() []*ApiKey {
@@ -1579,7 +1693,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1705,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1718,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ApiKey) GetName() string {
@@ -1655,7 +1769,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +1781,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +1794,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RateLimit) GetRpm() int32 {
@@ -1760,7 +1874,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +1886,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +1899,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Provider) GetKind() string {
@@ -1937,7 +2051,7 @@ type ModelSettings struct {
 
 func (x *ModelSettings) Reset() {
 	*x = ModelSettings{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +2063,7 @@ func (x *ModelSettings) String() string {
 func (*ModelSettings) ProtoMessage() {}
 
 func (x *ModelSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +2076,7 @@ func (x *ModelSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSettings.ProtoReflect.Descriptor instead.
 func (*ModelSettings) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ModelSettings) GetTimeouts() *Timeouts {
@@ -2004,7 +2118,7 @@ type Dialect struct {
 
 func (x *Dialect) Reset() {
 	*x = Dialect{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2130,7 @@ func (x *Dialect) String() string {
 func (*Dialect) ProtoMessage() {}
 
 func (x *Dialect) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2143,7 @@ func (x *Dialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialect.ProtoReflect.Descriptor instead.
 func (*Dialect) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Dialect) GetMaxTokensField() string {
@@ -2077,7 +2191,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2203,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2216,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -2151,7 +2265,7 @@ type Prices struct {
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2277,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2176,7 +2290,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Prices) GetCatalogPath() string {
@@ -2234,7 +2348,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2246,7 +2360,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2259,7 +2373,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Budget) GetName() string {
@@ -2363,7 +2477,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2375,7 +2489,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,7 +2502,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Ledger) GetDataDir() string {
@@ -2449,7 +2563,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2461,7 +2575,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2474,7 +2588,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -2569,7 +2683,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2695,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +2708,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -2660,7 +2774,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +2786,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2685,7 +2799,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -2718,7 +2832,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2730,7 +2844,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2743,7 +2857,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -2810,7 +2924,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
 	"\x0eTaskTypesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x93\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd4\x06\n" +
 	"\x05Cache\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
@@ -2824,7 +2938,8 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\bcoalesce\x18\t \x01(\bH\x05R\bcoalesce\x88\x01\x01\x12/\n" +
 	"\x06replay\x18\n" +
 	" \x01(\tB\x17\xbaH\x14r\x12R\x00R\aat_onceR\x05pacedR\x06replay\x12@\n" +
-	"\x12sensitive_patterns\x18\v \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xe8\aR\x11sensitivePatterns\x1a^\n" +
+	"\x12sensitive_patterns\x18\v \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xe8\aR\x11sensitivePatterns\x12?\n" +
+	"\bsemantic\x18\f \x01(\v2#.llmgateway.config.v1.SemanticCacheR\bsemantic\x1a^\n" +
 	"\rFamiliesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
 	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.CacheFamilyR\x05value:\x028\x01B\n" +
@@ -2835,12 +2950,26 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"_max_bytesB\x12\n" +
 	"\x10_max_entry_bytesB\x12\n" +
 	"\x10_max_temperatureB\v\n" +
-	"\t_coalesce\"o\n" +
+	"\t_coalesce\"\xd3\x01\n" +
 	"\vCacheFamily\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
-	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttlB\n" +
+	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12K\n" +
+	"\x12semantic_threshold\x18\x03 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\x11semanticThreshold\x88\x01\x01B\n" +
 	"\n" +
-	"\b_enabled\"|\n" +
+	"\b_enabledB\x15\n" +
+	"\x13_semantic_threshold\"\x80\x03\n" +
+	"\rSemanticCache\x12/\n" +
+	"\x04mode\x18\x01 \x01(\tB\x1b\xbaH\x18r\x16R\x00R\x03offR\x06shadowR\x05serveR\x04mode\x12$\n" +
+	"\bembedder\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\bembedder\x12:\n" +
+	"\tthreshold\x18\x03 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\tthreshold\x88\x01\x01\x121\n" +
+	"\vmax_entries\x18\x04 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x01H\x01R\n" +
+	"maxEntries\x88\x01\x01\x12=\n" +
+	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\atimeout\x128\n" +
+	"\x0fmax_text_length\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x01H\x02R\rmaxTextLength\x88\x01\x01B\f\n" +
+	"\n" +
+	"_thresholdB\x0e\n" +
+	"\f_max_entriesB\x12\n" +
+	"\x10_max_text_length\"|\n" +
 	"\x05Alias\x12K\n" +
 	"\atargets\x18\x01 \x03(\v2$.llmgateway.config.v1.WeightedTargetB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\atargets\x12\x1b\n" +
 	"\x06sticky\x18\x02 \x01(\bH\x00R\x06sticky\x88\x01\x01B\t\n" +
@@ -3112,129 +3241,132 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
 	(*Cache)(nil),               // 1: llmgateway.config.v1.Cache
 	(*CacheFamily)(nil),         // 2: llmgateway.config.v1.CacheFamily
-	(*Alias)(nil),               // 3: llmgateway.config.v1.Alias
-	(*WeightedTarget)(nil),      // 4: llmgateway.config.v1.WeightedTarget
-	(*RoutingPolicy)(nil),       // 5: llmgateway.config.v1.RoutingPolicy
-	(*Resilience)(nil),          // 6: llmgateway.config.v1.Resilience
-	(*CircuitBreaker)(nil),      // 7: llmgateway.config.v1.CircuitBreaker
-	(*Retries)(nil),             // 8: llmgateway.config.v1.Retries
-	(*Retry)(nil),               // 9: llmgateway.config.v1.Retry
-	(*Hedging)(nil),             // 10: llmgateway.config.v1.Hedging
-	(*Limit)(nil),               // 11: llmgateway.config.v1.Limit
-	(*StreamGuard)(nil),         // 12: llmgateway.config.v1.StreamGuard
-	(*Server)(nil),              // 13: llmgateway.config.v1.Server
-	(*Cors)(nil),                // 14: llmgateway.config.v1.Cors
-	(*Http2)(nil),               // 15: llmgateway.config.v1.Http2
-	(*Tls)(nil),                 // 16: llmgateway.config.v1.Tls
-	(*Auth)(nil),                // 17: llmgateway.config.v1.Auth
-	(*ApiKey)(nil),              // 18: llmgateway.config.v1.ApiKey
-	(*RateLimit)(nil),           // 19: llmgateway.config.v1.RateLimit
-	(*Provider)(nil),            // 20: llmgateway.config.v1.Provider
-	(*ModelSettings)(nil),       // 21: llmgateway.config.v1.ModelSettings
-	(*Dialect)(nil),             // 22: llmgateway.config.v1.Dialect
-	(*Timeouts)(nil),            // 23: llmgateway.config.v1.Timeouts
-	(*Prices)(nil),              // 24: llmgateway.config.v1.Prices
-	(*Budget)(nil),              // 25: llmgateway.config.v1.Budget
-	(*Ledger)(nil),              // 26: llmgateway.config.v1.Ledger
-	(*Jobs)(nil),                // 27: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),            // 28: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),              // 29: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 30: llmgateway.config.v1.Telemetry
-	nil,                         // 31: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 32: llmgateway.config.v1.Config.AliasesEntry
-	nil,                         // 33: llmgateway.config.v1.Config.FallbackChainsEntry
-	nil,                         // 34: llmgateway.config.v1.Config.RoutingPoliciesEntry
-	nil,                         // 35: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                         // 36: llmgateway.config.v1.Cache.FamiliesEntry
-	nil,                         // 37: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                         // 38: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 39: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                         // 40: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 41: google.protobuf.Duration
-	(*structpb.ListValue)(nil),  // 42: google.protobuf.ListValue
+	(*SemanticCache)(nil),       // 3: llmgateway.config.v1.SemanticCache
+	(*Alias)(nil),               // 4: llmgateway.config.v1.Alias
+	(*WeightedTarget)(nil),      // 5: llmgateway.config.v1.WeightedTarget
+	(*RoutingPolicy)(nil),       // 6: llmgateway.config.v1.RoutingPolicy
+	(*Resilience)(nil),          // 7: llmgateway.config.v1.Resilience
+	(*CircuitBreaker)(nil),      // 8: llmgateway.config.v1.CircuitBreaker
+	(*Retries)(nil),             // 9: llmgateway.config.v1.Retries
+	(*Retry)(nil),               // 10: llmgateway.config.v1.Retry
+	(*Hedging)(nil),             // 11: llmgateway.config.v1.Hedging
+	(*Limit)(nil),               // 12: llmgateway.config.v1.Limit
+	(*StreamGuard)(nil),         // 13: llmgateway.config.v1.StreamGuard
+	(*Server)(nil),              // 14: llmgateway.config.v1.Server
+	(*Cors)(nil),                // 15: llmgateway.config.v1.Cors
+	(*Http2)(nil),               // 16: llmgateway.config.v1.Http2
+	(*Tls)(nil),                 // 17: llmgateway.config.v1.Tls
+	(*Auth)(nil),                // 18: llmgateway.config.v1.Auth
+	(*ApiKey)(nil),              // 19: llmgateway.config.v1.ApiKey
+	(*RateLimit)(nil),           // 20: llmgateway.config.v1.RateLimit
+	(*Provider)(nil),            // 21: llmgateway.config.v1.Provider
+	(*ModelSettings)(nil),       // 22: llmgateway.config.v1.ModelSettings
+	(*Dialect)(nil),             // 23: llmgateway.config.v1.Dialect
+	(*Timeouts)(nil),            // 24: llmgateway.config.v1.Timeouts
+	(*Prices)(nil),              // 25: llmgateway.config.v1.Prices
+	(*Budget)(nil),              // 26: llmgateway.config.v1.Budget
+	(*Ledger)(nil),              // 27: llmgateway.config.v1.Ledger
+	(*Jobs)(nil),                // 28: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),            // 29: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),              // 30: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 31: llmgateway.config.v1.Telemetry
+	nil,                         // 32: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 33: llmgateway.config.v1.Config.AliasesEntry
+	nil,                         // 34: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                         // 35: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                         // 36: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                         // 37: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                         // 38: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                         // 39: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 40: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                         // 41: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 42: google.protobuf.Duration
+	(*structpb.ListValue)(nil),  // 43: google.protobuf.ListValue
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
-	13, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
-	17, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
-	19, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	31, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
-	24, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	29, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	30, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	25, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
-	26, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	27, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	32, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
-	33, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
-	34, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
-	35, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
-	6,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
+	14, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
+	18, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
+	20, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
+	32, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	25, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
+	30, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	31, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	26, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
+	27, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
+	28, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	33, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	34, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	35, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	36, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	7,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
 	1,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
-	41, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	41, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
-	36, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
-	41, // 19: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	4,  // 20: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	7,  // 21: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	8,  // 22: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	10, // 23: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	11, // 24: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	12, // 25: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	41, // 26: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	41, // 27: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	41, // 28: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	37, // 29: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	41, // 30: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	41, // 31: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	41, // 32: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	41, // 33: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	16, // 34: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	41, // 35: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	41, // 36: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	14, // 37: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	15, // 38: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	41, // 39: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	41, // 40: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	41, // 41: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	41, // 42: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	18, // 43: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	38, // 44: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	23, // 45: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	22, // 46: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	6,  // 47: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	39, // 48: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	23, // 49: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	11, // 50: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	41, // 51: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	41, // 52: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	41, // 53: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	41, // 54: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	40, // 55: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	41, // 56: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	41, // 57: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	41, // 58: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	41, // 59: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	28, // 60: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	41, // 61: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	41, // 62: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	41, // 63: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	20, // 64: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	3,  // 65: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	42, // 66: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	5,  // 67: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	2,  // 68: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	9,  // 69: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	21, // 70: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	71, // [71:71] is the sub-list for method output_type
-	71, // [71:71] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	42, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	42, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	37, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	3,  // 19: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
+	42, // 20: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	42, // 21: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
+	5,  // 22: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	8,  // 23: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	9,  // 24: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	11, // 25: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	12, // 26: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	13, // 27: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	42, // 28: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	42, // 29: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	42, // 30: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	38, // 31: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	42, // 32: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	42, // 33: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	42, // 34: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	42, // 35: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	17, // 36: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	42, // 37: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	42, // 38: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	15, // 39: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	16, // 40: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	42, // 41: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	42, // 42: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	42, // 43: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	42, // 44: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	19, // 45: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	39, // 46: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	24, // 47: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	23, // 48: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	7,  // 49: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	40, // 50: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	24, // 51: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	12, // 52: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	42, // 53: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	42, // 54: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	42, // 55: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	42, // 56: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	41, // 57: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	42, // 58: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	42, // 59: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	42, // 60: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	42, // 61: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	29, // 62: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	42, // 63: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	42, // 64: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	42, // 65: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	21, // 66: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	4,  // 67: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	43, // 68: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	6,  // 69: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	2,  // 70: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	10, // 71: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	22, // 72: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	73, // [73:73] is the sub-list for method output_type
+	73, // [73:73] is the sub-list for method input_type
+	73, // [73:73] is the sub-list for extension type_name
+	73, // [73:73] is the sub-list for extension extendee
+	0,  // [0:73] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -3247,28 +3379,29 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[22].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[26].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[21].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[23].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[25].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[27].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[28].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[29].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   41,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
