@@ -3,6 +3,7 @@
  * words, rules and thresholds were made by looking at the others, and are measured by these.
  */
 import { hash } from "node:crypto";
+import { HARD } from "./hard.ts";
 import { PARAPHRASES } from "./paraphrases.ts";
 import { TRAPS } from "./traps.ts";
 
@@ -19,6 +20,7 @@ export interface Pair {
 export const PAIRS: readonly Pair[] = [
   ...PARAPHRASES.map(([one, other]) => pair(one, other, "paraphrase")),
   ...Object.entries(TRAPS).flatMap(([kind, pairs]) => pairs.map(([one, other]) => pair(one, other, kind))),
+  ...HARD.map(([one, other]) => ({ ...pair(one, other, "mixed"), frozen: false })),
 ];
 
 function pair(one: string, other: string, kind: string): Pair {
