@@ -16,7 +16,7 @@ export interface Compared {
 export function comparedIn(request: ChatRequest, maxLength: number): Compared | undefined {
   const { messages } = request;
   // Several choices are wanted different from each other.
-  if ((request.parameters?.n ?? 1) > 1) return undefined;
+  if ((request.parameters?.choices ?? 1) > 1) return undefined;
   const last = messages.at(-1);
   if (last?.role !== "user") return undefined;
   const text = textOf(last);

@@ -59,6 +59,7 @@ export const ENGLISH = lexiconOf({
     [/\bget(?:ting)? started\b/g, " start "],
     [/\bcalculate\b/g, " "],
     [/\bpayment methods?\b/g, " payment option "],
+    [/\bthe us\b/g, " usa "],
     [/\bcapital city\b/g, " capital "],
     [/\bhowmany people live in\b/g, " what population of "],
     [/\b(?:which one|this one|that one|the one|no one|one another|one of)\b/g, " "],
