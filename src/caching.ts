@@ -37,6 +37,8 @@ export function cachingOf({ cache, aliases }: CompleteConfig, means: CachingMean
     clock,
     maxTtlMs: durationMs(cache.maxTtl),
     maxEntryBytes: cache.maxEntryBytes,
+    coalesce: cache.coalesce,
+    replay: cache.replay === "paced" ? "paced" : "at_once",
     ruleOf: (request): FamilyRule => {
       const family = familyOf(request);
       return rules.get(family) ?? { family, ...usual };

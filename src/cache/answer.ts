@@ -4,6 +4,7 @@
  */
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Target } from "../core/call.ts";
+import { type Clock, rest } from "../core/clock.ts";
 import type { PicoUsd } from "../core/money.ts";
 import { type Batch, event } from "../core/reply.ts";
 
@@ -36,11 +37,43 @@ export function bare({
 
 /** Events of its own for whoever is given it: those above write the receipt into the last. */
 export async function* replayed({ batches }: Answer): AsyncGenerator<Batch> {
-  for (const { events } of batches) yield events.map(stamped);
+  yield batches.flatMap(({ events }) => events.map(stamped));
+}
+
+/**
+ * The same, each batch as long after the first as it came.
+ *
+ * @throws the signal's reason
+ */
+export async function* paced({ batches }: Answer, clock: Clock, signal: AbortSignal): AsyncGenerator<Batch> {
+  const beganMs = clock.now();
+  for (const { events, atMs } of batches) {
+    const waitMs = beganMs + atMs - clock.now();
+    if (waitMs > 0) await rest(clock, waitMs, signal);
+    yield events.map(stamped);
+  }
 }
 
 /** As it is given to a call that costs nothing. */
 export function stamped(kept: StreamResponse): StreamResponse {
   if (kept.done) return event({ ...kept, costPicoUsd: 0n, totalCostUsd: 0 });
   return event({ ...kept, costPicoUsd: 0n, costUsd: 0 });
+}
+
+/** About how many bytes events take in memory. */
+export function weightOf(events: Batch): number {
+  return events.reduce((sum, one) => sum + EVENT_BYTES + weight(one), 0);
+}
+
+/** An object with its fields, and what the runtime keeps beside them. */
+const EVENT_BYTES = 100;
+const FIELD_BYTES = 16;
+
+function weight(value: unknown): number {
+  if (typeof value === "string") return FIELD_BYTES + 2 * value.length;
+  if (value instanceof Uint8Array) return FIELD_BYTES + value.byteLength;
+  if (typeof value !== "object" || value === null) return FIELD_BYTES;
+  let sum = FIELD_BYTES;
+  for (const key in value) sum += weight(value[key as keyof typeof value]);
+  return sum;
 }

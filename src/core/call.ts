@@ -106,6 +106,8 @@ export interface Tally {
   cache: CacheLookup | undefined;
   /** Set when the answer is of no attempt of this call. */
   served: Served | undefined;
+  /** Set when the call is over and its attempts go on for others, who wait for their answer: resolves once they end. */
+  outlived: Promise<void> | undefined;
   /** What would have become of the call if the semantic cache gave answers; undefined where it was not measured. */
   shadow?: Shadow | undefined;
 }

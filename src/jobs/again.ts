@@ -14,12 +14,14 @@ const FIRST_WAIT_MS: Partial<Record<FailureKind, number>> = {
   cut: 1_000,
   malformed_reply: 1_000,
   stream_too_slow: 1_000,
+  slow_reader: 1_000,
 };
 const REFUSED_WAIT_MS: Partial<Record<FailureKind, number>> = {
   rate_limited: 1_000,
   budget_unavailable: 5_000,
   circuit_open: 5_000,
   concurrency_limited: 1_000,
+  shared_answer_cut: 1_000,
 };
 const MAX_WAIT_MS = 300_000;
 

@@ -1,19 +1,20 @@
 /**
- * Answers a call with what was answered before, where that is known and may be given, and keeps what is answered now.
- * A call that is answered so makes no attempt: it costs nothing, and holds no money.
+ * Answers a call with what was answered before, or is being answered to another, where that is known and may be given;
+ * and keeps what is answered now. A call that is answered so makes no attempt: it costs nothing, and holds no money.
  */
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import type { CacheLookup } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { type Answer, bare, replayed, type TimedBatch } from "../cache/answer.ts";
+import type { CacheLookup, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { type Answer, bare, paced, replayed, type TimedBatch } from "../cache/answer.ts";
 import type { Answers, Entry } from "../cache/answers.ts";
+import { Flights } from "../cache/flights.ts";
 import { keyOf } from "../cache/key.ts";
+import { Lookups } from "../cache/lookups.ts";
 import type { Call, Layer, Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import type { PicoUsd } from "../core/money.ts";
-import { receiptOf } from "../core/receipt.ts";
-import type { Batch, Reply } from "../core/reply.ts";
+import type { Reply } from "../core/reply.ts";
 
 /** What holds for requests of one model or alias. */
 export interface FamilyRule {
@@ -29,22 +30,37 @@ export interface CacheMeans {
   objectionTo(call: Call, request: ChatRequest): string;
   readonly maxTtlMs: number;
   readonly maxEntryBytes: number;
+  /** Whether calls share an answer that is under way. */
+  readonly coalesce: boolean;
+  /** How a stream is given again. */
+  readonly replay: "at_once" | "paced";
   readonly clock: Clock;
 }
 
-export function cache(means: CacheMeans): Layer {
+/** @param flights that are under way; for whoever wants to know of them */
+export function cache(means: CacheMeans, flights = flightsOf(means)): Layer {
+  const shared = { ...means, flights, lookups: new Lookups() };
   return (next) => async (call) => {
     const { request } = call;
     if (request.$typeName !== "llmgateway.v1.ChatRequest") return next(call);
     const rule = means.ruleOf(request);
     const objection = rule.enabled ? means.objectionTo(call, request) : `it is off for ${rule.family}`;
     if (objection) return skipped(call, request, objection, next);
-    return new Lookup(call, request, rule, means).answer(next);
+    return new Lookup(call, request, rule, shared).answer(next);
   };
 }
 
+function flightsOf({ maxEntryBytes: maxBytes, clock }: CacheMeans): Flights {
+  return new Flights({ maxBytes, clock });
+}
+
+interface SharedMeans extends CacheMeans {
+  readonly flights: Flights;
+  readonly lookups: Lookups;
+}
+
 function skipped(call: Call, request: ChatRequest, reason: string, next: Service): Promise<Reply> {
-  call.tally.cache = lookup({ outcome: "skipped", reason });
+  call.tally.cache = told({ outcome: "skipped", reason });
   if (request.cache === "only") throw notCached(reason);
   return next(call);
 }
@@ -56,7 +72,7 @@ function notCached(why: string): Failure {
   });
 }
 
-function lookup(fields: Partial<Omit<CacheLookup, "$typeName">>): CacheLookup {
+function told(fields: Partial<Omit<CacheLookup, "$typeName">>): CacheLookup {
   return {
     $typeName: "llmgateway.v1.CacheLookup",
     outcome: "",
@@ -70,10 +86,10 @@ class Lookup {
   private readonly call: Call;
   private readonly request: ChatRequest;
   private readonly rule: FamilyRule;
-  private readonly means: CacheMeans;
+  private readonly means: SharedMeans;
   private readonly key: string;
 
-  constructor(call: Call, request: ChatRequest, rule: FamilyRule, means: CacheMeans) {
+  constructor(call: Call, request: ChatRequest, rule: FamilyRule, means: SharedMeans) {
     this.call = call;
     this.request = request;
     this.rule = rule;
@@ -83,59 +99,65 @@ class Lookup {
   }
 
   async answer(next: Service): Promise<Reply> {
-    const { call, request, means } = this;
-    if (request.cache !== "refresh") {
-      const entry = await means.answers.find(this.key);
-      if (entry && this.isFresh(entry)) return this.hit(entry.answer);
+    const { call, request, key } = this;
+    const { answers, lookups, flights, coalesce } = this.means;
+    const course = coalesce ? this.course : undefined;
+    // Who wants it anew takes nothing that began before.
+    while (request.cache !== "refresh") {
+      // Between a miss and what follows from it no other call may come: so nothing is awaited without need.
+      const found = answers.find(key);
+      const lookup = found instanceof Promise ? lookups.begin(key) : undefined;
+      const early = found instanceof Promise ? await found : found;
+      const kept = lookup?.end();
+      const entry = this.fresh(early) ?? this.fresh(kept);
+      if (entry) return this.hit(entry.answer);
+      if (request.cache === "only") throw notCached("there is none");
+      call.tally.cache = told({ outcome: "miss" });
+      const shared = course === undefined ? undefined : flights.join(course, call);
+      if (!shared) break;
+      const reply = await shared;
+      if (reply) return reply;
     }
-    if (request.cache === "only") throw notCached("there is none");
-    call.tally.cache = lookup({ outcome: "miss" });
-    const reply = await next(call);
-    return { ...reply, events: this.recorded(reply.events) };
+    call.tally.cache = told({ outcome: "miss" });
+    // What its own ceiling cuts short would be too short for others.
+    const open = call.maxCost === undefined ? course : undefined;
+    return flights.lead(open, call, next, (batches, receipt) => this.keep(key, batches, receipt));
   }
 
-  private isFresh({ answer }: Entry): boolean {
+  /** Under which calls are one: they want the same, and faults met in the same way. */
+  private get course(): string {
+    const { resilience, fallbackChain } = this.request;
+    return `${this.key} ${JSON.stringify([resilience, fallbackChain])}`;
+  }
+
+  private fresh(entry: Entry | undefined): Entry | undefined {
     const { cacheTtlSeconds } = this.request;
-    return (
-      cacheTtlSeconds === undefined || this.means.clock.now() < answer.storedAtMs + cacheTtlSeconds * 1_000
-    );
+    if (!entry || cacheTtlSeconds === undefined) return entry;
+    return this.means.clock.now() < entry.answer.storedAtMs + cacheTtlSeconds * 1_000 ? entry : undefined;
   }
 
   private hit(answer: Answer): Reply {
     const { tally } = this.call;
     const { provider, model, costPicoUsd, requestId, storedAtMs } = answer;
     tally.served = { kind: "exact", provider, model, costPicoUsd };
-    tally.cache = lookup({
+    tally.cache = told({
       outcome: "hit",
       sourceRequestId: requestId,
       storedAt: timestampFromMs(storedAtMs),
     });
-    return { events: replayed(answer) };
+    const { replay, clock } = this.means;
+    const isPaced = replay === "paced" && this.call.streaming;
+    return { events: isPaced ? paced(answer, clock, this.call.signal) : replayed(answer) };
   }
 
-  /** The same events; once they are whole, they are kept. */
-  private async *recorded(events: AsyncIterable<Batch>): AsyncGenerator<Batch> {
-    const { clock } = this.means;
-    const batches: TimedBatch[] = [];
-    let beganMs: number | undefined;
-    for await (const batch of events) {
-      beganMs ??= clock.now();
-      batches.push({ events: batch.map(bare), atMs: clock.now() - beganMs });
-      // Before the last is passed on: nobody reads on behind it.
-      if (batch.at(-1)?.done) this.keep(batches);
-      yield batch;
-    }
-  }
-
-  private keep(batches: readonly TimedBatch[]): void {
+  private keep(key: string, batches: readonly TimedBatch[], { provider, model, cost }: Receipt): void {
     const { call, rule, means, request } = this;
-    // Another request's answer, which is kept under that one's key.
+    // What another cache gave is kept there.
     if (call.tally.served) return;
     const { requestId, tenant } = call.context;
-    const { provider, model, cost } = receiptOf(call);
     const nowMs = means.clock.now();
     const answer: Answer = {
-      batches,
+      batches: batches.map(({ events, atMs }) => ({ events: events.map(bare), atMs })),
       provider,
       model,
       costPicoUsd: cost?.actualPicoUsd as PicoUsd | undefined,
@@ -144,13 +166,15 @@ class Lookup {
     };
     const ttlMs = request.cacheTtlSeconds === undefined ? rule.ttlMs : request.cacheTtlSeconds * 1_000;
     const expiresAtMs = nowMs + Math.min(ttlMs, means.maxTtlMs);
-    means.answers.keep(this.key, {
+    const entry: Entry = {
       answer,
       tenant,
       family: rule.family,
       tags: call.labels,
       expiresAtMs,
       bytes: 1_000,
-    });
+    };
+    means.answers.keep(key, entry);
+    means.lookups.kept(key, entry);
   }
 }
