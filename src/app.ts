@@ -102,10 +102,11 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     answers: surroundings.answers,
     clock,
   });
-  const kept: Layer = config.cache.enabled ? cache(caching) : (next) => next;
+  const kept: Layer = caching.isOn ? cache(caching) : (next) => next;
   const comparing = comparingOf(config, {
     ...surroundings,
-    familyOf: (request) => caching.ruleOf(request).family,
+    ruleOf: caching.ruleOf,
+    familyOf: familiesOf(config, catalog),
   });
   const service = stack(
     config,

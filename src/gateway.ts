@@ -10,9 +10,9 @@ import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
-import { Memory } from "./cache/memory.ts";
 import { hnswGraphs } from "./cache/semantic/hnsw.ts";
 import { Known } from "./cache/semantic/known.ts";
+import { boundsOf, memoryOf } from "./caching.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
@@ -82,10 +82,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
-  const answers = new Memory(clock, {
-    maxEntries: config.cache.maxEntries,
-    maxBytes: Number(config.cache.maxBytes),
-  });
+  const answers = memoryOf(config, clock, metrics);
   const known = new Known(config.cache.semantic.maxEntries, hnswGraphs());
   const standing = createStanding(clock, (provider, model, state) => {
     metrics.circuitTransitions.inc({ provider, model, state });
@@ -137,6 +134,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const old = current;
     current = snapshot;
     books.replace(next);
+    answers.rebound(boundsOf(next));
     books.keep(snapshot.prices).catch((error: unknown) => log.logger.error({ err: error }, "price catalog"));
     old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));
     return snapshot;

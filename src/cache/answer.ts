@@ -59,21 +59,3 @@ export function stamped(kept: StreamResponse): StreamResponse {
   if (kept.done) return event({ ...kept, costPicoUsd: 0n, totalCostUsd: 0 });
   return event({ ...kept, costPicoUsd: 0n, costUsd: 0 });
 }
-
-/** About how many bytes events take in memory. */
-export function weightOf(events: Batch): number {
-  return events.reduce((sum, one) => sum + EVENT_BYTES + weight(one), 0);
-}
-
-/** An object with its fields, and what the runtime keeps beside them. */
-const EVENT_BYTES = 100;
-const FIELD_BYTES = 16;
-
-function weight(value: unknown): number {
-  if (typeof value === "string") return FIELD_BYTES + 2 * value.length;
-  if (value instanceof Uint8Array) return FIELD_BYTES + value.byteLength;
-  if (typeof value !== "object" || value === null) return FIELD_BYTES;
-  let sum = FIELD_BYTES;
-  for (const key in value) sum += weight(value[key as keyof typeof value]);
-  return sum;
-}

@@ -21,6 +21,7 @@ export interface Entry extends Label {
 /** Which answers are meant; what is absent is not asked for. */
 export interface Which {
   readonly tenant?: string;
+  /** Those that were asked of it, and those that it gave, as `provider/model`, whoever was asked. */
   readonly family?: string;
   readonly tag?: { readonly key: string; readonly value: string };
 }
@@ -32,4 +33,25 @@ export interface Answers {
   keep(key: string, entry: Entry): void;
   /** Lets go of those that are meant; resolves to how many there were here. */
   clear(which: Which): Promise<number>;
+}
+
+/** What is kept in this process, and what it let go of. */
+export interface Figures {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+  readonly evictions: Readonly<Record<Eviction, number>>;
+  /** When the oldest answer was given, in milliseconds since the epoch; undefined when there is none. */
+  readonly oldestAtMs: number | undefined;
+  readonly newestAtMs: number | undefined;
+  /** By who gave them, as `provider/model`. */
+  readonly models: ReadonlyMap<string, { readonly entries: number; readonly bytes: number }>;
+}
+
+/** Why an answer was let go of. */
+export type Eviction = "expired" | "entries" | "bytes" | "replaced" | "cleared";
+
+export interface Figured {
+  figures(): Figures;
 }

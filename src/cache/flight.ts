@@ -5,7 +5,7 @@
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import type { Batch, Reply } from "../core/reply.ts";
-import { type TimedBatch, weightOf } from "./answer.ts";
+import { sizeOf } from "./size.ts";
 
 export interface FlightMeans {
   /** Makes the call that is shared; the signal ends it. */
@@ -13,8 +13,12 @@ export interface FlightMeans {
   /** Most bytes that are kept of the reply for who reads later. */
   readonly maxBytes: number;
   readonly clock: Clock;
-  /** Told of the whole reply before anybody is given its end; of undefined when it was too long to keep. */
-  landed(batches: readonly TimedBatch[] | undefined): void;
+  /**
+   * Told of each batch before anybody is given it.
+   *
+   * @param atMs since the first
+   */
+  took(batch: Batch, atMs: number): void;
   /** Told once nobody can join any more. */
   closed(): void;
 }
@@ -39,11 +43,11 @@ export class Flight {
   private readonly places = new Set<Place>();
   /** Of those, who have not left: the last to leave stays to hear how the call ends. */
   private present = 0;
-  private readonly log: (TimedBatch & { readonly bytes: number })[] = [];
+  private readonly log: { readonly batch: Batch; readonly bytes: number }[] = [];
   /** Batches that all have read and that were let go. */
   private dropped = 0;
   private bytes = 0;
-  private beganMs = 0;
+  private beganMs: number | undefined;
   private upstream: AsyncIterator<Batch> | undefined;
   private begun = false;
   private reading = false;
@@ -92,7 +96,7 @@ export class Flight {
 
   /** What stands there in the reply; undefined when that was not read yet. */
   at(position: number): Batch | undefined {
-    return this.log[position - this.dropped]?.events;
+    return this.log[position - this.dropped]?.batch;
   }
 
   /** How the call ended, for who has read all. */
@@ -164,16 +168,14 @@ export class Flight {
     this.finish({});
   }
 
-  private take(events: Batch): void {
-    const nowMs = this.means.clock.now();
-    if (this.dropped + this.log.length === 0) this.beganMs = nowMs;
-    const bytes = weightOf(events);
-    this.log.push({ events, atMs: nowMs - this.beganMs, bytes });
+  private take(batch: Batch): void {
+    const { clock, maxBytes, took } = this.means;
+    this.beganMs ??= clock.now();
+    const bytes = sizeOf(batch);
+    this.log.push({ batch, bytes });
     this.bytes += bytes;
-    const whole = this.dropped === 0 && this.bytes <= this.means.maxBytes;
-    const isLast = events.at(-1)?.done === true;
-    if (isLast) this.means.landed(whole ? [...this.log] : undefined);
-    if (isLast || !whole) this.close();
+    took(batch, clock.now() - this.beganMs);
+    if (batch.at(-1)?.done || this.bytes > maxBytes) this.close();
     this.serve();
   }
 

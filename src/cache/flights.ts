@@ -9,7 +9,7 @@ import { Failure, type FailureKind, retold, toFailure } from "../core/failure.ts
 import type { PicoUsd } from "../core/money.ts";
 import { receiptOf } from "../core/receipt.ts";
 import { type Batch, event, type Reply } from "../core/reply.ts";
-import { bare, stamped, type TimedBatch } from "./answer.ts";
+import { bare, stamped } from "./answer.ts";
 import { Flight, type Waiter } from "./flight.ts";
 
 export interface FlightsOptions {
@@ -18,8 +18,13 @@ export interface FlightsOptions {
   readonly clock: Clock;
 }
 
-/** Told of a whole answer, and what it came to, before anybody is given its end. */
-export type Landed = (batches: readonly TimedBatch[], receipt: Receipt) => void;
+/** Told of an answer as it comes, before anybody is given it. */
+export interface Recorder {
+  /** @param atMs since the answer's first event */
+  said(batch: Batch, atMs: number): void;
+  /** It is the newest of its key, and this is what it came to. */
+  whole(receipt: Receipt): void;
+}
 
 /** A call that is shared, and how far it has come. */
 interface Course {
@@ -62,15 +67,17 @@ export class Flights {
    *
    * @param key undefined for one that nobody may join: what limits it limits nobody else
    */
-  async lead(key: string | undefined, call: Call, next: Service, landed: Landed): Promise<Reply> {
+  async lead(key: string | undefined, call: Call, next: Service, recorder: Recorder): Promise<Reply> {
     const course: Course = {
       payer: call,
       flight: new Flight({
         ...this.options,
         begin: (signal) => next(key === undefined ? { ...call, signal } : unhurried(call, signal)),
-        landed: (batches) => {
+        took: (batch, atMs) => {
+          recorder.said(batch, atMs);
+          if (!batch.at(-1)?.done) return;
           course.receipt = receiptOf(call);
-          if (batches && !course.replaced && !batches.some(isShortened)) landed(batches, course.receipt);
+          if (!course.replaced) recorder.whole(course.receipt);
         },
         closed: () => {
           if (key !== undefined && this.courses.get(key) === course) this.courses.delete(key);
@@ -154,7 +161,7 @@ class Shared {
     const { waiter, call } = this;
     try {
       for (let batch = await waiter.next(); batch; batch = await waiter.next()) {
-        if (isShortened({ events: batch })) throw cut();
+        if (isShortened(batch)) throw cut();
         this.tell();
         yield batch.map((one) => stamped(bare(one)));
       }
@@ -201,8 +208,8 @@ const OF_THE_PAYER: ReadonlySet<FailureKind> = new Set([
 ]);
 
 /** Whether money ended the answer. */
-function isShortened({ events }: Pick<TimedBatch, "events">): boolean {
-  return events.some(({ finishReason }) => finishReason === "budget_exceeded");
+function isShortened(batch: Batch): boolean {
+  return batch.some(({ finishReason }) => finishReason === "budget_exceeded");
 }
 
 function cut(): Failure {

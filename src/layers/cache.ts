@@ -5,11 +5,13 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { CacheLookup, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { type Answer, bare, paced, replayed, type TimedBatch } from "../cache/answer.ts";
+import { type Answer, paced, replayed, type TimedBatch } from "../cache/answer.ts";
 import type { Answers, Entry } from "../cache/answers.ts";
-import { Flights } from "../cache/flights.ts";
+import { Flights, type Recorder } from "../cache/flights.ts";
 import { keyOf } from "../cache/key.ts";
 import { Lookups } from "../cache/lookups.ts";
+import { Recording, type RecordingRules } from "../cache/recording.ts";
+import { entrySize } from "../cache/size.ts";
 import type { Call, Layer, Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
@@ -19,21 +21,22 @@ import type { Reply } from "../core/reply.ts";
 /** What holds for requests of one model or alias. */
 export interface FamilyRule {
   readonly family: string;
+  /** What the key has of the family: another one once others answer for it. */
+  readonly identity: string;
   readonly enabled: boolean;
   readonly ttlMs: number;
 }
 
 export interface CacheMeans {
   readonly answers: Answers;
-  ruleOf(request: ChatRequest): FamilyRule;
+  /** Undefined for a request that the router refuses. */
+  ruleOf(request: ChatRequest): FamilyRule | undefined;
   /** Why a request is not to be answered from the cache; empty when it may be. */
   objectionTo(call: Call, request: ChatRequest): string;
   readonly maxTtlMs: number;
-  readonly maxEntryBytes: number;
+  readonly recording: RecordingRules;
   /** Whether calls share an answer that is under way. */
   readonly coalesce: boolean;
-  /** How a stream is given again. */
-  readonly replay: "at_once" | "paced";
   readonly clock: Clock;
 }
 
@@ -44,13 +47,14 @@ export function cache(means: CacheMeans, flights = flightsOf(means)): Layer {
     const { request } = call;
     if (request.$typeName !== "llmgateway.v1.ChatRequest") return next(call);
     const rule = means.ruleOf(request);
+    if (!rule) return next(call);
     const objection = rule.enabled ? means.objectionTo(call, request) : `it is off for ${rule.family}`;
     if (objection) return skipped(call, request, objection, next);
     return new Lookup(call, request, rule, shared).answer(next);
   };
 }
 
-function flightsOf({ maxEntryBytes: maxBytes, clock }: CacheMeans): Flights {
+function flightsOf({ recording: { maxBytes }, clock }: CacheMeans): Flights {
   return new Flights({ maxBytes, clock });
 }
 
@@ -95,7 +99,7 @@ class Lookup {
     this.rule = rule;
     this.means = means;
     const { tenant, cacheScope } = call.context;
-    this.key = keyOf(request, { tenant, cacheScope, family: rule.family });
+    this.key = keyOf(request, { tenant, cacheScope, family: rule.identity });
   }
 
   async answer(next: Service): Promise<Reply> {
@@ -121,7 +125,7 @@ class Lookup {
     call.tally.cache = told({ outcome: "miss" });
     // What its own ceiling cuts short would be too short for others.
     const open = call.maxCost === undefined ? course : undefined;
-    return flights.lead(open, call, next, (batches, receipt) => this.keep(key, batches, receipt));
+    return flights.lead(open, call, next, this.recorder());
   }
 
   /** Under which calls are one: they want the same, and faults met in the same way. */
@@ -145,19 +149,33 @@ class Lookup {
       sourceRequestId: requestId,
       storedAt: timestampFromMs(storedAtMs),
     });
-    const { replay, clock } = this.means;
-    const isPaced = replay === "paced" && this.call.streaming;
+    const { recording, clock } = this.means;
+    const isPaced = recording.paced && this.call.streaming;
     return { events: isPaced ? paced(answer, clock, this.call.signal) : replayed(answer) };
   }
 
-  private keep(key: string, batches: readonly TimedBatch[], { provider, model, cost }: Receipt): void {
-    const { call, rule, means, request } = this;
-    // What another cache gave is kept there.
-    if (call.tally.served) return;
+  /** Takes down what is answered, and keeps it once it is whole. */
+  private recorder(): Recorder {
+    const { call, means } = this;
+    const recording = new Recording(means.recording);
+    return {
+      said: (batch, atMs) => recording.add(batch, atMs),
+      whole: (receipt) => {
+        // What another cache gave is kept there.
+        if (call.tally.served) return;
+        const { objection, recorded } = recording;
+        if (objection) call.tally.cache = told({ outcome: "miss", reason: `not kept: ${objection}` });
+        else this.keep(recorded, receipt);
+      },
+    };
+  }
+
+  private keep(batches: readonly TimedBatch[], { provider, model, cost }: Receipt): void {
+    const { call, rule, means, request, key } = this;
     const { requestId, tenant } = call.context;
     const nowMs = means.clock.now();
     const answer: Answer = {
-      batches: batches.map(({ events, atMs }) => ({ events: events.map(bare), atMs })),
+      batches,
       provider,
       model,
       costPicoUsd: cost?.actualPicoUsd as PicoUsd | undefined,
@@ -166,14 +184,8 @@ class Lookup {
     };
     const ttlMs = request.cacheTtlSeconds === undefined ? rule.ttlMs : request.cacheTtlSeconds * 1_000;
     const expiresAtMs = nowMs + Math.min(ttlMs, means.maxTtlMs);
-    const entry: Entry = {
-      answer,
-      tenant,
-      family: rule.family,
-      tags: call.labels,
-      expiresAtMs,
-      bytes: 1_000,
-    };
+    const labelled = { answer, tenant, family: rule.family, tags: call.labels, expiresAtMs };
+    const entry: Entry = { ...labelled, bytes: entrySize(key, labelled) };
     means.answers.keep(key, entry);
     means.lookups.kept(key, entry);
   }

@@ -21,8 +21,9 @@ import { Failure } from "../core/failure.ts";
 import type { Batch, Reply } from "../core/reply.ts";
 
 export interface SemanticRule {
-  readonly family: string;
-  /** From 0 to 1. */
+  /** What keys have of the family. */
+  readonly identity: string;
+  /** How alike requests must be, from 0 to 1. */
   readonly threshold: number;
 }
 
@@ -31,7 +32,8 @@ export interface SemanticMeans {
   readonly serves: boolean;
   readonly known: Known;
   readonly answers: Answers;
-  ruleOf(request: ChatRequest): SemanticRule;
+  /** Undefined for a request that the router refuses. */
+  ruleOf(request: ChatRequest): SemanticRule | undefined;
   /** Undefined where words are compared, for which nobody is asked. */
   readonly embedder: Target | undefined;
   readonly timeoutMs: number;
@@ -45,9 +47,10 @@ export function semantic(means: SemanticMeans, embed: Service<RoutedCall>): Laye
     const { request, tally } = call;
     if (request.$typeName !== "llmgateway.v1.ChatRequest" || tally.cache?.outcome !== "miss")
       return next(call);
+    const rule = means.ruleOf(request);
     const compared = comparedIn(request, means.maxTextLength);
-    if (!compared) return next(call);
-    return new Comparison(call, request, compared, means).answer(next, embed);
+    if (!rule || !compared) return next(call);
+    return new Comparison(call, request, compared, rule, means).answer(next, embed);
   };
 }
 
@@ -66,16 +69,21 @@ class Comparison {
   private readonly key: string;
   private readonly frame: string;
 
-  constructor(call: Call, request: ChatRequest, { text, frame }: Compared, means: SemanticMeans) {
+  constructor(
+    call: Call,
+    request: ChatRequest,
+    { text, frame }: Compared,
+    { identity, threshold }: SemanticRule,
+    means: SemanticMeans,
+  ) {
     this.call = call;
     this.request = request;
     this.text = text;
     this.facts = factsOf(text);
     this.means = means;
-    const { family, threshold } = means.ruleOf(request);
     this.threshold = threshold;
     const { tenant, cacheScope } = call.context;
-    const scope = { tenant, cacheScope, family };
+    const scope = { tenant, cacheScope, family: identity };
     this.key = keyOf(request, scope);
     // Vectors of different embedders do not compare.
     const { provider, model } = means.embedder ?? { provider: "", model: "" };

@@ -22,6 +22,7 @@ export interface Metrics {
   readonly cacheMisses: Counter<"provider" | "model">;
   readonly cacheSavingsUsd: Counter<"provider" | "model">;
   readonly semanticShadow: Counter<"provider" | "model" | "outcome">;
+  readonly cacheEvictions: Counter<"reason">;
   readonly coalesced: Counter<"provider" | "model">;
   readonly coalescedSavingsUsd: Counter<"provider" | "model">;
   readonly configReloads: Counter<"success">;
@@ -153,6 +154,12 @@ export function createMetrics(): Metrics {
       name: "llm_cache_semantic_shadow_total",
       help: "Calls that the semantic cache only measured: miss, or whether what it would have given is the same text.",
       labelNames: ["provider", "model", "outcome"],
+      registers,
+    }),
+    cacheEvictions: new Counter({
+      name: "llm_cache_evictions_total",
+      help: "Answers that the cache let go of: expired, replaced, cleared, or beyond its bounds in entries or bytes.",
+      labelNames: ["reason"],
       registers,
     }),
     coalesced: new Counter({

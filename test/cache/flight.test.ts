@@ -2,8 +2,8 @@
 import { getEventListeners } from "node:events";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type TimedBatch, weightOf } from "../../src/cache/answer.ts";
 import { Flight, type Waiter } from "../../src/cache/flight.ts";
+import { sizeOf } from "../../src/cache/size.ts";
 import { Failure } from "../../src/core/failure.ts";
 import { type Batch, event } from "../../src/core/reply.ts";
 import { settled, VirtualClock } from "../support/clock.ts";
@@ -80,7 +80,8 @@ interface Watched {
   readonly flight: Flight;
   readonly source: Source;
   readonly clock: VirtualClock;
-  landed: readonly TimedBatch[] | undefined | "not yet";
+  /** When each batch was told. */
+  readonly tookAtMs: number[];
   closed: number;
 }
 
@@ -89,14 +90,14 @@ function flightOf(source: Source, maxBytes = 1_000_000): Watched {
   const watched: { -readonly [K in keyof Watched]: Watched[K] } = {
     source,
     clock,
-    landed: "not yet",
+    tookAtMs: [],
     closed: 0,
     flight: new Flight({
       begin: (signal) => source.begin(signal),
       maxBytes,
       clock,
-      landed: (batches) => {
-        watched.landed = batches;
+      took: (_, atMs) => {
+        watched.tookAtMs.push(atMs);
       },
       closed: () => {
         watched.closed++;
@@ -252,11 +253,10 @@ describe("a reply that several read", () => {
     await Promise.all(readers.map((reader) => reader.all()));
     expect(readers.map(({ end }) => end)).toEqual([error, error, error, error]);
     expect(readers.map(({ got }) => got.length)).toEqual([0, 0, 2, 2]);
-    expect([early.landed, late.landed]).toEqual(["not yet", "not yet"]);
     expect(Reader.join(early.flight)).toBeUndefined();
   });
 
-  test("is told whole before anybody has its end, and cannot be joined behind it", async () => {
+  test("is told as it comes, and cannot be joined behind it", async () => {
     const watched = flightOf(new Source(words(2)));
     const reader = joined(watched.flight);
     watched.source.grant(2);
@@ -264,9 +264,10 @@ describe("a reply that several read", () => {
     await watched.clock.advance(70);
     watched.source.grant(2);
     await reader.next();
-    expect(watched.landed).toBe("not yet");
-    await reader.next();
-    expect(watched.landed).toMatchObject([{ atMs: 0 }, { atMs: 70 }, { atMs: 70 }]);
+    const last = reader.next();
+    await settled();
+    expect(watched.tookAtMs).toEqual([0, 70, 70]);
+    await last;
     expect(watched.closed).toBe(1);
     expect(Reader.join(watched.flight)).toBeUndefined();
     watched.source.grant();
@@ -276,11 +277,10 @@ describe("a reply that several read", () => {
 });
 
 describe("a reply that is too long to keep", () => {
-  const BOUND = 3 * weightOf([event({ token: "word 10" })]);
+  const BOUND = 3 * sizeOf([event({ token: "word 10" })]);
 
   test("is read by one alone, without being kept, and joined no more", async () => {
-    const watched = flightOf(new Source(words(50)), BOUND);
-    const { flight, source } = watched;
+    const { flight, source } = flightOf(new Source(words(50)), BOUND);
     const only = joined(flight);
     source.grant(100);
     while (only.isOpen) {
@@ -289,7 +289,6 @@ describe("a reply that is too long to keep", () => {
       if (only.got.length > 4) expect(Reader.join(flight)).toBeUndefined();
     }
     expect(only.got).toEqual(words(50));
-    expect(watched.landed).toBeUndefined();
   });
 
   test("is lost by who lags behind, and by nobody else", async () => {
@@ -355,7 +354,7 @@ test("in any order of reading, joining and leaving, nobody hangs, lacks a word, 
       const failure = new Failure("cut", "the connection broke");
       const batches = words(length, !fails);
       const source = new Source(batches, fails ? failure : undefined);
-      const largest = weightOf([event({ done: true, finishReason: "stop" })]);
+      const largest = sizeOf([event({ done: true, finishReason: "stop" })]);
       const watched = flightOf(source, keeps * largest);
       const { flight } = watched;
       const readers = [joined(flight)];
