@@ -88,6 +88,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metrics.circuitTransitions.inc({ provider, model, state });
     log.logger[state === "open" ? "warn" : "info"]({ provider, model: model || undefined, state }, "circuit");
   });
+  // Kept over all reloads.
+  const outlasting = { env, signals, clock, traffic, standing, answers, known };
   const readiness = new Readiness();
   checkSecrets(config, env);
   const store = await openStoreOf(config, { env, log, readiness });
@@ -95,17 +97,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let books: Books | undefined;
   try {
     books = await openBooks(config, store, { env, signals, clock });
-    current = createSnapshot(config, {
-      env,
-      signals,
-      clock,
-      admit,
-      traffic,
-      standing,
-      books,
-      answers,
-      known,
-    });
+    current = createSnapshot(config, { ...outlasting, admit, books });
     await books.keep(current.prices);
   } catch (error) {
     await books?.close();
@@ -120,17 +112,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const snapshot = createSnapshot(next, {
-      env,
-      signals,
-      clock,
-      admit,
-      traffic,
-      standing,
-      books,
-      answers,
-      known,
-    });
+    const snapshot = createSnapshot(next, { ...outlasting, admit, books });
     const old = current;
     current = snapshot;
     books.replace(next);

@@ -30,7 +30,7 @@ const RULES: readonly (readonly [string, Rule])[] = [
   ["person", (a, b) => sameTurns(a.roles.get("person"), b.roles.get("person"))],
   ["words", has("word")],
   ["negation", deniesTheSame],
-  ["bonds", (a, b) => [...a.bonds].every(([name, words]) => common(words, b.bonds.get(name)))],
+  ["bonds", (a, b) => [...a.bonds.keys()].every((name) => aboutTheSame(name, a, b))],
   [
     "preposition",
     (a, b) => [...a.prepositions].every(([word, one]) => one === (b.prepositions.get(word) ?? one)),
@@ -59,6 +59,14 @@ function has(role: Role): Rule {
 /** Where both say something of it, they say something in common. */
 function meets(role: Role): Rule {
   return (a, b) => common(a.roles.get(role) ?? [], b.roles.get(role));
+}
+
+/** Denied, counted or compared: the same word, or one that moved. */
+function aboutTheSame(name: string, a: Facts, b: Facts): boolean {
+  const [one, other] = [a.bonds.get(name) ?? [], b.bonds.get(name) ?? []];
+  const loose = (word: string) =>
+    [a.prepositions.get(word), b.prepositions.get(word)].sort().join() === "loose,";
+  return other.length === 0 || common(one, other) || [...one, ...other].some(loose);
 }
 
 function common(one: readonly string[], other: readonly string[] | undefined): boolean {

@@ -6,11 +6,11 @@ export function withNumbers(text: string, words: ReadonlyMap<string, number>): s
     // Times of the day.
     .replace(/\b(\d{1,2})(?::(\d{2}))?\s?([ap])\.?m\b\.?/g, (_, hour, minute = "00", half) => {
       const hours = (Number(hour) % 12) + (half === "p" ? 12 : 0);
-      return ` @${hours}:${minute} `;
+      return ` @${hours}_${minute} `;
     })
-    .replace(/(?<![@\d])\b(\d{1,2}):(\d{2})\b/g, (_, hour, minute) => ` @${Number(hour)}:${minute} `)
+    .replace(/(?<![@\d])\b(\d{1,2}):(\d{2})\b/g, (_, hour, minute) => ` @${Number(hour)}_${minute} `)
     // Dates as ISO has them, and versions, stand as they are.
-    .replace(/\b\d+(?:-\d+){2}\b|\bv?\d+(?:\.\d+){2,}\b/g, (whole) => ` @${whole} `)
+    .replace(/\b\d+(?:-\d+){2}\b|\bv?\d+(?:\.\d+){2,}\b/g, (whole) => ` @${whole.replace(/\W/g, "_")} `)
     .replace(/\b(\d{1,3}(?:,\d{3})+)\b/g, (whole) => whole.replaceAll(",", ""));
   return digits.replace(NUMBER, (_, before, sign, currency, number, scale, unit) => {
     const value = Number(number) * (SCALES[scale ?? ""] ?? 1);
@@ -82,7 +82,7 @@ const UNIT = [...UNITS.keys()]
   .join("|")
   .replaceAll("$", "\\$");
 const NUMBER = new RegExp(
-  `(^|[^\\w@#.])([-−](?=[\\d$€£]))?([$€£¥₹])?\\s?(\\d+(?:\\.\\d+)?)(k|bn)?(?:s?(?![\\w.]*\\w)|(?=\\s))(?:\\s?(?:degrees? )?(${UNIT})(?![\\w]))?`,
+  `(^|[^\\w@#.])([-−](?=[\\d$€£]))?([$€£¥₹])?\\s?(\\d+(?:\\.\\d+)?)(k|bn)?(?:s?(?![\\w.]*\\w)|(?=\\s))(?:[\\s-]?(?:degrees? )?(${UNIT})(?![\\w]))?`,
   "g",
 );
 
