@@ -27,7 +27,7 @@ export function comparingOf(
   means: ComparingMeans,
 ): SemanticMeans | undefined {
   const { mode, embedder, threshold, timeout, maxTextLength } = cache.semantic;
-  if (!cache.enabled || mode === "off") return undefined;
+  if (mode === "off") return undefined;
   const thresholds = new Map(
     Object.entries(cache.families).map(([name, { semanticThreshold }]) => [
       Object.hasOwn(aliases, name) ? name : means.familyOf(splitName(name)),
