@@ -25,6 +25,7 @@ import { deadline } from "./layers/deadline.ts";
 import { drop } from "./layers/drop.ts";
 import { guard } from "./layers/guard.ts";
 import { hedge } from "./layers/hedge.ts";
+import { idempotent } from "./layers/idempotent.ts";
 import { limit } from "./layers/limit.ts";
 import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
@@ -102,6 +103,8 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     answers: surroundings.answers,
     clock,
   });
+  // Above the cache, which may have forgotten: what is made under a key is made once.
+  const made = idempotent({ ...books.keys, windowMs: durationMs(config.cache.idempotencyWindow) });
   const kept: Layer = caching.isOn ? cache(caching) : (next) => next;
   const comparing = comparingOf(config, {
     ...surroundings,
@@ -112,9 +115,9 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     config,
     catalog,
     providers,
-    (retried) => (once) => {
-      const routed = sent(retried(once));
-      return kept(comparing ? semantic(comparing, once)(routed) : routed);
+    (retried) => (below) => {
+      const routed = sent(retried(below));
+      return made(kept(comparing ? semantic(comparing, below)(routed) : routed));
     },
     policies,
     underWay,

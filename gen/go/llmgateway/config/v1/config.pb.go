@@ -265,9 +265,12 @@ type Cache struct {
 	// to those for keys and passwords that are always there.
 	SensitivePatterns []string `protobuf:"bytes,11,rep,name=sensitive_patterns,json=sensitivePatterns,proto3" json:"sensitive_patterns,omitempty"`
 	// Answers to requests that say the same in other words.
-	Semantic      *SemanticCache `protobuf:"bytes,12,opt,name=semantic,proto3" json:"semantic,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Semantic *SemanticCache `protobuf:"bytes,12,opt,name=semantic,proto3" json:"semantic,omitempty"`
+	// How long what became of a call is kept under its `idempotency_key`, whether
+	// or not `enabled`. Default 24h.
+	IdempotencyWindow *durationpb.Duration `protobuf:"bytes,20,opt,name=idempotency_window,json=idempotencyWindow,proto3" json:"idempotency_window,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Cache) Reset() {
@@ -380,6 +383,13 @@ func (x *Cache) GetSensitivePatterns() []string {
 func (x *Cache) GetSemantic() *SemanticCache {
 	if x != nil {
 		return x.Semantic
+	}
+	return nil
+}
+
+func (x *Cache) GetIdempotencyWindow() *durationpb.Duration {
+	if x != nil {
+		return x.IdempotencyWindow
 	}
 	return nil
 }
@@ -2924,7 +2934,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
 	"\x0eTaskTypesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd4\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa8\a\n" +
 	"\x05Cache\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
@@ -2939,7 +2949,8 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x06replay\x18\n" +
 	" \x01(\tB\x17\xbaH\x14r\x12R\x00R\aat_onceR\x05pacedR\x06replay\x12@\n" +
 	"\x12sensitive_patterns\x18\v \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xe8\aR\x11sensitivePatterns\x12?\n" +
-	"\bsemantic\x18\f \x01(\v2#.llmgateway.config.v1.SemanticCacheR\bsemantic\x1a^\n" +
+	"\bsemantic\x18\f \x01(\v2#.llmgateway.config.v1.SemanticCacheR\bsemantic\x12R\n" +
+	"\x12idempotency_window\x18\x14 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x11idempotencyWindow\x1a^\n" +
 	"\rFamiliesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
 	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.CacheFamilyR\x05value:\x028\x01B\n" +
@@ -3309,64 +3320,65 @@ var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
 	42, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
 	37, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
 	3,  // 19: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
-	42, // 20: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	42, // 21: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
-	5,  // 22: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	8,  // 23: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	9,  // 24: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	11, // 25: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	12, // 26: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	13, // 27: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	42, // 28: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	42, // 29: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	42, // 30: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	38, // 31: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	42, // 32: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	42, // 33: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	42, // 34: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	42, // 35: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	17, // 36: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	42, // 37: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	42, // 38: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	15, // 39: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	16, // 40: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	42, // 41: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	42, // 42: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	42, // 43: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	42, // 44: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	19, // 45: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	39, // 46: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	24, // 47: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	23, // 48: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	7,  // 49: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	40, // 50: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	24, // 51: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	12, // 52: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	42, // 53: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	42, // 54: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	42, // 55: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	42, // 56: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	41, // 57: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	42, // 58: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	42, // 59: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	42, // 60: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	42, // 61: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	29, // 62: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	42, // 63: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	42, // 64: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	42, // 65: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	21, // 66: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	4,  // 67: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	43, // 68: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	6,  // 69: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	2,  // 70: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	10, // 71: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	22, // 72: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	73, // [73:73] is the sub-list for method output_type
-	73, // [73:73] is the sub-list for method input_type
-	73, // [73:73] is the sub-list for extension type_name
-	73, // [73:73] is the sub-list for extension extendee
-	0,  // [0:73] is the sub-list for field type_name
+	42, // 20: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
+	42, // 21: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	42, // 22: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
+	5,  // 23: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	8,  // 24: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	9,  // 25: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	11, // 26: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	12, // 27: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	13, // 28: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	42, // 29: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	42, // 30: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	42, // 31: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	38, // 32: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	42, // 33: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	42, // 34: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	42, // 35: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	42, // 36: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	17, // 37: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	42, // 38: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	42, // 39: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	15, // 40: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	16, // 41: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	42, // 42: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	42, // 43: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	42, // 44: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	42, // 45: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	19, // 46: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	39, // 47: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	24, // 48: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	23, // 49: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	7,  // 50: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	40, // 51: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	24, // 52: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	12, // 53: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	42, // 54: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	42, // 55: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	42, // 56: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	42, // 57: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	41, // 58: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	42, // 59: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	42, // 60: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	42, // 61: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	42, // 62: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	29, // 63: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	42, // 64: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	42, // 65: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	42, // 66: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	21, // 67: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	4,  // 68: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	43, // 69: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	6,  // 70: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	2,  // 71: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	10, // 72: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	22, // 73: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	74, // [74:74] is the sub-list for method output_type
+	74, // [74:74] is the sub-list for method input_type
+	74, // [74:74] is the sub-list for extension type_name
+	74, // [74:74] is the sub-list for extension extendee
+	0,  // [0:74] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
