@@ -2,14 +2,46 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { ChatRequest } from "../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Answers } from "./cache/answers.ts";
-import type { Known } from "./cache/semantic/known.ts";
+import { hnswGraphs } from "./cache/semantic/hnsw.ts";
+import { Known } from "./cache/semantic/known.ts";
+import { Lasting } from "./cache/semantic/lasting.ts";
+import { entrySize } from "./cache/size.ts";
 import { LEXICAL } from "./config/cache.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Target } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
+import type { KnownStore } from "./core/known-store.ts";
 import { splitName } from "./core/target.ts";
 import type { FamilyRule } from "./layers/cache.ts";
+import type { Signals } from "./layers/record.ts";
 import type { SemanticMeans } from "./layers/semantic.ts";
+
+export interface KnownMeans {
+  readonly memory: Answers;
+  readonly store: KnownStore;
+  readonly signals: Signals;
+  readonly clock: Clock;
+}
+
+/** What outlives a configuration: the requests that are known, and the answers, of which those to them outlast the process. */
+export async function openKnown(
+  { cache: { semantic } }: CompleteConfig,
+  { memory, store, signals, clock }: KnownMeans,
+) {
+  const graphs = hnswGraphs();
+  if (!graphs && semantic.mode !== "off")
+    signals.logger.warn("usearch has no build for this platform: requests are compared one by one");
+  const known = new Known(semantic.maxEntries, graphs);
+  const answers = new Lasting(memory, {
+    known,
+    store,
+    now: () => clock.now(),
+    onError: (error) => signals.logger.error({ err: error }, "the database of known requests did not answer"),
+    sizeOf: entrySize,
+  });
+  if (semantic.mode !== "off") await answers.load();
+  return { known, answers };
+}
 
 export interface ComparingMeans {
   readonly known: Known;

@@ -10,9 +10,8 @@ import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
-import { hnswGraphs } from "./cache/semantic/hnsw.ts";
-import { Known } from "./cache/semantic/known.ts";
 import { boundsOf, memoryOf } from "./caching.ts";
+import { openKnown } from "./comparing.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
@@ -82,17 +81,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
-  const answers = memoryOf(config, clock, metrics);
-  const known = new Known(config.cache.semantic.maxEntries, hnswGraphs());
+  const memory = memoryOf(config, clock, metrics);
   const standing = createStanding(clock, (provider, model, state) => {
     metrics.circuitTransitions.inc({ provider, model, state });
     log.logger[state === "open" ? "warn" : "info"]({ provider, model: model || undefined, state }, "circuit");
   });
-  // Kept over all reloads.
-  const outlasting = { env, signals, clock, traffic, standing, answers, known };
   const readiness = new Readiness();
   checkSecrets(config, env);
   const store = await openStoreOf(config, { env, log, readiness });
+  const { known, answers } = await openKnown(config, { memory, store: store.known, signals, clock });
+  // Kept over all reloads.
+  const outlasting = { env, signals, clock, traffic, standing, answers, known };
   let current: Snapshot;
   let books: Books | undefined;
   try {
@@ -116,7 +115,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const old = current;
     current = snapshot;
     books.replace(next);
-    answers.rebound(boundsOf(next));
+    memory.rebound(boundsOf(next));
     books.keep(snapshot.prices).catch((error: unknown) => log.logger.error({ err: error }, "price catalog"));
     old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));
     return snapshot;

@@ -193,7 +193,7 @@ class Comparison {
       if (found) said.push(batch);
       // Before the last is passed on: nobody reads on behind it.
       if (batch.at(-1)?.done) {
-        means.known.add(this.frame, { key, vector, facts });
+        means.known.add(this.frame, { key, text: this.text, vector, facts });
         if (found) {
           const same = textOf(said) === textOf(found.answer.batches.map((timed) => timed.events));
           call.tally.shadow = { outcome: same ? "same" : "different", similarity: found.similarity };

@@ -1,9 +1,19 @@
 /** Answers to requests in other words, through the whole gateway: what callers are given, and what is booked. */
 import { hash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { startEmulator } from "../../src/emulator/server.ts";
+import { startGateway } from "../../src/gateway.ts";
+import { KEYS, providersAt } from "../support/emulated.ts";
 import { samplesOf } from "../support/exposition.ts";
-import { type GatewayUnderTest, type Surroundings, startBoth } from "../support/gateway.ts";
+import { CollectedLog, type Surroundings, startBoth } from "../support/gateway.ts";
 import { http1 } from "../support/http.ts";
+import { temporaryFolder } from "../support/stores.ts";
+
+interface Asked {
+  readonly url: string;
+}
 
 const ONE = "How do I reset my password?";
 const OTHER = "What are the steps to reset my password?";
@@ -12,7 +22,7 @@ function withSemantic(semantic: object, surroundings: Surroundings = {}, config:
   return startBoth({ cache: { enabled: true, semantic }, ...config }, surroundings);
 }
 
-async function ask({ url }: GatewayUnderTest, content: string, request: object = {}, headers = {}) {
+async function ask({ url }: Asked, content: string, request: object = {}, headers = {}) {
   const body = { messages: [{ role: "user", content }], ...request };
   const reply = await http1(`${url}/v1/gateway/chat`, JSON.stringify(body), {
     headers: { "content-type": "application/json", ...headers },
@@ -20,7 +30,7 @@ async function ask({ url }: GatewayUnderTest, content: string, request: object =
   return JSON.parse(await reply.text());
 }
 
-async function metric({ url }: GatewayUnderTest, name: string) {
+async function metric({ url }: Asked, name: string) {
   return samplesOf(await (await fetch(`${url}/v1/gateway/metrics`)).text(), name);
 }
 
@@ -84,13 +94,13 @@ test("only the last text is compared: all else must be the same", async () => {
   expect(await ask(both, OTHER)).toMatchObject({ cached: true });
 });
 
-const KEYS = [
+const CALLERS = [
   { name: "ann", key: "key-of-ann", tenant: "red" },
   { name: "ben", key: "key-of-ben", tenant: "blue" },
 ];
 
 test("nobody is given an answer of another tenant", async () => {
-  const keys = KEYS.map(({ key, ...rest }) => ({ ...rest, sha256: hash("sha256", key) }));
+  const keys = CALLERS.map(({ key, ...rest }) => ({ ...rest, sha256: hash("sha256", key) }));
   await using both = await withSemantic({ mode: "serve" }, {}, { auth: { keys } });
   const as = (key: string) => ({ authorization: `Bearer ${key}` });
   await ask(both, ONE, {}, as("key-of-ann"));
@@ -172,4 +182,29 @@ test("an answer that was given to other words is not kept under them, and none o
     });
   expect(await ask(both, OTHER, { cache: "refresh" })).toMatchObject({ cached: false });
   expect(await ask(both, OTHER)).toMatchObject({ cache_kind: "exact" });
+});
+
+test("what is known outlasts the gateway", async () => {
+  const emulator = await startEmulator();
+  const folder = temporaryFolder();
+  const file = join(folder, "config.yaml");
+  const cache = { enabled: true, semantic: { mode: "serve" } };
+  const providers = providersAt(emulator.url);
+  const server = { port: 0 };
+  const ledger = { data_dir: join(folder, "data") };
+  writeFileSync(file, JSON.stringify({ default_model: "openai/gpt-4o", cache, providers, server, ledger }));
+  const start = () => startGateway({ file, env: KEYS, logTo: new CollectedLog() });
+  const before = await start();
+  const first = await ask(before, ONE);
+  await before.close();
+  const after = await start();
+  expect(await ask(after, OTHER)).toMatchObject({
+    response: first.response,
+    cache_kind: "semantic",
+    cache: { source_request_id: first.request_id },
+    cost: { saved_pico_usd: first.cost.actual_pico_usd },
+  });
+  expect(await ask(after, ONE)).toMatchObject({ cache_kind: "exact" });
+  await after.close();
+  await emulator.close();
 });

@@ -10,6 +10,7 @@ import { type Graph, Neighbours } from "./neighbours.ts";
 export interface Asked {
   /** Under which its answer is kept. */
   readonly key: string;
+  readonly text: string;
   /** Of length 1. */
   readonly vector: Float32Array;
   readonly facts: Facts;
@@ -19,9 +20,13 @@ export interface Alike extends Asked {
   readonly similarity: number;
 }
 
-interface Entry extends Asked {
-  readonly id: number;
+/** It, among those that only the text tells apart. */
+export interface Framed extends Asked {
   readonly frame: string;
+}
+
+interface Entry extends Framed {
+  readonly id: number;
 }
 
 /** Enough for one that agrees to be among them, where those that are nearest do not. */
@@ -44,6 +49,11 @@ export class Known {
 
   get size(): number {
     return this.entries.size;
+  }
+
+  /** Most that are known. */
+  get maxSize(): number {
+    return this.entries.capacity;
   }
 
   /** @param key of the request with the text, as answers are kept under */
@@ -76,6 +86,11 @@ export class Known {
       this.frames.set(frame, neighbours);
     }
     neighbours.add(entry.id, asked.vector);
+  }
+
+  /** Undefined for one that is not known. */
+  find(key: string): Framed | undefined {
+    return this.entries.peek(key);
   }
 
   /** It was asked for again. */

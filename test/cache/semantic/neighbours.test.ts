@@ -72,7 +72,12 @@ describe("neighbours", () => {
 });
 
 describe("what is known", () => {
-  const asked = (number: number) => ({ key: `key-${number}`, vector: vector(number), facts: factsOf("") });
+  const asked = (number: number) => ({
+    key: `key-${number}`,
+    text: "",
+    vector: vector(number),
+    facts: factsOf(""),
+  });
   const keys = (known: Known, frame: string, number: number) =>
     known.alike(frame, vector(number)).map(({ key }) => key);
 
