@@ -77,6 +77,7 @@ export function comparingOf(
     embedder: embedder === LEXICAL ? undefined : splitName(embedder),
     timeoutMs: durationMs(timeout),
     maxTextLength,
+    paced: cache.replay === "paced",
     clock: means.clock,
   };
 }

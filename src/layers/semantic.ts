@@ -6,7 +6,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
-import { type Answer, replayed } from "../cache/answer.ts";
+import { type Answer, paced, replayed } from "../cache/answer.ts";
 import type { Answers } from "../cache/answers.ts";
 import { keyOf } from "../cache/key.ts";
 import { type Compared, comparedIn } from "../cache/semantic/compared.ts";
@@ -38,6 +38,8 @@ export interface SemanticMeans {
   readonly embedder: Target | undefined;
   readonly timeoutMs: number;
   readonly maxTextLength: number;
+  /** Whether a kept stream is given again as it came. */
+  readonly paced: boolean;
   readonly clock: Clock;
 }
 
@@ -178,7 +180,9 @@ class Comparison {
       storedAt: timestampFromMs(storedAtMs),
       similarity,
     };
-    return { events: replayed(answer) };
+    const { means, call } = this;
+    const isPaced = means.paced && call.streaming;
+    return { events: isPaced ? paced(answer, means.clock, call.signal) : replayed(answer) };
   }
 
   /** The same events. Once they are whole, the request is known; whether the answer is kept is judged above. */

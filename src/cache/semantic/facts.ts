@@ -58,7 +58,7 @@ export function wordsOf(text: string): string[] {
 const QUOTED = /"[^"]+"|“[^”]+”|«[^»]+»|„[^“”]+[“”]|(?<![\p{L}\p{N}])'[^'\n]+'(?![\p{L}\p{N}])/gu;
 /** URLs, addresses, paths, files, identifiers, languages such as C++, and what is another word when written small. */
 const MARK =
-  /https?:\/\/\S+[^\s.,;:!?)]|[\w.+-]+@[\w-]+\.[\w.]+\w|(?<![\w/])\.{0,2}\/[\w.-]+(?:\/[\w.-]*)*|(?<!\w)[A-Za-z](?:\+\+|#)|\b[A-Za-z_][\w-]*\.[A-Za-z]\w{0,9}\b|\b\w+_\w+\b|\b[a-z]+[A-Z]\w*\b|\b[A-Z][a-z]+[A-Z]\w*\b|\b[A-Za-z]+\d\w*(?:\.\d+)*\b|\b(?:US|IT|WHO)\b/g;
+  /https?:\/\/\S+[^\s.,;:!?)]|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.]{1,64}\w|(?<![\w/])\.{0,2}\/[\w.-]+(?:\/[\w.-]*)*|(?<!\w)[A-Za-z](?:\+\+|#)|\b[A-Za-z_][\w-]{0,64}\.[A-Za-z]\w{0,9}\b|\b\w+_\w+\b|\b[a-z]+[A-Z]\w*\b|\b[A-Z][a-z]+[A-Z]\w*\b|\b[A-Za-z]+\d\w*(?:\.\d+)*\b|\b(?:US|IT|WHO)\b/g;
 /** Operators. A mark of exclamation is none by itself. */
 const SYMBOL = /[<>=!+*/^&|\\{}[\]]*[<>=+*/^&|\\{}[\]][<>=!+*/^&|\\{}[\]]*|--+/g;
 

@@ -8,7 +8,7 @@ export const GERMAN = lexiconOf({
     [/\bwie viele?\b/g, " wieviel "],
     [/\bwie lange?\b/g, " wielange "],
     [/\bwie (?:kann|könnte|soll) (?:ich|man|wir)\b/g, " wie ich "],
-    [/\bsetze? ich (.*) zurück\b/g, "ich $1 zurücksetzen"],
+    [/\bsetze? ich (.{1,80}) zurück\b/g, "ich $1 zurücksetzen"],
     [/\bwie hei(?:ß|ss)t\b/g, " was ist "],
     [/\b(?:nenne?|sage?|zeige?|erkläre?) (?:mir|uns)\b/g, " "],
   ],

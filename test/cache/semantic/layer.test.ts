@@ -38,6 +38,7 @@ function layered(embed: Embed, given: Partial<SemanticMeans> = {}) {
     embedder: EMBEDDER,
     timeoutMs: 500,
     maxTextLength: 100,
+    paced: false,
     clock,
     ...given,
   };

@@ -47,7 +47,7 @@ describe("neighbours", () => {
       created++;
       return createGraph?.(DIMENSIONS);
     });
-    const ids = Array.from({ length: 2 * COMPARED_ONE_BY_ONE }, (_, id) => id);
+    const ids = Array.from({ length: 8 * COMPARED_ONE_BY_ONE }, (_, id) => id);
     for (const id of ids) neighbours.add(id, vector(id));
     expect(created).toBe(1);
     for (let id = 0; id < 100; id++) neighbours.remove(id);
