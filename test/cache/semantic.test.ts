@@ -157,6 +157,19 @@ test("a ceiling that does not afford the embedding is no reason to fail", async 
   expect(both.emulator.meter.requests).toHaveLength(0);
 });
 
+test("a ceiling that affords the embedding alone ends the call, and the embedding is booked", async () => {
+  const embedder = "openai/text-embedding-3-small";
+  await using both = await withSemantic({ mode: "serve", embedder });
+  const reply = await ask(both, ONE, { max_cost_usd: 0.000001 });
+  expect(reply.code).toBe("resource_exhausted");
+  const receipt = reply.details.find(({ type }: { type: string }) => type === "llmgateway.v1.Receipt");
+  expect(receipt.debug).toMatchObject({ attempts: [{ trigger: "semantic_cache", outcome: "ok" }] });
+  expect(both.emulator.meter.requests.map(({ model }) => model)).toEqual(["text-embedding-3-small"]);
+  expect(await metric(both, "llm_cache_miss_total")).not.toHaveProperty(
+    'model="text-embedding-3-small",provider="openai"',
+  );
+});
+
 test("in shadow mode nothing is given; metrics and log tell what would have been", async () => {
   await using both = await withSemantic({ mode: "shadow" });
   await ask(both, ONE);
