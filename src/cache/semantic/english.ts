@@ -1,69 +1,11 @@
 /** English, as the tables of `lexicon.ts` have it. A word in two tables counts as what the later one says. */
+import { ENGLISH_PHRASES } from "./english-phrases.ts";
 import { lexiconOf } from "./lexicon.ts";
 
 export const ENGLISH = lexiconOf({
   telltale:
     "the a an is are was were do does did how what why when where who which of to in for with and my your you i it this that can please not",
-  phrases: [
-    // Said out of politeness.
-    [/\b(?:can|could|would|will) you (?:please )?(?=[a-z])(?!ship|accept|have|be\b)/g, " "],
-    [/\bplease\b/g, " "],
-    [
-      /\bi(?: would|'d)? (?:like|want|need) (?:you )?to (?:know|understand|learn) (?=how|what|why|when|where|who)/g,
-      " ",
-    ],
-    [/\bi(?: would|'d) (?:like|want|need) (?:you )?to\b/g, " "],
-    [/\b(?:tell|show|give|teach|help) me\b(?: about\b)?/g, " "],
-    [/\bi(?: am|'m)? (?:looking|asking) for\b/g, " "],
-    [/\b(?:kind|sort|type)s? of\b/g, " "],
-    // One way to ask for each.
-    [/\b(?:what(?: is|'s)? the )?(?:number|count) of\b/g, " howmany "],
-    [/\bhow many\b/g, " howmany "],
-    [/\bhow (?:much time|long)\b/g, " howlong "],
-    [/\bhow often\b/g, " howoften "],
-    [/\bhow (?:much|expensive)\b/g, " howmuch "],
-    [/\bhow (old|tall|far|fast|high|big|large|deep|heavy|wide)\b/g, " how$1 "],
-    [/\bwhat (?:is|was|are)? ?(?:the )?(age|height|distance|speed) of\b/g, " how$1 "],
-    [/\b(?:for )?what (?:is|was)? ?(?:the )?reason\b(?: that| for)?/g, " why "],
-    [/\bhow come\b/g, " why "],
-    [/\b(?:in |at |on )?(?:what|which) (?:year|day|date|time|month)\b/g, " when "],
-    [/\b(?:in |at )?(?:what|which) (?:place|location)\b/g, " where "],
-    [
-      /\b(?:what(?: is|'s|'re| are)?|the|a|some|any)? ?(?:the )?(?:best )?(?:ways?|steps?|process|procedure|method|instructions|guide|tutorial|tips) (?:is |are )?(?:to|for|of|on)\b/g,
-      " howto ",
-    ],
-    [/\bhow (?:(?:can|could|do|should|would) (?:i|we|you|one|someone)|to)\b(?! not\b)/g, " howto "],
-    [/\bwhere (?:can|could|do) (?:i|we|you|one) (?:find|get|see)\b/g, " where "],
-    [/\b(?:what|how) (is|was|are|were) (.{1,80}) like\b/g, " how $1 $2 "],
-    [/\bhow (?:does|do) (.{1,80}) works?\b/g, " how $1 "],
-    [/\bhow (.{1,80}) works?\b/g, " how $1 "],
-    [/\bhow (?:does|do) (.{1,80}) differ\b/g, " what difference between $1 "],
-    [/\bhow do you say\b/g, " translate "],
-    [/\b(?:is|are|am|was|were|be) able to\b/g, " can "],
-    [/\b(?:has|have|had) to\b/g, " must "],
-    [/\b(?:is|are|am) going to\b/g, " will "],
-    // Two words that are one.
-    [/\bat least\b/g, " atleast "],
-    [/\bat most\b/g, " atmost "],
-    [/\b(?:more|greater|larger|higher|bigger) than\b/g, " morethan "],
-    [/\b(?:less|fewer|smaller|lower) than\b/g, " lessthan "],
-    [/\bturn(?:ed|ing|s)? on\b/g, " enable "],
-    [/\bturn(?:ed|ing|s)? off\b/g, " disable "],
-    [/\b(?:log|sign)(?:ged|ging|ed|ing|s)? (?:in|on)\b/g, " login "],
-    [/\b(?:log|sign)(?:ged|ging|ed|ing|s)? (?:out|off)\b/g, " logout "],
-    [/\bset(?:ting)? up\b/g, " install "],
-    [/\bsend(?:ing)? back\b/g, " return "],
-    [/\bget(?:ting)? in touch with\b/g, " contact "],
-    [/\bget(?:ting)? better at\b/g, " improve "],
-    [/\bget(?:ting)? rid of\b/g, " delete "],
-    [/\bget(?:ting)? started\b/g, " start "],
-    [/\bcalculate\b/g, " "],
-    [/\bpayment methods?\b/g, " payment option "],
-    [/\bthe us\b/g, " usa "],
-    [/\bcapital city\b/g, " capital "],
-    [/\bhowmany people live in\b/g, " what population of "],
-    [/\b(?:which one|this one|that one|the one|no one|one another|one of)\b/g, " "],
-  ],
+  phrases: ENGLISH_PHRASES,
   light: `
     a an the this that these those it its there here
     of to in on at for with by and as so then than about into from
