@@ -1,7 +1,7 @@
 /** Phrases of English that are one thing said in several words, as `lexicon.ts` has them: replaced in this order. */
 export const ENGLISH_PHRASES: readonly (readonly [RegExp, string])[] = [
   // Said out of politeness.
-  [/\b(?:can|could|would|will) you (?:please )?(?=[a-z])(?!ship|accept|have|be\b)/g, " "],
+  [/\b(?<!how )(?:can|could|would|will) you (?:please )?(?=[a-z])(?!ship|accept|have|be\b)/g, " "],
   [/\bplease\b/g, " "],
   [
     /\bi(?: would|'d)? (?:like|want|need) (?:you )?to (?:know|understand|learn) (?=how|what|why|when|where|who)/g,

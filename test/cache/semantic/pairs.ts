@@ -17,6 +17,9 @@ export interface Pair {
   readonly frozen: boolean;
 }
 
+/** Of those that would be frozen, one for which a rule was changed. */
+const LOOKED_AT: ReadonlySet<string> = new Set(["How to delete a Git branch"]);
+
 export const PAIRS: readonly Pair[] = [
   ...PARAPHRASES.map(([one, other]) => pair(one, other, "paraphrase")),
   ...Object.entries(TRAPS).flatMap(([kind, pairs]) => pairs.map(([one, other]) => pair(one, other, kind))),
@@ -24,6 +27,7 @@ export const PAIRS: readonly Pair[] = [
 ];
 
 function pair(one: string, other: string, kind: string): Pair {
-  const frozen = Number.parseInt(hash("sha256", `${one}\n${other}`, "hex").slice(0, 2), 16) < 128;
+  const frozen =
+    !LOOKED_AT.has(other) && Number.parseInt(hash("sha256", `${one}\n${other}`, "hex").slice(0, 2), 16) < 128;
   return { one, other, same: kind === "paraphrase", kind, frozen };
 }
