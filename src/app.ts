@@ -9,6 +9,7 @@ import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
 import { type Cached, type Keeping, keepingOf } from "./cached.ts";
 import { cachingOf } from "./caching.ts";
+import { comparingOf } from "./comparing.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
 import { type Call, type Layer, type RoutedCall, type Service, WARMING } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
@@ -29,6 +30,7 @@ import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
 import { remember } from "./layers/remember.ts";
 import { retry } from "./layers/retry.ts";
+import { semantic } from "./layers/semantic.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
 import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf } from "./models.ts";
@@ -103,11 +105,19 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   surroundings.frequent.bound(caching.isOn ? config.cache.rememberRequests : 0);
   const remembered = remember(surroundings.frequent, (request) => caching.ruleOf(request)?.family);
   const kept: Layer = caching.isOn ? (next) => remembered(cache(caching)(next)) : (next) => next;
+  const comparing = comparingOf(config, {
+    ...surroundings,
+    ruleOf: caching.ruleOf,
+    familyOf: familiesOf(config, catalog),
+  });
   const service = stack(
     config,
     catalog,
     providers,
-    (next) => once(kept(sent(next))),
+    (retried) => (below) => {
+      const routed = sent(retried(below));
+      return once(kept(comparing ? semantic(comparing, below)(routed) : routed));
+    },
     policies,
     underWay,
     surroundings,
@@ -145,7 +155,7 @@ function stack(
   config: CompleteConfig,
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
-  way: Layer<Call, RoutedCall>,
+  way: (retried: Layer<RoutedCall>) => Layer<Call, RoutedCall>,
   policies: Policies,
   underWay: UnderWay,
   { signals, clock, admit, traffic, standing, books, cacheStats }: Surroundings,
@@ -167,45 +177,45 @@ function stack(
       deadline(clock)(
         way(
           // Below what judges a call, since what is refused there would be refused again.
-          retry(policies.retry)(
-            // Below retries, so that a call that waits to be made again holds no place.
-            limit(policies.limit)(
-              // Below the queue, so that what it lets through is what the circuits are like then.
-              breaker(
-                standing.circuits,
-                policies.circuitRule,
+          retry(policies.retry),
+        )(
+          // Below retries, so that a call that waits to be made again holds no place.
+          limit(policies.limit)(
+            // Below the queue, so that what it lets through is what the circuits are like then.
+            breaker(
+              standing.circuits,
+              policies.circuitRule,
+              clock,
+            )(
+              // Bounds an attempt, and so stands above what it aborts.
+              timeout(
+                policies.timeouts,
                 clock,
               )(
-                // Bounds an attempt, and so stands above what it aborts.
-                timeout(
-                  policies.timeouts,
+                guard(
+                  policies.pace,
                   clock,
                 )(
-                  guard(
-                    policies.pace,
-                    clock,
-                  )(
-                    // Above the meter, whose settled row it describes.
-                    trace()(
-                      // Each pass through here is an attempt with a row of its own, whatever becomes of it.
-                      meter({
-                        ...books,
-                        pricing: pricingOf(config, catalog),
-                        clock,
-                        onSent: (attempt) => standing.circuits.sent(attempt),
-                        onSpoke: (attempt, { signal }) => standing.circuits.spoke(attempt, signal),
-                        onSettled: (attempt, call) => {
-                          countAttempt(signals.metrics, attempt, call);
-                          traffic.settled(attempt);
-                          standing.circuits.settled(attempt, policies.circuitRule(attempt.provider));
-                          standing.latencies.settled(attempt, call.streaming);
-                          rememberSession(attempt, call, books);
-                          books.settled(attempt);
-                        },
-                      })(
-                        // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
-                        drop(dropsOf(config))(client(services)),
-                      ),
+                  // Above the meter, whose settled row it describes.
+                  trace()(
+                    // Each pass through here is an attempt with a row of its own, whatever becomes of it.
+                    meter({
+                      ...books,
+                      pricing: pricingOf(config, catalog),
+                      clock,
+                      onSent: (attempt) => standing.circuits.sent(attempt),
+                      onSpoke: (attempt, { signal }) => standing.circuits.spoke(attempt, signal),
+                      onSettled: (attempt, call) => {
+                        countAttempt(signals.metrics, attempt, call);
+                        traffic.settled(attempt);
+                        standing.circuits.settled(attempt, policies.circuitRule(attempt.provider));
+                        standing.latencies.settled(attempt, call.streaming);
+                        rememberSession(attempt, call, books);
+                        books.settled(attempt);
+                      },
+                    })(
+                      // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
+                      drop(dropsOf(config))(client(services)),
                     ),
                   ),
                 ),

@@ -4,13 +4,18 @@ import { ChatRequestSchema } from "../gen/ts/llmgateway/v1/chat_pb.ts";
 import { type Desk, type Kept, openAnswers } from "./answers.ts";
 import type { Figured } from "./cache/answers.ts";
 import { Frequent } from "./cache/frequent.ts";
+import type { Known } from "./cache/semantic/known.ts";
 import { CacheStats } from "./cache/stats.ts";
 import { boundsOf, memoryOf } from "./caching.ts";
+import { openKnown } from "./comparing.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Call } from "./core/call.ts";
+import type { KnownStore } from "./core/known-store.ts";
 import type { CacheMeans } from "./layers/cache.ts";
 
 export interface Cached extends Kept {
+  /** What was asked in which words. */
+  readonly known: Known;
   /** What of the answers is in this process. */
   readonly memory: Figured;
   /** What came of them. */
@@ -21,12 +26,18 @@ export interface Cached extends Kept {
   replace(config: CompleteConfig): void;
 }
 
-export async function openCached(config: CompleteConfig, desk: Desk): Promise<Cached> {
-  const { clock, signals } = desk;
+export async function openCached(
+  config: CompleteConfig,
+  desk: Desk & { readonly store: KnownStore },
+): Promise<Cached> {
+  const { clock, signals, store } = desk;
   const memory = memoryOf(config, clock, signals.metrics);
   const kept = await openAnswers(memory, config, desk);
+  // Outermost, so that what is cleared anywhere is cleared in what outlasts the process, too.
+  const lasting = await openKnown(config, { answers: kept.answers, store, signals, clock });
   return {
     ...kept,
+    ...lasting,
     memory,
     cacheStats: new CacheStats(clock),
     frequent: new Frequent(config.cache.rememberRequests),

@@ -92,7 +92,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let books: Books | undefined;
   let cached: Cached | undefined;
   try {
-    cached = await openCached(config, { env, signals, clock });
+    cached = await openCached(config, { env, signals, clock, store: store.known });
     books = await openBooks(config, store, { env, signals, clock });
     current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, ...cached });
     await books.keep(current.prices);

@@ -13,10 +13,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ["app.ts"],
   ["cached.ts", "way.ts", "preview.ts"],
   [
-    "books.ts",
     "answers.ts",
     "books.ts",
     "caching.ts",
+    "comparing.ts",
     "models.ts",
     "policies.ts",
     "routes.ts",

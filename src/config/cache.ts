@@ -6,14 +6,20 @@ import {
   type CacheRedis,
   CacheRedisSchema,
   CacheSchema,
+  type SemanticCache,
+  SemanticCacheSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import type { Complete } from "./complete.ts";
+
+/** The embedder that needs no provider. */
+export const LEXICAL = "lexical";
 
 export type CompleteCache = Complete<Cache>;
 
 export function completeCache(given: Cache = create(CacheSchema)): CompleteCache {
   const enabled = given.enabled ?? false;
   const ttl = given.ttl ?? durationFromMs(3_600_000);
+  const semantic = completeSemantic(given.semantic);
   return {
     ...given,
     enabled,
@@ -22,7 +28,12 @@ export function completeCache(given: Cache = create(CacheSchema)): CompleteCache
     families: Object.fromEntries(
       Object.entries(given.families).map(([name, family]) => [
         name,
-        { ...family, enabled: family.enabled ?? enabled, ttl: family.ttl ?? ttl },
+        {
+          ...family,
+          enabled: family.enabled ?? enabled,
+          ttl: family.ttl ?? ttl,
+          semanticThreshold: family.semanticThreshold ?? semantic.threshold,
+        },
       ]),
     ),
     maxEntries: given.maxEntries ?? 10_000,
@@ -34,6 +45,7 @@ export function completeCache(given: Cache = create(CacheSchema)): CompleteCache
     replay: given.replay || "at_once",
     idempotencyWindow: given.idempotencyWindow ?? durationFromMs(86_400_000),
     redis: completeRedis(given.redis),
+    semantic,
   };
 }
 
@@ -48,5 +60,19 @@ function completeRedis(given: CacheRedis = create(CacheRedisSchema)): Complete<C
     enabled: given.enabled ?? true,
     timeout: given.timeout ?? durationFromMs(5),
     maxStaleness: given.maxStaleness ?? durationFromMs(30_000),
+  };
+}
+
+function completeSemantic(given: SemanticCache = create(SemanticCacheSchema)): Complete<SemanticCache> {
+  const embedder = given.embedder || LEXICAL;
+  return {
+    ...given,
+    mode: given.mode || "off",
+    embedder,
+    // Measured in test/cache/semantic: vectors of words spread otherwise than those of models.
+    threshold: given.threshold ?? (embedder === LEXICAL ? 0.75 : 0.85),
+    maxEntries: given.maxEntries ?? 10_000,
+    timeout: given.timeout ?? durationFromMs(500),
+    maxTextLength: given.maxTextLength ?? 2_000,
   };
 }

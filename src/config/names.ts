@@ -3,6 +3,7 @@ import { CapabilitiesSchema } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { FAILURES } from "../core/failure.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
 import { splitName } from "../core/target.ts";
+import { LEXICAL } from "./cache.ts";
 import type { CompleteConfig } from "./defaults.ts";
 
 export function nameViolations(config: CompleteConfig): Violation[] {
@@ -12,6 +13,7 @@ export function nameViolations(config: CompleteConfig): Violation[] {
     ...policyViolations(config),
     ...taskViolations(config),
     ...familyViolations(config),
+    ...embedderViolations(config),
     ...kindViolations("resilience", config.resilience),
     ...Object.entries(config.providers).flatMap(([name, { resilience }]) =>
       kindViolations(`${keyPath("providers", name)}.resilience`, resilience),
@@ -97,6 +99,16 @@ function kindViolations(path: string, { retries }: CompleteConfig["resilience"])
     const description = "is no kind of failure; docs/errors.md lists them";
     return [{ field: keyPath(`${path}.retries.by_kind`, kind), description }];
   });
+}
+
+function embedderViolations(config: CompleteConfig): Violation[] {
+  const { embedder } = config.cache.semantic;
+  const field = "cache.semantic.embedder";
+  if (embedder === LEXICAL) return [];
+  const { provider, model } = splitName(embedder);
+  if (Object.hasOwn(config.providers, provider) && model) return [];
+  const names = Object.keys(config.providers).join(", ");
+  return [{ field, description: `must be ${LEXICAL}, or PROVIDER/MODEL with one of ${names}` }];
 }
 
 function targetViolation(field: string, text: string, { providers }: CompleteConfig): Violation[] {

@@ -16,7 +16,7 @@ import { during, type Turns } from "../cache/turns.ts";
 import type { Call, Layer, Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
-import type { PicoUsd } from "../core/money.ts";
+import { costOfAnswer } from "../core/receipt.ts";
 import type { Reply } from "../core/reply.ts";
 
 /** What holds for requests of one model or alias. */
@@ -210,7 +210,7 @@ class Lookup {
     };
   }
 
-  private keep(batches: readonly TimedBatch[], { provider, model, cost }: Receipt): void {
+  private keep(batches: readonly TimedBatch[], { provider, model }: Receipt): void {
     const { call, rule, means, request, key } = this;
     const { requestId, tenant } = call.context;
     const nowMs = means.clock.now();
@@ -218,7 +218,7 @@ class Lookup {
       batches,
       provider,
       model,
-      costPicoUsd: cost?.actualPicoUsd as PicoUsd | undefined,
+      costPicoUsd: costOfAnswer(call),
       requestId,
       storedAtMs: nowMs,
     };

@@ -5,7 +5,12 @@ import { toUsd } from "../core/money.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** @param target who served, as metrics call it */
-export function countCached(metrics: Metrics, { cache, served }: Tally, { provider, model }: Target): void {
+export function countCached(
+  metrics: Metrics,
+  { cache, served, shadow }: Tally,
+  { provider, model }: Target,
+): void {
+  if (shadow) metrics.semanticShadow.inc({ provider, model, outcome: shadow.outcome });
   if (served) {
     const { kind, costPicoUsd } = served;
     if (kind === "coalesced") metrics.coalesced.inc({ provider, model });

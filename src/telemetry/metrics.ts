@@ -24,6 +24,7 @@ export interface Metrics {
   readonly cacheTierHits: Counter<"tier">;
   readonly cacheRedisErrors: Counter<"operation">;
   readonly cacheRedisState: Gauge<"direction">;
+  readonly semanticShadow: Counter<"provider" | "model" | "outcome">;
   readonly cacheEvictions: Counter<"reason">;
   readonly coalesced: Counter<"provider" | "model">;
   readonly coalescedSavingsUsd: Counter<"provider" | "model">;
@@ -168,6 +169,12 @@ export function createMetrics(): Metrics {
       name: "llm_cache_redis_state",
       help: "1 while the cache asks Redis (read) or tells it (write), 0 while it leaves it alone since it failed.",
       labelNames: ["direction"],
+      registers,
+    }),
+    semanticShadow: new Counter({
+      name: "llm_cache_semantic_shadow_total",
+      help: "Calls that the semantic cache only measured: miss, or whether what it would have given is the same text.",
+      labelNames: ["provider", "model", "outcome"],
       registers,
     }),
     cacheEvictions: new Counter({

@@ -27,6 +27,13 @@ const NOBODY =
 describe("refuses", () => {
   it.each([
     [
+      "an embedder that is nobody's",
+      "cache: {semantic: {embedder: acme/small}}",
+      [
+        "cache.semantic.embedder: must be lexical, or PROVIDER/MODEL with one of openai, claude, gemini, mistral, vertex_ai, bedrock, mock",
+      ],
+    ],
+    [
       "an alias that hides a provider",
       "aliases: {openai: {targets: [{target: claude}]}}",
       ["aliases.openai: is the name of a provider; give the alias another"],

@@ -242,4 +242,24 @@ export const SQLITE_MIGRATIONS: Migrations = [
   ALTER TABLE calls ADD COLUMN cache_outcome TEXT NOT NULL DEFAULT '';
   ALTER TABLE calls ADD COLUMN cache_kind TEXT NOT NULL DEFAULT '';
   `,
+  `
+  CREATE TABLE known_requests (
+    key TEXT NOT NULL PRIMARY KEY,
+    frame TEXT NOT NULL,
+    text TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    tenant TEXT NOT NULL,
+    family TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    stored_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    cost_pico_usd INTEGER,
+    events BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX known_requests_by_end ON known_requests (expires_at_ms);
+  CREATE INDEX known_requests_by_age ON known_requests (stored_at_ms);
+  `,
 ];
