@@ -65,6 +65,9 @@ export function isBatch({ request }: Pick<Call, "request">): boolean {
   return request.$typeName === "llmgateway.v1.ChatRequest" && request.parameters?.serviceTier === BATCH_TIER;
 }
 
+/** The method of copies that an experiment sends beside the answer. */
+export const SHADOWING = "Shadow";
+
 /** The method of calls that only fill the cache. */
 export const WARMING = "WarmCache";
 
@@ -111,8 +114,18 @@ export interface Tally {
   served: Served | undefined;
   /** Set when the call is over and its attempts go on for others, who wait for their answer: resolves once they end. */
   outlived: Promise<void> | undefined;
+  /** The experiment that it is part of; undefined for none. */
+  experiment?: Assignment | undefined;
   /** What would have become of the call if the semantic cache gave answers; undefined where it was not measured. */
   shadow?: Shadow | undefined;
+}
+
+/** The variant that a call was given. */
+export interface Assignment {
+  readonly name: string;
+  readonly variant: string;
+  /** The group of units that its figures are counted in. */
+  readonly group: number;
 }
 
 /** A measurement of the semantic cache. */

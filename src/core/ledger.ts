@@ -3,7 +3,7 @@
  * prices nor databases.
  */
 import type { Attempt, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import type { Operation, Protocol } from "./call.ts";
+import type { Assignment, Operation, Protocol } from "./call.ts";
 import type { PicoUsd } from "./money.ts";
 
 /** Whose money it is, and by which the spend can be asked for later. */
@@ -22,6 +22,8 @@ export interface Intent extends Payer {
   readonly requestId: string;
   readonly startedAtMs: number;
   readonly operation: Operation;
+  /** As `experiment/variant`; empty for a call that is part of none. */
+  readonly variant?: string;
   /** Pending; its number, target, price version and `reserved_pico_usd` are what is kept. */
   readonly attempt: Attempt;
 }
@@ -46,6 +48,8 @@ export interface CallRow extends Payer {
   readonly failureKind: string;
   readonly finishReason: string;
   readonly receipt: Receipt;
+  /** Undefined for a call that is part of no experiment. */
+  readonly experiment?: Assignment | undefined;
 }
 
 /** What is written together. A settlement's intent is in the same batch or in one before. */

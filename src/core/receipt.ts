@@ -1,10 +1,10 @@
 /** What a call came to, read off its tally. */
-import type { Attempt, Cost, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import type { Call } from "./call.ts";
+import type { Attempt, Cost, ExperimentVariant, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Assignment, Call } from "./call.ts";
 import { type PicoUsd, sum, toUsd, ZERO } from "./money.ts";
 
 export function receiptOf(call: Call): Receipt {
-  const { attempts, route, dropped, cache, served } = call.tally;
+  const { attempts, route, dropped, cache, served, experiment } = call.tally;
   const told = served ?? tellingOf(attempts);
   return {
     $typeName: "llmgateway.v1.Receipt",
@@ -19,7 +19,12 @@ export function receiptOf(call: Call): Receipt {
     attempts: attempts.map((attempt) => ({ ...attempt })),
     dropped: [...dropped],
     ...(cache ? { cache } : {}),
+    ...(experiment ? { experiment: variantOf(experiment) } : {}),
   };
+}
+
+export function variantOf({ name, variant }: Assignment): ExperimentVariant {
+  return { $typeName: "llmgateway.v1.ExperimentVariant", name, variant };
 }
 
 /** The one that served, or else the last that failed by itself: not one that another overtook, or that only looked up. */

@@ -125,6 +125,7 @@ function told(receipt: Receipt | undefined) {
     attempts: receipt?.attempts ?? [],
     dropped: receipt?.dropped ?? [],
     ...(receipt?.cache ? { cache: receipt.cache } : {}),
+    ...(receipt?.experiment ? { experiment: receipt.experiment } : {}),
   };
 }
 

@@ -140,7 +140,7 @@ function chatOf(request: SubmitJobRequest): ChatRequest {
   const { messages, model, modelVersion, parameters, maxCostUsd, tools, toolChoice } = request;
   const { responseFormat, timeoutMs, metadata, extraBody } = request;
   const { preferLowCost, routingPolicy, taskType, fallbackChain, sessionId, resilience } = request;
-  const { cache, cacheTtlSeconds, sensitive } = request;
+  const { cache, cacheTtlSeconds, sensitive, experiment } = request;
   return create(ChatRequestSchema, {
     messages,
     model,
@@ -148,6 +148,7 @@ function chatOf(request: SubmitJobRequest): ChatRequest {
     tools,
     toolChoice,
     metadata,
+    experiment,
     preferLowCost,
     routingPolicy,
     taskType,

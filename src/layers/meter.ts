@@ -92,6 +92,16 @@ function begun(
   // A model that nobody knows may be anything, a key included.
   const kept = model ? attempt : { ...attempt, model: redact(attempt.model) };
   const payer = { tenant, principal, tags: labels };
-  const intent = { ...payer, callId, requestId, startedAtMs, operation: operationOf(call), attempt: kept };
+  const { experiment } = call.tally;
+  const variant = experiment ? `${experiment.name}/${experiment.variant}` : "";
+  const intent = {
+    ...payer,
+    callId,
+    requestId,
+    startedAtMs,
+    operation: operationOf(call),
+    variant,
+    attempt: kept,
+  };
   return ledger?.open(intent, { durable: bounded, signal });
 }

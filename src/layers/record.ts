@@ -138,6 +138,7 @@ class Recorded {
       failureKind: failure?.kind ?? "",
       finishReason: finishReason ?? "",
       receipt,
+      ...(this.call.tally.experiment ? { experiment: this.call.tally.experiment } : {}),
     };
   }
 
@@ -171,6 +172,8 @@ class Recorded {
       route: receipt.route?.policy,
       route_name: receipt.route?.name || undefined,
       fallback_chain: receipt.route?.fallbackChain || undefined,
+      experiment: receipt.experiment?.name,
+      variant: receipt.experiment?.variant,
       outcome: failure?.outcome ?? "ok",
       finish_reason: finishReason,
       failure_kind: failure?.kind,
@@ -214,6 +217,8 @@ class Recorded {
       "llmgateway.cost_usd": receipt.cost?.actualUsd,
       "llmgateway.attempts": receipt.attempts.length,
       "llmgateway.route": receipt.route?.policy,
+      "llmgateway.experiment": receipt.experiment?.name,
+      "llmgateway.experiment.variant": receipt.experiment?.variant,
       "llmgateway.cache": receipt.cache?.outcome,
       "llmgateway.cache.kind": receipt.cacheKind || undefined,
       "llmgateway.cache.source_request_id": receipt.cache?.sourceRequestId || undefined,

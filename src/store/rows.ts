@@ -31,6 +31,7 @@ export const INTENT_COLUMNS = {
   model: "text",
   price_version: "text",
   reserved_pico_usd: "bigint",
+  variant: "text",
 } as const satisfies Columns;
 
 /** The first two say which attempt; the rest is what became of it. */
@@ -87,6 +88,7 @@ export const CALL_COLUMNS = {
   saved_pico_usd: "bigint",
   cache_outcome: "text",
   cache_kind: "text",
+  variant: "text",
 } as const satisfies Columns;
 
 /** @param instance the process whose attempts they are */
@@ -143,6 +145,7 @@ function intentRow(intent: Intent, instance: string): Row {
     attempt.model,
     attempt.priceVersion,
     integer(attempt.reservedPicoUsd),
+    intent.variant ?? "",
   ];
 }
 
@@ -205,6 +208,7 @@ function callRow(call: CallRow): Row {
     integer(cost?.savedPicoUsd),
     receipt.cache?.outcome ?? "",
     receipt.cacheKind,
+    call.experiment ? `${call.experiment.name}/${call.experiment.variant}` : "",
   ];
 }
 

@@ -251,4 +251,19 @@ export const POSTGRES_MIGRATIONS: Migrations = [
   CREATE INDEX known_requests_by_end ON known_requests (expires_at_ms);
   CREATE INDEX known_requests_by_age ON known_requests (stored_at_ms);
   `,
+  // The variant of an experiment that served, and how experiments stand.
+  `
+  ALTER TABLE attempts ADD COLUMN variant text NOT NULL DEFAULT '';
+  ALTER TABLE calls ADD COLUMN variant text NOT NULL DEFAULT '';
+  CREATE INDEX calls_of_experiments ON calls (request_id) WHERE variant <> '';
+  CREATE TABLE experiments (
+    name text NOT NULL,
+    fingerprint text NOT NULL,
+    -- The process whose figures they are; empty for what was decided.
+    instance text NOT NULL,
+    updated_at_ms bigint NOT NULL,
+    body text NOT NULL,
+    PRIMARY KEY (name, fingerprint, instance)
+  );
+  `,
 ];

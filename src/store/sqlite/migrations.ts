@@ -262,4 +262,19 @@ export const SQLITE_MIGRATIONS: Migrations = [
   CREATE INDEX known_requests_by_end ON known_requests (expires_at_ms);
   CREATE INDEX known_requests_by_age ON known_requests (stored_at_ms);
   `,
+  // The variant of an experiment that served, and how experiments stand.
+  `
+  ALTER TABLE attempts ADD COLUMN variant TEXT NOT NULL DEFAULT '';
+  ALTER TABLE calls ADD COLUMN variant TEXT NOT NULL DEFAULT '';
+  CREATE INDEX calls_of_experiments ON calls (request_id) WHERE variant <> '';
+  CREATE TABLE experiments (
+    name TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    -- The process whose figures they are; empty for what was decided.
+    instance TEXT NOT NULL,
+    updated_at_ms INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (name, fingerprint, instance)
+  ) STRICT;
+  `,
 ];

@@ -1348,7 +1348,7 @@ var File_llmgateway_v1_admin_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x19llmgateway/v1/admin.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/error.proto\"\x15\n" +
+	"\x19llmgateway/v1/admin.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1ellmgateway/v1/experiment.proto\"\x15\n" +
 	"\x13ListCircuitsRequest\"J\n" +
 	"\x14ListCircuitsResponse\x122\n" +
 	"\bcircuits\x18\x01 \x03(\v2\x16.llmgateway.v1.CircuitR\bcircuits\"\x8e\x01\n" +
@@ -1458,7 +1458,7 @@ const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\askipped\x18\x05 \x01(\x05R\askipped\x12\x16\n" +
 	"\x06failed\x18\x06 \x01(\x05R\x06failed\x12\x19\n" +
 	"\bcost_usd\x18\a \x01(\x01R\acostUsd\x12\"\n" +
-	"\rcost_pico_usd\x18\b \x01(\x03R\vcostPicoUsd2\xe8\x04\n" +
+	"\rcost_pico_usd\x18\b \x01(\x03R\vcostPicoUsd2\x83\b\n" +
 	"\fAdminService\x12x\n" +
 	"\fListCircuits\x12\".llmgateway.v1.ListCircuitsRequest\x1a#.llmgateway.v1.ListCircuitsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/circuits\x90\x02\x01\x12{\n" +
 	"\n" +
@@ -1466,7 +1466,10 @@ const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\rGetCacheStats\x12#.llmgateway.v1.GetCacheStatsRequest\x1a$.llmgateway.v1.GetCacheStatsResponse\"\"\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/gateway/cache/stats\x90\x02\x01\x12l\n" +
 	"\n" +
 	"ClearCache\x12 .llmgateway.v1.ClearCacheRequest\x1a!.llmgateway.v1.ClearCacheResponse\"\x19\x82\xd3\xe4\x93\x02\x13*\x11/v1/gateway/cache\x12s\n" +
-	"\tWarmCache\x12\x1f.llmgateway.v1.WarmCacheRequest\x1a .llmgateway.v1.WarmCacheResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/cache/warm0\x01BDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
+	"\tWarmCache\x12\x1f.llmgateway.v1.WarmCacheRequest\x1a .llmgateway.v1.WarmCacheResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/cache/warm0\x01\x12\x81\x01\n" +
+	"\x0eGetExperiments\x12$.llmgateway.v1.GetExperimentsRequest\x1a%.llmgateway.v1.GetExperimentsResponse\"\"\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/gateway/experiments\x90\x02\x01\x12\x8a\x01\n" +
+	"\x0ePromoteVariant\x12$.llmgateway.v1.PromoteVariantRequest\x1a\x19.llmgateway.v1.Experiment\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/gateway/experiments/{experiment}/promote\x12\x87\x01\n" +
+	"\x0eStopExperiment\x12$.llmgateway.v1.StopExperimentRequest\x1a\x19.llmgateway.v1.Experiment\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/gateway/experiments/{experiment}/stopBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
 
 var (
 	file_llmgateway_v1_admin_proto_rawDescOnce sync.Once
@@ -1482,24 +1485,29 @@ func file_llmgateway_v1_admin_proto_rawDescGZIP() []byte {
 
 var file_llmgateway_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_llmgateway_v1_admin_proto_goTypes = []any{
-	(*ListCircuitsRequest)(nil),   // 0: llmgateway.v1.ListCircuitsRequest
-	(*ListCircuitsResponse)(nil),  // 1: llmgateway.v1.ListCircuitsResponse
-	(*SetCircuitRequest)(nil),     // 2: llmgateway.v1.SetCircuitRequest
-	(*Circuit)(nil),               // 3: llmgateway.v1.Circuit
-	(*GetCacheStatsRequest)(nil),  // 4: llmgateway.v1.GetCacheStatsRequest
-	(*GetCacheStatsResponse)(nil), // 5: llmgateway.v1.GetCacheStatsResponse
-	(*CacheKindStats)(nil),        // 6: llmgateway.v1.CacheKindStats
-	(*CacheModelStats)(nil),       // 7: llmgateway.v1.CacheModelStats
-	(*CacheEvictions)(nil),        // 8: llmgateway.v1.CacheEvictions
-	(*ClearCacheRequest)(nil),     // 9: llmgateway.v1.ClearCacheRequest
-	(*ClearCacheResponse)(nil),    // 10: llmgateway.v1.ClearCacheResponse
-	(*WarmCacheRequest)(nil),      // 11: llmgateway.v1.WarmCacheRequest
-	(*WarmCacheResponse)(nil),     // 12: llmgateway.v1.WarmCacheResponse
-	(*WarmedRequest)(nil),         // 13: llmgateway.v1.WarmedRequest
-	(*WarmCacheTotals)(nil),       // 14: llmgateway.v1.WarmCacheTotals
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*ChatRequest)(nil),           // 16: llmgateway.v1.ChatRequest
-	(*StreamError)(nil),           // 17: llmgateway.v1.StreamError
+	(*ListCircuitsRequest)(nil),    // 0: llmgateway.v1.ListCircuitsRequest
+	(*ListCircuitsResponse)(nil),   // 1: llmgateway.v1.ListCircuitsResponse
+	(*SetCircuitRequest)(nil),      // 2: llmgateway.v1.SetCircuitRequest
+	(*Circuit)(nil),                // 3: llmgateway.v1.Circuit
+	(*GetCacheStatsRequest)(nil),   // 4: llmgateway.v1.GetCacheStatsRequest
+	(*GetCacheStatsResponse)(nil),  // 5: llmgateway.v1.GetCacheStatsResponse
+	(*CacheKindStats)(nil),         // 6: llmgateway.v1.CacheKindStats
+	(*CacheModelStats)(nil),        // 7: llmgateway.v1.CacheModelStats
+	(*CacheEvictions)(nil),         // 8: llmgateway.v1.CacheEvictions
+	(*ClearCacheRequest)(nil),      // 9: llmgateway.v1.ClearCacheRequest
+	(*ClearCacheResponse)(nil),     // 10: llmgateway.v1.ClearCacheResponse
+	(*WarmCacheRequest)(nil),       // 11: llmgateway.v1.WarmCacheRequest
+	(*WarmCacheResponse)(nil),      // 12: llmgateway.v1.WarmCacheResponse
+	(*WarmedRequest)(nil),          // 13: llmgateway.v1.WarmedRequest
+	(*WarmCacheTotals)(nil),        // 14: llmgateway.v1.WarmCacheTotals
+	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
+	(*ChatRequest)(nil),            // 16: llmgateway.v1.ChatRequest
+	(*StreamError)(nil),            // 17: llmgateway.v1.StreamError
+	(*GetExperimentsRequest)(nil),  // 18: llmgateway.v1.GetExperimentsRequest
+	(*PromoteVariantRequest)(nil),  // 19: llmgateway.v1.PromoteVariantRequest
+	(*StopExperimentRequest)(nil),  // 20: llmgateway.v1.StopExperimentRequest
+	(*GetExperimentsResponse)(nil), // 21: llmgateway.v1.GetExperimentsResponse
+	(*Experiment)(nil),             // 22: llmgateway.v1.Experiment
 }
 var file_llmgateway_v1_admin_proto_depIdxs = []int32{
 	3,  // 0: llmgateway.v1.ListCircuitsResponse.circuits:type_name -> llmgateway.v1.Circuit
@@ -1518,13 +1526,19 @@ var file_llmgateway_v1_admin_proto_depIdxs = []int32{
 	4,  // 13: llmgateway.v1.AdminService.GetCacheStats:input_type -> llmgateway.v1.GetCacheStatsRequest
 	9,  // 14: llmgateway.v1.AdminService.ClearCache:input_type -> llmgateway.v1.ClearCacheRequest
 	11, // 15: llmgateway.v1.AdminService.WarmCache:input_type -> llmgateway.v1.WarmCacheRequest
-	1,  // 16: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
-	3,  // 17: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
-	5,  // 18: llmgateway.v1.AdminService.GetCacheStats:output_type -> llmgateway.v1.GetCacheStatsResponse
-	10, // 19: llmgateway.v1.AdminService.ClearCache:output_type -> llmgateway.v1.ClearCacheResponse
-	12, // 20: llmgateway.v1.AdminService.WarmCache:output_type -> llmgateway.v1.WarmCacheResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
+	18, // 16: llmgateway.v1.AdminService.GetExperiments:input_type -> llmgateway.v1.GetExperimentsRequest
+	19, // 17: llmgateway.v1.AdminService.PromoteVariant:input_type -> llmgateway.v1.PromoteVariantRequest
+	20, // 18: llmgateway.v1.AdminService.StopExperiment:input_type -> llmgateway.v1.StopExperimentRequest
+	1,  // 19: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
+	3,  // 20: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
+	5,  // 21: llmgateway.v1.AdminService.GetCacheStats:output_type -> llmgateway.v1.GetCacheStatsResponse
+	10, // 22: llmgateway.v1.AdminService.ClearCache:output_type -> llmgateway.v1.ClearCacheResponse
+	12, // 23: llmgateway.v1.AdminService.WarmCache:output_type -> llmgateway.v1.WarmCacheResponse
+	21, // 24: llmgateway.v1.AdminService.GetExperiments:output_type -> llmgateway.v1.GetExperimentsResponse
+	22, // 25: llmgateway.v1.AdminService.PromoteVariant:output_type -> llmgateway.v1.Experiment
+	22, // 26: llmgateway.v1.AdminService.StopExperiment:output_type -> llmgateway.v1.Experiment
+	19, // [19:27] is the sub-list for method output_type
+	11, // [11:19] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
 	11, // [11:11] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name
@@ -1537,6 +1551,7 @@ func file_llmgateway_v1_admin_proto_init() {
 	}
 	file_llmgateway_v1_chat_proto_init()
 	file_llmgateway_v1_error_proto_init()
+	file_llmgateway_v1_experiment_proto_init()
 	file_llmgateway_v1_admin_proto_msgTypes[5].OneofWrappers = []any{}
 	file_llmgateway_v1_admin_proto_msgTypes[11].OneofWrappers = []any{}
 	file_llmgateway_v1_admin_proto_msgTypes[13].OneofWrappers = []any{}

@@ -19,11 +19,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_ListCircuits_FullMethodName  = "/llmgateway.v1.AdminService/ListCircuits"
-	AdminService_SetCircuit_FullMethodName    = "/llmgateway.v1.AdminService/SetCircuit"
-	AdminService_GetCacheStats_FullMethodName = "/llmgateway.v1.AdminService/GetCacheStats"
-	AdminService_ClearCache_FullMethodName    = "/llmgateway.v1.AdminService/ClearCache"
-	AdminService_WarmCache_FullMethodName     = "/llmgateway.v1.AdminService/WarmCache"
+	AdminService_ListCircuits_FullMethodName   = "/llmgateway.v1.AdminService/ListCircuits"
+	AdminService_SetCircuit_FullMethodName     = "/llmgateway.v1.AdminService/SetCircuit"
+	AdminService_GetCacheStats_FullMethodName  = "/llmgateway.v1.AdminService/GetCacheStats"
+	AdminService_ClearCache_FullMethodName     = "/llmgateway.v1.AdminService/ClearCache"
+	AdminService_WarmCache_FullMethodName      = "/llmgateway.v1.AdminService/WarmCache"
+	AdminService_GetExperiments_FullMethodName = "/llmgateway.v1.AdminService/GetExperiments"
+	AdminService_PromoteVariant_FullMethodName = "/llmgateway.v1.AdminService/PromoteVariant"
+	AdminService_StopExperiment_FullMethodName = "/llmgateway.v1.AdminService/StopExperiment"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -50,6 +53,15 @@ type AdminServiceClient interface {
 	// is done. They are calls like any other, booked under the method `WarmCache`
 	// to whoever asks for them; it ends with them, or when the caller leaves.
 	WarmCache(ctx context.Context, in *WarmCacheRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WarmCacheResponse], error)
+	// Tells how the experiments stand: what became of each variant's calls, how
+	// sure that is, and what was decided.
+	GetExperiments(ctx context.Context, in *GetExperimentsRequest, opts ...grpc.CallOption) (*GetExperimentsResponse, error)
+	// Gives all calls of an experiment to one variant, or takes that back. It
+	// holds until it is set anew, or the experiment's configuration changes.
+	PromoteVariant(ctx context.Context, in *PromoteVariantRequest, opts ...grpc.CallOption) (*Experiment, error)
+	// Ends an experiment: its calls go where they would without it. It holds as
+	// PromoteVariant does, which begins it again.
+	StopExperiment(ctx context.Context, in *StopExperimentRequest, opts ...grpc.CallOption) (*Experiment, error)
 }
 
 type adminServiceClient struct {
@@ -119,6 +131,36 @@ func (c *adminServiceClient) WarmCache(ctx context.Context, in *WarmCacheRequest
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_WarmCacheClient = grpc.ServerStreamingClient[WarmCacheResponse]
 
+func (c *adminServiceClient) GetExperiments(ctx context.Context, in *GetExperimentsRequest, opts ...grpc.CallOption) (*GetExperimentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetExperimentsResponse)
+	err := c.cc.Invoke(ctx, AdminService_GetExperiments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) PromoteVariant(ctx context.Context, in *PromoteVariantRequest, opts ...grpc.CallOption) (*Experiment, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Experiment)
+	err := c.cc.Invoke(ctx, AdminService_PromoteVariant_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) StopExperiment(ctx context.Context, in *StopExperimentRequest, opts ...grpc.CallOption) (*Experiment, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Experiment)
+	err := c.cc.Invoke(ctx, AdminService_StopExperiment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -143,6 +185,15 @@ type AdminServiceServer interface {
 	// is done. They are calls like any other, booked under the method `WarmCache`
 	// to whoever asks for them; it ends with them, or when the caller leaves.
 	WarmCache(*WarmCacheRequest, grpc.ServerStreamingServer[WarmCacheResponse]) error
+	// Tells how the experiments stand: what became of each variant's calls, how
+	// sure that is, and what was decided.
+	GetExperiments(context.Context, *GetExperimentsRequest) (*GetExperimentsResponse, error)
+	// Gives all calls of an experiment to one variant, or takes that back. It
+	// holds until it is set anew, or the experiment's configuration changes.
+	PromoteVariant(context.Context, *PromoteVariantRequest) (*Experiment, error)
+	// Ends an experiment: its calls go where they would without it. It holds as
+	// PromoteVariant does, which begins it again.
+	StopExperiment(context.Context, *StopExperimentRequest) (*Experiment, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -167,6 +218,15 @@ func (UnimplementedAdminServiceServer) ClearCache(context.Context, *ClearCacheRe
 }
 func (UnimplementedAdminServiceServer) WarmCache(*WarmCacheRequest, grpc.ServerStreamingServer[WarmCacheResponse]) error {
 	return status.Error(codes.Unimplemented, "method WarmCache not implemented")
+}
+func (UnimplementedAdminServiceServer) GetExperiments(context.Context, *GetExperimentsRequest) (*GetExperimentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetExperiments not implemented")
+}
+func (UnimplementedAdminServiceServer) PromoteVariant(context.Context, *PromoteVariantRequest) (*Experiment, error) {
+	return nil, status.Error(codes.Unimplemented, "method PromoteVariant not implemented")
+}
+func (UnimplementedAdminServiceServer) StopExperiment(context.Context, *StopExperimentRequest) (*Experiment, error) {
+	return nil, status.Error(codes.Unimplemented, "method StopExperiment not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -272,6 +332,60 @@ func _AdminService_WarmCache_Handler(srv interface{}, stream grpc.ServerStream) 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_WarmCacheServer = grpc.ServerStreamingServer[WarmCacheResponse]
 
+func _AdminService_GetExperiments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetExperimentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).GetExperiments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_GetExperiments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).GetExperiments(ctx, req.(*GetExperimentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_PromoteVariant_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PromoteVariantRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).PromoteVariant(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_PromoteVariant_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).PromoteVariant(ctx, req.(*PromoteVariantRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_StopExperiment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StopExperimentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).StopExperiment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_StopExperiment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).StopExperiment(ctx, req.(*StopExperimentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -294,6 +408,18 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ClearCache",
 			Handler:    _AdminService_ClearCache_Handler,
+		},
+		{
+			MethodName: "GetExperiments",
+			Handler:    _AdminService_GetExperiments_Handler,
+		},
+		{
+			MethodName: "PromoteVariant",
+			Handler:    _AdminService_PromoteVariant_Handler,
+		},
+		{
+			MethodName: "StopExperiment",
+			Handler:    _AdminService_StopExperiment_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

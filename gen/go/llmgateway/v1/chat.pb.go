@@ -96,6 +96,10 @@ type ChatRequest struct {
 	// call that failed at no cost frees its key. One that was broken off, or whose
 	// answer is `sensitive` and so not kept, is `outcome_unknown`.
 	IdempotencyKey string `protobuf:"bytes,28,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// `none` to be part of no experiment, or the name of one to be part of that one
+	// whatever `model` names. Empty as the configuration says. A name that means no
+	// experiment that runs means nothing, so that callers outlive experiments.
+	Experiment string `protobuf:"bytes,33,opt,name=experiment,proto3" json:"experiment,omitempty"`
 	// Fields for the provider that this contract does not know, merged into the
 	// body as they are. They cannot replace what the gateway itself sets.
 	ExtraBody     *structpb.Struct `protobuf:"bytes,40,opt,name=extra_body,json=extraBody,proto3" json:"extra_body,omitempty"`
@@ -280,6 +284,13 @@ func (x *ChatRequest) GetIdempotencyKey() string {
 	return ""
 }
 
+func (x *ChatRequest) GetExperiment() string {
+	if x != nil {
+		return x.Experiment
+	}
+	return ""
+}
+
 func (x *ChatRequest) GetExtraBody() *structpb.Struct {
 	if x != nil {
 		return x.ExtraBody
@@ -399,7 +410,9 @@ type ChatResponse struct {
 	// configuration allows that; such as `parameters.seed`.
 	Dropped []string `protobuf:"bytes,14,rep,name=dropped,proto3" json:"dropped,omitempty"`
 	// What the gateway's cache knew; absent where it is off.
-	Cache         *CacheLookup `protobuf:"bytes,15,opt,name=cache,proto3" json:"cache,omitempty"`
+	Cache *CacheLookup `protobuf:"bytes,15,opt,name=cache,proto3" json:"cache,omitempty"`
+	// The experiment that it was part of; absent for none.
+	Experiment    *ExperimentVariant `protobuf:"bytes,17,opt,name=experiment,proto3" json:"experiment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -535,6 +548,13 @@ func (x *ChatResponse) GetDropped() []string {
 func (x *ChatResponse) GetCache() *CacheLookup {
 	if x != nil {
 		return x.Cache
+	}
+	return nil
+}
+
+func (x *ChatResponse) GetExperiment() *ExperimentVariant {
+	if x != nil {
+		return x.Experiment
 	}
 	return nil
 }
@@ -865,7 +885,8 @@ var File_llmgateway_v1_chat_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x18llmgateway/v1/chat.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xe8\t\n" +
+	"\x18llmgateway/v1/chat.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\x91\n" +
+	"\n" +
 	"\vChatRequest\x12?\n" +
 	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\bmessages\x12\x1e\n" +
 	"\x05model\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12-\n" +
@@ -896,7 +917,10 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\x05cache\x18\x14 \x01(\tB#\xbaH r\x1eR\x00R\x03useR\arefreshR\x06bypassR\x04onlyR\x05cache\x12=\n" +
 	"\x11cache_ttl_seconds\x18\x15 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\x9a\x9e\x01 \x00H\x02R\x0fcacheTtlSeconds\x88\x01\x01\x12\x1c\n" +
 	"\tsensitive\x18\x16 \x01(\bR\tsensitive\x121\n" +
-	"\x0fidempotency_key\x18\x1c \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x126\n" +
+	"\x0fidempotency_key\x18\x1c \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x12'\n" +
+	"\n" +
+	"experiment\x18! \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"experiment\x126\n" +
 	"\n" +
 	"extra_body\x18( \x01(\v2\x17.google.protobuf.StructR\textraBody\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
@@ -916,7 +940,7 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\f_max_retriesB\b\n" +
 	"\x06_hedgeB\x19\n" +
 	"\x17_first_event_timeout_msB\x12\n" +
-	"\x10_idle_timeout_ms\"\xc7\x04\n" +
+	"\x10_idle_timeout_ms\"\x89\x05\n" +
 	"\fChatResponse\x12\x1a\n" +
 	"\bresponse\x18\x01 \x01(\tR\bresponse\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x126\n" +
@@ -936,7 +960,10 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\battempts\x18\f \x03(\v2\x16.llmgateway.v1.AttemptR\battempts\x12/\n" +
 	"\achoices\x18\r \x03(\v2\x15.llmgateway.v1.ChoiceR\achoices\x12\x18\n" +
 	"\adropped\x18\x0e \x03(\tR\adropped\x120\n" +
-	"\x05cache\x18\x0f \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\"u\n" +
+	"\x05cache\x18\x0f \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\x12@\n" +
+	"\n" +
+	"experiment\x18\x11 \x01(\v2 .llmgateway.v1.ExperimentVariantR\n" +
+	"experiment\"u\n" +
 	"\x06Choice\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x12#\n" +
@@ -995,28 +1022,29 @@ func file_llmgateway_v1_chat_proto_rawDescGZIP() []byte {
 
 var file_llmgateway_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_llmgateway_v1_chat_proto_goTypes = []any{
-	(*ChatRequest)(nil),     // 0: llmgateway.v1.ChatRequest
-	(*Resilience)(nil),      // 1: llmgateway.v1.Resilience
-	(*ChatResponse)(nil),    // 2: llmgateway.v1.ChatResponse
-	(*Choice)(nil),          // 3: llmgateway.v1.Choice
-	(*StreamResponse)(nil),  // 4: llmgateway.v1.StreamResponse
-	(*ToolCallDelta)(nil),   // 5: llmgateway.v1.ToolCallDelta
-	nil,                     // 6: llmgateway.v1.ChatRequest.MetadataEntry
-	(*Message)(nil),         // 7: llmgateway.v1.Message
-	(*Parameters)(nil),      // 8: llmgateway.v1.Parameters
-	(*Tool)(nil),            // 9: llmgateway.v1.Tool
-	(*ResponseFormat)(nil),  // 10: llmgateway.v1.ResponseFormat
-	(*structpb.Struct)(nil), // 11: google.protobuf.Struct
-	(*ToolCall)(nil),        // 12: llmgateway.v1.ToolCall
-	(*Route)(nil),           // 13: llmgateway.v1.Route
-	(*Cost)(nil),            // 14: llmgateway.v1.Cost
-	(*Attempt)(nil),         // 15: llmgateway.v1.Attempt
-	(*CacheLookup)(nil),     // 16: llmgateway.v1.CacheLookup
-	(*Reasoning)(nil),       // 17: llmgateway.v1.Reasoning
-	(*Receipt)(nil),         // 18: llmgateway.v1.Receipt
-	(*StreamError)(nil),     // 19: llmgateway.v1.StreamError
-	(*Citation)(nil),        // 20: llmgateway.v1.Citation
-	(*ProviderPart)(nil),    // 21: llmgateway.v1.ProviderPart
+	(*ChatRequest)(nil),       // 0: llmgateway.v1.ChatRequest
+	(*Resilience)(nil),        // 1: llmgateway.v1.Resilience
+	(*ChatResponse)(nil),      // 2: llmgateway.v1.ChatResponse
+	(*Choice)(nil),            // 3: llmgateway.v1.Choice
+	(*StreamResponse)(nil),    // 4: llmgateway.v1.StreamResponse
+	(*ToolCallDelta)(nil),     // 5: llmgateway.v1.ToolCallDelta
+	nil,                       // 6: llmgateway.v1.ChatRequest.MetadataEntry
+	(*Message)(nil),           // 7: llmgateway.v1.Message
+	(*Parameters)(nil),        // 8: llmgateway.v1.Parameters
+	(*Tool)(nil),              // 9: llmgateway.v1.Tool
+	(*ResponseFormat)(nil),    // 10: llmgateway.v1.ResponseFormat
+	(*structpb.Struct)(nil),   // 11: google.protobuf.Struct
+	(*ToolCall)(nil),          // 12: llmgateway.v1.ToolCall
+	(*Route)(nil),             // 13: llmgateway.v1.Route
+	(*Cost)(nil),              // 14: llmgateway.v1.Cost
+	(*Attempt)(nil),           // 15: llmgateway.v1.Attempt
+	(*CacheLookup)(nil),       // 16: llmgateway.v1.CacheLookup
+	(*ExperimentVariant)(nil), // 17: llmgateway.v1.ExperimentVariant
+	(*Reasoning)(nil),         // 18: llmgateway.v1.Reasoning
+	(*Receipt)(nil),           // 19: llmgateway.v1.Receipt
+	(*StreamError)(nil),       // 20: llmgateway.v1.StreamError
+	(*Citation)(nil),          // 21: llmgateway.v1.Citation
+	(*ProviderPart)(nil),      // 22: llmgateway.v1.ProviderPart
 }
 var file_llmgateway_v1_chat_proto_depIdxs = []int32{
 	7,  // 0: llmgateway.v1.ChatRequest.messages:type_name -> llmgateway.v1.Message
@@ -1033,18 +1061,19 @@ var file_llmgateway_v1_chat_proto_depIdxs = []int32{
 	15, // 11: llmgateway.v1.ChatResponse.attempts:type_name -> llmgateway.v1.Attempt
 	3,  // 12: llmgateway.v1.ChatResponse.choices:type_name -> llmgateway.v1.Choice
 	16, // 13: llmgateway.v1.ChatResponse.cache:type_name -> llmgateway.v1.CacheLookup
-	7,  // 14: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
-	5,  // 15: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
-	17, // 16: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
-	18, // 17: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
-	19, // 18: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
-	20, // 19: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
-	21, // 20: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	17, // 14: llmgateway.v1.ChatResponse.experiment:type_name -> llmgateway.v1.ExperimentVariant
+	7,  // 15: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
+	5,  // 16: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
+	18, // 17: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
+	19, // 18: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
+	20, // 19: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
+	21, // 20: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
+	22, // 21: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_chat_proto_init() }

@@ -36,6 +36,7 @@ const (
 	GatewayService_ListWebhooks_FullMethodName     = "/llmgateway.v1.GatewayService/ListWebhooks"
 	GatewayService_GetWebhook_FullMethodName       = "/llmgateway.v1.GatewayService/GetWebhook"
 	GatewayService_RedeliverWebhook_FullMethodName = "/llmgateway.v1.GatewayService/RedeliverWebhook"
+	GatewayService_RecordFeedback_FullMethodName   = "/llmgateway.v1.GatewayService/RecordFeedback"
 	GatewayService_ListModels_FullMethodName       = "/llmgateway.v1.GatewayService/ListModels"
 	GatewayService_GetStatus_FullMethodName        = "/llmgateway.v1.GatewayService/GetStatus"
 )
@@ -99,6 +100,8 @@ type GatewayServiceClient interface {
 	GetWebhook(ctx context.Context, in *GetWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
 	// Delivers a webhook once more, whatever became of it before.
 	RedeliverWebhook(ctx context.Context, in *RedeliverWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
+	// Tells how good an answer was, for the experiment that it was part of.
+	RecordFeedback(ctx context.Context, in *RecordFeedbackRequest, opts ...grpc.CallOption) (*RecordFeedbackResponse, error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error)
 	// Tells which providers can be called, and why the others cannot.
@@ -301,6 +304,16 @@ func (c *gatewayServiceClient) RedeliverWebhook(ctx context.Context, in *Redeliv
 	return out, nil
 }
 
+func (c *gatewayServiceClient) RecordFeedback(ctx context.Context, in *RecordFeedbackRequest, opts ...grpc.CallOption) (*RecordFeedbackResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecordFeedbackResponse)
+	err := c.cc.Invoke(ctx, GatewayService_RecordFeedback_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *gatewayServiceClient) ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListModelsResponse)
@@ -380,6 +393,8 @@ type GatewayServiceServer interface {
 	GetWebhook(context.Context, *GetWebhookRequest) (*Webhook, error)
 	// Delivers a webhook once more, whatever became of it before.
 	RedeliverWebhook(context.Context, *RedeliverWebhookRequest) (*Webhook, error)
+	// Tells how good an answer was, for the experiment that it was part of.
+	RecordFeedback(context.Context, *RecordFeedbackRequest) (*RecordFeedbackResponse, error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error)
 	// Tells which providers can be called, and why the others cannot.
@@ -444,6 +459,9 @@ func (UnimplementedGatewayServiceServer) GetWebhook(context.Context, *GetWebhook
 }
 func (UnimplementedGatewayServiceServer) RedeliverWebhook(context.Context, *RedeliverWebhookRequest) (*Webhook, error) {
 	return nil, status.Error(codes.Unimplemented, "method RedeliverWebhook not implemented")
+}
+func (UnimplementedGatewayServiceServer) RecordFeedback(context.Context, *RecordFeedbackRequest) (*RecordFeedbackResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordFeedback not implemented")
 }
 func (UnimplementedGatewayServiceServer) ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListModels not implemented")
@@ -764,6 +782,24 @@ func _GatewayService_RedeliverWebhook_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GatewayService_RecordFeedback_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordFeedbackRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).RecordFeedback(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_RecordFeedback_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).RecordFeedback(ctx, req.(*RecordFeedbackRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _GatewayService_ListModels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListModelsRequest)
 	if err := dec(in); err != nil {
@@ -866,6 +902,10 @@ var GatewayService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RedeliverWebhook",
 			Handler:    _GatewayService_RedeliverWebhook_Handler,
+		},
+		{
+			MethodName: "RecordFeedback",
+			Handler:    _GatewayService_RecordFeedback_Handler,
 		},
 		{
 			MethodName: "ListModels",

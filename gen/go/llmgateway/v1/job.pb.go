@@ -80,6 +80,10 @@ type SubmitJobRequest struct {
 	// one's job, as long as that is stored. Also taken from the header
 	// `idempotency-key`.
 	IdempotencyKey string `protobuf:"bytes,28,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// `none` to be part of no experiment, or the name of one to be part of that one
+	// whatever `model` names. Empty as the configuration says. A name that means no
+	// experiment that runs means nothing, so that callers outlive experiments.
+	Experiment string `protobuf:"bytes,33,opt,name=experiment,proto3" json:"experiment,omitempty"`
 	// Fields for the provider that this contract does not know, merged into the
 	// body as they are. They cannot replace what the gateway itself sets.
 	ExtraBody *structpb.Struct `protobuf:"bytes,40,opt,name=extra_body,json=extraBody,proto3" json:"extra_body,omitempty"`
@@ -264,6 +268,13 @@ func (x *SubmitJobRequest) GetSensitive() bool {
 func (x *SubmitJobRequest) GetIdempotencyKey() string {
 	if x != nil {
 		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *SubmitJobRequest) GetExperiment() string {
+	if x != nil {
+		return x.Experiment
 	}
 	return ""
 }
@@ -2003,7 +2014,7 @@ var File_llmgateway_v1_job_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_job_proto_rawDesc = "" +
 	"\n" +
-	"\x17llmgateway/v1/job.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xc8\v\n" +
+	"\x17llmgateway/v1/job.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xf1\v\n" +
 	"\x10SubmitJobRequest\x12?\n" +
 	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\bmessages\x12\x1e\n" +
 	"\x05model\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12-\n" +
@@ -2033,7 +2044,10 @@ const file_llmgateway_v1_job_proto_rawDesc = "" +
 	"\x05cache\x18\x14 \x01(\tB#\xbaH r\x1eR\x00R\x03useR\arefreshR\x06bypassR\x04onlyR\x05cache\x12=\n" +
 	"\x11cache_ttl_seconds\x18\x15 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\x9a\x9e\x01 \x00H\x02R\x0fcacheTtlSeconds\x88\x01\x01\x12\x1c\n" +
 	"\tsensitive\x18\x16 \x01(\bR\tsensitive\x121\n" +
-	"\x0fidempotency_key\x18\x1c \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x126\n" +
+	"\x0fidempotency_key\x18\x1c \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x12'\n" +
+	"\n" +
+	"experiment\x18! \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"experiment\x126\n" +
 	"\n" +
 	"extra_body\x18( \x01(\v2\x17.google.protobuf.StructR\textraBody\x12+\n" +
 	"\fcallback_url\x182 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\vcallbackUrl\x12.\n" +

@@ -8,10 +8,12 @@ package configv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	structpb "google.golang.org/protobuf/types/known/structpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -72,7 +74,9 @@ type Config struct {
 	// How faults of providers are met; each provider may have it otherwise.
 	Resilience *Resilience `protobuf:"bytes,17,opt,name=resilience,proto3" json:"resilience,omitempty"`
 	// Answers that need not be paid for twice.
-	Cache         *Cache `protobuf:"bytes,18,opt,name=cache,proto3" json:"cache,omitempty"`
+	Cache *Cache `protobuf:"bytes,18,opt,name=cache,proto3" json:"cache,omitempty"`
+	// Calls that are shared among variants, to find out who does best, by name.
+	Experiments   map[string]*Experiment `protobuf:"bytes,22,rep,name=experiments,proto3" json:"experiments,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -233,6 +237,483 @@ func (x *Config) GetCache() *Cache {
 	return nil
 }
 
+func (x *Config) GetExperiments() map[string]*Experiment {
+	if x != nil {
+		return x.Experiments
+	}
+	return nil
+}
+
+// An experiment: calls are shared among variants, and what becomes of each is
+// compared.
+type Experiment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether it runs. Default true.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// Who shares the calls. Others are compared with the first.
+	Variants []*ExperimentVariant `protobuf:"bytes,2,rep,name=variants,proto3" json:"variants,omitempty"`
+	// Requests whose `model` is one of these are part of it: aliases, providers,
+	// `provider/model` or bare names of models, as callers write them.
+	Models []string `protobuf:"bytes,3,rep,name=models,proto3" json:"models,omitempty"`
+	// So are requests without `model` that have one of these `task_type`s.
+	TaskTypes []string `protobuf:"bytes,4,rep,name=task_types,json=taskTypes,proto3" json:"task_types,omitempty"`
+	// Whether all chats are. Without any of `models`, `task_types` and `all`, it is
+	// those that leave the choice to the gateway: without `model`, `task_type`,
+	// `routing_policy` and `prefer_low_cost`. Default false.
+	All bool `protobuf:"varint,5,opt,name=all,proto3" json:"all,omitempty"`
+	// What always has the same variant: `session_id`, `principal` (the API key),
+	// `tenant`, `none`, or `tag:NAME` for one of the request's `metadata`. Requests
+	// that lack it are given one by lot. Default `session_id`.
+	StickyBy string `protobuf:"bytes,6,opt,name=sticky_by,json=stickyBy,proto3" json:"sticky_by,omitempty"`
+	// When it begins; absent for at once.
+	Start *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start,proto3" json:"start,omitempty"`
+	// When it ends; absent for never.
+	Stop *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=stop,proto3" json:"stop,omitempty"`
+	// When one variant is given all calls, or none.
+	Decision *ExperimentDecision `protobuf:"bytes,9,opt,name=decision,proto3" json:"decision,omitempty"`
+	// Who is sent copies of requests, while callers are answered by the variants.
+	Shadows       []*ExperimentShadow `protobuf:"bytes,10,rep,name=shadows,proto3" json:"shadows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Experiment) Reset() {
+	*x = Experiment{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Experiment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Experiment) ProtoMessage() {}
+
+func (x *Experiment) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Experiment.ProtoReflect.Descriptor instead.
+func (*Experiment) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Experiment) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *Experiment) GetVariants() []*ExperimentVariant {
+	if x != nil {
+		return x.Variants
+	}
+	return nil
+}
+
+func (x *Experiment) GetModels() []string {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+func (x *Experiment) GetTaskTypes() []string {
+	if x != nil {
+		return x.TaskTypes
+	}
+	return nil
+}
+
+func (x *Experiment) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *Experiment) GetStickyBy() string {
+	if x != nil {
+		return x.StickyBy
+	}
+	return ""
+}
+
+func (x *Experiment) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *Experiment) GetStop() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Stop
+	}
+	return nil
+}
+
+func (x *Experiment) GetDecision() *ExperimentDecision {
+	if x != nil {
+		return x.Decision
+	}
+	return nil
+}
+
+func (x *Experiment) GetShadows() []*ExperimentShadow {
+	if x != nil {
+		return x.Shadows
+	}
+	return nil
+}
+
+// One of those that share the calls of an experiment.
+type ExperimentVariant struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name in receipts and metrics. Default `model`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Who is asked: a provider, `provider/model` or an alias.
+	Model string `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	// Its share of the calls, beside those of the others. Default 1.
+	Weight *float64 `protobuf:"fixed64,3,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	// Parameters in place of those of the request; what is absent here is left as
+	// the request has it.
+	Parameters    *v1.Parameters `protobuf:"bytes,4,opt,name=parameters,proto3" json:"parameters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExperimentVariant) Reset() {
+	*x = ExperimentVariant{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExperimentVariant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExperimentVariant) ProtoMessage() {}
+
+func (x *ExperimentVariant) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExperimentVariant.ProtoReflect.Descriptor instead.
+func (*ExperimentVariant) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ExperimentVariant) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExperimentVariant) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ExperimentVariant) GetWeight() float64 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
+}
+
+func (x *ExperimentVariant) GetParameters() *v1.Parameters {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+// When an experiment is decided, and by what.
+type ExperimentDecision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `off` to only tell what could be decided, `auto` to do it: the winner is
+	// given all calls. Default `off`.
+	Decide string `protobuf:"bytes,1,opt,name=decide,proto3" json:"decide,omitempty"`
+	// What is better: `cost` (a call costs less), `quality` (RecordFeedback says
+	// more), or `weighted` (both, by the weights below). Default `cost`.
+	Objective string `protobuf:"bytes,2,opt,name=objective,proto3" json:"objective,omitempty"`
+	// With `weighted`: what the whole of the quality, from 0 to 1, is worth.
+	// Default 1.
+	QualityWeight *float64 `protobuf:"fixed64,3,opt,name=quality_weight,json=qualityWeight,proto3,oneof" json:"quality_weight,omitempty"`
+	// With `weighted`: what the cost of a call of the first variant is worth.
+	// Default 1.
+	CostWeight *float64 `protobuf:"fixed64,4,opt,name=cost_weight,json=costWeight,proto3,oneof" json:"cost_weight,omitempty"`
+	// The chance at most of a winner that is not the best, over the whole
+	// experiment, however often it is looked at, is 1 less this. Default 0.95.
+	Confidence *float64 `protobuf:"fixed64,5,opt,name=confidence,proto3,oneof" json:"confidence,omitempty"`
+	// Calls of each variant before any is the winner; for quality, those with
+	// feedback. Default 200.
+	MinSamples *int32 `protobuf:"varint,6,opt,name=min_samples,json=minSamples,proto3,oneof" json:"min_samples,omitempty"`
+	// How long it runs before any is the winner. Default 24h.
+	MinDuration *durationpb.Duration `protobuf:"bytes,7,opt,name=min_duration,json=minDuration,proto3" json:"min_duration,omitempty"`
+	// Whether a variant that is clearly worse than the first is given no calls any
+	// more, by the margins below, `decide` or not. Default true.
+	StopOnHarm *bool `protobuf:"varint,8,opt,name=stop_on_harm,json=stopOnHarm,proto3,oneof" json:"stop_on_harm,omitempty"`
+	// Calls of a variant before it can be stopped. Default 50.
+	HarmMinSamples *int32 `protobuf:"varint,9,opt,name=harm_min_samples,json=harmMinSamples,proto3,oneof" json:"harm_min_samples,omitempty"`
+	// How much more often it may fail, as a share of calls. Default 0.05.
+	MaxFailureIncrease *float64 `protobuf:"fixed64,10,opt,name=max_failure_increase,json=maxFailureIncrease,proto3,oneof" json:"max_failure_increase,omitempty"`
+	// How much longer it may take, 0.5 for half as long again. Default 0.5.
+	MaxLatencyIncrease *float64 `protobuf:"fixed64,11,opt,name=max_latency_increase,json=maxLatencyIncrease,proto3,oneof" json:"max_latency_increase,omitempty"`
+	// How much more it may cost, 1 for twice. Default 1.
+	MaxCostIncrease *float64 `protobuf:"fixed64,12,opt,name=max_cost_increase,json=maxCostIncrease,proto3,oneof" json:"max_cost_increase,omitempty"`
+	// How much less its feedback may be, where there is enough. Default 0.1.
+	MaxQualityDecrease *float64 `protobuf:"fixed64,13,opt,name=max_quality_decrease,json=maxQualityDecrease,proto3,oneof" json:"max_quality_decrease,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *ExperimentDecision) Reset() {
+	*x = ExperimentDecision{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExperimentDecision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExperimentDecision) ProtoMessage() {}
+
+func (x *ExperimentDecision) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExperimentDecision.ProtoReflect.Descriptor instead.
+func (*ExperimentDecision) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ExperimentDecision) GetDecide() string {
+	if x != nil {
+		return x.Decide
+	}
+	return ""
+}
+
+func (x *ExperimentDecision) GetObjective() string {
+	if x != nil {
+		return x.Objective
+	}
+	return ""
+}
+
+func (x *ExperimentDecision) GetQualityWeight() float64 {
+	if x != nil && x.QualityWeight != nil {
+		return *x.QualityWeight
+	}
+	return 0
+}
+
+func (x *ExperimentDecision) GetCostWeight() float64 {
+	if x != nil && x.CostWeight != nil {
+		return *x.CostWeight
+	}
+	return 0
+}
+
+func (x *ExperimentDecision) GetConfidence() float64 {
+	if x != nil && x.Confidence != nil {
+		return *x.Confidence
+	}
+	return 0
+}
+
+func (x *ExperimentDecision) GetMinSamples() int32 {
+	if x != nil && x.MinSamples != nil {
+		return *x.MinSamples
+	}
+	return 0
+}
+
+func (x *ExperimentDecision) GetMinDuration() *durationpb.Duration {
+	if x != nil {
+		return x.MinDuration
+	}
+	return nil
+}
+
+func (x *ExperimentDecision) GetStopOnHarm() bool {
+	if x != nil && x.StopOnHarm != nil {
+		return *x.StopOnHarm
+	}
+	return false
+}
+
+func (x *ExperimentDecision) GetHarmMinSamples() int32 {
+	if x != nil && x.HarmMinSamples != nil {
+		return *x.HarmMinSamples
+	}
+	return 0
+}
+
+func (x *ExperimentDecision) GetMaxFailureIncrease() float64 {
+	if x != nil && x.MaxFailureIncrease != nil {
+		return *x.MaxFailureIncrease
+	}
+	return 0
+}
+
+func (x *ExperimentDecision) GetMaxLatencyIncrease() float64 {
+	if x != nil && x.MaxLatencyIncrease != nil {
+		return *x.MaxLatencyIncrease
+	}
+	return 0
+}
+
+func (x *ExperimentDecision) GetMaxCostIncrease() float64 {
+	if x != nil && x.MaxCostIncrease != nil {
+		return *x.MaxCostIncrease
+	}
+	return 0
+}
+
+func (x *ExperimentDecision) GetMaxQualityDecrease() float64 {
+	if x != nil && x.MaxQualityDecrease != nil {
+		return *x.MaxQualityDecrease
+	}
+	return 0
+}
+
+// Somebody who is sent copies of an experiment's requests. The caller waits for
+// none of them; what they cost is booked under the method `Shadow`.
+type ExperimentShadow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name in metrics. Default `model`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Who is asked: a provider, `provider/model` or an alias.
+	Model string `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	// Parameters in place of those of the request.
+	Parameters *v1.Parameters `protobuf:"bytes,3,opt,name=parameters,proto3" json:"parameters,omitempty"`
+	// The share of calls that are copied. Default 1.
+	Share *float64 `protobuf:"fixed64,4,opt,name=share,proto3,oneof" json:"share,omitempty"`
+	// US dollars that copies may cost within any hour, in each process. It is
+	// never exceeded. Default 1.
+	MaxCostPerHour *float64 `protobuf:"fixed64,5,opt,name=max_cost_per_hour,json=maxCostPerHour,proto3,oneof" json:"max_cost_per_hour,omitempty"`
+	// Copies within any minute, in each process. Default 60.
+	MaxPerMinute *int32 `protobuf:"varint,6,opt,name=max_per_minute,json=maxPerMinute,proto3,oneof" json:"max_per_minute,omitempty"`
+	// How long a copy may take. Default 60s.
+	Timeout       *durationpb.Duration `protobuf:"bytes,7,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExperimentShadow) Reset() {
+	*x = ExperimentShadow{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExperimentShadow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExperimentShadow) ProtoMessage() {}
+
+func (x *ExperimentShadow) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExperimentShadow.ProtoReflect.Descriptor instead.
+func (*ExperimentShadow) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ExperimentShadow) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExperimentShadow) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ExperimentShadow) GetParameters() *v1.Parameters {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+func (x *ExperimentShadow) GetShare() float64 {
+	if x != nil && x.Share != nil {
+		return *x.Share
+	}
+	return 0
+}
+
+func (x *ExperimentShadow) GetMaxCostPerHour() float64 {
+	if x != nil && x.MaxCostPerHour != nil {
+		return *x.MaxCostPerHour
+	}
+	return 0
+}
+
+func (x *ExperimentShadow) GetMaxPerMinute() int32 {
+	if x != nil && x.MaxPerMinute != nil {
+		return *x.MaxPerMinute
+	}
+	return 0
+}
+
+func (x *ExperimentShadow) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
 // Keeps answers, and gives them to those who ask the same, of the same tenant
 // and `auth.keys.*.cache_scope` alone.
 type Cache struct {
@@ -282,7 +763,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -294,7 +775,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -307,7 +788,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Cache) GetEnabled() bool {
@@ -432,7 +913,7 @@ type CacheRedis struct {
 
 func (x *CacheRedis) Reset() {
 	*x = CacheRedis{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +925,7 @@ func (x *CacheRedis) String() string {
 func (*CacheRedis) ProtoMessage() {}
 
 func (x *CacheRedis) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +938,7 @@ func (x *CacheRedis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheRedis.ProtoReflect.Descriptor instead.
 func (*CacheRedis) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CacheRedis) GetEnabled() bool {
@@ -496,7 +977,7 @@ type CacheFamily struct {
 
 func (x *CacheFamily) Reset() {
 	*x = CacheFamily{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +989,7 @@ func (x *CacheFamily) String() string {
 func (*CacheFamily) ProtoMessage() {}
 
 func (x *CacheFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +1002,7 @@ func (x *CacheFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheFamily.ProtoReflect.Descriptor instead.
 func (*CacheFamily) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CacheFamily) GetEnabled() bool {
@@ -571,7 +1052,7 @@ type SemanticCache struct {
 
 func (x *SemanticCache) Reset() {
 	*x = SemanticCache{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -583,7 +1064,7 @@ func (x *SemanticCache) String() string {
 func (*SemanticCache) ProtoMessage() {}
 
 func (x *SemanticCache) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -596,7 +1077,7 @@ func (x *SemanticCache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SemanticCache.ProtoReflect.Descriptor instead.
 func (*SemanticCache) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SemanticCache) GetMode() string {
@@ -655,7 +1136,7 @@ type Alias struct {
 
 func (x *Alias) Reset() {
 	*x = Alias{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -667,7 +1148,7 @@ func (x *Alias) String() string {
 func (*Alias) ProtoMessage() {}
 
 func (x *Alias) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -680,7 +1161,7 @@ func (x *Alias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alias.ProtoReflect.Descriptor instead.
 func (*Alias) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Alias) GetTargets() []*WeightedTarget {
@@ -711,7 +1192,7 @@ type WeightedTarget struct {
 
 func (x *WeightedTarget) Reset() {
 	*x = WeightedTarget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -723,7 +1204,7 @@ func (x *WeightedTarget) String() string {
 func (*WeightedTarget) ProtoMessage() {}
 
 func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -736,7 +1217,7 @@ func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedTarget.ProtoReflect.Descriptor instead.
 func (*WeightedTarget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WeightedTarget) GetTarget() string {
@@ -781,7 +1262,7 @@ type RoutingPolicy struct {
 
 func (x *RoutingPolicy) Reset() {
 	*x = RoutingPolicy{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +1274,7 @@ func (x *RoutingPolicy) String() string {
 func (*RoutingPolicy) ProtoMessage() {}
 
 func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +1287,7 @@ func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
 func (*RoutingPolicy) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RoutingPolicy) GetPrefer() []string {
@@ -870,7 +1351,7 @@ type Resilience struct {
 
 func (x *Resilience) Reset() {
 	*x = Resilience{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +1363,7 @@ func (x *Resilience) String() string {
 func (*Resilience) ProtoMessage() {}
 
 func (x *Resilience) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +1376,7 @@ func (x *Resilience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resilience.ProtoReflect.Descriptor instead.
 func (*Resilience) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Resilience) GetCircuitBreaker() *CircuitBreaker {
@@ -957,7 +1438,7 @@ type CircuitBreaker struct {
 
 func (x *CircuitBreaker) Reset() {
 	*x = CircuitBreaker{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1450,7 @@ func (x *CircuitBreaker) String() string {
 func (*CircuitBreaker) ProtoMessage() {}
 
 func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1463,7 @@ func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreaker.ProtoReflect.Descriptor instead.
 func (*CircuitBreaker) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CircuitBreaker) GetEnabled() bool {
@@ -1052,7 +1533,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1545,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1558,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Retries) GetMax() int32 {
@@ -1135,7 +1616,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1147,7 +1628,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,7 +1641,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Retry) GetMax() int32 {
@@ -1198,7 +1679,7 @@ type Hedging struct {
 
 func (x *Hedging) Reset() {
 	*x = Hedging{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1210,7 +1691,7 @@ func (x *Hedging) String() string {
 func (*Hedging) ProtoMessage() {}
 
 func (x *Hedging) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +1704,7 @@ func (x *Hedging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedging.ProtoReflect.Descriptor instead.
 func (*Hedging) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Hedging) GetEnabled() bool {
@@ -1274,7 +1755,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1767,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1780,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Limit) GetMaxInFlight() int32 {
@@ -1343,7 +1824,7 @@ type StreamGuard struct {
 
 func (x *StreamGuard) Reset() {
 	*x = StreamGuard{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1836,7 @@ func (x *StreamGuard) String() string {
 func (*StreamGuard) ProtoMessage() {}
 
 func (x *StreamGuard) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1849,7 @@ func (x *StreamGuard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamGuard.ProtoReflect.Descriptor instead.
 func (*StreamGuard) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StreamGuard) GetMinTokensPerSecond() float64 {
@@ -1427,7 +1908,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1920,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1933,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Server) GetHost() string {
@@ -1561,7 +2042,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +2054,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +2067,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Cors) GetAllowedOrigins() []string {
@@ -1620,7 +2101,7 @@ type Http2 struct {
 
 func (x *Http2) Reset() {
 	*x = Http2{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1632,7 +2113,7 @@ func (x *Http2) String() string {
 func (*Http2) ProtoMessage() {}
 
 func (x *Http2) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1645,7 +2126,7 @@ func (x *Http2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Http2.ProtoReflect.Descriptor instead.
 func (*Http2) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Http2) GetMaxConcurrentStreams() int32 {
@@ -1682,7 +2163,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1694,7 +2175,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1707,7 +2188,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Tls) GetCertPath() string {
@@ -1735,7 +2216,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1747,7 +2228,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1760,7 +2241,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Auth) GetKeys() []*ApiKey {
@@ -1790,7 +2271,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1802,7 +2283,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1815,7 +2296,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ApiKey) GetName() string {
@@ -1866,7 +2347,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1878,7 +2359,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1891,7 +2372,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RateLimit) GetRpm() int32 {
@@ -1971,7 +2452,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1983,7 +2464,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1996,7 +2477,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Provider) GetKind() string {
@@ -2148,7 +2629,7 @@ type ModelSettings struct {
 
 func (x *ModelSettings) Reset() {
 	*x = ModelSettings{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2641,7 @@ func (x *ModelSettings) String() string {
 func (*ModelSettings) ProtoMessage() {}
 
 func (x *ModelSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2654,7 @@ func (x *ModelSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSettings.ProtoReflect.Descriptor instead.
 func (*ModelSettings) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ModelSettings) GetTimeouts() *Timeouts {
@@ -2215,7 +2696,7 @@ type Dialect struct {
 
 func (x *Dialect) Reset() {
 	*x = Dialect{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2227,7 +2708,7 @@ func (x *Dialect) String() string {
 func (*Dialect) ProtoMessage() {}
 
 func (x *Dialect) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2240,7 +2721,7 @@ func (x *Dialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialect.ProtoReflect.Descriptor instead.
 func (*Dialect) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Dialect) GetMaxTokensField() string {
@@ -2288,7 +2769,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2300,7 +2781,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2313,7 +2794,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -2362,7 +2843,7 @@ type Prices struct {
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2374,7 +2855,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2387,7 +2868,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Prices) GetCatalogPath() string {
@@ -2445,7 +2926,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2457,7 +2938,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2470,7 +2951,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Budget) GetName() string {
@@ -2574,7 +3055,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2586,7 +3067,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2599,7 +3080,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Ledger) GetDataDir() string {
@@ -2660,7 +3141,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +3153,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2685,7 +3166,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -2780,7 +3261,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2792,7 +3273,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2805,7 +3286,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -2871,7 +3352,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2883,7 +3364,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2896,7 +3377,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -2929,7 +3410,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2941,7 +3422,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2954,7 +3435,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -2982,7 +3463,7 @@ var File_llmgateway_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xef\r\n" +
+	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllmgateway/v1/message.proto\"\xd1\x0f\n" +
 	"\x06Config\x124\n" +
 	"\x06server\x18\x01 \x01(\v2\x1c.llmgateway.config.v1.ServerR\x06server\x12.\n" +
 	"\x04auth\x18\x02 \x01(\v2\x1a.llmgateway.config.v1.AuthR\x04auth\x12>\n" +
@@ -3006,7 +3487,8 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"resilience\x18\x11 \x01(\v2 .llmgateway.config.v1.ResilienceR\n" +
 	"resilience\x121\n" +
-	"\x05cache\x18\x12 \x01(\v2\x1b.llmgateway.config.v1.CacheR\x05cache\x1a\\\n" +
+	"\x05cache\x18\x12 \x01(\v2\x1b.llmgateway.config.v1.CacheR\x05cache\x12~\n" +
+	"\vexperiments\x18\x16 \x03(\v2-.llmgateway.config.v1.Config.ExperimentsEntryB-\xbaH*\x9a\x01'\"%r#2!^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$R\vexperiments\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
 	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\x1aW\n" +
@@ -3021,7 +3503,79 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
 	"\x0eTaskTypesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb4\b\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a`\n" +
+	"\x10ExperimentsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x126\n" +
+	"\x05value\x18\x02 \x01(\v2 .llmgateway.config.v1.ExperimentR\x05value:\x028\x01\"\x99\x04\n" +
+	"\n" +
+	"Experiment\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x12O\n" +
+	"\bvariants\x18\x02 \x03(\v2'.llmgateway.config.v1.ExperimentVariantB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10\x14R\bvariants\x12\x16\n" +
+	"\x06models\x18\x03 \x03(\tR\x06models\x12\x1d\n" +
+	"\n" +
+	"task_types\x18\x04 \x03(\tR\ttaskTypes\x12\x10\n" +
+	"\x03all\x18\x05 \x01(\bR\x03all\x12R\n" +
+	"\tsticky_by\x18\x06 \x01(\tB5\xbaH2r0\x18D2,^(|session_id|principal|tenant|none|tag:.+)$R\bstickyBy\x120\n" +
+	"\x05start\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12.\n" +
+	"\x04stop\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04stop\x12D\n" +
+	"\bdecision\x18\t \x01(\v2(.llmgateway.config.v1.ExperimentDecisionR\bdecision\x12J\n" +
+	"\ashadows\x18\n" +
+	" \x03(\v2&.llmgateway.config.v1.ExperimentShadowB\b\xbaH\x05\x92\x01\x02\x10\x05R\ashadowsB\n" +
+	"\n" +
+	"\b_enabled\"\xe5\x01\n" +
+	"\x11ExperimentVariant\x125\n" +
+	"\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-zA-Z0-9._:/@-]{0,128}$R\x04name\x12\x1d\n" +
+	"\x05model\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05model\x124\n" +
+	"\x06weight\x18\x03 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x06weight\x88\x01\x01\x129\n" +
+	"\n" +
+	"parameters\x18\x04 \x01(\v2\x19.llmgateway.v1.ParametersR\n" +
+	"parametersB\t\n" +
+	"\a_weight\"\xa5\b\n" +
+	"\x12ExperimentDecision\x12*\n" +
+	"\x06decide\x18\x01 \x01(\tB\x12\xbaH\x0fr\rR\x00R\x03offR\x04autoR\x06decide\x12>\n" +
+	"\tobjective\x18\x02 \x01(\tB \xbaH\x1dr\x1bR\x00R\x04costR\aqualityR\bweightedR\tobjective\x12C\n" +
+	"\x0equality_weight\x18\x03 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\rqualityWeight\x88\x01\x01\x12=\n" +
+	"\vcost_weight\x18\x04 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\n" +
+	"costWeight\x88\x01\x01\x12<\n" +
+	"\n" +
+	"confidence\x18\x05 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x1e\xa7\xe8H.\xff\xef?)\x00\x00\x00\x00\x00\x00\xe0?H\x02R\n" +
+	"confidence\x88\x01\x01\x122\n" +
+	"\vmin_samples\x18\x06 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\xc2\xd7/(\x14H\x03R\n" +
+	"minSamples\x88\x01\x01\x12F\n" +
+	"\fmin_duration\x18\a \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\vminDuration\x12%\n" +
+	"\fstop_on_harm\x18\b \x01(\bH\x04R\n" +
+	"stopOnHarm\x88\x01\x01\x12;\n" +
+	"\x10harm_min_samples\x18\t \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\xc2\xd7/(\x14H\x05R\x0eharmMinSamples\x88\x01\x01\x12N\n" +
+	"\x14max_failure_increase\x18\n" +
+	" \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x06R\x12maxFailureIncrease\x88\x01\x01\x12N\n" +
+	"\x14max_latency_increase\x18\v \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00H\aR\x12maxLatencyIncrease\x88\x01\x01\x12H\n" +
+	"\x11max_cost_increase\x18\f \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00H\bR\x0fmaxCostIncrease\x88\x01\x01\x12N\n" +
+	"\x14max_quality_decrease\x18\r \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\tR\x12maxQualityDecrease\x88\x01\x01B\x11\n" +
+	"\x0f_quality_weightB\x0e\n" +
+	"\f_cost_weightB\r\n" +
+	"\v_confidenceB\x0e\n" +
+	"\f_min_samplesB\x0f\n" +
+	"\r_stop_on_harmB\x13\n" +
+	"\x11_harm_min_samplesB\x17\n" +
+	"\x15_max_failure_increaseB\x17\n" +
+	"\x15_max_latency_increaseB\x14\n" +
+	"\x12_max_cost_increaseB\x17\n" +
+	"\x15_max_quality_decrease\"\xc9\x03\n" +
+	"\x10ExperimentShadow\x125\n" +
+	"\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-zA-Z0-9._:/@-]{0,128}$R\x04name\x12\x1d\n" +
+	"\x05model\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05model\x129\n" +
+	"\n" +
+	"parameters\x18\x03 \x01(\v2\x19.llmgateway.v1.ParametersR\n" +
+	"parameters\x122\n" +
+	"\x05share\x18\x04 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x05share\x88\x01\x01\x12G\n" +
+	"\x11max_cost_per_hour\x18\x05 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A!\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\x0emaxCostPerHour\x88\x01\x01\x125\n" +
+	"\x0emax_per_minute\x18\x06 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x01H\x02R\fmaxPerMinute\x88\x01\x01\x12=\n" +
+	"\atimeout\x18\a \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\atimeoutB\b\n" +
+	"\x06_shareB\x14\n" +
+	"\x12_max_cost_per_hourB\x11\n" +
+	"\x0f_max_per_minute\"\xb4\b\n" +
 	"\x05Cache\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
@@ -3351,137 +3905,155 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
-	(*Config)(nil),              // 0: llmgateway.config.v1.Config
-	(*Cache)(nil),               // 1: llmgateway.config.v1.Cache
-	(*CacheRedis)(nil),          // 2: llmgateway.config.v1.CacheRedis
-	(*CacheFamily)(nil),         // 3: llmgateway.config.v1.CacheFamily
-	(*SemanticCache)(nil),       // 4: llmgateway.config.v1.SemanticCache
-	(*Alias)(nil),               // 5: llmgateway.config.v1.Alias
-	(*WeightedTarget)(nil),      // 6: llmgateway.config.v1.WeightedTarget
-	(*RoutingPolicy)(nil),       // 7: llmgateway.config.v1.RoutingPolicy
-	(*Resilience)(nil),          // 8: llmgateway.config.v1.Resilience
-	(*CircuitBreaker)(nil),      // 9: llmgateway.config.v1.CircuitBreaker
-	(*Retries)(nil),             // 10: llmgateway.config.v1.Retries
-	(*Retry)(nil),               // 11: llmgateway.config.v1.Retry
-	(*Hedging)(nil),             // 12: llmgateway.config.v1.Hedging
-	(*Limit)(nil),               // 13: llmgateway.config.v1.Limit
-	(*StreamGuard)(nil),         // 14: llmgateway.config.v1.StreamGuard
-	(*Server)(nil),              // 15: llmgateway.config.v1.Server
-	(*Cors)(nil),                // 16: llmgateway.config.v1.Cors
-	(*Http2)(nil),               // 17: llmgateway.config.v1.Http2
-	(*Tls)(nil),                 // 18: llmgateway.config.v1.Tls
-	(*Auth)(nil),                // 19: llmgateway.config.v1.Auth
-	(*ApiKey)(nil),              // 20: llmgateway.config.v1.ApiKey
-	(*RateLimit)(nil),           // 21: llmgateway.config.v1.RateLimit
-	(*Provider)(nil),            // 22: llmgateway.config.v1.Provider
-	(*ModelSettings)(nil),       // 23: llmgateway.config.v1.ModelSettings
-	(*Dialect)(nil),             // 24: llmgateway.config.v1.Dialect
-	(*Timeouts)(nil),            // 25: llmgateway.config.v1.Timeouts
-	(*Prices)(nil),              // 26: llmgateway.config.v1.Prices
-	(*Budget)(nil),              // 27: llmgateway.config.v1.Budget
-	(*Ledger)(nil),              // 28: llmgateway.config.v1.Ledger
-	(*Jobs)(nil),                // 29: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),            // 30: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),              // 31: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 32: llmgateway.config.v1.Telemetry
-	nil,                         // 33: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 34: llmgateway.config.v1.Config.AliasesEntry
-	nil,                         // 35: llmgateway.config.v1.Config.FallbackChainsEntry
-	nil,                         // 36: llmgateway.config.v1.Config.RoutingPoliciesEntry
-	nil,                         // 37: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                         // 38: llmgateway.config.v1.Cache.FamiliesEntry
-	nil,                         // 39: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                         // 40: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 41: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                         // 42: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 43: google.protobuf.Duration
-	(*structpb.ListValue)(nil),  // 44: google.protobuf.ListValue
+	(*Config)(nil),                // 0: llmgateway.config.v1.Config
+	(*Experiment)(nil),            // 1: llmgateway.config.v1.Experiment
+	(*ExperimentVariant)(nil),     // 2: llmgateway.config.v1.ExperimentVariant
+	(*ExperimentDecision)(nil),    // 3: llmgateway.config.v1.ExperimentDecision
+	(*ExperimentShadow)(nil),      // 4: llmgateway.config.v1.ExperimentShadow
+	(*Cache)(nil),                 // 5: llmgateway.config.v1.Cache
+	(*CacheRedis)(nil),            // 6: llmgateway.config.v1.CacheRedis
+	(*CacheFamily)(nil),           // 7: llmgateway.config.v1.CacheFamily
+	(*SemanticCache)(nil),         // 8: llmgateway.config.v1.SemanticCache
+	(*Alias)(nil),                 // 9: llmgateway.config.v1.Alias
+	(*WeightedTarget)(nil),        // 10: llmgateway.config.v1.WeightedTarget
+	(*RoutingPolicy)(nil),         // 11: llmgateway.config.v1.RoutingPolicy
+	(*Resilience)(nil),            // 12: llmgateway.config.v1.Resilience
+	(*CircuitBreaker)(nil),        // 13: llmgateway.config.v1.CircuitBreaker
+	(*Retries)(nil),               // 14: llmgateway.config.v1.Retries
+	(*Retry)(nil),                 // 15: llmgateway.config.v1.Retry
+	(*Hedging)(nil),               // 16: llmgateway.config.v1.Hedging
+	(*Limit)(nil),                 // 17: llmgateway.config.v1.Limit
+	(*StreamGuard)(nil),           // 18: llmgateway.config.v1.StreamGuard
+	(*Server)(nil),                // 19: llmgateway.config.v1.Server
+	(*Cors)(nil),                  // 20: llmgateway.config.v1.Cors
+	(*Http2)(nil),                 // 21: llmgateway.config.v1.Http2
+	(*Tls)(nil),                   // 22: llmgateway.config.v1.Tls
+	(*Auth)(nil),                  // 23: llmgateway.config.v1.Auth
+	(*ApiKey)(nil),                // 24: llmgateway.config.v1.ApiKey
+	(*RateLimit)(nil),             // 25: llmgateway.config.v1.RateLimit
+	(*Provider)(nil),              // 26: llmgateway.config.v1.Provider
+	(*ModelSettings)(nil),         // 27: llmgateway.config.v1.ModelSettings
+	(*Dialect)(nil),               // 28: llmgateway.config.v1.Dialect
+	(*Timeouts)(nil),              // 29: llmgateway.config.v1.Timeouts
+	(*Prices)(nil),                // 30: llmgateway.config.v1.Prices
+	(*Budget)(nil),                // 31: llmgateway.config.v1.Budget
+	(*Ledger)(nil),                // 32: llmgateway.config.v1.Ledger
+	(*Jobs)(nil),                  // 33: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),              // 34: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),                // 35: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),             // 36: llmgateway.config.v1.Telemetry
+	nil,                           // 37: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                           // 38: llmgateway.config.v1.Config.AliasesEntry
+	nil,                           // 39: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                           // 40: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                           // 41: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                           // 42: llmgateway.config.v1.Config.ExperimentsEntry
+	nil,                           // 43: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                           // 44: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                           // 45: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                           // 46: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                           // 47: llmgateway.config.v1.Budget.TagsEntry
+	(*timestamppb.Timestamp)(nil), // 48: google.protobuf.Timestamp
+	(*v1.Parameters)(nil),         // 49: llmgateway.v1.Parameters
+	(*durationpb.Duration)(nil),   // 50: google.protobuf.Duration
+	(*structpb.ListValue)(nil),    // 51: google.protobuf.ListValue
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
-	15, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
-	19, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
-	21, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	33, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
-	26, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	31, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	32, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	27, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
-	28, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	29, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	34, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
-	35, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
-	36, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
-	37, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
-	8,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
-	1,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
-	43, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	43, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
-	38, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
-	2,  // 19: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
-	4,  // 20: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
-	43, // 21: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
-	43, // 22: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
-	43, // 23: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
-	43, // 24: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	43, // 25: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
-	6,  // 26: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	9,  // 27: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	10, // 28: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	12, // 29: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	13, // 30: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	14, // 31: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	43, // 32: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	43, // 33: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	43, // 34: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	39, // 35: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	43, // 36: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	43, // 37: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	43, // 38: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	43, // 39: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	18, // 40: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	43, // 41: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	43, // 42: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	16, // 43: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	17, // 44: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	43, // 45: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	43, // 46: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	43, // 47: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	43, // 48: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	20, // 49: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	40, // 50: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	25, // 51: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	24, // 52: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	8,  // 53: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	41, // 54: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	25, // 55: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	13, // 56: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	43, // 57: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	43, // 58: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	43, // 59: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	43, // 60: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	42, // 61: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	43, // 62: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	43, // 63: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	43, // 64: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	43, // 65: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	30, // 66: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	43, // 67: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	43, // 68: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	43, // 69: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	22, // 70: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	5,  // 71: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	44, // 72: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	7,  // 73: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	3,  // 74: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	11, // 75: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	23, // 76: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	77, // [77:77] is the sub-list for method output_type
-	77, // [77:77] is the sub-list for method input_type
-	77, // [77:77] is the sub-list for extension type_name
-	77, // [77:77] is the sub-list for extension extendee
-	0,  // [0:77] is the sub-list for field type_name
+	19, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
+	23, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
+	25, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
+	37, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	30, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
+	35, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	36, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	31, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
+	32, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
+	33, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	38, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	39, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	40, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	41, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	12, // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
+	5,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
+	42, // 16: llmgateway.config.v1.Config.experiments:type_name -> llmgateway.config.v1.Config.ExperimentsEntry
+	2,  // 17: llmgateway.config.v1.Experiment.variants:type_name -> llmgateway.config.v1.ExperimentVariant
+	48, // 18: llmgateway.config.v1.Experiment.start:type_name -> google.protobuf.Timestamp
+	48, // 19: llmgateway.config.v1.Experiment.stop:type_name -> google.protobuf.Timestamp
+	3,  // 20: llmgateway.config.v1.Experiment.decision:type_name -> llmgateway.config.v1.ExperimentDecision
+	4,  // 21: llmgateway.config.v1.Experiment.shadows:type_name -> llmgateway.config.v1.ExperimentShadow
+	49, // 22: llmgateway.config.v1.ExperimentVariant.parameters:type_name -> llmgateway.v1.Parameters
+	50, // 23: llmgateway.config.v1.ExperimentDecision.min_duration:type_name -> google.protobuf.Duration
+	49, // 24: llmgateway.config.v1.ExperimentShadow.parameters:type_name -> llmgateway.v1.Parameters
+	50, // 25: llmgateway.config.v1.ExperimentShadow.timeout:type_name -> google.protobuf.Duration
+	50, // 26: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	50, // 27: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	43, // 28: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	6,  // 29: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
+	8,  // 30: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
+	50, // 31: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
+	50, // 32: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
+	50, // 33: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
+	50, // 34: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	50, // 35: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
+	10, // 36: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	13, // 37: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	14, // 38: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	16, // 39: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	17, // 40: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	18, // 41: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	50, // 42: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	50, // 43: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	50, // 44: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	44, // 45: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	50, // 46: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	50, // 47: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	50, // 48: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	50, // 49: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	22, // 50: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	50, // 51: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	50, // 52: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	20, // 53: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	21, // 54: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	50, // 55: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	50, // 56: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	50, // 57: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	50, // 58: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	24, // 59: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	45, // 60: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	29, // 61: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	28, // 62: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	12, // 63: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	46, // 64: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	29, // 65: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	17, // 66: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	50, // 67: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	50, // 68: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	50, // 69: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	50, // 70: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	47, // 71: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	50, // 72: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	50, // 73: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	50, // 74: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	50, // 75: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	34, // 76: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	50, // 77: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	50, // 78: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	50, // 79: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	26, // 80: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	9,  // 81: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	51, // 82: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	11, // 83: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	1,  // 84: llmgateway.config.v1.Config.ExperimentsEntry.value:type_name -> llmgateway.config.v1.Experiment
+	7,  // 85: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	15, // 86: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	27, // 87: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	88, // [88:88] is the sub-list for method output_type
+	88, // [88:88] is the sub-list for method input_type
+	88, // [88:88] is the sub-list for extension type_name
+	88, // [88:88] is the sub-list for extension extendee
+	0,  // [0:88] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -3496,28 +4068,32 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[22].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[21].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[26].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[28].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[29].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[31].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[32].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[33].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[34].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[35].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -45,6 +45,15 @@ const (
 	AdminServiceClearCacheProcedure = "/llmgateway.v1.AdminService/ClearCache"
 	// AdminServiceWarmCacheProcedure is the fully-qualified name of the AdminService's WarmCache RPC.
 	AdminServiceWarmCacheProcedure = "/llmgateway.v1.AdminService/WarmCache"
+	// AdminServiceGetExperimentsProcedure is the fully-qualified name of the AdminService's
+	// GetExperiments RPC.
+	AdminServiceGetExperimentsProcedure = "/llmgateway.v1.AdminService/GetExperiments"
+	// AdminServicePromoteVariantProcedure is the fully-qualified name of the AdminService's
+	// PromoteVariant RPC.
+	AdminServicePromoteVariantProcedure = "/llmgateway.v1.AdminService/PromoteVariant"
+	// AdminServiceStopExperimentProcedure is the fully-qualified name of the AdminService's
+	// StopExperiment RPC.
+	AdminServiceStopExperimentProcedure = "/llmgateway.v1.AdminService/StopExperiment"
 )
 
 // AdminServiceClient is a client for the llmgateway.v1.AdminService service.
@@ -66,6 +75,15 @@ type AdminServiceClient interface {
 	// is done. They are calls like any other, booked under the method `WarmCache`
 	// to whoever asks for them; it ends with them, or when the caller leaves.
 	WarmCache(context.Context, *connect.Request[v1.WarmCacheRequest]) (*connect.ServerStreamForClient[v1.WarmCacheResponse], error)
+	// Tells how the experiments stand: what became of each variant's calls, how
+	// sure that is, and what was decided.
+	GetExperiments(context.Context, *connect.Request[v1.GetExperimentsRequest]) (*connect.Response[v1.GetExperimentsResponse], error)
+	// Gives all calls of an experiment to one variant, or takes that back. It
+	// holds until it is set anew, or the experiment's configuration changes.
+	PromoteVariant(context.Context, *connect.Request[v1.PromoteVariantRequest]) (*connect.Response[v1.Experiment], error)
+	// Ends an experiment: its calls go where they would without it. It holds as
+	// PromoteVariant does, which begins it again.
+	StopExperiment(context.Context, *connect.Request[v1.StopExperimentRequest]) (*connect.Response[v1.Experiment], error)
 }
 
 // NewAdminServiceClient constructs a client for the llmgateway.v1.AdminService service. By default,
@@ -111,16 +129,38 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("WarmCache")),
 			connect.WithClientOptions(opts...),
 		),
+		getExperiments: connect.NewClient[v1.GetExperimentsRequest, v1.GetExperimentsResponse](
+			httpClient,
+			baseURL+AdminServiceGetExperimentsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("GetExperiments")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		promoteVariant: connect.NewClient[v1.PromoteVariantRequest, v1.Experiment](
+			httpClient,
+			baseURL+AdminServicePromoteVariantProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("PromoteVariant")),
+			connect.WithClientOptions(opts...),
+		),
+		stopExperiment: connect.NewClient[v1.StopExperimentRequest, v1.Experiment](
+			httpClient,
+			baseURL+AdminServiceStopExperimentProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("StopExperiment")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // adminServiceClient implements AdminServiceClient.
 type adminServiceClient struct {
-	listCircuits  *connect.Client[v1.ListCircuitsRequest, v1.ListCircuitsResponse]
-	setCircuit    *connect.Client[v1.SetCircuitRequest, v1.Circuit]
-	getCacheStats *connect.Client[v1.GetCacheStatsRequest, v1.GetCacheStatsResponse]
-	clearCache    *connect.Client[v1.ClearCacheRequest, v1.ClearCacheResponse]
-	warmCache     *connect.Client[v1.WarmCacheRequest, v1.WarmCacheResponse]
+	listCircuits   *connect.Client[v1.ListCircuitsRequest, v1.ListCircuitsResponse]
+	setCircuit     *connect.Client[v1.SetCircuitRequest, v1.Circuit]
+	getCacheStats  *connect.Client[v1.GetCacheStatsRequest, v1.GetCacheStatsResponse]
+	clearCache     *connect.Client[v1.ClearCacheRequest, v1.ClearCacheResponse]
+	warmCache      *connect.Client[v1.WarmCacheRequest, v1.WarmCacheResponse]
+	getExperiments *connect.Client[v1.GetExperimentsRequest, v1.GetExperimentsResponse]
+	promoteVariant *connect.Client[v1.PromoteVariantRequest, v1.Experiment]
+	stopExperiment *connect.Client[v1.StopExperimentRequest, v1.Experiment]
 }
 
 // ListCircuits calls llmgateway.v1.AdminService.ListCircuits.
@@ -148,6 +188,21 @@ func (c *adminServiceClient) WarmCache(ctx context.Context, req *connect.Request
 	return c.warmCache.CallServerStream(ctx, req)
 }
 
+// GetExperiments calls llmgateway.v1.AdminService.GetExperiments.
+func (c *adminServiceClient) GetExperiments(ctx context.Context, req *connect.Request[v1.GetExperimentsRequest]) (*connect.Response[v1.GetExperimentsResponse], error) {
+	return c.getExperiments.CallUnary(ctx, req)
+}
+
+// PromoteVariant calls llmgateway.v1.AdminService.PromoteVariant.
+func (c *adminServiceClient) PromoteVariant(ctx context.Context, req *connect.Request[v1.PromoteVariantRequest]) (*connect.Response[v1.Experiment], error) {
+	return c.promoteVariant.CallUnary(ctx, req)
+}
+
+// StopExperiment calls llmgateway.v1.AdminService.StopExperiment.
+func (c *adminServiceClient) StopExperiment(ctx context.Context, req *connect.Request[v1.StopExperimentRequest]) (*connect.Response[v1.Experiment], error) {
+	return c.stopExperiment.CallUnary(ctx, req)
+}
+
 // AdminServiceHandler is an implementation of the llmgateway.v1.AdminService service.
 type AdminServiceHandler interface {
 	// Lists the circuits of all providers, and of those of their models that are
@@ -167,6 +222,15 @@ type AdminServiceHandler interface {
 	// is done. They are calls like any other, booked under the method `WarmCache`
 	// to whoever asks for them; it ends with them, or when the caller leaves.
 	WarmCache(context.Context, *connect.Request[v1.WarmCacheRequest], *connect.ServerStream[v1.WarmCacheResponse]) error
+	// Tells how the experiments stand: what became of each variant's calls, how
+	// sure that is, and what was decided.
+	GetExperiments(context.Context, *connect.Request[v1.GetExperimentsRequest]) (*connect.Response[v1.GetExperimentsResponse], error)
+	// Gives all calls of an experiment to one variant, or takes that back. It
+	// holds until it is set anew, or the experiment's configuration changes.
+	PromoteVariant(context.Context, *connect.Request[v1.PromoteVariantRequest]) (*connect.Response[v1.Experiment], error)
+	// Ends an experiment: its calls go where they would without it. It holds as
+	// PromoteVariant does, which begins it again.
+	StopExperiment(context.Context, *connect.Request[v1.StopExperimentRequest]) (*connect.Response[v1.Experiment], error)
 }
 
 // NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -208,6 +272,25 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("WarmCache")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceGetExperimentsHandler := connect.NewUnaryHandler(
+		AdminServiceGetExperimentsProcedure,
+		svc.GetExperiments,
+		connect.WithSchema(adminServiceMethods.ByName("GetExperiments")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServicePromoteVariantHandler := connect.NewUnaryHandler(
+		AdminServicePromoteVariantProcedure,
+		svc.PromoteVariant,
+		connect.WithSchema(adminServiceMethods.ByName("PromoteVariant")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceStopExperimentHandler := connect.NewUnaryHandler(
+		AdminServiceStopExperimentProcedure,
+		svc.StopExperiment,
+		connect.WithSchema(adminServiceMethods.ByName("StopExperiment")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/llmgateway.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AdminServiceListCircuitsProcedure:
@@ -220,6 +303,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceClearCacheHandler.ServeHTTP(w, r)
 		case AdminServiceWarmCacheProcedure:
 			adminServiceWarmCacheHandler.ServeHTTP(w, r)
+		case AdminServiceGetExperimentsProcedure:
+			adminServiceGetExperimentsHandler.ServeHTTP(w, r)
+		case AdminServicePromoteVariantProcedure:
+			adminServicePromoteVariantHandler.ServeHTTP(w, r)
+		case AdminServiceStopExperimentProcedure:
+			adminServiceStopExperimentHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -247,4 +336,16 @@ func (UnimplementedAdminServiceHandler) ClearCache(context.Context, *connect.Req
 
 func (UnimplementedAdminServiceHandler) WarmCache(context.Context, *connect.Request[v1.WarmCacheRequest], *connect.ServerStream[v1.WarmCacheResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.WarmCache is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) GetExperiments(context.Context, *connect.Request[v1.GetExperimentsRequest]) (*connect.Response[v1.GetExperimentsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.GetExperiments is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) PromoteVariant(context.Context, *connect.Request[v1.PromoteVariantRequest]) (*connect.Response[v1.Experiment], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.PromoteVariant is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) StopExperiment(context.Context, *connect.Request[v1.StopExperimentRequest]) (*connect.Response[v1.Experiment], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.StopExperiment is not implemented"))
 }

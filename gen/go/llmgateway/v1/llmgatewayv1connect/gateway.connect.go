@@ -76,6 +76,9 @@ const (
 	// GatewayServiceRedeliverWebhookProcedure is the fully-qualified name of the GatewayService's
 	// RedeliverWebhook RPC.
 	GatewayServiceRedeliverWebhookProcedure = "/llmgateway.v1.GatewayService/RedeliverWebhook"
+	// GatewayServiceRecordFeedbackProcedure is the fully-qualified name of the GatewayService's
+	// RecordFeedback RPC.
+	GatewayServiceRecordFeedbackProcedure = "/llmgateway.v1.GatewayService/RecordFeedback"
 	// GatewayServiceListModelsProcedure is the fully-qualified name of the GatewayService's ListModels
 	// RPC.
 	GatewayServiceListModelsProcedure = "/llmgateway.v1.GatewayService/ListModels"
@@ -134,6 +137,8 @@ type GatewayServiceClient interface {
 	GetWebhook(context.Context, *connect.Request[v1.GetWebhookRequest]) (*connect.Response[v1.Webhook], error)
 	// Delivers a webhook once more, whatever became of it before.
 	RedeliverWebhook(context.Context, *connect.Request[v1.RedeliverWebhookRequest]) (*connect.Response[v1.Webhook], error)
+	// Tells how good an answer was, for the experiment that it was part of.
+	RecordFeedback(context.Context, *connect.Request[v1.RecordFeedbackRequest]) (*connect.Response[v1.RecordFeedbackResponse], error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error)
 	// Tells which providers can be called, and why the others cannot.
@@ -260,6 +265,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("RedeliverWebhook")),
 			connect.WithClientOptions(opts...),
 		),
+		recordFeedback: connect.NewClient[v1.RecordFeedbackRequest, v1.RecordFeedbackResponse](
+			httpClient,
+			baseURL+GatewayServiceRecordFeedbackProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("RecordFeedback")),
+			connect.WithClientOptions(opts...),
+		),
 		listModels: connect.NewClient[v1.ListModelsRequest, v1.ListModelsResponse](
 			httpClient,
 			baseURL+GatewayServiceListModelsProcedure,
@@ -296,6 +307,7 @@ type gatewayServiceClient struct {
 	listWebhooks     *connect.Client[v1.ListWebhooksRequest, v1.ListWebhooksResponse]
 	getWebhook       *connect.Client[v1.GetWebhookRequest, v1.Webhook]
 	redeliverWebhook *connect.Client[v1.RedeliverWebhookRequest, v1.Webhook]
+	recordFeedback   *connect.Client[v1.RecordFeedbackRequest, v1.RecordFeedbackResponse]
 	listModels       *connect.Client[v1.ListModelsRequest, v1.ListModelsResponse]
 	getStatus        *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
 }
@@ -385,6 +397,11 @@ func (c *gatewayServiceClient) RedeliverWebhook(ctx context.Context, req *connec
 	return c.redeliverWebhook.CallUnary(ctx, req)
 }
 
+// RecordFeedback calls llmgateway.v1.GatewayService.RecordFeedback.
+func (c *gatewayServiceClient) RecordFeedback(ctx context.Context, req *connect.Request[v1.RecordFeedbackRequest]) (*connect.Response[v1.RecordFeedbackResponse], error) {
+	return c.recordFeedback.CallUnary(ctx, req)
+}
+
 // ListModels calls llmgateway.v1.GatewayService.ListModels.
 func (c *gatewayServiceClient) ListModels(ctx context.Context, req *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error) {
 	return c.listModels.CallUnary(ctx, req)
@@ -445,6 +462,8 @@ type GatewayServiceHandler interface {
 	GetWebhook(context.Context, *connect.Request[v1.GetWebhookRequest]) (*connect.Response[v1.Webhook], error)
 	// Delivers a webhook once more, whatever became of it before.
 	RedeliverWebhook(context.Context, *connect.Request[v1.RedeliverWebhookRequest]) (*connect.Response[v1.Webhook], error)
+	// Tells how good an answer was, for the experiment that it was part of.
+	RecordFeedback(context.Context, *connect.Request[v1.RecordFeedbackRequest]) (*connect.Response[v1.RecordFeedbackResponse], error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error)
 	// Tells which providers can be called, and why the others cannot.
@@ -567,6 +586,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("RedeliverWebhook")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceRecordFeedbackHandler := connect.NewUnaryHandler(
+		GatewayServiceRecordFeedbackProcedure,
+		svc.RecordFeedback,
+		connect.WithSchema(gatewayServiceMethods.ByName("RecordFeedback")),
+		connect.WithHandlerOptions(opts...),
+	)
 	gatewayServiceListModelsHandler := connect.NewUnaryHandler(
 		GatewayServiceListModelsProcedure,
 		svc.ListModels,
@@ -617,6 +642,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceGetWebhookHandler.ServeHTTP(w, r)
 		case GatewayServiceRedeliverWebhookProcedure:
 			gatewayServiceRedeliverWebhookHandler.ServeHTTP(w, r)
+		case GatewayServiceRecordFeedbackProcedure:
+			gatewayServiceRecordFeedbackHandler.ServeHTTP(w, r)
 		case GatewayServiceListModelsProcedure:
 			gatewayServiceListModelsHandler.ServeHTTP(w, r)
 		case GatewayServiceGetStatusProcedure:
@@ -696,6 +723,10 @@ func (UnimplementedGatewayServiceHandler) GetWebhook(context.Context, *connect.R
 
 func (UnimplementedGatewayServiceHandler) RedeliverWebhook(context.Context, *connect.Request[v1.RedeliverWebhookRequest]) (*connect.Response[v1.Webhook], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.RedeliverWebhook is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) RecordFeedback(context.Context, *connect.Request[v1.RecordFeedbackRequest]) (*connect.Response[v1.RecordFeedbackResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.RecordFeedback is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error) {
