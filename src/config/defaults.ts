@@ -30,6 +30,7 @@ import { LOW_COST } from "../routing/chooser.ts";
 import { bundled } from "../version.ts";
 import { completeCache } from "./cache.ts";
 import type { Complete } from "./complete.ts";
+import { completeExperiment } from "./experiments.ts";
 import { type CompleteResilience, completeLimit, completeResilience, NO_LIMIT } from "./resilience.ts";
 
 /**
@@ -123,6 +124,7 @@ export function withDefaults(draft: Config): CompleteConfig {
       optimize: policy.optimize || (name === LOW_COST || policy.prefer.length === 0 ? "cost" : "preference"),
     })),
     taskTypes: { ...TASK_TYPES, ...draft.taskTypes },
+    experiments: mapValues(draft.experiments, completeExperiment),
     resilience,
     cache: completeCache(draft.cache),
     telemetry: {

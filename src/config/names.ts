@@ -5,6 +5,7 @@ import { keyPath, type Violation } from "../core/strict-json.ts";
 import { splitName } from "../core/target.ts";
 import { LEXICAL } from "./cache.ts";
 import type { CompleteConfig } from "./defaults.ts";
+import { type CompleteExperiment, experimentViolations } from "./experiments.ts";
 
 export function nameViolations(config: CompleteConfig): Violation[] {
   return [
@@ -14,6 +15,10 @@ export function nameViolations(config: CompleteConfig): Violation[] {
     ...taskViolations(config),
     ...familyViolations(config),
     ...embedderViolations(config),
+    ...Object.entries(config.experiments).flatMap(([name, experiment]) => [
+      ...experimentViolations(name, experiment),
+      ...wayViolations(name, experiment, config),
+    ]),
     ...kindViolations("resilience", config.resilience),
     ...Object.entries(config.providers).flatMap(([name, { resilience }]) =>
       kindViolations(`${keyPath("providers", name)}.resilience`, resilience),
@@ -71,6 +76,24 @@ function taskViolations(config: CompleteConfig): Violation[] {
   return Object.entries(config.taskTypes).flatMap(([task, name]) =>
     Object.hasOwn(config.aliases, name) ? [] : targetViolation(keyPath("task_types", task), name, config),
   );
+}
+
+/** Of an experiment's variants and shadows, and of the tasks that it is about. */
+function wayViolations(name: string, experiment: CompleteExperiment, config: CompleteConfig): Violation[] {
+  const path = keyPath("experiments", name);
+  const ways = (["variants", "shadows"] as const).flatMap((list) =>
+    experiment[list].flatMap(({ model }, index) =>
+      Object.hasOwn(config.aliases, model)
+        ? []
+        : targetViolation(`${path}.${list}[${index}].model`, model, config),
+    ),
+  );
+  const tasks = experiment.taskTypes.flatMap((task, index) => {
+    if (Object.hasOwn(config.taskTypes, task)) return [];
+    const there = Object.keys(config.taskTypes).join(", ");
+    return [{ field: `${path}.task_types[${index}]`, description: `is no task type; there are ${there}` }];
+  });
+  return [...ways, ...tasks];
 }
 
 function familyViolations({ cache, aliases, providers }: CompleteConfig): Violation[] {

@@ -65,6 +65,16 @@ export function isBatch({ request }: Pick<Call, "request">): boolean {
   return request.$typeName === "llmgateway.v1.ChatRequest" && request.parameters?.serviceTier === BATCH_TIER;
 }
 
+/** How the answer to a copy compares with the one that the caller was given. */
+export interface Compared {
+  readonly equal: boolean;
+  readonly sameFinish: boolean;
+  /** How alike the words are, from 0 to 1. */
+  readonly similarity: number;
+  /** Its length by that of the other; 1 for as long. */
+  readonly lengthRatio: number;
+}
+
 /** The method of copies that an experiment sends beside the answer. */
 export const SHADOWING = "Shadow";
 

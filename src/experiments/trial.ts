@@ -46,7 +46,8 @@ const OPEN: Ruling = { kind: "none", winner: "", by: "", atMs: 0, reason: "", ha
 const LOOK_EVERY = 10;
 
 export class Trial {
-  readonly rule: TrialRule;
+  /** Another one of the same fingerprint may take its place. */
+  rule: TrialRule;
   sinceMs: number;
   private readonly means: TrialMeans;
   private readonly own: ReadonlyMap<string, Figures>;

@@ -2,6 +2,7 @@
  * Opens what outlives the process: PostgreSQL where there is a URL for it, else SQLite in a folder. What is kept
  * is for the ports to say, how for the engines.
  */
+import type { ExperimentStore } from "../core/experiment-store.ts";
 import type { IdempotencyStore } from "../core/idempotency-store.ts";
 import type { JobStore } from "../core/job-store.ts";
 import type { KnownStore } from "../core/known-store.ts";
@@ -16,6 +17,7 @@ export interface Store {
   readonly outbox: Outbox;
   readonly idempotency: IdempotencyStore;
   readonly known: KnownStore;
+  readonly experiments: ExperimentStore;
   /** What was asked of it before is still done. */
   close(): Promise<void>;
 }

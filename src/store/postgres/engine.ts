@@ -11,6 +11,7 @@ import { hourOf } from "../hours.ts";
 import { rowsOf, textOf } from "../rows.ts";
 import { Alive, locked, lockKey } from "./alive.ts";
 import { connectPostgres, messageOf, migratePostgres, type Postgres } from "./connection.ts";
+import { experimentsOn } from "./experiments.ts";
 import { idempotencyOn } from "./idempotency.ts";
 import { jobsOn } from "./jobs.ts";
 import { knownOn } from "./known.ts";
@@ -51,6 +52,7 @@ export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
     outbox: outboxOn(postgres),
     idempotency: idempotencyOn(postgres, instance),
     known: knownOn(postgres),
+    experiments: experimentsOn(postgres),
     close,
   };
 }

@@ -7,7 +7,7 @@ import { Worker } from "node:worker_threads";
 import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import { rowsOf, textOf } from "../rows.ts";
-import { idempotencyBy, jobsBy, knownBy, outboxBy } from "./ports.ts";
+import { experimentsBy, idempotencyBy, jobsBy, knownBy, outboxBy } from "./ports.ts";
 import type { Answer, Question } from "./protocol.ts";
 
 export interface SqliteOptions {
@@ -43,6 +43,7 @@ export async function openSqlite({ dataDir, instance, onDeath }: SqliteOptions) 
     outbox: outboxBy(ask),
     idempotency: idempotencyBy(ask),
     known: knownBy(ask),
+    experiments: experimentsBy(ask),
     close: () => thread.close(),
   };
 }

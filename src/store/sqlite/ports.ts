@@ -1,10 +1,12 @@
-/** Jobs, webhooks, idempotency keys and known requests as questions to the thread that owns their tables. It knows neither tables nor the thread. */
+/** Jobs, webhooks, idempotency keys, known requests and experiments as questions to the thread that owns their tables. It knows neither tables nor the thread. */
+import type { ExperimentStore } from "../../core/experiment-store.ts";
 import type { IdempotencyStore } from "../../core/idempotency-store.ts";
 import type { JobStore } from "../../core/job-store.ts";
 import type { KnownStore } from "../../core/known-store.ts";
 import type { Outbox } from "../../core/outbox.ts";
 import { pageOf, positionOf } from "../page.ts";
 import { CHUNK_ROWS } from "./database.ts";
+import type { SqliteExperiments } from "./experiments.ts";
 import type { SqliteIdempotency } from "./idempotency.ts";
 import type { SqliteJobs } from "./jobs.ts";
 import type { SqliteKnown } from "./known.ts";
@@ -83,6 +85,16 @@ export function knownBy(ask: Ask): KnownStore {
     async sweep(nowMs, limit) {
       while (await sweep(nowMs, limit));
     },
+  };
+}
+
+export function experimentsBy(ask: Ask): ExperimentStore {
+  const call = caller<SqliteExperiments>(ask, "experiments");
+  return {
+    keep: call("keep"),
+    load: call("load"),
+    sweep: call("sweep"),
+    variantOf: call("variantOf"),
   };
 }
 

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { Database } from "./database.ts";
 import { openFolder } from "./folder.ts";
+import { SqliteExperiments } from "./experiments.ts";
 import { SqliteIdempotency } from "./idempotency.ts";
 import { SqliteJobs } from "./jobs.ts";
 import { SqliteKnown } from "./known.ts";
@@ -19,6 +20,7 @@ const tables = {
   outbox: new SqliteOutbox(database),
   idempotency: new SqliteIdempotency(database, instance),
   known: new SqliteKnown(database),
+  experiments: new SqliteExperiments(database),
 };
 parentPort?.on("message", (question: Question) => parentPort?.postMessage(told(question)));
 parentPort?.postMessage({ value: undefined } satisfies Answer);
@@ -48,6 +50,7 @@ function answer(question: Question): unknown {
     case "outbox":
     case "idempotency":
     case "known":
+    case "experiments":
       return Reflect.get(tables[question.kind], question.method).apply(tables[question.kind], question.args);
     case "close":
       folder.close();

@@ -1,0 +1,22 @@
+/** What experiments ask of a durable store: figures of each process, and what was decided. It knows no database. */
+
+export interface KeptTrial {
+  readonly name: string;
+  /** What it compares: figures of another one are not its own. */
+  readonly fingerprint: string;
+  /** The process whose figures they are; empty for what was decided. */
+  readonly instance: string;
+  readonly updatedAtMs: number;
+  /** JSON. */
+  readonly body: string;
+}
+
+export interface ExperimentStore {
+  /** In the place of what was kept under the same name, fingerprint and instance, unless that is newer. */
+  keep(trial: KeptTrial): Promise<void>;
+  load(): Promise<KeptTrial[]>;
+  /** Lets go of what nobody has kept since then. */
+  sweep(beforeMs: number): Promise<void>;
+  /** Which variant answered a tenant's request, as `experiment/variant`; undefined when none did. */
+  variantOf(tenant: string, requestId: string): Promise<string | undefined>;
+}

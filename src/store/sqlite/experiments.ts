@@ -1,0 +1,52 @@
+/** How experiments stand, in SQLite. It blocks while the disk works, and knows nothing of threads. */
+import type { KeptTrial } from "../../core/experiment-store.ts";
+import { storable } from "../rows.ts";
+import type { Database } from "./database.ts";
+
+export class SqliteExperiments {
+  private readonly db: Database;
+  private readonly statements: ReturnType<typeof prepare>;
+
+  constructor(db: Database) {
+    this.db = db;
+    this.statements = prepare(db);
+  }
+
+  keep({ name, fingerprint, instance, updatedAtMs, body }: KeptTrial): void {
+    this.db.write(true, () => this.statements.keep.run(name, fingerprint, instance, updatedAtMs, body));
+  }
+
+  load(): KeptTrial[] {
+    return this.statements.load.all().map((row) => ({
+      name: String(row.name),
+      fingerprint: String(row.fingerprint),
+      instance: String(row.instance),
+      updatedAtMs: Number(row.updated_at_ms),
+      body: String(row.body),
+    }));
+  }
+
+  sweep(beforeMs: number): void {
+    this.db.write(false, () => this.statements.sweep.run(beforeMs));
+  }
+
+  variantOf(tenant: string, requestId: string): string | undefined {
+    const row = this.statements.variantOf.get(storable(requestId), tenant);
+    return row && String(row.variant);
+  }
+}
+
+function prepare(db: Database) {
+  return {
+    keep: db.prepare(`
+      INSERT INTO experiments (name, fingerprint, instance, updated_at_ms, body) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET updated_at_ms = excluded.updated_at_ms, body = excluded.body
+      WHERE excluded.updated_at_ms >= updated_at_ms`),
+    load: db.prepare("SELECT * FROM experiments"),
+    sweep: db.prepare("DELETE FROM experiments WHERE updated_at_ms < ?"),
+    variantOf: db.prepare(`
+      SELECT variant FROM calls
+      WHERE request_id = ? AND tenant = ? AND variant <> '' AND method <> 'Shadow' AND outcome = 'ok'
+      ORDER BY started_at_ms DESC LIMIT 1`),
+  };
+}
