@@ -16,12 +16,14 @@ import type { Clock } from "./core/clock.ts";
 import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
+import type { Experiments } from "./experimenting.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
 import { cache, lookUp } from "./layers/cache.ts";
 import { client } from "./layers/client.ts";
 import { deadline } from "./layers/deadline.ts";
 import { drop } from "./layers/drop.ts";
+import { experiment } from "./layers/experiment.ts";
 import { guard } from "./layers/guard.ts";
 import { hedge } from "./layers/hedge.ts";
 import { idempotent } from "./layers/idempotent.ts";
@@ -43,6 +45,7 @@ import type { Traffic } from "./providers/traffic.ts";
 import type { Standing } from "./resilience/standing.ts";
 import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
 import { countAttempt } from "./telemetry/attempts.ts";
+import { booking, varied } from "./varied.ts";
 import { wayOf } from "./way.ts";
 
 /** Everything that follows from one configuration and one catalog. Replaced as a whole by a reload. */
@@ -72,11 +75,14 @@ export interface Surroundings extends Omit<Cached, "memory"> {
   readonly standing: Standing;
   /** What calls come to, kept over all reloads. */
   readonly books: Books;
+  /** Kept over all reloads. */
+  readonly experiments: Experiments;
 }
 
 /** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */
 export function createSnapshot(config: CompleteConfig, surroundings: Surroundings): Snapshot {
   const { env, clock, books } = surroundings;
+  const { laboratory } = surroundings.experiments;
   const json = readFileSync(config.prices.catalogPath, "utf8");
   const catalog = loadCatalog(json, config.prices.catalogPath);
   const providers = new Map(
@@ -116,7 +122,8 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     providers,
     (retried) => (below) => {
       const routed = sent(retried(below));
-      return once(kept(comparing ? semantic(comparing, below)(routed) : routed));
+      const answered = kept(comparing ? semantic(comparing, below)(routed) : routed);
+      return once(varied(config, answered, routed, underWay, surroundings));
     },
     policies,
     underWay,
@@ -126,9 +133,9 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     config,
     service,
     ...createPreviews(
-      asked,
+      Object.keys(config.experiments).length > 0 ? (below) => experiment(laboratory)(asked(below)) : asked,
       surroundings.admit,
-      async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
+      async (call) => (caching.isOn ? lookUp(laboratory.resent(call), caching) : undefined),
       { ...books, pricing: pricingOf(config, catalog) },
     ),
     authenticate: createAuthenticate(config.auth.keys),
@@ -158,15 +165,16 @@ function stack(
   way: (retried: Layer<RoutedCall>) => Layer<Call, RoutedCall>,
   policies: Policies,
   underWay: UnderWay,
-  { signals, clock, admit, traffic, standing, books, cacheStats }: Surroundings,
+  { signals, clock, admit, traffic, standing, books, cacheStats, experiments }: Surroundings,
 ): Service<Call> {
+  const book = booking(books, experiments);
   const services = new Map([...providers].map(([name, provider]) => [name, provider.serve]));
   // Outermost, so that it tells every call, refused ones too, and sees the reply as the caller does.
   return record(
     signals,
     clock,
     (row) => {
-      books.ledger?.call(row);
+      book(row);
       if (row.method !== WARMING) cacheStats.count(row.receipt);
     },
     underWay,

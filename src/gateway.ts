@@ -17,6 +17,7 @@ import { watchConfig } from "./config/watch.ts";
 import { type Clock, pass, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
 import { Readiness } from "./core/readiness.ts";
+import { type Experiments, openExperiments } from "./experimenting.ts";
 import { Traffic } from "./providers/traffic.ts";
 import { createStanding } from "./resilience/standing.ts";
 import { adminHandlers } from "./rpc/admin-handlers.ts";
@@ -27,12 +28,13 @@ import { createConnectFront } from "./rpc/connect.ts";
 import { createCors } from "./rpc/cors.ts";
 import { createDoor, type Door } from "./rpc/door.ts";
 import { toConnectError } from "./rpc/errors.ts";
+import { experimentHandlers } from "./rpc/experiment-handlers.ts";
 import { createHandlers } from "./rpc/handlers.ts";
 import { serveHealth } from "./rpc/health.ts";
 import { createHttpHandler, notFound } from "./rpc/http.ts";
 import { jobHandlers } from "./rpc/job-handlers.ts";
 import { createJsonFront } from "./rpc/json/front.ts";
-import { type Listener, listen } from "./rpc/listener.ts";
+import { listen, urlOf } from "./rpc/listener.ts";
 import type { NodeHandler } from "./rpc/node.ts";
 import { createOperations } from "./rpc/operations.ts";
 import { serveReflection } from "./rpc/reflection.ts";
@@ -91,10 +93,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let current: Snapshot;
   let books: Books | undefined;
   let cached: Cached | undefined;
+  let experiments: Experiments;
   try {
     cached = await openCached(config, { env, signals, clock, store: store.known });
     books = await openBooks(config, store, { env, signals, clock });
-    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, ...cached });
+    experiments = await openExperiments(config, { store, signals, clock });
+    const around = { env, signals, clock, admit, traffic, standing, books, experiments, ...cached };
+    current = createSnapshot(config, around);
     await books.keep(current.prices);
   } catch (error) {
     await cached?.close();
@@ -110,12 +115,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const around = { env, signals, clock, admit, traffic, standing, books, ...cached };
+    const around = { env, signals, clock, admit, traffic, standing, books, experiments, ...cached };
     const snapshot = createSnapshot(next, around);
     const old = current;
     current = snapshot;
     books.replace(next);
     cached.replace(next);
+    experiments.replace(next);
     books.keep(snapshot.prices).catch((error: unknown) => log.logger.error({ err: error }, "price catalog"));
     old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));
     return snapshot;
@@ -148,6 +154,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         providers: () => Object.keys(current.config.providers),
       }),
       ...cacheHandlers({ ...cached, clock, inForce: () => current }),
+      ...experimentHandlers(experiments),
     ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),
@@ -196,6 +203,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const overdue = clock.after(drainMs, () => door.abortAll(late));
     await Promise.all([listener.close(drainMs + LAST_WORDS_MS), backlog.close(drainMs)]);
     overdue.cancel();
+    await experiments.close();
     await current.close();
     await cached.close();
     await books.close();
@@ -285,10 +293,4 @@ export function createFronts(
 
 function sameLimits(a: CompleteConfig, b: CompleteConfig): boolean {
   return a.rateLimit.rpm === b.rateLimit.rpm && a.rateLimit.burst === b.rateLimit.burst;
-}
-
-function urlOf({ host, port }: Listener, tls: boolean): string {
-  const reachable = host === "0.0.0.0" || host === "::" ? "localhost" : host;
-  const bracketed = reachable.includes(":") ? `[${reachable}]` : reachable;
-  return `${tls ? "https" : "http"}://${bracketed}:${port}`;
 }

@@ -13,6 +13,7 @@ import {
   type Tally,
 } from "./core/call.ts";
 import { toUsd } from "./core/money.ts";
+import { variantOf } from "./core/receipt.ts";
 import { embedded } from "./core/reply.ts";
 import { expectedInput, type Means, previewAttempt } from "./cost/plan.ts";
 import type { Preview } from "./jobs/draft.ts";
@@ -65,7 +66,7 @@ export function createPreviews(
 }
 
 function told({ tally }: Call, { target, request }: RoutedCall, means: Means): DryRunResponse {
-  const { estimated, route, dropped } = tally;
+  const { estimated, route, dropped, experiment } = tally;
   return {
     $typeName: "llmgateway.v1.DryRunResponse",
     provider: target.provider,
@@ -74,6 +75,7 @@ function told({ tally }: Call, { target, request }: RoutedCall, means: Means): D
     ...(estimated === undefined ? {} : { estimatedPicoUsd: estimated, estimatedUsd: toUsd(estimated) }),
     inputTokens: expectedInput(request, target, means),
     dropped: [...dropped],
+    ...(experiment ? { experiment: variantOf(experiment) } : {}),
     priceVersion: means.pricing.version,
   };
 }

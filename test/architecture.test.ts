@@ -11,7 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["gateway.ts"],
   ["app.ts"],
-  ["cached.ts", "way.ts", "preview.ts"],
+  ["cached.ts", "way.ts", "preview.ts", "varied.ts"],
   [
     "answers.ts",
     "books.ts",

@@ -1,14 +1,7 @@
 /** The generated messages of the configuration with every optional field set. */
 
 /** What no default exists for: absent it means something of its own. */
-type Optional =
-  | "tls"
-  | "delay"
-  | "maxCostPerRequest"
-  | "parameters"
-  | "start"
-  | "stop"
-  | "$unknown";
+type Optional = "tls" | "delay" | "maxCostPerRequest" | "parameters" | "start" | "stop" | "$unknown";
 
 /** Lists of the well-known types are kept as they are. */
 type WellKnown = { readonly $typeName: `google.protobuf.${string}` };

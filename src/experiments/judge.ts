@@ -57,7 +57,9 @@ export function gainOf(
   const [quality, otherQuality] = [sampleOf(a.feedback), sampleOf(b.feedback)];
   const [cost, otherCost] = [sampleOf(a.costUsd), sampleOf(b.costUsd)];
   if (rule.objective === "cost")
-    return cost && otherCost && { ...differenceInterval(otherCost, cost, alpha), gain: otherCost.mean - cost.mean };
+    return (
+      cost && otherCost && { ...differenceInterval(otherCost, cost, alpha), gain: otherCost.mean - cost.mean }
+    );
   if (!quality || !otherQuality) return undefined;
   const gain = quality.mean - otherQuality.mean;
   if (rule.objective === "quality") return { ...differenceInterval(quality, otherQuality, alpha), gain };
@@ -100,10 +102,7 @@ function winnerOf(
   // Whoever wins has beaten each of the others: one wrong comparison of all would be needed for a wrong winner.
   const alpha = rule.alpha / ((rule.variants.length * (rule.variants.length - 1)) / 2);
   const winner = left.find(({ name }) =>
-    left.every(
-      (other) =>
-        other.name === name || beats(rule, figuresOf(name), figuresOf(other.name), alpha),
-    ),
+    left.every((other) => other.name === name || beats(rule, figuresOf(name), figuresOf(other.name), alpha)),
   );
   if (!winner) return none("no variant is clearly better than all others yet");
   return { winner: winner.name, reason: `it is better than all others by ${rule.objective}` };
@@ -115,7 +114,10 @@ function beats(rule: JudgingRule, a: Figures, b: Figures, alpha: number): boolea
   if (!gain || !(gain.low > 0)) return false;
   const [failures, others] = [shareOf(a.failures), shareOf(b.failures)];
   if (!failures || !others) return false;
-  return differenceInterval(failures, others, rule.alpha).high <= rule.maxFailureIncrease || failures.mean < others.mean;
+  return (
+    differenceInterval(failures, others, rule.alpha).high <= rule.maxFailureIncrease ||
+    failures.mean < others.mean
+  );
 }
 
 /** Why the figures cannot be judged by; empty when they can. */
@@ -126,7 +128,8 @@ function objectionTo(rule: JudgingRule, left: Variants, figuresOf: (variant: str
   for (const { name } of left) {
     const figures = figuresOf(name);
     const calls = figures.requests - figures.cached;
-    if (figures.broken > MAX_UNPRICED * calls) return `broken: of ${name}, ${figures.broken} figures are no numbers`;
+    if (figures.broken > MAX_UNPRICED * calls)
+      return `broken: of ${name}, ${figures.broken} figures are no numbers`;
     const short = shortOf(sampleOf(figures.failures), rule.minSamples);
     if (short) return `too few calls of ${name}: ${short}`;
     if (rule.sticky && groupsOf(figures.failures) < MIN_GROUPS)

@@ -90,6 +90,15 @@ export class Laboratory {
     return undefined;
   }
 
+  /** The call as it goes, once it has joined. */
+  resent<C extends Call>(call: C): C {
+    const { experiment } = call.tally;
+    const request = entrantOf(call);
+    const { ways = [] } = (experiment && this.standings.get(experiment.name)?.rule) ?? {};
+    const way = ways.find(({ name }) => name === experiment?.variant);
+    return request && way ? { ...call, request: sentBy(request, way) } : call;
+  }
+
   /** To be told of each call once it is over. */
   settled(row: CallRow): void {
     const { experiment, receipt, method } = row;

@@ -122,14 +122,28 @@ export class Trial {
     const { clock } = this.means;
     this.rules(
       variant
-        ? { ...OPEN, kind: "winner", winner: variant, by: "operator", atMs: clock.now(), reason: "it was promoted by hand" }
+        ? {
+            ...OPEN,
+            kind: "winner",
+            winner: variant,
+            by: "operator",
+            atMs: clock.now(),
+            reason: "it was promoted by hand",
+          }
         : { ...OPEN, by: "operator", atMs: clock.now() },
     );
   }
 
   stop(): void {
     const atMs = this.means.clock.now();
-    this.rules({ ...this.decided, kind: "stopped", winner: "", by: "operator", atMs, reason: "it was stopped by hand" });
+    this.rules({
+      ...this.decided,
+      kind: "stopped",
+      winner: "",
+      by: "operator",
+      atMs,
+      reason: "it was stopped by hand",
+    });
   }
 
   /** What this process has counted, as it may be kept. */

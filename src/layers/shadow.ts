@@ -155,5 +155,11 @@ function comparisonOf(copy: Said, answer: Said): Compared {
 function likeness(one: string, other: string): number {
   const [a, b] = [lexicalVector(one), lexicalVector(other)];
   if (!a || !b) return 0;
-  return Math.max(0, Math.min(1, a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0)));
+  return Math.max(
+    0,
+    Math.min(
+      1,
+      a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0),
+    ),
+  );
 }

@@ -244,3 +244,10 @@ function peek(socket: Socket, clock: Clock, decide: (isHttp2: boolean) => void):
   socket.on("end", give);
   socket.on("readable", look);
 }
+
+/** Where it can be reached. */
+export function urlOf({ host, port }: Pick<Listener, "host" | "port">, tls: boolean): string {
+  const reachable = host === "0.0.0.0" || host === "::" ? "localhost" : host;
+  const bracketed = reachable.includes(":") ? `[${reachable}]` : reachable;
+  return `${tls ? "https" : "http"}://${bracketed}:${port}`;
+}

@@ -30,25 +30,35 @@ export function experimentSignals(
   const failures = counter("failures_total", "Of those, the ones that failed.", OF_VARIANT);
   const costUsd = counter("cost_usd_total", "US dollars that they cost, where that is known.", OF_VARIANT);
   const tokens = counter("tokens_total", "Tokens that they read and wrote.", [...OF_VARIANT, "direction"]);
-  const latencyMs = histogram("latency_ms", "Milliseconds that calls took that were not answered from the cache.", [
-    50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000,
-  ]);
-  const feedback = histogram("feedback", "What callers said of answers, from 0 to 1.", [0, 0.25, 0.5, 0.75, 1]);
+  const latencyMs = histogram(
+    "latency_ms",
+    "Milliseconds that calls took that were not answered from the cache.",
+    [50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000],
+  );
+  const feedback = histogram(
+    "feedback",
+    "What callers said of answers, from 0 to 1.",
+    [0, 0.25, 0.5, 0.75, 1],
+  );
   const notCopied = counter("shadow_capped_total", "Calls that were not copied, by what was at its cap.", [
     ...OF_VARIANT,
     "reason",
   ]);
-  const comparisons = counter("shadow_compared_total", "Copies that were compared with the caller's answer.", [
-    ...OF_VARIANT,
-    "equal",
-    "same_finish",
-  ]);
-  const similarity = histogram("shadow_similarity", "How alike the words are of the copy's answer and the caller's.", [
-    0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99,
-  ]);
-  const lengthRatio = histogram("shadow_length_ratio", "The length of the copy's answer by that of the caller's.", [
-    0.1, 0.25, 0.5, 0.8, 1, 1.25, 2, 4, 10,
-  ]);
+  const comparisons = counter(
+    "shadow_compared_total",
+    "Copies that were compared with the caller's answer.",
+    [...OF_VARIANT, "equal", "same_finish"],
+  );
+  const similarity = histogram(
+    "shadow_similarity",
+    "How alike the words are of the copy's answer and the caller's.",
+    [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99],
+  );
+  const lengthRatio = histogram(
+    "shadow_length_ratio",
+    "The length of the copy's answer by that of the caller's.",
+    [0.1, 0.25, 0.5, 0.8, 1, 1.25, 2, 4, 10],
+  );
   new Gauge({
     name: "llm_experiment_share",
     help: "The share of an experiment's calls that a variant is given now.",
@@ -69,7 +79,8 @@ export function experimentSignals(
       if (cost?.actualUsd !== undefined) costUsd.inc(labels, cost.actualUsd);
       tokens.inc({ ...labels, direction: "input" }, cost?.inputTokens ?? 0);
       tokens.inc({ ...labels, direction: "output" }, cost?.outputTokens ?? 0);
-      if (!cached && (outcome === "ok" || method !== SHADOWING)) latencyMs.observe(labels, endedAtMs - startedAtMs);
+      if (!cached && (outcome === "ok" || method !== SHADOWING))
+        latencyMs.observe(labels, endedAtMs - startedAtMs);
     },
     rated: (experiment, variant, score) => feedback.observe({ experiment, variant }, score),
     capped: (experiment, variant, reason) => notCopied.inc({ experiment, variant, reason }),

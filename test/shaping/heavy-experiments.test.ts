@@ -66,7 +66,10 @@ it("where one costs two in a hundred less, seldom names the other", () => {
 });
 
 it("where one costs a quarter less, gives it all calls", () => {
-  const all = courses({ natures: { a: USUAL, b: { ...USUAL, cost: 0.0075 } }, calls: 4_000, goOn: true }, 300);
+  const all = courses(
+    { natures: { a: USUAL, b: { ...USUAL, cost: 0.0075 } }, calls: 4_000, goOn: true },
+    300,
+  );
   tell("right winners at a difference of 25 %", wonBy("b", all));
   expect(wonBy("b", all)).toBeGreaterThan(0.97);
   expect(wonBy("a", all)).toBe(0);
@@ -75,11 +78,19 @@ it("where one costs a quarter less, gives it all calls", () => {
   tell("share of the better one over all calls", mean);
   expect(mean).toBeGreaterThan(0.8);
   // Once it is decided, nobody else is asked.
-  expect(all.flatMap(({ trial }) => trial.shares).filter(({ weight }) => weight > 0)).toHaveLength(all.length);
+  expect(all.flatMap(({ trial }) => trial.shares).filter(({ weight }) => weight > 0)).toHaveLength(
+    all.length,
+  );
 });
 
 it("gives each its share until then", () => {
-  const rule = { decides: false, variants: [{ name: "a", weight: 80 }, { name: "b", weight: 20 }] };
+  const rule = {
+    decides: false,
+    variants: [
+      { name: "a", weight: 80 },
+      { name: "b", weight: 20 },
+    ],
+  };
   const all = courses({ rule, natures: { a: USUAL, b: USUAL }, calls: 2_000 }, 50);
   const given = all.reduce((sum, course) => sum + (course.given.b ?? 0), 0);
   const calls = all.reduce((sum, course) => sum + (course.given.a ?? 0) + (course.given.b ?? 0), 0);

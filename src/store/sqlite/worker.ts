@@ -1,8 +1,8 @@
 /** The thread that owns the SQLite database, so that the disk holds up no call. It answers one question at a time. */
 import { parentPort, workerData } from "node:worker_threads";
 import { Database } from "./database.ts";
-import { openFolder } from "./folder.ts";
 import { SqliteExperiments } from "./experiments.ts";
+import { openFolder } from "./folder.ts";
 import { SqliteIdempotency } from "./idempotency.ts";
 import { SqliteJobs } from "./jobs.ts";
 import { SqliteKnown } from "./known.ts";
