@@ -6,6 +6,9 @@
 /** Units fall into so many groups by their hash. */
 export const GROUPS = 32;
 
+/** Of a figure, what sums are surely not off by. */
+const ROUNDING = 1e-6;
+
 /** As it may be kept, and added to that of another process. */
 export interface MomentSums {
   count: number;
@@ -59,7 +62,8 @@ export function sampleOf(sums: MomentSums): Sample | undefined {
   const mean = sum / count;
   const within = Math.max(0, (squares - count * mean * mean) / (count - 1));
   // Calls of one unit are alike: then groups of units differ by more than chance, and that is what counts.
-  const variance = Math.max(within, betweenGroups(sums, mean));
+  // And what always is the same is so but for rounding, which must not look like a difference.
+  const variance = Math.max(within, betweenGroups(sums, mean), (ROUNDING * mean) ** 2);
   return Number.isFinite(mean) && Number.isFinite(variance) ? { count, mean, variance } : undefined;
 }
 

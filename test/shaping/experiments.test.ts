@@ -31,18 +31,24 @@ it("shares the calls that leave the choice to the gateway, and tells which varia
   expect(variants.map(({ share }) => share)).toEqual([0.5, 0.5]);
   expect(variants.reduce((sum, { requests }) => sum + Number(requests), 0)).toBe(41);
   const metrics = await (await fetch(`${world.url}/v1/gateway/metrics`)).text();
-  expect(metrics).toMatch(/llm_experiment_requests_total\{experiment="gpt4_vs_claude",variant="openai\/gpt-4o",cached="false"\} \d/);
-  const [first] = replies;
-  expect(await world.log.about(first?.request_id ?? "")).toMatchObject(
-    { experiment: "gpt4_vs_claude", variant: first?.experiment?.variant },
+  expect(metrics).toMatch(
+    /llm_experiment_requests_total\{experiment="gpt4_vs_claude",variant="openai\/gpt-4o",cached="false"\} \d/,
   );
+  const [first] = replies;
+  expect(await world.log.about(first?.request_id ?? "")).toMatchObject({
+    experiment: "gpt4_vs_claude",
+    variant: first?.experiment?.variant,
+  });
 });
 
 it("keeps what stays together at one variant, over restarts and replicas, and moves few when weights change", async () => {
   const users = Array.from({ length: 60 }, (_, user) => ({ model: "smart", metadata: { user: `u${user}` } }));
   const variantsOf = async (weights: readonly [number, number]) => {
     const [cold, warm] = TWO_OF_ONE_MODEL.temper.variants;
-    const variants = [{ ...cold, weight: weights[0] }, { ...warm, weight: weights[1] }];
+    const variants = [
+      { ...cold, weight: weights[0] },
+      { ...warm, weight: weights[1] },
+    ];
     await using world = await startWorld({ temper: { ...TWO_OF_ONE_MODEL.temper, variants } }, ALIAS);
     const asked = await Promise.all(users.map((user) => world.chat(user)));
     const again = await Promise.all(users.map((user) => world.chat(user)));
@@ -81,11 +87,19 @@ it("never gives one variant's answer to another", async () => {
 it("counts feedback for the variant that answered, once a request, and only the tenant's own", async () => {
   await using world = await startWorld(PLAIN);
   const { request_id, experiment } = await world.chat();
-  const feedback = (body: Record<string, unknown>) => world.post("/v1/gateway/feedback", { request_id, ...body });
-  expect((await feedback({ thumbs: "up" })).body).toMatchObject({ ...experiment && { variant: experiment.variant }, score: 1, replaced: false });
+  const feedback = (body: Record<string, unknown>) =>
+    world.post("/v1/gateway/feedback", { request_id, ...body });
+  expect((await feedback({ thumbs: "up" })).body).toMatchObject({
+    ...(experiment && { variant: experiment.variant }),
+    score: 1,
+    replaced: false,
+  });
   expect((await feedback({ score: 0.25 })).body).toMatchObject({ score: 0.25, replaced: true });
   const { variants } = await world.experiment("gpt4_vs_claude");
-  expect(variants.find(({ name }) => name === experiment?.variant)?.feedback).toMatchObject({ count: "1", mean: 0.25 });
+  expect(variants.find(({ name }) => name === experiment?.variant)?.feedback).toMatchObject({
+    count: "1",
+    mean: 0.25,
+  });
   expect((await feedback({})).status).toBe(400);
   expect((await feedback({ thumbs: "up", score: 1 })).status).toBe(400);
   expect((await world.post("/v1/gateway/feedback", { request_id: "nobody", score: 1 })).status).toBe(404);
@@ -108,7 +122,15 @@ it("gives all calls to who is promoted, none once stopped, and holds to it over 
 
 it("tells what is wrong with its configuration", async () => {
   const wrong = {
-    broken: { variants: [{ model: "nobody/nothing" }, { model: "openai/gpt-4o", weight: 0 }, { model: "openai/gpt-4o", weight: 0 }] },
+    broken: {
+      variants: [
+        { model: "nobody/nothing" },
+        { model: "openai/gpt-4o", weight: 0 },
+        { model: "openai/gpt-4o", weight: 0 },
+      ],
+    },
   };
-  await expect(startWorld(wrong)).rejects.toThrow(/experiments\.broken\.variants\[0\]\.model.*\n.*taken|taken/);
+  await expect(startWorld(wrong)).rejects.toThrow(
+    /experiments\.broken\.variants\[0\]\.model.*\n.*taken|taken/,
+  );
 });

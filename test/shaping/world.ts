@@ -1,5 +1,10 @@
 /** A gateway with experiments in front of the emulator, and what its users ask of it. */
-import { type Configuration, type GatewayUnderTest, startBoth, type Surroundings } from "../support/gateway.ts";
+import {
+  type Configuration,
+  type GatewayUnderTest,
+  type Surroundings,
+  startBoth,
+} from "../support/gateway.ts";
 
 export interface ChatReply {
   readonly response: string;
