@@ -14,6 +14,7 @@ const MODES = [
 export function addAdminCommands(program: Command): void {
   addCircuits(program);
   addCache(program);
+  addExperiments(program);
 }
 
 function addCircuits(program: Command): void {
@@ -69,6 +70,35 @@ function addCache(program: Command): void {
     .action(async (options: WarmOptions) => {
       const { warmCache } = await import("./cache.ts");
       process.exitCode = await warmCache(options);
+    });
+}
+
+function addExperiments(program: Command): void {
+  const experiments = program
+    .command("experiments")
+    .description("see how experiments stand, and decide them by hand");
+  asked(experiments.command("show", { isDefault: true }).description("tell of one experiment, or of all"))
+    .argument("[name]", "the experiment", "")
+    .action(async (name: string, options: JsonOptions) => {
+      const { showExperiments } = await import("./experiments.ts");
+      process.exitCode = await showExperiments(name, options);
+    });
+  asked(
+    experiments
+      .command("promote")
+      .description("give all calls to one variant, or without one, share them by the weights again"),
+  )
+    .argument("<experiment>")
+    .argument("[variant]", "the variant", "")
+    .action(async (experiment: string, variant: string, options: JsonOptions) => {
+      const { promoteVariant } = await import("./experiments.ts");
+      process.exitCode = await promoteVariant(experiment, variant, options);
+    });
+  asked(experiments.command("stop").description("end an experiment"))
+    .argument("<experiment>")
+    .action(async (experiment: string, options: JsonOptions) => {
+      const { stopExperiment } = await import("./experiments.ts");
+      process.exitCode = await stopExperiment(experiment, options);
     });
 }
 

@@ -33,6 +33,24 @@ func (c *Client) ClearCache(ctx context.Context, request *v1.ClearCacheRequest) 
 	return unary(ctx, c, c.admin.ClearCache, request)
 }
 
+// GetExperiments tells how experiments stand. Where the gateway has API keys, it takes one with the scope admin. Its
+// error is an [*Error].
+func (c *Client) GetExperiments(ctx context.Context, request *v1.GetExperimentsRequest) (*v1.GetExperimentsResponse, error) {
+	return unary(ctx, c, c.admin.GetExperiments, request)
+}
+
+// PromoteVariant gives all calls of an experiment to one variant; without one, it shares them by the weights again.
+// Where the gateway has API keys, it takes one with the scope admin. Its error is an [*Error].
+func (c *Client) PromoteVariant(ctx context.Context, request *v1.PromoteVariantRequest) (*v1.Experiment, error) {
+	return unary(ctx, c, c.admin.PromoteVariant, request)
+}
+
+// StopExperiment ends an experiment. Where the gateway has API keys, it takes one with the scope admin. Its error is an
+// [*Error].
+func (c *Client) StopExperiment(ctx context.Context, request *v1.StopExperimentRequest) (*v1.Experiment, error) {
+	return unary(ctx, c, c.admin.StopExperiment, request)
+}
+
 // WarmCache has requests answered and kept, and gives what became of each as it is done, and then the error if there
 // was one, with a nil event; the last event has done set. It is sent once, and a loop that is left, or the end of ctx,
 // ends it at the gateway. Where the gateway has API keys, it takes one with the scope admin.

@@ -66,6 +66,11 @@ func (c *Client) Embed(ctx context.Context, request *v1.EmbedRequest) (*v1.Embed
 	return unary(ctx, c, c.rpc.Embed, request)
 }
 
+// RecordFeedback tells how good an answer was, for the experiment that it was part of. Its error is an [*Error].
+func (c *Client) RecordFeedback(ctx context.Context, request *v1.RecordFeedbackRequest) (*v1.RecordFeedbackResponse, error) {
+	return unary(ctx, c, c.rpc.RecordFeedback, request)
+}
+
 // ListModels tells which models can be asked for, with their prices. Its error is an [*Error].
 func (c *Client) ListModels(ctx context.Context, request *v1.ListModelsRequest) (*v1.ListModelsResponse, error) {
 	return unary(ctx, c, c.rpc.ListModels, request)

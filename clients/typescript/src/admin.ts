@@ -14,6 +14,13 @@ import {
   WarmCacheRequestSchema,
   type WarmCacheResponse,
 } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
+import {
+  type Experiment,
+  GetExperimentsRequestSchema,
+  type GetExperimentsResponse,
+  PromoteVariantRequestSchema,
+  StopExperimentRequestSchema,
+} from "../../../gen/ts/llmgateway/v1/experiment_pb.ts";
 import { Call, type CallOptions, type CallSettings } from "./call.ts";
 import { readStreamFailure } from "./error.ts";
 import type { Unary } from "./jobs.ts";
@@ -42,6 +49,21 @@ export interface Admin {
     request: MessageInitShape<typeof WarmCacheRequestSchema>,
     options?: CallOptions,
   ): AsyncGenerator<WarmCacheResponse, void, undefined>;
+  /** Tells how experiments stand. */
+  getExperiments(
+    request?: MessageInitShape<typeof GetExperimentsRequestSchema>,
+    options?: CallOptions,
+  ): Promise<GetExperimentsResponse>;
+  /** Gives all calls of an experiment to one variant; without one, shares them by the weights again. */
+  promoteVariant(
+    request: MessageInitShape<typeof PromoteVariantRequestSchema>,
+    options?: CallOptions,
+  ): Promise<Experiment>;
+  /** Ends an experiment. */
+  stopExperiment(
+    request: MessageInitShape<typeof StopExperimentRequestSchema>,
+    options?: CallOptions,
+  ): Promise<Experiment>;
 }
 
 export function adminOver(rpc: Client<typeof AdminService>, unary: Unary, settings: CallSettings): Admin {
@@ -51,6 +73,12 @@ export function adminOver(rpc: Client<typeof AdminService>, unary: Unary, settin
     getCacheStats: (options = {}) => unary(GetCacheStatsRequestSchema, rpc.getCacheStats, {}, options),
     clearCache: (request, options = {}) => unary(ClearCacheRequestSchema, rpc.clearCache, request, options),
     warmCache: (request, options = {}) => warmCache(rpc, settings, request, options),
+    getExperiments: (request = {}, options = {}) =>
+      unary(GetExperimentsRequestSchema, rpc.getExperiments, request, options),
+    promoteVariant: (request, options = {}) =>
+      unary(PromoteVariantRequestSchema, rpc.promoteVariant, request, options),
+    stopExperiment: (request, options = {}) =>
+      unary(StopExperimentRequestSchema, rpc.stopExperiment, request, options),
   };
 }
 

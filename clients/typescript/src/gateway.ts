@@ -5,6 +5,10 @@ import { AdminService } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema, type EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
+  RecordFeedbackRequestSchema,
+  type RecordFeedbackResponse,
+} from "../../../gen/ts/llmgateway/v1/experiment_pb.ts";
+import {
   type DryRunResponse,
   GatewayService,
   GetStatusRequestSchema,
@@ -44,6 +48,14 @@ export type {
   ToolCallDelta,
 } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 export type { Embedding, EmbedRequest, EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
+export type {
+  Experiment,
+  GetExperimentsResponse,
+  RecordFeedbackRequest,
+  RecordFeedbackResponse,
+  ShadowFigures,
+  VariantFigures,
+} from "../../../gen/ts/llmgateway/v1/experiment_pb.ts";
 export type {
   DryRunResponse,
   GetStatusResponse,
@@ -119,6 +131,11 @@ export interface Gateway extends Jobs, Admin {
   dryRun(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<DryRunResponse>;
   /** Makes a vector of each text in `input`. */
   embed(request: MessageInitShape<typeof EmbedRequestSchema>, options?: CallOptions): Promise<EmbedResponse>;
+  /** Tells how good an answer was, for the experiment that it was part of. */
+  recordFeedback(
+    request: MessageInitShape<typeof RecordFeedbackRequestSchema>,
+    options?: CallOptions,
+  ): Promise<RecordFeedbackResponse>;
   /** Lists the models that can be asked for, with their prices. */
   listModels(
     request?: MessageInitShape<typeof ListModelsRequestSchema>,
@@ -184,6 +201,8 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
       }),
     dryRun: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.dryRun, request, callOptions),
     embed: (request, callOptions = {}) => unary(EmbedRequestSchema, rpc.embed, request, callOptions),
+    recordFeedback: (request, callOptions = {}) =>
+      unary(RecordFeedbackRequestSchema, rpc.recordFeedback, request, callOptions),
     listModels: (request = {}, callOptions = {}) =>
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
     getStatus: (request = {}, callOptions = {}) =>
