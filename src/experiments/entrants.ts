@@ -63,7 +63,7 @@ export function sentBy(request: ChatRequest, { model, parameters }: Way): ChatRe
 }
 
 function over(asked: Parameters | undefined, given: Parameters): Parameters {
-  if (!asked) return given;
+  if (!asked) return { ...given };
   const said = Object.entries(given).filter(
     ([, value]) => value !== undefined && value !== "" && !(Array.isArray(value) && value.length === 0),
   );

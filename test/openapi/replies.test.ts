@@ -110,6 +110,27 @@ describe("an answer is what it promises", () => {
     expect((await exchange(fresh.url, "/v1/gateway/cache/warm", { body: {} })).status).toBe(400);
   });
 
+  test("of experiments, to operators and to callers", async () => {
+    const variants = [{ model: "openai/gpt-4o" }, { model: "claude/claude-sonnet-5" }];
+    const shadows = [{ name: "copy", model: "openai/gpt-4o-mini" }];
+    await using fresh = await startBoth({ experiments: { trial: { variants, shadows } } });
+    const { json } = await exchange(fresh.url, "/v1/gateway/chat", { body: { ...ask("Hello"), model: "" } });
+    const told = json as { request_id: string; experiment: { name: string } };
+    expect(told.experiment.name).toBe("trial");
+    const feedback = { request_id: told.request_id, thumbs: "up" };
+    for (const path of ["/v1/gateway/feedback", `${CONNECT}/RecordFeedback`])
+      expect((await exchange(fresh.url, path, { body: feedback })).status).toBe(200);
+    for (const path of ["/v1/gateway/experiments", `${ADMIN}/GetExperiments?encoding=json&message=%7B%7D`])
+      expect((await exchange(fresh.url, path, { verb: "GET" })).status).toBe(200);
+    const act = (rpc: string, body: object) =>
+      exchange(fresh.url, `${ADMIN}/${rpc}`, { body: { experiment: "trial", ...body } });
+    const promoted = await act("PromoteVariant", { variant: "openai/gpt-4o" });
+    expect(promoted.json).toMatchObject({ state: "decided" });
+    expect((await act("StopExperiment", {})).json).toMatchObject({ state: "stopped" });
+    expect((await act("PromoteVariant", { variant: "x" })).status).toBe(404);
+    expect((await exchange(fresh.url, "/v1/gateway/feedback", { body: {} })).status).toBe(400);
+  });
+
   test.each([[`${CONNECT}/ListModels`], [`${CONNECT}/GetStatus`]])("POST %s", async (path) => {
     expect((await exchange(open.url, path, { body: {} })).status).toBe(200);
   });
