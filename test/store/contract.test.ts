@@ -46,7 +46,14 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
     await ledger.append(
       batchOf({
         intents: [
-          intentOf("call-1", { startedAtMs: NOW, tenant: "red", principal: "key-1", tags, attempt }),
+          intentOf("call-1", {
+            startedAtMs: NOW,
+            tenant: "red",
+            principal: "key-1",
+            tags,
+            variant: "trial/a",
+            attempt,
+          }),
           intentOf("call-2", { startedAtMs: NOW, attempt: { reservedPicoUsd: undefined as never } }),
         ],
         settlements: [
@@ -71,6 +78,7 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
             tags,
             outcome: "failed",
             failureKind: "cut",
+            experiment: { name: "trial", variant: "a", group: 0 },
           }),
         ],
       }),
@@ -111,6 +119,7 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
       image_output_tokens: 9n,
       service_tier: "flex",
       cost_pico_usd: 2n ** 62n + 1n,
+      variant: "trial/a",
       rolled_up: 0n,
     });
     expect(JSON.parse(String(keptTags))).toEqual(tags);
@@ -147,6 +156,7 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
       saved_pico_usd: 0n,
       cache_outcome: "",
       cache_kind: "",
+      variant: "trial/a",
     });
   });
 
