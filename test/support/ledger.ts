@@ -18,6 +18,7 @@ export function intentOf(
     principal: "anonymous",
     tags: {},
     operation: "chat",
+    route: "explicit",
     ...fields,
     attempt: attemptOf({ priceVersion: "1", reservedPicoUsd: 900n, ...attempt }),
   };

@@ -103,9 +103,10 @@ async function settle(client: PoolClient, rows: string, count: number): Promise<
 async function rollUpSome(client: PoolClient, nowMs: number, keepSinceMs: number): Promise<boolean> {
   if (!(await locked(client, ROLL_UP_KEY))) return false;
   const { rows } = await client.query(statements.ROLL_UP, [nowMs]);
+  const rolledCalls = await client.query(statements.ROLL_UP_CALLS, [nowMs]);
   const attempts = await client.query(statements.DELETE_ATTEMPTS, [keepSinceMs]);
   const calls = await client.query(statements.DELETE_CALLS, [keepSinceMs]);
-  return [rows[0]?.count, attempts.rowCount, calls.rowCount].some(
+  return [rows[0]?.count, rolledCalls.rows[0]?.count, attempts.rowCount, calls.rowCount].some(
     (count) => Number(count) === statements.CHUNK_ROWS,
   );
 }
