@@ -5,6 +5,7 @@
 import type { JobStore } from "../core/job-store.ts";
 import type { LedgerStore } from "../core/ledger.ts";
 import type { Outbox } from "../core/outbox.ts";
+import type { UsageStore } from "../core/usage-store.ts";
 import { openPostgres } from "./postgres/engine.ts";
 import { openSqlite, type SqliteOptions } from "./sqlite/engine.ts";
 
@@ -12,6 +13,7 @@ export interface Store {
   readonly ledger: LedgerStore;
   readonly jobs: JobStore;
   readonly outbox: Outbox;
+  readonly usage: UsageStore;
   /** What was asked of it before is still done. */
   close(): Promise<void>;
 }

@@ -9,12 +9,14 @@ import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import { hourOf } from "../hours.ts";
 import { rowsOf, textOf } from "../rows.ts";
+import { usageOn } from "../usage.ts";
 import { Alive, lockKey } from "./alive.ts";
 import { connectPostgres, messageOf, migratePostgres, type Postgres } from "./connection.ts";
 import { jobsOn } from "./jobs.ts";
 import { POSTGRES_MIGRATIONS } from "./migrations.ts";
 import { outboxOn } from "./outbox.ts";
 import { openQueue, type Queue } from "./queue.ts";
+import { readingOn } from "./reading.ts";
 import * as statements from "./statements.ts";
 
 export interface PostgresOptions {
@@ -47,6 +49,7 @@ export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
     ledger: ledgerOn(postgres, instance),
     jobs: jobsOn(postgres, queue, instance),
     outbox: outboxOn(postgres),
+    usage: usageOn(readingOn(postgres)),
     close,
   };
 }
