@@ -51,6 +51,7 @@ export const SPLIT = 1_000_000_000n;
 
 const COUNTS = [...Object.keys(ATTEMPT_SUMS.counts), ...Object.keys(CALL_SUMS.counts)];
 const AMOUNTS = [...Object.keys(ATTEMPT_SUMS.amounts), ...Object.keys(CALL_SUMS.amounts)];
+const FILTERED = ["tenant", "principal", "provider", "model", "route", "operation"] as const;
 /** Each source has at most one row for a group. */
 const SOURCES = 4;
 
@@ -142,7 +143,10 @@ export function foldSums(rows: readonly (readonly unknown[])[], groupBy: readonl
 export function conditionsOf(filter: UsageFilter, values: Values, dialect: Dialect): string[] {
   const { columns, tags } = storedFilter(filter);
   return [
-    ...Object.entries(columns).map(([name, value]) => `${name} = ${values.add(value)}`),
+    ...FILTERED.flatMap((name) => {
+      const value = columns[name];
+      return value === undefined ? [] : [`${name} = ${values.add(value)}`];
+    }),
     ...Object.entries(tags).map(
       ([name, value]) =>
         `coalesce(${dialect.tag(values.add(dialect.tagName(name)))}, '') = ${values.add(value)}`,
