@@ -6,6 +6,7 @@ import type { IdempotencyStore } from "../core/idempotency-store.ts";
 import type { JobStore } from "../core/job-store.ts";
 import type { LedgerStore } from "../core/ledger.ts";
 import type { Outbox } from "../core/outbox.ts";
+import type { UsageStore } from "../core/usage-store.ts";
 import { openPostgres } from "./postgres/engine.ts";
 import { openSqlite, type SqliteOptions } from "./sqlite/engine.ts";
 
@@ -14,6 +15,7 @@ export interface Store {
   readonly jobs: JobStore;
   readonly outbox: Outbox;
   readonly idempotency: IdempotencyStore;
+  readonly usage: UsageStore;
   /** What was asked of it before is still done. */
   close(): Promise<void>;
 }
