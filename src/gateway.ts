@@ -36,6 +36,7 @@ import type { NodeHandler } from "./rpc/node.ts";
 import { createOperations } from "./rpc/operations.ts";
 import { serveReflection } from "./rpc/reflection.ts";
 import { unimplemented } from "./rpc/unimplemented.ts";
+import { usageHandlers } from "./rpc/usage-handlers.ts";
 import { showStanding } from "./standing.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
@@ -145,6 +146,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         circuits: standing.circuits,
         providers: () => Object.keys(current.config.providers),
       }),
+      ...usageHandlers({ usage: store.usage, flush: async () => books?.ledger?.flush(), clock }),
     ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),

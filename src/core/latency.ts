@@ -4,8 +4,8 @@
  */
 
 /**
- * The longest that each bucket holds, in whole milliseconds; one more holds what took longer. Five a decade: whatever
- * is read off a bucket is less than 60 % away from what it was, 20 % on the average.
+ * The longest that each bucket holds, in whole milliseconds; one more holds what took longer. Five a decade: what is
+ * read off a bucket is right within 60 %, and usually within 10 %, since it is read off as if times were spread evenly.
  */
 export const LATENCY_BOUNDS_MS: readonly number[] = [
   1, 2, 4, 6, 10, 16, 25, 40, 63, 100, 160, 250, 400, 630, 1_000, 1_600, 2_500, 4_000, 6_300, 10_000, 16_000,

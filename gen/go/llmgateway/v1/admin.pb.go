@@ -296,7 +296,7 @@ var File_llmgateway_v1_admin_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x19llmgateway/v1/admin.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x15\n" +
+	"\x19llmgateway/v1/admin.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19llmgateway/v1/usage.proto\"\x15\n" +
 	"\x13ListCircuitsRequest\"J\n" +
 	"\x14ListCircuitsResponse\x122\n" +
 	"\bcircuits\x18\x01 \x03(\v2\x16.llmgateway.v1.CircuitR\bcircuits\"\x8e\x01\n" +
@@ -313,11 +313,15 @@ const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\bfailures\x18\x06 \x01(\x05R\bfailures\x12\x1a\n" +
 	"\btimeouts\x18\a \x01(\x05R\btimeouts\x127\n" +
 	"\topened_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt\x125\n" +
-	"\bprobe_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\aprobeAt2\x85\x02\n" +
+	"\bprobe_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\aprobeAt2\xe3\x04\n" +
 	"\fAdminService\x12x\n" +
 	"\fListCircuits\x12\".llmgateway.v1.ListCircuitsRequest\x1a#.llmgateway.v1.ListCircuitsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/circuits\x90\x02\x01\x12{\n" +
 	"\n" +
-	"SetCircuit\x12 .llmgateway.v1.SetCircuitRequest\x1a\x16.llmgateway.v1.Circuit\"3\x82\xd3\xe4\x93\x02-:\x01*\x1a(/v1/gateway/providers/{provider}/circuitBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
+	"SetCircuit\x12 .llmgateway.v1.SetCircuitRequest\x1a\x16.llmgateway.v1.Circuit\"3\x82\xd3\xe4\x93\x02-:\x01*\x1a(/v1/gateway/providers/{provider}/circuit\x12i\n" +
+	"\bGetUsage\x12\x1e.llmgateway.v1.GetUsageRequest\x1a\x1f.llmgateway.v1.GetUsageResponse\"\x1c\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/gateway/usage\x90\x02\x01\x12x\n" +
+	"\fListRequests\x12\".llmgateway.v1.ListRequestsRequest\x1a#.llmgateway.v1.ListRequestsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/requests\x90\x02\x01\x12w\n" +
+	"\n" +
+	"GetRequest\x12 .llmgateway.v1.GetRequestRequest\x1a!.llmgateway.v1.GetRequestResponse\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/gateway/requests/{id}\x90\x02\x01BDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
 
 var (
 	file_llmgateway_v1_admin_proto_rawDescOnce sync.Once
@@ -338,20 +342,32 @@ var file_llmgateway_v1_admin_proto_goTypes = []any{
 	(*SetCircuitRequest)(nil),     // 2: llmgateway.v1.SetCircuitRequest
 	(*Circuit)(nil),               // 3: llmgateway.v1.Circuit
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*GetUsageRequest)(nil),       // 5: llmgateway.v1.GetUsageRequest
+	(*ListRequestsRequest)(nil),   // 6: llmgateway.v1.ListRequestsRequest
+	(*GetRequestRequest)(nil),     // 7: llmgateway.v1.GetRequestRequest
+	(*GetUsageResponse)(nil),      // 8: llmgateway.v1.GetUsageResponse
+	(*ListRequestsResponse)(nil),  // 9: llmgateway.v1.ListRequestsResponse
+	(*GetRequestResponse)(nil),    // 10: llmgateway.v1.GetRequestResponse
 }
 var file_llmgateway_v1_admin_proto_depIdxs = []int32{
-	3, // 0: llmgateway.v1.ListCircuitsResponse.circuits:type_name -> llmgateway.v1.Circuit
-	4, // 1: llmgateway.v1.Circuit.opened_at:type_name -> google.protobuf.Timestamp
-	4, // 2: llmgateway.v1.Circuit.probe_at:type_name -> google.protobuf.Timestamp
-	0, // 3: llmgateway.v1.AdminService.ListCircuits:input_type -> llmgateway.v1.ListCircuitsRequest
-	2, // 4: llmgateway.v1.AdminService.SetCircuit:input_type -> llmgateway.v1.SetCircuitRequest
-	1, // 5: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
-	3, // 6: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
-	5, // [5:7] is the sub-list for method output_type
-	3, // [3:5] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3,  // 0: llmgateway.v1.ListCircuitsResponse.circuits:type_name -> llmgateway.v1.Circuit
+	4,  // 1: llmgateway.v1.Circuit.opened_at:type_name -> google.protobuf.Timestamp
+	4,  // 2: llmgateway.v1.Circuit.probe_at:type_name -> google.protobuf.Timestamp
+	0,  // 3: llmgateway.v1.AdminService.ListCircuits:input_type -> llmgateway.v1.ListCircuitsRequest
+	2,  // 4: llmgateway.v1.AdminService.SetCircuit:input_type -> llmgateway.v1.SetCircuitRequest
+	5,  // 5: llmgateway.v1.AdminService.GetUsage:input_type -> llmgateway.v1.GetUsageRequest
+	6,  // 6: llmgateway.v1.AdminService.ListRequests:input_type -> llmgateway.v1.ListRequestsRequest
+	7,  // 7: llmgateway.v1.AdminService.GetRequest:input_type -> llmgateway.v1.GetRequestRequest
+	1,  // 8: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
+	3,  // 9: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
+	8,  // 10: llmgateway.v1.AdminService.GetUsage:output_type -> llmgateway.v1.GetUsageResponse
+	9,  // 11: llmgateway.v1.AdminService.ListRequests:output_type -> llmgateway.v1.ListRequestsResponse
+	10, // 12: llmgateway.v1.AdminService.GetRequest:output_type -> llmgateway.v1.GetRequestResponse
+	8,  // [8:13] is the sub-list for method output_type
+	3,  // [3:8] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_admin_proto_init() }
@@ -359,6 +375,7 @@ func file_llmgateway_v1_admin_proto_init() {
 	if File_llmgateway_v1_admin_proto != nil {
 		return
 	}
+	file_llmgateway_v1_usage_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

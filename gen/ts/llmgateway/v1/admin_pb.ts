@@ -8,13 +8,15 @@ import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { GetRequestRequestSchema, GetRequestResponseSchema, GetUsageRequestSchema, GetUsageResponseSchema, ListRequestsRequestSchema, ListRequestsResponseSchema } from "./usage_pb.ts";
+import { file_llmgateway_v1_usage } from "./usage_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file llmgateway/v1/admin.proto.
  */
 export const file_llmgateway_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChlsbG1nYXRld2F5L3YxL2FkbWluLnByb3RvEg1sbG1nYXRld2F5LnYxIhUKE0xpc3RDaXJjdWl0c1JlcXVlc3QiQAoUTGlzdENpcmN1aXRzUmVzcG9uc2USKAoIY2lyY3VpdHMYASADKAsyFi5sbG1nYXRld2F5LnYxLkNpcmN1aXQidwoRU2V0Q2lyY3VpdFJlcXVlc3QSGwoIcHJvdmlkZXIYASABKAlCCbpIBnIEEAEYQBIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAISLAoEbW9kZRgDIAEoCUIeukgbchlSCWF1dG9tYXRpY1IEb3BlblIGY2xvc2VkItoBCgdDaXJjdWl0EhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEg0KBXN0YXRlGAMgASgJEgwKBG1vZGUYBCABKAkSEAoIYXR0ZW1wdHMYBSABKAUSEAoIZmFpbHVyZXMYBiABKAUSEAoIdGltZW91dHMYByABKAUSLQoJb3BlbmVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghwcm9iZV9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAyhQIKDEFkbWluU2VydmljZRJ4CgxMaXN0Q2lyY3VpdHMSIi5sbG1nYXRld2F5LnYxLkxpc3RDaXJjdWl0c1JlcXVlc3QaIy5sbG1nYXRld2F5LnYxLkxpc3RDaXJjdWl0c1Jlc3BvbnNlIh+QAgGC0+STAhYSFC92MS9nYXRld2F5L2NpcmN1aXRzEnsKClNldENpcmN1aXQSIC5sbG1nYXRld2F5LnYxLlNldENpcmN1aXRSZXF1ZXN0GhYubGxtZ2F0ZXdheS52MS5DaXJjdWl0IjOC0+STAi06ASoaKC92MS9nYXRld2F5L3Byb3ZpZGVycy97cHJvdmlkZXJ9L2NpcmN1aXRCRFpCZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("ChlsbG1nYXRld2F5L3YxL2FkbWluLnByb3RvEg1sbG1nYXRld2F5LnYxIhUKE0xpc3RDaXJjdWl0c1JlcXVlc3QiQAoUTGlzdENpcmN1aXRzUmVzcG9uc2USKAoIY2lyY3VpdHMYASADKAsyFi5sbG1nYXRld2F5LnYxLkNpcmN1aXQidwoRU2V0Q2lyY3VpdFJlcXVlc3QSGwoIcHJvdmlkZXIYASABKAlCCbpIBnIEEAEYQBIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAISLAoEbW9kZRgDIAEoCUIeukgbchlSCWF1dG9tYXRpY1IEb3BlblIGY2xvc2VkItoBCgdDaXJjdWl0EhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEg0KBXN0YXRlGAMgASgJEgwKBG1vZGUYBCABKAkSEAoIYXR0ZW1wdHMYBSABKAUSEAoIZmFpbHVyZXMYBiABKAUSEAoIdGltZW91dHMYByABKAUSLQoJb3BlbmVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghwcm9iZV9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAy4wQKDEFkbWluU2VydmljZRJ4CgxMaXN0Q2lyY3VpdHMSIi5sbG1nYXRld2F5LnYxLkxpc3RDaXJjdWl0c1JlcXVlc3QaIy5sbG1nYXRld2F5LnYxLkxpc3RDaXJjdWl0c1Jlc3BvbnNlIh+QAgGC0+STAhYSFC92MS9nYXRld2F5L2NpcmN1aXRzEnsKClNldENpcmN1aXQSIC5sbG1nYXRld2F5LnYxLlNldENpcmN1aXRSZXF1ZXN0GhYubGxtZ2F0ZXdheS52MS5DaXJjdWl0IjOC0+STAi06ASoaKC92MS9nYXRld2F5L3Byb3ZpZGVycy97cHJvdmlkZXJ9L2NpcmN1aXQSaQoIR2V0VXNhZ2USHi5sbG1nYXRld2F5LnYxLkdldFVzYWdlUmVxdWVzdBofLmxsbWdhdGV3YXkudjEuR2V0VXNhZ2VSZXNwb25zZSIckAIBgtPkkwITEhEvdjEvZ2F0ZXdheS91c2FnZRJ4CgxMaXN0UmVxdWVzdHMSIi5sbG1nYXRld2F5LnYxLkxpc3RSZXF1ZXN0c1JlcXVlc3QaIy5sbG1nYXRld2F5LnYxLkxpc3RSZXF1ZXN0c1Jlc3BvbnNlIh+QAgGC0+STAhYSFC92MS9nYXRld2F5L3JlcXVlc3RzEncKCkdldFJlcXVlc3QSIC5sbG1nYXRld2F5LnYxLkdldFJlcXVlc3RSZXF1ZXN0GiEubGxtZ2F0ZXdheS52MS5HZXRSZXF1ZXN0UmVzcG9uc2UiJJACAYLT5JMCGxIZL3YxL2dhdGV3YXkvcmVxdWVzdHMve2lkfUJEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_usage]);
 
 /**
  * Nothing to say.
@@ -196,6 +198,37 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof SetCircuitRequestSchema;
     output: typeof CircuitSchema;
+  },
+  /**
+   * Tells what was spent: cost, tokens, requests, errors, savings and times, by
+   * whatever is asked for.
+   *
+   * @generated from rpc llmgateway.v1.AdminService.GetUsage
+   */
+  getUsage: {
+    methodKind: "unary";
+    input: typeof GetUsageRequestSchema;
+    output: typeof GetUsageResponseSchema;
+  },
+  /**
+   * Lists requests that are over, the latest first.
+   *
+   * @generated from rpc llmgateway.v1.AdminService.ListRequests
+   */
+  listRequests: {
+    methodKind: "unary";
+    input: typeof ListRequestsRequestSchema;
+    output: typeof ListRequestsResponseSchema;
+  },
+  /**
+   * Tells one request with all that was tried for it.
+   *
+   * @generated from rpc llmgateway.v1.AdminService.GetRequest
+   */
+  getRequest: {
+    methodKind: "unary";
+    input: typeof GetRequestRequestSchema;
+    output: typeof GetRequestResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_llmgateway_v1_admin, 0);

@@ -38,6 +38,13 @@ const (
 	AdminServiceListCircuitsProcedure = "/llmgateway.v1.AdminService/ListCircuits"
 	// AdminServiceSetCircuitProcedure is the fully-qualified name of the AdminService's SetCircuit RPC.
 	AdminServiceSetCircuitProcedure = "/llmgateway.v1.AdminService/SetCircuit"
+	// AdminServiceGetUsageProcedure is the fully-qualified name of the AdminService's GetUsage RPC.
+	AdminServiceGetUsageProcedure = "/llmgateway.v1.AdminService/GetUsage"
+	// AdminServiceListRequestsProcedure is the fully-qualified name of the AdminService's ListRequests
+	// RPC.
+	AdminServiceListRequestsProcedure = "/llmgateway.v1.AdminService/ListRequests"
+	// AdminServiceGetRequestProcedure is the fully-qualified name of the AdminService's GetRequest RPC.
+	AdminServiceGetRequestProcedure = "/llmgateway.v1.AdminService/GetRequest"
 )
 
 // AdminServiceClient is a client for the llmgateway.v1.AdminService service.
@@ -49,6 +56,13 @@ type AdminServiceClient interface {
 	// or leaves it to itself again. It holds for this process until it is set
 	// anew or the process ends.
 	SetCircuit(context.Context, *connect.Request[v1.SetCircuitRequest]) (*connect.Response[v1.Circuit], error)
+	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
+	// whatever is asked for.
+	GetUsage(context.Context, *connect.Request[v1.GetUsageRequest]) (*connect.Response[v1.GetUsageResponse], error)
+	// Lists requests that are over, the latest first.
+	ListRequests(context.Context, *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error)
+	// Tells one request with all that was tried for it.
+	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
 }
 
 // NewAdminServiceClient constructs a client for the llmgateway.v1.AdminService service. By default,
@@ -75,6 +89,27 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("SetCircuit")),
 			connect.WithClientOptions(opts...),
 		),
+		getUsage: connect.NewClient[v1.GetUsageRequest, v1.GetUsageResponse](
+			httpClient,
+			baseURL+AdminServiceGetUsageProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("GetUsage")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listRequests: connect.NewClient[v1.ListRequestsRequest, v1.ListRequestsResponse](
+			httpClient,
+			baseURL+AdminServiceListRequestsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListRequests")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getRequest: connect.NewClient[v1.GetRequestRequest, v1.GetRequestResponse](
+			httpClient,
+			baseURL+AdminServiceGetRequestProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("GetRequest")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -82,6 +117,9 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 type adminServiceClient struct {
 	listCircuits *connect.Client[v1.ListCircuitsRequest, v1.ListCircuitsResponse]
 	setCircuit   *connect.Client[v1.SetCircuitRequest, v1.Circuit]
+	getUsage     *connect.Client[v1.GetUsageRequest, v1.GetUsageResponse]
+	listRequests *connect.Client[v1.ListRequestsRequest, v1.ListRequestsResponse]
+	getRequest   *connect.Client[v1.GetRequestRequest, v1.GetRequestResponse]
 }
 
 // ListCircuits calls llmgateway.v1.AdminService.ListCircuits.
@@ -94,6 +132,21 @@ func (c *adminServiceClient) SetCircuit(ctx context.Context, req *connect.Reques
 	return c.setCircuit.CallUnary(ctx, req)
 }
 
+// GetUsage calls llmgateway.v1.AdminService.GetUsage.
+func (c *adminServiceClient) GetUsage(ctx context.Context, req *connect.Request[v1.GetUsageRequest]) (*connect.Response[v1.GetUsageResponse], error) {
+	return c.getUsage.CallUnary(ctx, req)
+}
+
+// ListRequests calls llmgateway.v1.AdminService.ListRequests.
+func (c *adminServiceClient) ListRequests(ctx context.Context, req *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error) {
+	return c.listRequests.CallUnary(ctx, req)
+}
+
+// GetRequest calls llmgateway.v1.AdminService.GetRequest.
+func (c *adminServiceClient) GetRequest(ctx context.Context, req *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error) {
+	return c.getRequest.CallUnary(ctx, req)
+}
+
 // AdminServiceHandler is an implementation of the llmgateway.v1.AdminService service.
 type AdminServiceHandler interface {
 	// Lists the circuits of all providers, and of those of their models that are
@@ -103,6 +156,13 @@ type AdminServiceHandler interface {
 	// or leaves it to itself again. It holds for this process until it is set
 	// anew or the process ends.
 	SetCircuit(context.Context, *connect.Request[v1.SetCircuitRequest]) (*connect.Response[v1.Circuit], error)
+	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
+	// whatever is asked for.
+	GetUsage(context.Context, *connect.Request[v1.GetUsageRequest]) (*connect.Response[v1.GetUsageResponse], error)
+	// Lists requests that are over, the latest first.
+	ListRequests(context.Context, *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error)
+	// Tells one request with all that was tried for it.
+	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
 }
 
 // NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -125,12 +185,39 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("SetCircuit")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceGetUsageHandler := connect.NewUnaryHandler(
+		AdminServiceGetUsageProcedure,
+		svc.GetUsage,
+		connect.WithSchema(adminServiceMethods.ByName("GetUsage")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceListRequestsHandler := connect.NewUnaryHandler(
+		AdminServiceListRequestsProcedure,
+		svc.ListRequests,
+		connect.WithSchema(adminServiceMethods.ByName("ListRequests")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceGetRequestHandler := connect.NewUnaryHandler(
+		AdminServiceGetRequestProcedure,
+		svc.GetRequest,
+		connect.WithSchema(adminServiceMethods.ByName("GetRequest")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/llmgateway.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AdminServiceListCircuitsProcedure:
 			adminServiceListCircuitsHandler.ServeHTTP(w, r)
 		case AdminServiceSetCircuitProcedure:
 			adminServiceSetCircuitHandler.ServeHTTP(w, r)
+		case AdminServiceGetUsageProcedure:
+			adminServiceGetUsageHandler.ServeHTTP(w, r)
+		case AdminServiceListRequestsProcedure:
+			adminServiceListRequestsHandler.ServeHTTP(w, r)
+		case AdminServiceGetRequestProcedure:
+			adminServiceGetRequestHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -146,4 +233,16 @@ func (UnimplementedAdminServiceHandler) ListCircuits(context.Context, *connect.R
 
 func (UnimplementedAdminServiceHandler) SetCircuit(context.Context, *connect.Request[v1.SetCircuitRequest]) (*connect.Response[v1.Circuit], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.SetCircuit is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) GetUsage(context.Context, *connect.Request[v1.GetUsageRequest]) (*connect.Response[v1.GetUsageResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.GetUsage is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ListRequests(context.Context, *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.ListRequests is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.GetRequest is not implemented"))
 }
