@@ -15,6 +15,7 @@ import type { Clock } from "./core/clock.ts";
 import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
+import type { Pricing } from "./cost/plan.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
 import { cache } from "./layers/cache.ts";
@@ -48,6 +49,12 @@ export interface Snapshot extends Previews {
   readonly service: Service;
   readonly authenticate: Authenticate;
   readonly prices: PriceFile;
+  /**
+   * By another catalog, as JSON; by the one in force when it is empty.
+   *
+   * @throws CatalogError
+   */
+  pricesOf(catalog: string): Pricing;
   /** Models that were called and have no price, as `provider/model`. */
   unpricedModels(): string[];
   readonly models: readonly Model[];
@@ -116,6 +123,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ...createPreviews(asked, surroundings.admit, { ...books, pricing: pricingOf(config, catalog) }),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
+    pricesOf: (other) => pricingOf(config, other === "" ? catalog : loadCatalog(other, "catalog")),
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),
     status: () =>

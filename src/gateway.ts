@@ -35,6 +35,7 @@ import { type Listener, listen } from "./rpc/listener.ts";
 import type { NodeHandler } from "./rpc/node.ts";
 import { createOperations } from "./rpc/operations.ts";
 import { serveReflection } from "./rpc/reflection.ts";
+import { repriceHandler } from "./rpc/reprice-handler.ts";
 import { unimplemented } from "./rpc/unimplemented.ts";
 import { usageHandlers } from "./rpc/usage-handlers.ts";
 import { showStanding } from "./standing.ts";
@@ -133,6 +134,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   });
 
+  const spent = { usage: store.usage, flush: async () => books?.ledger?.flush(), clock };
   const door = createDoor({
     handlers: new Map([
       ...createHandlers(() => ({
@@ -146,7 +148,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         circuits: standing.circuits,
         providers: () => Object.keys(current.config.providers),
       }),
-      ...usageHandlers({ usage: store.usage, flush: async () => books?.ledger?.flush(), clock }),
+      ...usageHandlers(spent),
+      repriceHandler({ ...spent, prices: (catalog) => current.pricesOf(catalog) }),
     ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),

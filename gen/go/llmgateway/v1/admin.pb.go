@@ -296,7 +296,7 @@ var File_llmgateway_v1_admin_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x19llmgateway/v1/admin.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19llmgateway/v1/usage.proto\"\x15\n" +
+	"\x19llmgateway/v1/admin.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllmgateway/v1/reprice.proto\x1a\x19llmgateway/v1/usage.proto\"\x15\n" +
 	"\x13ListCircuitsRequest\"J\n" +
 	"\x14ListCircuitsResponse\x122\n" +
 	"\bcircuits\x18\x01 \x03(\v2\x16.llmgateway.v1.CircuitR\bcircuits\"\x8e\x01\n" +
@@ -313,7 +313,7 @@ const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\bfailures\x18\x06 \x01(\x05R\bfailures\x12\x1a\n" +
 	"\btimeouts\x18\a \x01(\x05R\btimeouts\x127\n" +
 	"\topened_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt\x125\n" +
-	"\bprobe_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\aprobeAt2\xe3\x04\n" +
+	"\bprobe_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\aprobeAt2\xd6\x05\n" +
 	"\fAdminService\x12x\n" +
 	"\fListCircuits\x12\".llmgateway.v1.ListCircuitsRequest\x1a#.llmgateway.v1.ListCircuitsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/circuits\x90\x02\x01\x12{\n" +
 	"\n" +
@@ -321,7 +321,8 @@ const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\bGetUsage\x12\x1e.llmgateway.v1.GetUsageRequest\x1a\x1f.llmgateway.v1.GetUsageResponse\"\x1c\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/gateway/usage\x90\x02\x01\x12x\n" +
 	"\fListRequests\x12\".llmgateway.v1.ListRequestsRequest\x1a#.llmgateway.v1.ListRequestsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/requests\x90\x02\x01\x12w\n" +
 	"\n" +
-	"GetRequest\x12 .llmgateway.v1.GetRequestRequest\x1a!.llmgateway.v1.GetRequestResponse\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/gateway/requests/{id}\x90\x02\x01BDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
+	"GetRequest\x12 .llmgateway.v1.GetRequestRequest\x1a!.llmgateway.v1.GetRequestResponse\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/gateway/requests/{id}\x90\x02\x01\x12q\n" +
+	"\aReprice\x12\x1d.llmgateway.v1.RepriceRequest\x1a\x1e.llmgateway.v1.RepriceResponse\"'\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/gateway/usage/reprice\x90\x02\x01BDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
 
 var (
 	file_llmgateway_v1_admin_proto_rawDescOnce sync.Once
@@ -345,9 +346,11 @@ var file_llmgateway_v1_admin_proto_goTypes = []any{
 	(*GetUsageRequest)(nil),       // 5: llmgateway.v1.GetUsageRequest
 	(*ListRequestsRequest)(nil),   // 6: llmgateway.v1.ListRequestsRequest
 	(*GetRequestRequest)(nil),     // 7: llmgateway.v1.GetRequestRequest
-	(*GetUsageResponse)(nil),      // 8: llmgateway.v1.GetUsageResponse
-	(*ListRequestsResponse)(nil),  // 9: llmgateway.v1.ListRequestsResponse
-	(*GetRequestResponse)(nil),    // 10: llmgateway.v1.GetRequestResponse
+	(*RepriceRequest)(nil),        // 8: llmgateway.v1.RepriceRequest
+	(*GetUsageResponse)(nil),      // 9: llmgateway.v1.GetUsageResponse
+	(*ListRequestsResponse)(nil),  // 10: llmgateway.v1.ListRequestsResponse
+	(*GetRequestResponse)(nil),    // 11: llmgateway.v1.GetRequestResponse
+	(*RepriceResponse)(nil),       // 12: llmgateway.v1.RepriceResponse
 }
 var file_llmgateway_v1_admin_proto_depIdxs = []int32{
 	3,  // 0: llmgateway.v1.ListCircuitsResponse.circuits:type_name -> llmgateway.v1.Circuit
@@ -358,13 +361,15 @@ var file_llmgateway_v1_admin_proto_depIdxs = []int32{
 	5,  // 5: llmgateway.v1.AdminService.GetUsage:input_type -> llmgateway.v1.GetUsageRequest
 	6,  // 6: llmgateway.v1.AdminService.ListRequests:input_type -> llmgateway.v1.ListRequestsRequest
 	7,  // 7: llmgateway.v1.AdminService.GetRequest:input_type -> llmgateway.v1.GetRequestRequest
-	1,  // 8: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
-	3,  // 9: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
-	8,  // 10: llmgateway.v1.AdminService.GetUsage:output_type -> llmgateway.v1.GetUsageResponse
-	9,  // 11: llmgateway.v1.AdminService.ListRequests:output_type -> llmgateway.v1.ListRequestsResponse
-	10, // 12: llmgateway.v1.AdminService.GetRequest:output_type -> llmgateway.v1.GetRequestResponse
-	8,  // [8:13] is the sub-list for method output_type
-	3,  // [3:8] is the sub-list for method input_type
+	8,  // 8: llmgateway.v1.AdminService.Reprice:input_type -> llmgateway.v1.RepriceRequest
+	1,  // 9: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
+	3,  // 10: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
+	9,  // 11: llmgateway.v1.AdminService.GetUsage:output_type -> llmgateway.v1.GetUsageResponse
+	10, // 12: llmgateway.v1.AdminService.ListRequests:output_type -> llmgateway.v1.ListRequestsResponse
+	11, // 13: llmgateway.v1.AdminService.GetRequest:output_type -> llmgateway.v1.GetRequestResponse
+	12, // 14: llmgateway.v1.AdminService.Reprice:output_type -> llmgateway.v1.RepriceResponse
+	9,  // [9:15] is the sub-list for method output_type
+	3,  // [3:9] is the sub-list for method input_type
 	3,  // [3:3] is the sub-list for extension type_name
 	3,  // [3:3] is the sub-list for extension extendee
 	0,  // [0:3] is the sub-list for field type_name
@@ -375,6 +380,7 @@ func file_llmgateway_v1_admin_proto_init() {
 	if File_llmgateway_v1_admin_proto != nil {
 		return
 	}
+	file_llmgateway_v1_reprice_proto_init()
 	file_llmgateway_v1_usage_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

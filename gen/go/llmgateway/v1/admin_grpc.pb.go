@@ -24,6 +24,7 @@ const (
 	AdminService_GetUsage_FullMethodName     = "/llmgateway.v1.AdminService/GetUsage"
 	AdminService_ListRequests_FullMethodName = "/llmgateway.v1.AdminService/ListRequests"
 	AdminService_GetRequest_FullMethodName   = "/llmgateway.v1.AdminService/GetRequest"
+	AdminService_Reprice_FullMethodName      = "/llmgateway.v1.AdminService/Reprice"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -47,6 +48,9 @@ type AdminServiceClient interface {
 	ListRequests(ctx context.Context, in *ListRequestsRequest, opts ...grpc.CallOption) (*ListRequestsResponse, error)
 	// Tells one request with all that was tried for it.
 	GetRequest(ctx context.Context, in *GetRequestRequest, opts ...grpc.CallOption) (*GetRequestResponse, error)
+	// Works out what past calls cost by other prices, or at other models, from their
+	// recorded tokens. It rewrites nothing.
+	Reprice(ctx context.Context, in *RepriceRequest, opts ...grpc.CallOption) (*RepriceResponse, error)
 }
 
 type adminServiceClient struct {
@@ -107,6 +111,16 @@ func (c *adminServiceClient) GetRequest(ctx context.Context, in *GetRequestReque
 	return out, nil
 }
 
+func (c *adminServiceClient) Reprice(ctx context.Context, in *RepriceRequest, opts ...grpc.CallOption) (*RepriceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RepriceResponse)
+	err := c.cc.Invoke(ctx, AdminService_Reprice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -128,6 +142,9 @@ type AdminServiceServer interface {
 	ListRequests(context.Context, *ListRequestsRequest) (*ListRequestsResponse, error)
 	// Tells one request with all that was tried for it.
 	GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error)
+	// Works out what past calls cost by other prices, or at other models, from their
+	// recorded tokens. It rewrites nothing.
+	Reprice(context.Context, *RepriceRequest) (*RepriceResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -152,6 +169,9 @@ func (UnimplementedAdminServiceServer) ListRequests(context.Context, *ListReques
 }
 func (UnimplementedAdminServiceServer) GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetRequest not implemented")
+}
+func (UnimplementedAdminServiceServer) Reprice(context.Context, *RepriceRequest) (*RepriceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Reprice not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -264,6 +284,24 @@ func _AdminService_GetRequest_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_Reprice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RepriceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Reprice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Reprice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Reprice(ctx, req.(*RepriceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -290,6 +328,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetRequest",
 			Handler:    _AdminService_GetRequest_Handler,
+		},
+		{
+			MethodName: "Reprice",
+			Handler:    _AdminService_Reprice_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

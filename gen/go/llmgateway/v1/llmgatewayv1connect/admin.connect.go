@@ -45,6 +45,8 @@ const (
 	AdminServiceListRequestsProcedure = "/llmgateway.v1.AdminService/ListRequests"
 	// AdminServiceGetRequestProcedure is the fully-qualified name of the AdminService's GetRequest RPC.
 	AdminServiceGetRequestProcedure = "/llmgateway.v1.AdminService/GetRequest"
+	// AdminServiceRepriceProcedure is the fully-qualified name of the AdminService's Reprice RPC.
+	AdminServiceRepriceProcedure = "/llmgateway.v1.AdminService/Reprice"
 )
 
 // AdminServiceClient is a client for the llmgateway.v1.AdminService service.
@@ -63,6 +65,9 @@ type AdminServiceClient interface {
 	ListRequests(context.Context, *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error)
 	// Tells one request with all that was tried for it.
 	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
+	// Works out what past calls cost by other prices, or at other models, from their
+	// recorded tokens. It rewrites nothing.
+	Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error)
 }
 
 // NewAdminServiceClient constructs a client for the llmgateway.v1.AdminService service. By default,
@@ -110,6 +115,13 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		reprice: connect.NewClient[v1.RepriceRequest, v1.RepriceResponse](
+			httpClient,
+			baseURL+AdminServiceRepriceProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("Reprice")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -120,6 +132,7 @@ type adminServiceClient struct {
 	getUsage     *connect.Client[v1.GetUsageRequest, v1.GetUsageResponse]
 	listRequests *connect.Client[v1.ListRequestsRequest, v1.ListRequestsResponse]
 	getRequest   *connect.Client[v1.GetRequestRequest, v1.GetRequestResponse]
+	reprice      *connect.Client[v1.RepriceRequest, v1.RepriceResponse]
 }
 
 // ListCircuits calls llmgateway.v1.AdminService.ListCircuits.
@@ -147,6 +160,11 @@ func (c *adminServiceClient) GetRequest(ctx context.Context, req *connect.Reques
 	return c.getRequest.CallUnary(ctx, req)
 }
 
+// Reprice calls llmgateway.v1.AdminService.Reprice.
+func (c *adminServiceClient) Reprice(ctx context.Context, req *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error) {
+	return c.reprice.CallUnary(ctx, req)
+}
+
 // AdminServiceHandler is an implementation of the llmgateway.v1.AdminService service.
 type AdminServiceHandler interface {
 	// Lists the circuits of all providers, and of those of their models that are
@@ -163,6 +181,9 @@ type AdminServiceHandler interface {
 	ListRequests(context.Context, *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error)
 	// Tells one request with all that was tried for it.
 	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
+	// Works out what past calls cost by other prices, or at other models, from their
+	// recorded tokens. It rewrites nothing.
+	Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error)
 }
 
 // NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -206,6 +227,13 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceRepriceHandler := connect.NewUnaryHandler(
+		AdminServiceRepriceProcedure,
+		svc.Reprice,
+		connect.WithSchema(adminServiceMethods.ByName("Reprice")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/llmgateway.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AdminServiceListCircuitsProcedure:
@@ -218,6 +246,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceListRequestsHandler.ServeHTTP(w, r)
 		case AdminServiceGetRequestProcedure:
 			adminServiceGetRequestHandler.ServeHTTP(w, r)
+		case AdminServiceRepriceProcedure:
+			adminServiceRepriceHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -245,4 +275,8 @@ func (UnimplementedAdminServiceHandler) ListRequests(context.Context, *connect.R
 
 func (UnimplementedAdminServiceHandler) GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.GetRequest is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.Reprice is not implemented"))
 }
