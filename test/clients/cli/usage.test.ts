@@ -3,12 +3,17 @@ import { expect, it } from "vitest";
 import { start } from "../../support/command.ts";
 import { startBoth } from "../../support/gateway.ts";
 
+interface ChatReply {
+  readonly request_id: string;
+  readonly cost: { readonly actual_pico_usd: string };
+}
+
 const chat = (url: string, model: string, team: string, content = "Hello") =>
   fetch(`${url}/v1/gateway/chat`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ model, metadata: { team }, messages: [{ role: "user", content }] }),
-  }).then((reply) => reply.json());
+  }).then((reply) => reply.json() as Promise<ChatReply>);
 
 it("tells what was spent as a table, as JSON and as CSV", async () => {
   await using both = await startBoth();
