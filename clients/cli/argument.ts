@@ -87,3 +87,20 @@ export function circuitName(text: string): { provider: string; model: string } {
   if (provider && (slash < 0 || model)) return { provider, model };
   throw new InvalidArgumentError("It must be a provider or provider/model, such as openai/gpt-4o.");
 }
+
+/** A span before now, a day of UTC, or a time. */
+export function ago(text: string): Date {
+  if (/^\d{4}-\d\d-\d\dT/.test(text)) return moment(text);
+  if (/^\d{4}-/.test(text)) return new Date(`${day(text)}T00:00:00Z`);
+  return new Date(Date.now() - span(text));
+}
+
+const DIMENSION = /^(?:provider|model|operation|tenant|key|route|hour|day|tag:.+)$/;
+
+export function dimensions(text: string): string[] {
+  const names = text.split(",");
+  if (names.every((name) => DIMENSION.test(name)) && new Set(names).size === names.length) return names;
+  throw new InvalidArgumentError(
+    "It must be some of provider, model, operation, tenant, key, route, hour, day and tag:NAME, with commas between.",
+  );
+}

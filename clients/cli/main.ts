@@ -13,6 +13,7 @@ import { InputError } from "./input-error.ts";
 import { addJobCommands } from "./job-commands.ts";
 import { key, maxCost, timeout, url } from "./option.ts";
 import type { ImportOptions, PricesOptions } from "./prices.ts";
+import { addUsageCommands } from "./usage-commands.ts";
 
 const MAX_INT32 = 2_147_483_647;
 
@@ -75,6 +76,7 @@ program
 
 addJobCommands(program);
 addAdminCommands(program);
+addUsageCommands(program);
 
 program
   .command("emulate")

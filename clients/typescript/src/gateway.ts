@@ -18,6 +18,14 @@ import {
   ListModelsRequestSchema,
   type ListModelsResponse,
 } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import {
+  GetRequestRequestSchema,
+  type GetRequestResponse,
+  GetUsageRequestSchema,
+  type GetUsageResponse,
+  ListRequestsRequestSchema,
+  type ListRequestsResponse,
+} from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
 import { Call, type CallOptions, type CallSettings, markSent } from "./call.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Jobs, jobsOver, type Unary } from "./jobs.ts";
@@ -70,6 +78,14 @@ export type {
   ToolResult,
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 export type { Attempt, Cost, Receipt, Route, Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
+export type {
+  GetRequestResponse,
+  GetUsageResponse,
+  ListRequestsResponse,
+  RecordedAttempt,
+  RequestSummary,
+  UsageRow,
+} from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
 export type { CallOptions } from "./call.ts";
 export type { Clock } from "./clock.ts";
 export { GatewayError } from "./error.ts";
@@ -127,6 +143,21 @@ export interface Gateway extends Jobs {
     request: MessageInitShape<typeof SetCircuitRequestSchema>,
     options?: CallOptions,
   ): Promise<Circuit>;
+  /** Tells what was spent, by whatever is asked for. Takes a key with the scope `admin`. */
+  getUsage(
+    request?: MessageInitShape<typeof GetUsageRequestSchema>,
+    options?: CallOptions,
+  ): Promise<GetUsageResponse>;
+  /** Lists requests that are over, the latest first. Takes a key with the scope `admin`. */
+  listRequests(
+    request?: MessageInitShape<typeof ListRequestsRequestSchema>,
+    options?: CallOptions,
+  ): Promise<ListRequestsResponse>;
+  /** Tells one request with all that was tried for it. Takes a key with the scope `admin`. */
+  getRequest(
+    request: MessageInitShape<typeof GetRequestRequestSchema>,
+    options?: CallOptions,
+  ): Promise<GetRequestResponse>;
 }
 
 /** What a transport is made of. */
@@ -189,6 +220,12 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
     listCircuits: (callOptions = {}) => unary(ListCircuitsRequestSchema, admin.listCircuits, {}, callOptions),
     setCircuit: (request, callOptions = {}) =>
       unary(SetCircuitRequestSchema, admin.setCircuit, request, callOptions),
+    getUsage: (request = {}, callOptions = {}) =>
+      unary(GetUsageRequestSchema, admin.getUsage, request, callOptions),
+    listRequests: (request = {}, callOptions = {}) =>
+      unary(ListRequestsRequestSchema, admin.listRequests, request, callOptions),
+    getRequest: (request, callOptions = {}) =>
+      unary(GetRequestRequestSchema, admin.getRequest, request, callOptions),
     ...jobsOver(rpc, unary, settings),
   };
 }
