@@ -16,6 +16,13 @@ export function share(text: string): number {
   throw new InvalidArgumentError("It must be a number from 0 to 1.");
 }
 
+/** Such as `1%`, as a share of 1. */
+export function percent(text: string): number {
+  const number = Number(text.replace(/%$/, ""));
+  if (/\d/.test(text) && number >= 0 && number <= 100) return number / 100;
+  throw new InvalidArgumentError("It must be a percentage, such as 1% or 0.5%.");
+}
+
 /** An emulator's directives, without their brackets. */
 export function directives(text: string): string {
   try {

@@ -6,6 +6,7 @@ import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
 import { addAdminCommands } from "./admin-commands.ts";
 import { day, directives, share, wholeNumber } from "./argument.ts";
+import { addAuditCommands } from "./audit-commands.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { EmbedOptions } from "./embed.ts";
 import type { EmulateOptions } from "./emulate.ts";
@@ -134,6 +135,8 @@ prices
     const { importPrices } = await import("./prices.ts");
     process.exitCode = await importPrices(options);
   });
+
+addAuditCommands(program, prices);
 
 program
   .command("demo")

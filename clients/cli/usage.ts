@@ -8,6 +8,7 @@ import {
 } from "../../gen/ts/llmgateway/v1/usage_pb.ts";
 import type { Gateway } from "../typescript/src/node.ts";
 import { call, JSON_OPTIONS } from "./call.ts";
+import { csv } from "./csv.ts";
 import { type JsonOptions, when } from "./jobs.ts";
 import { type FilterOptions, filterOf } from "./spend-filter.ts";
 import { table } from "./table.ts";
@@ -112,12 +113,5 @@ function csvOf({ rows }: GetUsageResponse, by: readonly string[]): string {
     const json = toJson(UsageRowSchema, row, JSON_OPTIONS) as Record<string, unknown>;
     return [...by.map((name) => row.group[name] ?? ""), ...names.map((name) => json[name] ?? "")];
   });
-  return [[...by, ...names], ...lines].map((line) => `${line.map(quoted).join()}\n`).join("");
-}
-
-/** As RFC 4180 has it; what a spreadsheet would take for a formula gets a quote before it. */
-function quoted(value: unknown): string {
-  const text = String(value);
-  const safe = typeof value === "string" && /^[=+@\t\r-](?!\d+(\.\d+)?$)/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return csv([[...by, ...names], ...lines]);
 }

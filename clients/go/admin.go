@@ -35,3 +35,9 @@ func (c *Client) ListRequests(ctx context.Context, request *v1.ListRequestsReque
 func (c *Client) GetRequest(ctx context.Context, request *v1.GetRequestRequest) (*v1.GetRequestResponse, error) {
 	return unary(ctx, c, c.admin.GetRequest, request)
 }
+
+// Reprice works out what past calls cost by other prices or at other models. Where the gateway has API keys, it takes
+// one with the scope admin. Its error is an [*Error].
+func (c *Client) Reprice(ctx context.Context, request *v1.RepriceRequest) (*v1.RepriceResponse, error) {
+	return unary(ctx, c, c.admin.Reprice, request)
+}

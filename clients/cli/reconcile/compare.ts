@@ -110,8 +110,9 @@ function differs(cell: Cell, quantity: Quantity, tolerance: number, rounding: bi
   const { ledger, provider } = cell;
   const surplus = size(surplusOf(cell, quantity));
   if (quantity === "costPicoUsd" && surplus <= rounding) return false;
-  const greater = ledger[quantity] > provider[quantity] ? ledger[quantity] : provider[quantity];
-  return surplus * MILLION > BigInt(Math.round(tolerance * 1e6)) * size(greater);
+  const share = BigInt(Math.round(tolerance * 1e6));
+  // Beyond the tolerance of both is beyond that of the greater.
+  return [ledger, provider].every((side) => surplus * MILLION > share * size(side[quantity]));
 }
 
 const MILLION = 1_000_000n;

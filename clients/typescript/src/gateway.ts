@@ -18,6 +18,7 @@ import {
   ListModelsRequestSchema,
   type ListModelsResponse,
 } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { RepriceRequestSchema, type RepriceResponse } from "../../../gen/ts/llmgateway/v1/reprice_pb.ts";
 import {
   GetRequestRequestSchema,
   type GetRequestResponse,
@@ -78,6 +79,7 @@ export type {
   ToolResult,
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 export type { Attempt, Cost, Receipt, Route, Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
+export type { RepricedRow, RepriceResponse } from "../../../gen/ts/llmgateway/v1/reprice_pb.ts";
 export type {
   GetRequestResponse,
   GetUsageResponse,
@@ -158,6 +160,11 @@ export interface Gateway extends Jobs {
     request: MessageInitShape<typeof GetRequestRequestSchema>,
     options?: CallOptions,
   ): Promise<GetRequestResponse>;
+  /** Works out what past calls cost by other prices or at other models. Takes a key with the scope `admin`. */
+  reprice(
+    request?: MessageInitShape<typeof RepriceRequestSchema>,
+    options?: CallOptions,
+  ): Promise<RepriceResponse>;
 }
 
 /** What a transport is made of. */
@@ -226,6 +233,8 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
       unary(ListRequestsRequestSchema, admin.listRequests, request, callOptions),
     getRequest: (request, callOptions = {}) =>
       unary(GetRequestRequestSchema, admin.getRequest, request, callOptions),
+    reprice: (request = {}, callOptions = {}) =>
+      unary(RepriceRequestSchema, admin.reprice, request, callOptions),
     ...jobsOver(rpc, unary, settings),
   };
 }
