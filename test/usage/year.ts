@@ -74,6 +74,7 @@ export const CALL_FIELDS = {
   price_version: "text",
   cost_pico_usd: "bigint",
   saved_pico_usd: "bigint",
+  cache_kind: "text",
   rolled_up: "integer",
 } as const satisfies Columns;
 
@@ -234,6 +235,7 @@ function addCall({ attempts, calls }: Traffic, startedAtMs: number, nth: number,
     "7",
     cost,
     cached ? 400 * first.output : 0,
+    cached ? "exact" : "",
     rolledUp,
   ]);
 }

@@ -227,5 +227,10 @@ export const POSTGRES_MIGRATIONS: Migrations = [
   );
   CREATE INDEX idempotency_keys_by_end ON idempotency_keys (expires_at_ms);
   `,
+  // What the cache knew of a call, and how it answered.
+  `
+  ALTER TABLE calls ADD COLUMN cache_outcome text NOT NULL DEFAULT '';
+  ALTER TABLE calls ADD COLUMN cache_kind text NOT NULL DEFAULT '';
+  `,
   SUMS_BY_DAY,
 ];

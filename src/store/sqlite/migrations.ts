@@ -238,5 +238,10 @@ export const SQLITE_MIGRATIONS: Migrations = [
   ) STRICT;
   CREATE INDEX idempotency_keys_by_end ON idempotency_keys (expires_at_ms);
   `,
+  // What the cache knew of a call, and how it answered.
+  `
+  ALTER TABLE calls ADD COLUMN cache_outcome TEXT NOT NULL DEFAULT '';
+  ALTER TABLE calls ADD COLUMN cache_kind TEXT NOT NULL DEFAULT '';
+  `,
   SUMS_BY_DAY,
 ];
