@@ -16,6 +16,7 @@ import type { Clock } from "./core/clock.ts";
 import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
+import type { Pricing } from "./cost/plan.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
 import { cache, lookUp } from "./layers/cache.ts";
@@ -51,6 +52,12 @@ export interface Snapshot extends Previews, Keeping {
   readonly service: Service;
   readonly authenticate: Authenticate;
   readonly prices: PriceFile;
+  /**
+   * By another catalog, as JSON; by the one in force when it is empty.
+   *
+   * @throws CatalogError
+   */
+  pricesOf(catalog: string): Pricing;
   /** Models that were called and have no price, as `provider/model`. */
   unpricedModels(): string[];
   readonly models: readonly Model[];
@@ -133,6 +140,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
+    pricesOf: (other) => pricingOf(config, other === "" ? catalog : loadCatalog(other, "catalog")),
     ...keepingOf(caching, caching.isOn),
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),

@@ -8,6 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import { toFailure } from "../core/failure.ts";
 import type { Lag } from "../core/lag.ts";
 import { redact } from "../core/redact.ts";
+import { routeName } from "../core/route-name.ts";
 import { nameOf } from "../core/target.ts";
 import type { Ledger } from "../cost/ledger.ts";
 import { Metered, type Recount } from "../cost/metered.ts";
@@ -86,12 +87,13 @@ function begun(
   attempt: Attempt,
   { ledger, clock }: Accounts,
 ): Promise<void> | undefined {
-  const { context, labels, signal } = call;
+  const { context, labels, signal, tally } = call;
   const { callId, requestId, tenant, principal } = context;
   const startedAtMs = clock.now();
   // A model that nobody knows may be anything, a key included.
   const kept = model ? attempt : { ...attempt, model: redact(attempt.model) };
   const payer = { tenant, principal, tags: labels };
-  const intent = { ...payer, callId, requestId, startedAtMs, operation: operationOf(call), attempt: kept };
+  const which = { operation: operationOf(call), route: routeName(tally.route) };
+  const intent = { ...payer, ...which, callId, requestId, startedAtMs, attempt: kept };
   return ledger?.open(intent, { durable: bounded, signal });
 }
