@@ -15,8 +15,10 @@ export interface Demand extends Foreseen {
   readonly maxInputTokens: number;
   /** How many answers are written: none for embeddings. */
   readonly answers: number;
-  /** Tokens that an answer usually has. */
+  /** Tokens that an answer usually has: half of them have more. */
   readonly expectedTokens: number;
+  /** Tokens that answers have on average, by which their cost is reckoned. */
+  readonly meanTokens: number;
   /** Tokens that an answer seldom exceeds. */
   readonly likelyTokens: number;
   /** Tokens that no answer can exceed; undefined when there is no limit that is known. */
@@ -42,6 +44,7 @@ export function demandOf(
     ...input,
     answers: choices,
     expectedTokens: expected,
+    meanTokens: outputs.mean(nameOf(target), least(asked, limit)),
     likelyTokens: likely,
     maxTokens: least(asked, limit),
     asked: asked !== undefined,
@@ -54,6 +57,7 @@ export function demandOf(
 const NOTHING_WRITTEN = {
   answers: 0,
   expectedTokens: 0,
+  meanTokens: 0,
   likelyTokens: 0,
   maxTokens: undefined,
   asked: true,

@@ -10,8 +10,9 @@ import type { Lag } from "../core/lag.ts";
 import { redact } from "../core/redact.ts";
 import { nameOf } from "../core/target.ts";
 import type { Ledger } from "../cost/ledger.ts";
+import type { Means } from "../cost/means.ts";
 import { Metered, type Recount } from "../cost/metered.ts";
-import { type Means, type Plan, planAttempt } from "../cost/plan.ts";
+import { type Plan, planAttempt } from "../cost/plan.ts";
 
 export interface Accounts extends Means {
   /** Undefined when nothing is booked. */

@@ -21,10 +21,11 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/gateway.proto.
  */
 export const file_llmgateway_v1_gateway: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEi+gEKDkRyeVJ1blJlc3BvbnNlEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEiMKBXJvdXRlGAMgASgLMhQubGxtZ2F0ZXdheS52MS5Sb3V0ZRIaCg1lc3RpbWF0ZWRfdXNkGAQgASgBSACIAQESHwoSZXN0aW1hdGVkX3BpY29fdXNkGAUgASgDSAGIAQESFAoMaW5wdXRfdG9rZW5zGAYgASgFEg8KB2Ryb3BwZWQYByADKAkSFQoNcHJpY2VfdmVyc2lvbhgIIAEoCUIQCg5fZXN0aW1hdGVkX3VzZEIVChNfZXN0aW1hdGVkX3BpY29fdXNkIiUKEUxpc3RNb2RlbHNSZXF1ZXN0EhAKCHByb3ZpZGVyGAEgASgJIjoKEkxpc3RNb2RlbHNSZXNwb25zZRIkCgZtb2RlbHMYASADKAsyFC5sbG1nYXRld2F5LnYxLk1vZGVsIpkDCgVNb2RlbBIKCgJpZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIgChNpbnB1dF9wZXJfMWtfdG9rZW5zGAQgASgBSACIAQESIQoUb3V0cHV0X3Blcl8xa190b2tlbnMYBSABKAFIAYgBARInChpjYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2VucxgGIAEoAUgCiAEBEiIKFWNvbnRleHRfd2luZG93X3Rva2VucxgHIAEoBUgDiAEBEh4KEW1heF9vdXRwdXRfdG9rZW5zGAggASgFSASIAQESMQoMY2FwYWJpbGl0aWVzGAkgASgLMhsubGxtZ2F0ZXdheS52MS5DYXBhYmlsaXRpZXNCFgoUX2lucHV0X3Blcl8xa190b2tlbnNCFwoVX291dHB1dF9wZXJfMWtfdG9rZW5zQh0KG19jYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IYChZfY29udGV4dF93aW5kb3dfdG9rZW5zQhQKEl9tYXhfb3V0cHV0X3Rva2VucyL1AwoMQ2FwYWJpbGl0aWVzEhEKBGNoYXQYASABKAhIAIgBARIXCgplbWJlZGRpbmdzGAIgASgISAGIAQESFgoJc3RyZWFtaW5nGAMgASgISAKIAQESEgoFdG9vbHMYBCABKAhIA4gBARIgChNwYXJhbGxlbF90b29sX2NhbGxzGAUgASgISASIAQESGAoLanNvbl9zY2hlbWEYBiABKAhIBYgBARITCgZ2aXNpb24YByABKAhIBogBARISCgVmaWxlcxgIIAEoCEgHiAEBEhYKCXJlYXNvbmluZxgJIAEoCEgIiAEBEhwKD3N5c3RlbV9tZXNzYWdlcxgKIAEoCEgJiAEBEhsKDnByb21wdF9jYWNoaW5nGAsgASgISAqIAQESDwoHcmVnaW9ucxgMIAMoCRIVCghzYW1wbGluZxgNIAEoCEgLiAEBQgcKBV9jaGF0Qg0KC19lbWJlZGRpbmdzQgwKCl9zdHJlYW1pbmdCCAoGX3Rvb2xzQhYKFF9wYXJhbGxlbF90b29sX2NhbGxzQg4KDF9qc29uX3NjaGVtYUIJCgdfdmlzaW9uQggKBl9maWxlc0IMCgpfcmVhc29uaW5nQhIKEF9zeXN0ZW1fbWVzc2FnZXNCEQoPX3Byb21wdF9jYWNoaW5nQgsKCV9zYW1wbGluZyISChBHZXRTdGF0dXNSZXF1ZXN0IpYBChFHZXRTdGF0dXNSZXNwb25zZRIOCgZzdGF0dXMYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIwCglwcm92aWRlcnMYAyADKAsyHS5sbG1nYXRld2F5LnYxLlByb3ZpZGVyU3RhdHVzEhUKDXByaWNlX3ZlcnNpb24YBCABKAkSFwoPdW5wcmljZWRfbW9kZWxzGAUgAygJItABCg5Qcm92aWRlclN0YXR1cxIMCgRuYW1lGAEgASgJEgwKBGtpbmQYAiABKAkSDgoGc3RhdHVzGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIVCg1kZWZhdWx0X21vZGVsGAUgASgJEi4KCmNoZWNrZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBnJlY2VudBgHIAEoCzIaLmxsbWdhdGV3YXkudjEuUmVjZW50Q2FsbHMSDwoHY2lyY3VpdBgIIAEoCSJhCgtSZWNlbnRDYWxscxIQCghhdHRlbXB0cxgBIAEoBRIQCghmYWlsdXJlcxgCIAEoBRITCgtlcnJvcl9zaGFyZRgDIAEoARIZChFsYXN0X2ZhaWx1cmVfa2luZBgEIAEoCTLXEAoOR2F0ZXdheVNlcnZpY2USXAoEQ2hhdBIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaGy5sbG1nYXRld2F5LnYxLkNoYXRSZXNwb25zZSIbgtPkkwIVOgEqIhAvdjEvZ2F0ZXdheS9jaGF0EmQKBlN0cmVhbRIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaHS5sbG1nYXRld2F5LnYxLlN0cmVhbVJlc3BvbnNlIh2C0+STAhc6ASoiEi92MS9nYXRld2F5L3N0cmVhbTABEmUKBUVtYmVkEhsubGxtZ2F0ZXdheS52MS5FbWJlZFJlcXVlc3QaHC5sbG1nYXRld2F5LnYxLkVtYmVkUmVzcG9uc2UiIYLT5JMCGzoBKiIWL3YxL2dhdGV3YXkvZW1iZWRkaW5ncxJjCgZEcnlSdW4SGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0Gh0ubGxtZ2F0ZXdheS52MS5EcnlSdW5SZXNwb25zZSIegtPkkwIYOgEqIhMvdjEvZ2F0ZXdheS9kcnktcnVuEl0KCVN1Ym1pdEpvYhIfLmxsbWdhdGV3YXkudjEuU3VibWl0Sm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIhuC0+STAhU6ASoiEC92MS9nYXRld2F5L2pvYnMSYAoGR2V0Sm9iEhwubGxtZ2F0ZXdheS52MS5HZXRKb2JSZXF1ZXN0GhIubGxtZ2F0ZXdheS52MS5Kb2IiJJACAYLT5JMCGxIZL3YxL2dhdGV3YXkvam9icy97am9iX2lkfRJ8CgxHZXRKb2JSZXN1bHQSIi5sbG1nYXRld2F5LnYxLkdldEpvYlJlc3VsdFJlcXVlc3QaGy5sbG1nYXRld2F5LnYxLkNoYXRSZXNwb25zZSIrkAIBgtPkkwIiEiAvdjEvZ2F0ZXdheS9qb2JzL3tqb2JfaWR9L3Jlc3VsdBJoCghMaXN0Sm9icxIeLmxsbWdhdGV3YXkudjEuTGlzdEpvYnNSZXF1ZXN0Gh8ubGxtZ2F0ZXdheS52MS5MaXN0Sm9ic1Jlc3BvbnNlIhuQAgGC0+STAhISEC92MS9nYXRld2F5L2pvYnMSYwoJQ2FuY2VsSm9iEh8ubGxtZ2F0ZXdheS52MS5DYW5jZWxKb2JSZXF1ZXN0GhIubGxtZ2F0ZXdheS52MS5Kb2IiIYLT5JMCGyoZL3YxL2dhdGV3YXkvam9icy97am9iX2lkfRJuCghXYXRjaEpvYhIeLmxsbWdhdGV3YXkudjEuV2F0Y2hKb2JSZXF1ZXN0GhcubGxtZ2F0ZXdheS52MS5Kb2JFdmVudCIngtPkkwIhEh8vdjEvZ2F0ZXdheS9qb2JzL3tqb2JfaWR9L3dhdGNoMAESZgoLU3VibWl0QmF0Y2gSIS5sbG1nYXRld2F5LnYxLlN1Ym1pdEJhdGNoUmVxdWVzdBoULmxsbWdhdGV3YXkudjEuQmF0Y2giHoLT5JMCGDoBKiITL3YxL2dhdGV3YXkvYmF0Y2hlcxJrCghHZXRCYXRjaBIeLmxsbWdhdGV3YXkudjEuR2V0QmF0Y2hSZXF1ZXN0GhQubGxtZ2F0ZXdheS52MS5CYXRjaCIpkAIBgtPkkwIgEh4vdjEvZ2F0ZXdheS9iYXRjaGVzL3tiYXRjaF9pZH0SlgEKEExpc3RCYXRjaFJlc3VsdHMSJi5sbG1nYXRld2F5LnYxLkxpc3RCYXRjaFJlc3VsdHNSZXF1ZXN0GicubGxtZ2F0ZXdheS52MS5MaXN0QmF0Y2hSZXN1bHRzUmVzcG9uc2UiMZACAYLT5JMCKBImL3YxL2dhdGV3YXkvYmF0Y2hlcy97YmF0Y2hfaWR9L3Jlc3VsdHMSbgoLQ2FuY2VsQmF0Y2gSIS5sbG1nYXRld2F5LnYxLkNhbmNlbEJhdGNoUmVxdWVzdBoULmxsbWdhdGV3YXkudjEuQmF0Y2giJoLT5JMCICoeL3YxL2dhdGV3YXkvYmF0Y2hlcy97YmF0Y2hfaWR9EngKDExpc3RXZWJob29rcxIiLmxsbWdhdGV3YXkudjEuTGlzdFdlYmhvb2tzUmVxdWVzdBojLmxsbWdhdGV3YXkudjEuTGlzdFdlYmhvb2tzUmVzcG9uc2UiH5ACAYLT5JMCFhIUL3YxL2dhdGV3YXkvd2ViaG9va3MSdAoKR2V0V2ViaG9vaxIgLmxsbWdhdGV3YXkudjEuR2V0V2ViaG9va1JlcXVlc3QaFi5sbG1nYXRld2F5LnYxLldlYmhvb2siLJACAYLT5JMCIxIhL3YxL2dhdGV3YXkvd2ViaG9va3Mve3dlYmhvb2tfaWR9EocBChBSZWRlbGl2ZXJXZWJob29rEiYubGxtZ2F0ZXdheS52MS5SZWRlbGl2ZXJXZWJob29rUmVxdWVzdBoWLmxsbWdhdGV3YXkudjEuV2ViaG9vayIzgtPkkwItIisvdjEvZ2F0ZXdheS93ZWJob29rcy97d2ViaG9va19pZH0vcmVkZWxpdmVyEnAKCkxpc3RNb2RlbHMSIC5sbG1nYXRld2F5LnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiEubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVzcG9uc2UiHZACAYLT5JMCFBISL3YxL2dhdGV3YXkvbW9kZWxzEm0KCUdldFN0YXR1cxIfLmxsbWdhdGV3YXkudjEuR2V0U3RhdHVzUmVxdWVzdBogLmxsbWdhdGV3YXkudjEuR2V0U3RhdHVzUmVzcG9uc2UiHZACAYLT5JMCFBISL3YxL2dhdGV3YXkvc3RhdHVzQkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_embed, file_llmgateway_v1_job, file_llmgateway_v1_receipt]);
+  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEitAUKDkRyeVJ1blJlc3BvbnNlEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEiMKBXJvdXRlGAMgASgLMhQubGxtZ2F0ZXdheS52MS5Sb3V0ZRIaCg1lc3RpbWF0ZWRfdXNkGAQgASgBSACIAQESHwoSZXN0aW1hdGVkX3BpY29fdXNkGAUgASgDSAGIAQESFAoMaW5wdXRfdG9rZW5zGAYgASgFEg8KB2Ryb3BwZWQYByADKAkSFQoNcHJpY2VfdmVyc2lvbhgIIAEoCRIfChdpbnB1dF90b2tlbnNfcHJvdmVuYW5jZRgKIAEoCRIUCgdtaW5fdXNkGAsgASgBSAKIAQESGQoMbWluX3BpY29fdXNkGAwgASgDSAOIAQESFAoHbWF4X3VzZBgNIAEoAUgEiAEBEhkKDG1heF9waWNvX3VzZBgOIAEoA0gFiAEBEh4KFmV4cGVjdGVkX291dHB1dF90b2tlbnMYDyABKAUSHgoRbWF4X291dHB1dF90b2tlbnMYECABKAVIBogBARIXCgptYXhfdG9rZW5zGBEgASgFSAeIAQESLgoHYnVkZ2V0cxgSIAMoCzIdLmxsbWdhdGV3YXkudjEuQnVkZ2V0SGVhZHJvb20SGwoTYnVkZ2V0c191bmF2YWlsYWJsZRgTIAEoCBIwChB3b3VsZF9iZV9yZWZ1c2VkGBQgASgLMhYubGxtZ2F0ZXdheS52MS5SZWZ1c2FsQhAKDl9lc3RpbWF0ZWRfdXNkQhUKE19lc3RpbWF0ZWRfcGljb191c2RCCgoIX21pbl91c2RCDwoNX21pbl9waWNvX3VzZEIKCghfbWF4X3VzZEIPCg1fbWF4X3BpY29fdXNkQhQKEl9tYXhfb3V0cHV0X3Rva2Vuc0INCgtfbWF4X3Rva2VucyKqAgoOQnVkZ2V0SGVhZHJvb20SDAoEbmFtZRgBIAEoCRINCgVzY29wZRgCIAEoCRIOCgZwZXJpb2QYAyABKAkSDAoEbW9kZRgEIAEoCRItCglyZXNldHNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWxpbWl0X3VzZBgGIAEoARIWCg5saW1pdF9waWNvX3VzZBgHIAEoAxIRCglzcGVudF91c2QYCCABKAESFgoOc3BlbnRfcGljb191c2QYCSABKAMSFAoMcmVzZXJ2ZWRfdXNkGAogASgBEhkKEXJlc2VydmVkX3BpY29fdXNkGAsgASgDEhAKCGxlZnRfdXNkGAwgASgBEhUKDWxlZnRfcGljb191c2QYDSABKAMiKAoHUmVmdXNhbBIMCgRraW5kGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiJQoRTGlzdE1vZGVsc1JlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkiOgoSTGlzdE1vZGVsc1Jlc3BvbnNlEiQKBm1vZGVscxgBIAMoCzIULmxsbWdhdGV3YXkudjEuTW9kZWwimQMKBU1vZGVsEgoKAmlkGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEiAKE2lucHV0X3Blcl8xa190b2tlbnMYBCABKAFIAIgBARIhChRvdXRwdXRfcGVyXzFrX3Rva2VucxgFIAEoAUgBiAEBEicKGmNhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zGAYgASgBSAKIAQESIgoVY29udGV4dF93aW5kb3dfdG9rZW5zGAcgASgFSAOIAQESHgoRbWF4X291dHB1dF90b2tlbnMYCCABKAVIBIgBARIxCgxjYXBhYmlsaXRpZXMYCSABKAsyGy5sbG1nYXRld2F5LnYxLkNhcGFiaWxpdGllc0IWChRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IXChVfb3V0cHV0X3Blcl8xa190b2tlbnNCHQobX2NhY2hlZF9pbnB1dF9wZXJfMWtfdG9rZW5zQhgKFl9jb250ZXh0X3dpbmRvd190b2tlbnNCFAoSX21heF9vdXRwdXRfdG9rZW5zIvUDCgxDYXBhYmlsaXRpZXMSEQoEY2hhdBgBIAEoCEgAiAEBEhcKCmVtYmVkZGluZ3MYAiABKAhIAYgBARIWCglzdHJlYW1pbmcYAyABKAhIAogBARISCgV0b29scxgEIAEoCEgDiAEBEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYBSABKAhIBIgBARIYCgtqc29uX3NjaGVtYRgGIAEoCEgFiAEBEhMKBnZpc2lvbhgHIAEoCEgGiAEBEhIKBWZpbGVzGAggASgISAeIAQESFgoJcmVhc29uaW5nGAkgASgISAiIAQESHAoPc3lzdGVtX21lc3NhZ2VzGAogASgISAmIAQESGwoOcHJvbXB0X2NhY2hpbmcYCyABKAhICogBARIPCgdyZWdpb25zGAwgAygJEhUKCHNhbXBsaW5nGA0gASgISAuIAQFCBwoFX2NoYXRCDQoLX2VtYmVkZGluZ3NCDAoKX3N0cmVhbWluZ0IICgZfdG9vbHNCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCDgoMX2pzb25fc2NoZW1hQgkKB192aXNpb25CCAoGX2ZpbGVzQgwKCl9yZWFzb25pbmdCEgoQX3N5c3RlbV9tZXNzYWdlc0IRCg9fcHJvbXB0X2NhY2hpbmdCCwoJX3NhbXBsaW5nIhIKEEdldFN0YXR1c1JlcXVlc3QilgEKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBnN0YXR1cxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEjAKCXByb3ZpZGVycxgDIAMoCzIdLmxsbWdhdGV3YXkudjEuUHJvdmlkZXJTdGF0dXMSFQoNcHJpY2VfdmVyc2lvbhgEIAEoCRIXCg91bnByaWNlZF9tb2RlbHMYBSADKAki0AEKDlByb3ZpZGVyU3RhdHVzEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzdGF0dXMYAyABKAkSDgoGcmVhc29uGAQgASgJEhUKDWRlZmF1bHRfbW9kZWwYBSABKAkSLgoKY2hlY2tlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGcmVjZW50GAcgASgLMhoubGxtZ2F0ZXdheS52MS5SZWNlbnRDYWxscxIPCgdjaXJjdWl0GAggASgJImEKC1JlY2VudENhbGxzEhAKCGF0dGVtcHRzGAEgASgFEhAKCGZhaWx1cmVzGAIgASgFEhMKC2Vycm9yX3NoYXJlGAMgASgBEhkKEWxhc3RfZmFpbHVyZV9raW5kGAQgASgJMtcQCg5HYXRld2F5U2VydmljZRJcCgRDaGF0EhoubGxtZ2F0ZXdheS52MS5DaGF0UmVxdWVzdBobLmxsbWdhdGV3YXkudjEuQ2hhdFJlc3BvbnNlIhuC0+STAhU6ASoiEC92MS9nYXRld2F5L2NoYXQSZAoGU3RyZWFtEhoubGxtZ2F0ZXdheS52MS5DaGF0UmVxdWVzdBodLmxsbWdhdGV3YXkudjEuU3RyZWFtUmVzcG9uc2UiHYLT5JMCFzoBKiISL3YxL2dhdGV3YXkvc3RyZWFtMAESZQoFRW1iZWQSGy5sbG1nYXRld2F5LnYxLkVtYmVkUmVxdWVzdBocLmxsbWdhdGV3YXkudjEuRW1iZWRSZXNwb25zZSIhgtPkkwIbOgEqIhYvdjEvZ2F0ZXdheS9lbWJlZGRpbmdzEmMKBkRyeVJ1bhIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaHS5sbG1nYXRld2F5LnYxLkRyeVJ1blJlc3BvbnNlIh6C0+STAhg6ASoiEy92MS9nYXRld2F5L2RyeS1ydW4SXQoJU3VibWl0Sm9iEh8ubGxtZ2F0ZXdheS52MS5TdWJtaXRKb2JSZXF1ZXN0GhIubGxtZ2F0ZXdheS52MS5Kb2IiG4LT5JMCFToBKiIQL3YxL2dhdGV3YXkvam9icxJgCgZHZXRKb2ISHC5sbG1nYXRld2F5LnYxLkdldEpvYlJlcXVlc3QaEi5sbG1nYXRld2F5LnYxLkpvYiIkkAIBgtPkkwIbEhkvdjEvZ2F0ZXdheS9qb2JzL3tqb2JfaWR9EnwKDEdldEpvYlJlc3VsdBIiLmxsbWdhdGV3YXkudjEuR2V0Sm9iUmVzdWx0UmVxdWVzdBobLmxsbWdhdGV3YXkudjEuQ2hhdFJlc3BvbnNlIiuQAgGC0+STAiISIC92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0vcmVzdWx0EmgKCExpc3RKb2JzEh4ubGxtZ2F0ZXdheS52MS5MaXN0Sm9ic1JlcXVlc3QaHy5sbG1nYXRld2F5LnYxLkxpc3RKb2JzUmVzcG9uc2UiG5ACAYLT5JMCEhIQL3YxL2dhdGV3YXkvam9icxJjCglDYW5jZWxKb2ISHy5sbG1nYXRld2F5LnYxLkNhbmNlbEpvYlJlcXVlc3QaEi5sbG1nYXRld2F5LnYxLkpvYiIhgtPkkwIbKhkvdjEvZ2F0ZXdheS9qb2JzL3tqb2JfaWR9Em4KCFdhdGNoSm9iEh4ubGxtZ2F0ZXdheS52MS5XYXRjaEpvYlJlcXVlc3QaFy5sbG1nYXRld2F5LnYxLkpvYkV2ZW50IieC0+STAiESHy92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0vd2F0Y2gwARJmCgtTdWJtaXRCYXRjaBIhLmxsbWdhdGV3YXkudjEuU3VibWl0QmF0Y2hSZXF1ZXN0GhQubGxtZ2F0ZXdheS52MS5CYXRjaCIegtPkkwIYOgEqIhMvdjEvZ2F0ZXdheS9iYXRjaGVzEmsKCEdldEJhdGNoEh4ubGxtZ2F0ZXdheS52MS5HZXRCYXRjaFJlcXVlc3QaFC5sbG1nYXRld2F5LnYxLkJhdGNoIimQAgGC0+STAiASHi92MS9nYXRld2F5L2JhdGNoZXMve2JhdGNoX2lkfRKWAQoQTGlzdEJhdGNoUmVzdWx0cxImLmxsbWdhdGV3YXkudjEuTGlzdEJhdGNoUmVzdWx0c1JlcXVlc3QaJy5sbG1nYXRld2F5LnYxLkxpc3RCYXRjaFJlc3VsdHNSZXNwb25zZSIxkAIBgtPkkwIoEiYvdjEvZ2F0ZXdheS9iYXRjaGVzL3tiYXRjaF9pZH0vcmVzdWx0cxJuCgtDYW5jZWxCYXRjaBIhLmxsbWdhdGV3YXkudjEuQ2FuY2VsQmF0Y2hSZXF1ZXN0GhQubGxtZ2F0ZXdheS52MS5CYXRjaCImgtPkkwIgKh4vdjEvZ2F0ZXdheS9iYXRjaGVzL3tiYXRjaF9pZH0SeAoMTGlzdFdlYmhvb2tzEiIubGxtZ2F0ZXdheS52MS5MaXN0V2ViaG9va3NSZXF1ZXN0GiMubGxtZ2F0ZXdheS52MS5MaXN0V2ViaG9va3NSZXNwb25zZSIfkAIBgtPkkwIWEhQvdjEvZ2F0ZXdheS93ZWJob29rcxJ0CgpHZXRXZWJob29rEiAubGxtZ2F0ZXdheS52MS5HZXRXZWJob29rUmVxdWVzdBoWLmxsbWdhdGV3YXkudjEuV2ViaG9vayIskAIBgtPkkwIjEiEvdjEvZ2F0ZXdheS93ZWJob29rcy97d2ViaG9va19pZH0ShwEKEFJlZGVsaXZlcldlYmhvb2sSJi5sbG1nYXRld2F5LnYxLlJlZGVsaXZlcldlYmhvb2tSZXF1ZXN0GhYubGxtZ2F0ZXdheS52MS5XZWJob29rIjOC0+STAi0iKy92MS9nYXRld2F5L3dlYmhvb2tzL3t3ZWJob29rX2lkfS9yZWRlbGl2ZXIScAoKTGlzdE1vZGVscxIgLmxsbWdhdGV3YXkudjEuTGlzdE1vZGVsc1JlcXVlc3QaIS5sbG1nYXRld2F5LnYxLkxpc3RNb2RlbHNSZXNwb25zZSIdkAIBgtPkkwIUEhIvdjEvZ2F0ZXdheS9tb2RlbHMSbQoJR2V0U3RhdHVzEh8ubGxtZ2F0ZXdheS52MS5HZXRTdGF0dXNSZXF1ZXN0GiAubGxtZ2F0ZXdheS52MS5HZXRTdGF0dXNSZXNwb25zZSIdkAIBgtPkkwIUEhIvdjEvZ2F0ZXdheS9zdGF0dXNCRFpCZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_embed, file_llmgateway_v1_job, file_llmgateway_v1_receipt]);
 
 /**
- * What would become of a request.
+ * What would become of a request. What is told of its cost is about one attempt
+ * at the first target.
  *
  * @generated from message llmgateway.v1.DryRunResponse
  */
@@ -51,7 +52,9 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
   route?: Route | undefined;
 
   /**
-   * What it is expected to cost there; absent when the price is not known.
+   * What it is expected to cost there, by how long earlier answers of the model
+   * were and by what was measured of earlier requests; absent when the price is
+   * not known.
    *
    * @generated from field: optional double estimated_usd = 4;
    */
@@ -65,7 +68,7 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
   estimatedPicoUsd?: bigint | undefined;
 
   /**
-   * Tokens that would be read, as estimated.
+   * Tokens that would be read.
    *
    * @generated from field: int32 input_tokens = 6;
    */
@@ -85,6 +88,92 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
    * @generated from field: string price_version = 8;
    */
   priceVersion: string;
+
+  /**
+   * Where `input_tokens` comes from: `counted` by the model's own tokenizer, or
+   * `estimated` where none is known for it or the request has more than text.
+   *
+   * @generated from field: string input_tokens_provenance = 10;
+   */
+  inputTokensProvenance: string;
+
+  /**
+   * What it costs at the least: its words, as read from the cheapest cache that
+   * they may be in, and no answer. Absent when the price is not known.
+   *
+   * @generated from field: optional double min_usd = 11;
+   */
+  minUsd?: number | undefined;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: optional int64 min_pico_usd = 12;
+   */
+  minPicoUsd?: bigint | undefined;
+
+  /**
+   * What it costs at most: the longest input that it may be, and answers as
+   * long as they may get, at the dearest price that may apply. A budget would
+   * hold up to that much ready. Where nothing limits an answer, 128,000 tokens
+   * are taken. Absent when the price is not known.
+   *
+   * @generated from field: optional double max_usd = 13;
+   */
+  maxUsd?: number | undefined;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: optional int64 max_pico_usd = 14;
+   */
+  maxPicoUsd?: bigint | undefined;
+
+  /**
+   * Tokens that would be written, as the model usually does; of all `choices`
+   * together.
+   *
+   * @generated from field: int32 expected_output_tokens = 15;
+   */
+  expectedOutputTokens: number;
+
+  /**
+   * Tokens that would be written at most, of all `choices` together; absent when
+   * nothing limits them.
+   *
+   * @generated from field: optional int32 max_output_tokens = 16;
+   */
+  maxOutputTokens?: number | undefined;
+
+  /**
+   * What `max_tokens` would be lowered to for want of money; absent where it
+   * would be left alone.
+   *
+   * @generated from field: optional int32 max_tokens = 17;
+   */
+  maxTokens?: number | undefined;
+
+  /**
+   * The budgets that are about it, the one with the least left first.
+   *
+   * @generated from field: repeated llmgateway.v1.BudgetHeadroom budgets = 18;
+   */
+  budgets: BudgetHeadroom[];
+
+  /**
+   * Whether budgets could not be read at this time, so that some are missing.
+   *
+   * @generated from field: bool budgets_unavailable = 19;
+   */
+  budgetsUnavailable: boolean;
+
+  /**
+   * Why a call would be refused for want of money, as things are now; absent
+   * when it would not be.
+   *
+   * @generated from field: llmgateway.v1.Refusal would_be_refused = 20;
+   */
+  wouldBeRefused?: Refusal | undefined;
 };
 
 /**
@@ -93,6 +182,139 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
  */
 export const DryRunResponseSchema: GenMessage<DryRunResponse> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_gateway, 0);
+
+/**
+ * What a budget has left.
+ *
+ * @generated from message llmgateway.v1.BudgetHeadroom
+ */
+export type BudgetHeadroom = Message<"llmgateway.v1.BudgetHeadroom"> & {
+  /**
+   * The budget's name in the configuration.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The values of its `each`, such as `tenant=acme`; empty when it has none.
+   *
+   * @generated from field: string scope = 2;
+   */
+  scope: string;
+
+  /**
+   * `hour`, `day` or `month`.
+   *
+   * @generated from field: string period = 3;
+   */
+  period: string;
+
+  /**
+   * `hard` where what goes beyond the limit is refused, or `soft`.
+   *
+   * @generated from field: string mode = 4;
+   */
+  mode: string;
+
+  /**
+   * When counting begins anew.
+   *
+   * @generated from field: google.protobuf.Timestamp resets_at = 5;
+   */
+  resetsAt?: Timestamp | undefined;
+
+  /**
+   * What may be spent in each period.
+   *
+   * @generated from field: double limit_usd = 6;
+   */
+  limitUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 limit_pico_usd = 7;
+   */
+  limitPicoUsd: bigint;
+
+  /**
+   * What was spent in this one.
+   *
+   * @generated from field: double spent_usd = 8;
+   */
+  spentUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 spent_pico_usd = 9;
+   */
+  spentPicoUsd: bigint;
+
+  /**
+   * What is held ready for calls under way.
+   *
+   * @generated from field: double reserved_usd = 10;
+   */
+  reservedUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 reserved_pico_usd = 11;
+   */
+  reservedPicoUsd: bigint;
+
+  /**
+   * The limit without both; below zero where more was spent.
+   *
+   * @generated from field: double left_usd = 12;
+   */
+  leftUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 left_pico_usd = 13;
+   */
+  leftPicoUsd: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.BudgetHeadroom.
+ * Use `create(BudgetHeadroomSchema)` to create a new message.
+ */
+export const BudgetHeadroomSchema: GenMessage<BudgetHeadroom> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_gateway, 1);
+
+/**
+ * What a call would fail with.
+ *
+ * @generated from message llmgateway.v1.Refusal
+ */
+export type Refusal = Message<"llmgateway.v1.Refusal"> & {
+  /**
+   * As in docs/errors.md.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * What would be said, for people.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.Refusal.
+ * Use `create(RefusalSchema)` to create a new message.
+ */
+export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_gateway, 2);
 
 /**
  * Which models to list.
@@ -113,7 +335,7 @@ export type ListModelsRequest = Message<"llmgateway.v1.ListModelsRequest"> & {
  * Use `create(ListModelsRequestSchema)` to create a new message.
  */
 export const ListModelsRequestSchema: GenMessage<ListModelsRequest> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 1);
+  messageDesc(file_llmgateway_v1_gateway, 3);
 
 /**
  * The models that can be asked for.
@@ -134,7 +356,7 @@ export type ListModelsResponse = Message<"llmgateway.v1.ListModelsResponse"> & {
  * Use `create(ListModelsResponseSchema)` to create a new message.
  */
 export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 2);
+  messageDesc(file_llmgateway_v1_gateway, 4);
 
 /**
  * A model and what it costs.
@@ -212,7 +434,7 @@ export type Model = Message<"llmgateway.v1.Model"> & {
  * Use `create(ModelSchema)` to create a new message.
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 3);
+  messageDesc(file_llmgateway_v1_gateway, 5);
 
 /**
  * What a model can do. What is absent is not known, and is not held against a
@@ -318,7 +540,7 @@ export type Capabilities = Message<"llmgateway.v1.Capabilities"> & {
  * Use `create(CapabilitiesSchema)` to create a new message.
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 4);
+  messageDesc(file_llmgateway_v1_gateway, 6);
 
 /**
  * Nothing to say.
@@ -333,7 +555,7 @@ export type GetStatusRequest = Message<"llmgateway.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 5);
+  messageDesc(file_llmgateway_v1_gateway, 7);
 
 /**
  * The gateway and its providers.
@@ -383,7 +605,7 @@ export type GetStatusResponse = Message<"llmgateway.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 6);
+  messageDesc(file_llmgateway_v1_gateway, 8);
 
 /**
  * Whether a provider can be called.
@@ -455,7 +677,7 @@ export type ProviderStatus = Message<"llmgateway.v1.ProviderStatus"> & {
  * Use `create(ProviderStatusSchema)` to create a new message.
  */
 export const ProviderStatusSchema: GenMessage<ProviderStatus> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 7);
+  messageDesc(file_llmgateway_v1_gateway, 9);
 
 /**
  * How the calls to a provider went within the last minute. Calls that failed
@@ -498,7 +720,7 @@ export type RecentCalls = Message<"llmgateway.v1.RecentCalls"> & {
  * Use `create(RecentCallsSchema)` to create a new message.
  */
 export const RecentCallsSchema: GenMessage<RecentCalls> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 8);
+  messageDesc(file_llmgateway_v1_gateway, 10);
 
 /**
  * One address for every model.
@@ -549,8 +771,11 @@ export const GatewayService: GenService<{
     output: typeof EmbedResponseSchema;
   },
   /**
-   * Tells what would become of a request, without calling any provider: where
-   * it would go and why, and what it would cost. Refuses what Chat would refuse.
+   * Tells what would become of a request, without calling any provider and
+   * without holding money: where it would go and why, what it would cost, and
+   * what the budgets that are about it have left. Fails as Chat would where the
+   * request is wrong or nobody can serve it; what a budget, `max_cost_usd` or a
+   * missing price would refuse is told in `would_be_refused` instead.
    *
    * @generated from rpc llmgateway.v1.GatewayService.DryRun
    */
