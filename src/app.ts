@@ -23,6 +23,7 @@ import { deadline } from "./layers/deadline.ts";
 import { drop } from "./layers/drop.ts";
 import { guard } from "./layers/guard.ts";
 import { hedge } from "./layers/hedge.ts";
+import { idempotent } from "./layers/idempotent.ts";
 import { limit } from "./layers/limit.ts";
 import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
@@ -97,12 +98,14 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     answers: surroundings.answers,
     clock,
   });
+  // Above the cache, which may have forgotten: what is made under a key is made once.
+  const once = idempotent({ ...books.keys, windowMs: durationMs(config.cache.idempotencyWindow) });
   const kept: Layer = config.cache.enabled ? cache(caching) : (next) => next;
   const service = stack(
     config,
     catalog,
     providers,
-    (next) => kept(sent(next)),
+    (next) => once(kept(sent(next))),
     policies,
     underWay,
     surroundings,

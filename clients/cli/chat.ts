@@ -31,6 +31,7 @@ export interface ChatOptions extends CallOptions, RouteOptions {
   readonly maxTokens?: number;
   readonly maxCost?: number;
   readonly timeout?: number;
+  readonly idempotencyKey?: string;
   readonly json: boolean;
 }
 
@@ -56,6 +57,7 @@ export function requestOf(
     taskType: options.task ?? "",
     fallbackChain: options.fallback ?? "",
     sessionId: options.session ?? "",
+    idempotencyKey: options.idempotencyKey ?? "",
     ...(maxTokens === undefined ? {} : { parameters: { maxTokens } }),
     ...(options.maxCost === undefined ? {} : { maxCostUsd: options.maxCost }),
     ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),

@@ -41,7 +41,7 @@ function summary(reply: DryRunResponse): string {
     between: isKnown ? `${dollars(minUsd)} and ${dollars(maxUsd)}` : "",
     "input tokens": reply.inputTokensProvenance === "counted" ? String(inputTokens) : `about ${inputTokens}`,
     "output tokens": `about ${expectedOutputTokens}${atMost}`,
-    "max_tokens": maxTokens === undefined ? "" : `lowered to ${maxTokens}, for want of money`,
+    max_tokens: maxTokens === undefined ? "" : `lowered to ${maxTokens}, for want of money`,
     "left out": reply.dropped.join(", "),
     prices: reply.priceVersion,
   });

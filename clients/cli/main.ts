@@ -46,6 +46,7 @@ program
   .option("--max-tokens <count>", "most tokens to write", wholeNumber(1, MAX_INT32))
   .addOption(maxCost())
   .addOption(timeout())
+  .option("--idempotency-key <key>", "makes the call only once, however often the command is given")
   .option("--json", "print the reply, or each event, as JSON", false)
   .addOption(url())
   .addOption(key())

@@ -26,5 +26,6 @@ export function completeCache(given: Cache = create(CacheSchema)): CompleteCache
     maxTemperature: given.maxTemperature ?? 1,
     coalesce: given.coalesce ?? true,
     replay: given.replay || "at_once",
+    idempotencyWindow: given.idempotencyWindow ?? durationFromMs(86_400_000),
   };
 }

@@ -18,6 +18,8 @@ export type FailureKind =
   | "unsupported_media_type"
   | "payload_too_large"
   | "idempotency_conflict"
+  | "outcome_unknown"
+  | "idempotency_unavailable"
   | "job_queue_full"
   | "job_not_ended"
   | "job_cancelled"
@@ -88,6 +90,8 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   unsupported_media_type: { ...CALLER, code: Code.InvalidArgument, http: 415 },
   payload_too_large: { ...CALLER, code: Code.ResourceExhausted, http: 413 },
   idempotency_conflict: { ...CALLER, code: Code.AlreadyExists, http: 409 },
+  outcome_unknown: { ...CALLER, code: Code.Aborted, http: 409 },
+  idempotency_unavailable: { ...OPERATOR, retryable: true, code: Code.Unavailable, http: 503 },
   job_queue_full: { ...CALLER, retryable: true, code: Code.ResourceExhausted, http: 429 },
   job_not_ended: { ...CALLER, retryable: true, code: Code.FailedPrecondition, http: 400 },
   job_cancelled: { ...CALLER, code: Code.FailedPrecondition, http: 400 },
@@ -137,6 +141,7 @@ const OF_THE_GATEWAY: ReadonlySet<string> = new Set<FailureKind>([
   "concurrency_limited",
   "budget_unavailable",
   "jobs_unavailable",
+  "idempotency_unavailable",
   "job_lost",
 ]);
 

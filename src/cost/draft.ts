@@ -26,7 +26,6 @@ export class Draft {
   quote: Quote;
   /** What is left of the call's own limit. */
   readonly ceiling: PicoUsd | undefined;
-  readonly visible: boolean;
   readonly inSteps: boolean;
   readonly call: RoutedCall;
   private readonly model: ModelPrice;
@@ -42,8 +41,7 @@ export class Draft {
     this.demand = demandOf(request, this.target, model, this.estimate, means.outputs);
     this.quote = quote(model, this.demand);
     this.ceiling = maxCost === undefined ? undefined : leftOf(maxCost, call.tally);
-    this.visible = model.capabilities?.reasoning !== true;
-    this.inSteps = streaming && this.visible;
+    this.inSteps = streaming && this.demand.visible;
   }
 
   /** Counts the input instead of estimating it, where that can be done; true when less may do now. */

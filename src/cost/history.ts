@@ -55,6 +55,7 @@ class Histogram {
   private readonly answers = new Float64Array(BUCKETS + 1);
   private readonly tokens = new Float64Array(BUCKETS + 1);
   private longest = 0;
+  private meanOfAll: number | undefined;
   private total = 0;
   /** Asked for with every call, and changed only by answers. */
   private known: ExpectedOutput | undefined;
@@ -70,16 +71,9 @@ class Histogram {
   }
 
   mean(limit: number): number {
-    let answers = 0;
-    let tokens = 0;
-    for (let at = 0; at <= this.longest; at++) {
-      const many = this.answers[at] ?? 0;
-      answers += many;
-      tokens += Math.min(this.tokens[at] ?? 0, limit * many);
-    }
-    // What nobody measured is soon forgotten.
-    const prior = Math.max(0, PRIOR_ANSWERS - answers);
-    return Math.round((tokens + prior * Math.min(PRIOR.expected, limit)) / (answers + prior));
+    if (limit < 2 * boundOf(this.longest)) return this.meanWithin(limit);
+    this.meanOfAll ??= this.meanWithin(limit);
+    return this.meanOfAll;
   }
 
   add(tokens: number): void {
@@ -91,11 +85,25 @@ class Histogram {
     this.longest = Math.max(this.longest, at);
     this.count(tokens, 1);
     this.known = undefined;
+    this.meanOfAll = undefined;
     if (this.total < FULL) return;
     this.total /= 2;
     for (const sums of [this.counts, this.answers, this.tokens]) {
       for (let at = 0; at <= BUCKETS; at++) sums[at] = (sums[at] ?? 0) / 2;
     }
+  }
+
+  private meanWithin(limit: number): number {
+    let answers = 0;
+    let tokens = 0;
+    for (let at = 0; at <= this.longest; at++) {
+      const many = this.answers[at] ?? 0;
+      answers += many;
+      tokens += Math.min(this.tokens[at] ?? 0, limit * many);
+    }
+    // What nobody measured is soon forgotten.
+    const prior = Math.max(0, PRIOR_ANSWERS - answers);
+    return Math.round((tokens + prior * Math.min(PRIOR.expected, limit)) / (answers + prior));
   }
 
   private count(tokens: number, answers: number): void {
@@ -111,10 +119,14 @@ class Histogram {
       left -= this.counts[bucket] ?? 0;
       if (left <= 0) break;
     }
-    return Math.round(2 ** (bucket / BUCKETS_PER_DOUBLING));
+    return Math.round(boundOf(bucket));
   }
 }
 
 function bucketOf(tokens: number): number {
   return Math.min(Math.round(BUCKETS_PER_DOUBLING * Math.log2(Math.max(1, tokens))), BUCKETS);
+}
+
+function boundOf(bucket: number): number {
+  return 2 ** (bucket / BUCKETS_PER_DOUBLING);
 }

@@ -26,8 +26,6 @@ export interface Plan extends Pick<Limits, "maxTokens" | "inSteps"> {
   readonly purse: Purse;
   /** What it can cost at most; undefined without a price. */
   readonly most: PicoUsd | undefined;
-  /** Whether all that is written is seen as it comes, so that nothing is thought unseen. */
-  readonly visible: boolean;
   /** Whether a hard budget is about the attempt. */
   readonly bounded: boolean;
 }
@@ -44,7 +42,7 @@ export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan>
     return unlimited(call, undefined, means);
   }
   const draft = new Draft(call, model, means);
-  const { ceiling, visible } = draft;
+  const { ceiling } = draft;
   if (ceiling !== undefined && draft.quote.wanted > ceiling) await draft.count();
   const byCall = draft.clampToCeiling();
   const reservation = reach === "none" ? undefined : await budgets.reserve(draft.ask(spending));
@@ -55,7 +53,6 @@ export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan>
     demand: draft.demand,
     quote: draft.quote,
     purse: new Purse(ceiling, reservation),
-    visible,
     ...draft.limits(byCall, reservation?.granted),
     bounded: reach === "hard",
   };
@@ -117,7 +114,6 @@ function unlimited(
     purse: new Purse(undefined, undefined),
     maxTokens: undefined,
     most: quoted?.most,
-    visible: true,
     inSteps: false,
     bounded: false,
   };

@@ -9,12 +9,16 @@ import type { AdapterCost, AdapterCosts } from "./adapters.ts";
 import { benchJobs } from "./jobs.ts";
 import { load, type Scenario, scenarios } from "./load.ts";
 import type { MoneyCosts } from "./money.ts";
+import type { PolicyCosts, Sizes } from "./policies.ts";
 
 const TARGETS: Readonly<Record<string, number>> = { "REST JSON chat": 2.0, "SSE stream": 2.5 };
 /** Of each adapter by itself: in bare for a call, in raw chunks for a chunk. */
 const ADAPTER_TARGETS = { call: 0.25, chunk: 1.5 };
 /** Of money and ledger together, in bare for a call. */
 const MONEY_TARGET = 0.25;
+/** Of all policies together, in bare for a call; and how much dearer the router is where there is more to go by. */
+const POLICIES_TARGET = 0.1;
+const ROUTES_TARGET = 1.2;
 
 const { values: options } = parseArgs({
   options: { quick: { type: "boolean", default: false }, jobs: { type: "boolean", default: false } },
@@ -31,10 +35,12 @@ const bare = await spawn("bare", upstream.url);
 const gateway = await spawn("gateway", upstream.url);
 const adapters = await begin("adapters");
 const money = await begin("money");
+const policies = await begin("policies");
 const all = scenarios(bare.url, gateway.url);
 const samples = new Map<Scenario, number[]>(all.map((scenario) => [scenario, []]));
 const adapterSamples: AdapterCosts[] = [];
 const moneySamples: MoneyCosts[] = [];
+const policySamples: PolicyCosts[] = [];
 
 // What is compiled late would be charged to whoever comes first.
 for (const scenario of all) await load(scenario, Math.ceil(callsOf(scenario)));
@@ -42,11 +48,13 @@ for (let round = 0; round < rounds; round++) {
   for (const scenario of all) samples.get(scenario)?.push(await measure(scenario));
   adapterSamples.push(await roundOf(adapters));
   moneySamples.push(await roundOf(money));
+  policySamples.push(await roundOf(policies));
 }
 const bases = print();
 printAdapters(bases);
 printMoney(bases);
-for (const child of [gateway.child, bare.child, upstream.child, adapters, money]) child.kill();
+printPolicies(bases);
+for (const child of [gateway.child, bare.child, upstream.child, adapters, money, policies]) child.kill();
 if (!options.quick) await benchJobs();
 
 async function measure(scenario: Scenario): Promise<number> {
@@ -58,7 +66,7 @@ async function measure(scenario: Scenario): Promise<number> {
 }
 
 /** What measures parts by themselves. */
-async function begin(parts: "adapters" | "money"): Promise<ChildProcess> {
+async function begin(parts: "adapters" | "money" | "policies"): Promise<ChildProcess> {
   const child = fork(new URL(`${parts}.ts`, import.meta.url), {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
@@ -126,20 +134,42 @@ function printAdapters(bases: ReadonlyMap<string, number>): void {
 }
 
 function printMoney(bases: ReadonlyMap<string, number>): void {
-  const line = (name: string, part: (costs: MoneyCosts) => number, target?: number) => {
-    const micros = median(moneySamples.map(part));
-    const ratio = micros / (bases.get("call") ?? Number.NaN);
-    const verdict = target === undefined ? "" : verdictOf(ratio, target);
-    process.stdout.write(
-      `| ${name} | ${micros.toFixed(1)} µs a call | ${ratio.toFixed(2)} bare | ${verdict} |\n`,
-    );
-  };
+  const line = (name: string, part: (costs: MoneyCosts) => number, target?: number) =>
+    printCall(name, median(moneySamples.map(part)), bases, target);
   process.stdout.write("\n| money | CPU | ratio | target |\n|---|---|---|---|\n");
   line("prices and a hard budget", ({ money }) => money);
   line("ledger alone", ({ ledger }) => ledger);
   line("ledger alone, waited for", ({ safeLedger }) => safeLedger);
   line("money and ledger", ({ money, ledger }) => money + ledger, MONEY_TARGET);
   line("money and ledger, waited for", ({ money, safeLedger }) => money + safeLedger, MONEY_TARGET);
+}
+
+function printPolicies(bases: ReadonlyMap<string, number>): void {
+  const line = (name: string, part: (costs: PolicyCosts) => number) =>
+    printCall(name, median(policySamples.map(part)), bases, POLICIES_TARGET);
+  process.stdout.write("\n| policies | CPU | ratio | target |\n|---|---|---|---|\n");
+  line("by default", ({ usual }) => usual);
+  line("with limits and hedging", ({ limited }) => limited);
+  line("with an alias and a chain besides", ({ routed }) => routed);
+  const sizes = (name: string, part: (costs: PolicyCosts) => Sizes, target?: number) => {
+    const micros = median(policySamples.map((costs) => part(costs).many));
+    const ratio = median(policySamples.map((costs) => part(costs).many / part(costs).few));
+    const verdict = target === undefined ? "" : verdictOf(ratio, target);
+    process.stdout.write(
+      `| ${name} | ${micros.toFixed(1)} µs a call | ${ratio.toFixed(2)} times | ${verdict} |\n`,
+    );
+  };
+  sizes("router: 1,000 routes to 100 targets, beside 10 to 10", ({ router }) => router, ROUTES_TARGET);
+  sizes("all: 1,000 routes to 100 targets, beside 10 to 10", ({ whole }) => whole, ROUTES_TARGET);
+  sizes("router: an alias of 100 targets, beside one of 10", ({ wide }) => wide);
+}
+
+function printCall(name: string, micros: number, bases: ReadonlyMap<string, number>, target?: number): void {
+  const ratio = micros / (bases.get("call") ?? Number.NaN);
+  const verdict = target === undefined ? "" : verdictOf(ratio, target);
+  process.stdout.write(
+    `| ${name} | ${micros.toFixed(1)} µs a call | ${ratio.toFixed(2)} bare | ${verdict} |\n`,
+  );
 }
 
 function verdictOf(ratio: number, target: number): string {

@@ -7,7 +7,7 @@ import { Worker } from "node:worker_threads";
 import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import { rowsOf, textOf } from "../rows.ts";
-import { jobsBy, outboxBy } from "./ports.ts";
+import { idempotencyBy, jobsBy, outboxBy } from "./ports.ts";
 import type { Answer, Question } from "./protocol.ts";
 
 export interface SqliteOptions {
@@ -37,7 +37,13 @@ export async function openSqlite({ dataDir, instance, onDeath }: SqliteOptions) 
       (await thread.ask({ kind: "keepCatalog", version, json, nowMs })) === true,
   };
   const ask = (question: Question) => thread.ask(question);
-  return { ledger, jobs: jobsBy(ask), outbox: outboxBy(ask), close: () => thread.close() };
+  return {
+    ledger,
+    jobs: jobsBy(ask),
+    outbox: outboxBy(ask),
+    idempotency: idempotencyBy(ask),
+    close: () => thread.close(),
+  };
 }
 
 interface Pending {

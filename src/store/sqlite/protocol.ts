@@ -9,8 +9,10 @@ export type Question =
   | { readonly kind: "rollUp"; readonly nowMs: number; readonly keepSinceMs: number }
   | { readonly kind: "keepCatalog"; readonly version: string; readonly json: string; readonly nowMs: number }
   /** A method of what owns these tables. */
-  | { readonly kind: "jobs" | "outbox"; readonly method: string; readonly args: readonly unknown[] }
+  | { readonly kind: Tables; readonly method: string; readonly args: readonly unknown[] }
   | { readonly kind: "close" };
+
+export type Tables = "jobs" | "outbox" | "idempotency";
 
 /** One for each question in their order, after one without value that says that the database is open. */
 export type Answer = { readonly value: unknown } | { readonly error: string };

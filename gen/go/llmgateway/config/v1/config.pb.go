@@ -264,6 +264,9 @@ type Cache struct {
 	// Requests that match one of these regular expressions are never kept; added
 	// to those for keys and passwords that are always there.
 	SensitivePatterns []string `protobuf:"bytes,11,rep,name=sensitive_patterns,json=sensitivePatterns,proto3" json:"sensitive_patterns,omitempty"`
+	// How long what became of a call is kept under its `idempotency_key`, whether
+	// or not `enabled`. Default 24h.
+	IdempotencyWindow *durationpb.Duration `protobuf:"bytes,20,opt,name=idempotency_window,json=idempotencyWindow,proto3" json:"idempotency_window,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -371,6 +374,13 @@ func (x *Cache) GetReplay() string {
 func (x *Cache) GetSensitivePatterns() []string {
 	if x != nil {
 		return x.SensitivePatterns
+	}
+	return nil
+}
+
+func (x *Cache) GetIdempotencyWindow() *durationpb.Duration {
+	if x != nil {
+		return x.IdempotencyWindow
 	}
 	return nil
 }
@@ -2810,7 +2820,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
 	"\x0eTaskTypesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x93\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe7\x06\n" +
 	"\x05Cache\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
@@ -2824,7 +2834,8 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\bcoalesce\x18\t \x01(\bH\x05R\bcoalesce\x88\x01\x01\x12/\n" +
 	"\x06replay\x18\n" +
 	" \x01(\tB\x17\xbaH\x14r\x12R\x00R\aat_onceR\x05pacedR\x06replay\x12@\n" +
-	"\x12sensitive_patterns\x18\v \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xe8\aR\x11sensitivePatterns\x1a^\n" +
+	"\x12sensitive_patterns\x18\v \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xe8\aR\x11sensitivePatterns\x12R\n" +
+	"\x12idempotency_window\x18\x14 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x11idempotencyWindow\x1a^\n" +
 	"\rFamiliesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
 	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.CacheFamilyR\x05value:\x028\x01B\n" +
@@ -3178,63 +3189,64 @@ var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
 	41, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
 	41, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
 	36, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
-	41, // 19: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	4,  // 20: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	7,  // 21: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	8,  // 22: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	10, // 23: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	11, // 24: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	12, // 25: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	41, // 26: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	41, // 27: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	41, // 28: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	37, // 29: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	41, // 30: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	41, // 31: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	41, // 32: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	41, // 33: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	16, // 34: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	41, // 35: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	41, // 36: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	14, // 37: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	15, // 38: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	41, // 39: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	41, // 40: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	41, // 41: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	41, // 42: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	18, // 43: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	38, // 44: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	23, // 45: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	22, // 46: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	6,  // 47: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	39, // 48: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	23, // 49: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	11, // 50: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	41, // 51: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	41, // 52: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	41, // 53: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	41, // 54: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	40, // 55: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	41, // 56: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	41, // 57: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	41, // 58: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	41, // 59: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	28, // 60: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	41, // 61: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	41, // 62: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	41, // 63: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	20, // 64: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	3,  // 65: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	42, // 66: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	5,  // 67: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	2,  // 68: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	9,  // 69: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	21, // 70: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	71, // [71:71] is the sub-list for method output_type
-	71, // [71:71] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	41, // 19: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
+	41, // 20: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	4,  // 21: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	7,  // 22: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	8,  // 23: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	10, // 24: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	11, // 25: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	12, // 26: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	41, // 27: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	41, // 28: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	41, // 29: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	37, // 30: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	41, // 31: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	41, // 32: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	41, // 33: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	41, // 34: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	16, // 35: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	41, // 36: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	41, // 37: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	14, // 38: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	15, // 39: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	41, // 40: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	41, // 41: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	41, // 42: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	41, // 43: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	18, // 44: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	38, // 45: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	23, // 46: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	22, // 47: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	6,  // 48: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	39, // 49: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	23, // 50: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	11, // 51: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	41, // 52: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	41, // 53: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	41, // 54: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	41, // 55: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	40, // 56: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	41, // 57: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	41, // 58: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	41, // 59: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	41, // 60: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	28, // 61: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	41, // 62: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	41, // 63: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	41, // 64: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	20, // 65: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	3,  // 66: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	42, // 67: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	5,  // 68: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	2,  // 69: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	9,  // 70: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	21, // 71: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	72, // [72:72] is the sub-list for method output_type
+	72, // [72:72] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
