@@ -113,7 +113,14 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   return {
     config,
     service,
-    ...createPreviews(asked, surroundings.admit, { ...books, pricing: pricingOf(config, catalog) }),
+    ...createPreviews({
+      way: asked,
+      admit: surroundings.admit,
+      rehearse: drop(dropsOf(config))(
+        client(new Map([...providers].map(([name, provider]) => [name, provider.rehearse]))),
+      ),
+      means: { ...books, pricing: pricingOf(config, catalog) },
+    }),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),

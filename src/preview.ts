@@ -1,15 +1,19 @@
 /** What would become of a request, as far as nothing is sent. */
 
+import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ChatRequest } from "../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { BudgetHeadroom, DryRunResponse } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { AttemptSchema } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { beginCall } from "./core/begin.ts";
 import {
+  type AttemptCall,
   type Call,
   isBatch,
   type Layer,
   type RequestContext,
   type RoutedCall,
+  type Service,
   type Tally,
 } from "./core/call.ts";
 import { type PicoUsd, toUsd } from "./core/money.ts";
@@ -26,11 +30,17 @@ export interface Previews {
   dryRun(request: ChatRequest, context: RequestContext): Promise<DryRunResponse>;
 }
 
-/**
- * @param way of a call, down to where it would be sent
- * @param admit what every call passes first
- */
-export function createPreviews(way: Layer<Call, RoutedCall>, admit: Layer, means: Means): Previews {
+export interface PreviewMeans {
+  /** Of a call, down to where an attempt would be made. */
+  readonly way: Layer<Call, RoutedCall>;
+  /** What every call passes first. */
+  readonly admit: Layer;
+  /** What becomes of an attempt before it is sent. */
+  readonly rehearse: Service<AttemptCall>;
+  readonly means: Means;
+}
+
+export function createPreviews({ way, admit, rehearse, means }: PreviewMeans): Previews {
   const targets = new WeakMap<Tally, RoutedCall>();
   const judge = way(async (call) => {
     targets.set(call.tally, call);
@@ -44,7 +54,7 @@ export function createPreviews(way: Layer<Call, RoutedCall>, admit: Layer, means
       // The first target is told of, unless another is to be asked in its place.
       foreseen.set(call.tally, { call, foresight });
       if (foresight.refusal) throw foresight.refusal;
-      return embedded([]);
+      return rehearse(attemptOf(call, foresight, means));
     }),
   );
   return {
@@ -65,6 +75,12 @@ export function createPreviews(way: Layer<Call, RoutedCall>, admit: Layer, means
       return told(routed, foresight, means);
     },
   };
+}
+
+function attemptOf(call: RoutedCall, { maxTokens }: Foresight, { pricing }: Means): AttemptCall {
+  const model = pricing.find(call.target, call.context.startedAtMs);
+  const attempt = create(AttemptSchema, { ...call.target, outcome: "pending" });
+  return { ...call, attempt, maxTokens, modelMaxTokens: model?.maxOutputTokens };
 }
 
 function known<T>(routed: T | undefined): T {

@@ -75,7 +75,7 @@ async function foreseePriced(call: RoutedCall, model: ModelPrice, means: Means):
     ...(await inputOf(call, draft.target, inputTokens, means)),
     ...writtenBy(demand, maxTokens),
     ...read,
-    cost: { least: lesser(least, most), expected: lesser(expected, most), most },
+    cost: { least: lesser(least, most), expected: within(expected, lesser(least, most), most), most },
     maxTokens,
     refusal: tooDear ?? refusal,
   };
@@ -105,6 +105,11 @@ async function foreseeUnpriced(call: RoutedCall, means: Means): Promise<Foresigh
     maxTokens: undefined,
     refusal,
   };
+}
+
+/** An estimate by length may be off further than it can be. */
+function within(amount: PicoUsd, least: PicoUsd, most: PicoUsd): PicoUsd {
+  return amount < least ? least : lesser(amount, most);
 }
 
 async function inputOf(

@@ -98,6 +98,7 @@ class Histogram {
     let tokens = 0;
     for (let at = 0; at <= this.longest; at++) {
       const many = this.answers[at] ?? 0;
+      if (many === 0) continue;
       answers += many;
       tokens += Math.min(this.tokens[at] ?? 0, limit * many);
     }

@@ -164,6 +164,7 @@ function providerOf(name: string): Provider {
     off: "",
     batches: false,
     serve: nobody,
+    rehearse: nobody,
     availability: nobody,
     close: async () => {},
   };
