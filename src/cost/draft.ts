@@ -38,7 +38,7 @@ export class Draft {
     this.means = means;
     this.target = estimateTargetOf(call.target, means.pricing, model);
     this.estimate = means.inputs.estimate(request, this.target);
-    this.demand = demandOf(request, this.target, model, this.estimate, means.outputs);
+    this.demand = demandOf(request, this.target, model, this.estimate, means);
     this.quote = quote(model, this.demand);
     this.ceiling = maxCost === undefined ? undefined : leftOf(maxCost, call.tally);
     this.inSteps = streaming && this.demand.visible;
@@ -47,14 +47,14 @@ export class Draft {
   /** Counts the input instead of estimating it, where that can be done; true when less may do now. */
   async count(): Promise<boolean> {
     const { request, signal } = this.call;
-    const { tokenizer, outputs } = this.means;
+    const { tokenizer } = this.means;
     const inputTokens = await tokenizer.countInput(request, this.target, signal);
     if (inputTokens === undefined) return false;
     // How tools and schemas are told to the model is not known to the token.
     const maxInputTokens = Math.ceil(inputTokens * COUNTED_MARGIN) + COUNTED_SLACK;
     if (maxInputTokens >= this.estimate.maxInputTokens) return false;
     this.estimate = { ...this.estimate, inputTokens, maxInputTokens };
-    this.demand = demandOf(request, this.target, this.model, this.estimate, outputs);
+    this.demand = demandOf(request, this.target, this.model, this.estimate, this.means);
     this.quote = quote(this.model, this.demand);
     return true;
   }

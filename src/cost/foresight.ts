@@ -82,7 +82,7 @@ async function foreseePriced(call: RoutedCall, model: ModelPrice, means: Means):
 }
 
 async function foreseeUnpriced(call: RoutedCall, means: Means): Promise<Foresight> {
-  const { pricing, budgets, inputs, outputs } = means;
+  const { pricing, budgets, inputs } = means;
   const spending = spendingOf(call);
   const bounded = budgets.reach(spending) === "hard";
   const { refusal } = attempted(() => refuseUnknown(call, pricing, bounded));
@@ -98,7 +98,7 @@ async function foreseeUnpriced(call: RoutedCall, means: Means): Promise<Foresigh
   });
   return {
     ...(await inputOf(call, target, estimate.inputTokens, means)),
-    ...writtenBy(demandOf(call.request, target, undefined, estimate, outputs), undefined),
+    ...writtenBy(demandOf(call.request, target, undefined, estimate, means), undefined),
     standings,
     incomplete,
     cost: undefined,

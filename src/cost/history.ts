@@ -8,7 +8,7 @@ export interface ExpectedOutput {
   readonly likely: number;
 }
 
-/** Of a provider's model, as many tokens as it wrote for one answer. */
+/** Of a provider's model and a kind of request, as many tokens as it wrote for one answer. */
 export class OutputHistory {
   private readonly histograms = new LRUMap<string, Histogram>(TARGETS);
 

@@ -4,6 +4,7 @@ import type { Budgets } from "./budget/budgets.ts";
 import type { ModelPrice } from "./catalog.ts";
 import type { Estimator } from "./estimate.ts";
 import type { OutputHistory } from "./history.ts";
+import type { PromptCaches } from "./prompt-caches.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 export interface Pricing {
@@ -20,6 +21,7 @@ export interface Means {
   readonly pricing: Pricing;
   readonly inputs: Estimator;
   readonly outputs: OutputHistory;
+  readonly caches: PromptCaches;
   readonly tokenizer: Tokenizer;
   readonly budgets: Budgets;
 }

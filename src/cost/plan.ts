@@ -69,17 +69,17 @@ export function expectedCost(
   { request, context }: Call,
   target: Target,
   cachedTokens: number,
-  { pricing, inputs, outputs }: Omit<Means, "budgets" | "tokenizer">,
+  { pricing, inputs, ...learnt }: Omit<Means, "budgets" | "tokenizer">,
   maxTokens = Number.POSITIVE_INFINITY,
 ): PicoUsd | undefined {
   const model = pricing.find(target, context.startedAtMs);
   if (!model) return undefined;
   const asked = estimateTargetOf(target, pricing, model);
-  const demand = demandOf(request, asked, model, inputs.estimate(request, asked), outputs);
+  const demand = demandOf(request, asked, model, inputs.estimate(request, asked), learnt);
   const { inputTokens, answers, meanTokens } = demand;
   const expected = usage("estimated", {
     inputTokens,
-    cachedInputTokens: Math.min(cachedTokens, inputTokens),
+    ...(cachedTokens > 0 ? { cachedInputTokens: Math.min(cachedTokens, inputTokens) } : demand.cache),
     outputTokens: Math.min(meanTokens, maxTokens) * answers,
     serviceTier: certainTier(demand),
   });
@@ -99,11 +99,11 @@ export function expectedInput(
 function unlimited(
   call: RoutedCall,
   model: ModelPrice | undefined,
-  { pricing, inputs, outputs }: Means,
+  { pricing, inputs, ...learnt }: Means,
 ): Plan {
   const target = estimateTargetOf(call.target, pricing, model);
   const estimate = inputs.estimate(call.request, target);
-  const demand = demandOf(call.request, target, model, estimate, outputs);
+  const demand = demandOf(call.request, target, model, estimate, learnt);
   const quoted = model && quote(model, demand);
   return {
     target,

@@ -38,7 +38,8 @@ export function quote(model: ModelPrice, demand: Demand): Quote {
     least: cost(Math.min(expectedTokens, limit)),
     expected: (lowered = limit) => {
       const outputTokens = Math.min(meanTokens, limit, lowered) * answers;
-      const expected = usage("estimated", { inputTokens, outputTokens, serviceTier: certainTier(demand) });
+      const tokens = { inputTokens, outputTokens, ...demand.cache };
+      const expected = usage("estimated", { ...tokens, serviceTier: certainTier(demand) });
       return priced(model, expected, demand.images)?.total ?? input;
     },
     wanted: cost(demand.asked ? limit : Math.min(likelyTokens, limit)),

@@ -68,7 +68,8 @@ function begin(call: RoutedCall, plan: Plan, accounts: Accounts): Metered {
 function learn({ target, estimate, demand }: Plan, { usage, outcome }: Attempt, means: Means): void {
   if (usage?.provenance !== "measured" || outcome !== "ok") return;
   means.inputs.observe(estimate, target, usage.inputTokens);
-  if (demand.answers > 0) means.outputs.observe(nameOf(target), usage.outputTokens / demand.answers);
+  means.caches.observe(nameOf(target), demand.cacheWrites, usage);
+  if (demand.answers > 0) means.outputs.observe(demand.answersLike, usage.outputTokens / demand.answers);
 }
 
 function recountOf({ request }: RoutedCall, { target }: Plan, { tokenizer }: Means): Recount | undefined {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PicoUsd } from "../../src/core/money.ts";
 import type { Demand } from "../../src/cost/forecast.ts";
+import { NOTHING_CACHED } from "../../src/cost/prompt-caches.ts";
 import { quote } from "../../src/cost/quote.ts";
 import { INPUT, OUTPUT, priceOf } from "../support/prices.ts";
 
@@ -13,6 +14,7 @@ function demand(given: Partial<Demand> = {}): Demand {
     inputTokens: 5,
     maxInputTokens: 5,
     answers: 1,
+    answersLike: "openai/gpt-4o",
     expectedTokens: 10,
     meanTokens: 12,
     likelyTokens: 100,
@@ -21,6 +23,7 @@ function demand(given: Partial<Demand> = {}): Demand {
     visible: true,
     images: 0,
     cacheWrites: "none",
+    cache: NOTHING_CACHED,
     media: false,
     ...given,
   };

@@ -28,7 +28,7 @@ export interface Told {
 
 /** Every provider, tools, schemas, images, thoughts, several answers, long texts, and models without a price. */
 export function mixed(seed: number, count: number): Task[] {
-  const plans = plansOf(seed, count).filter(({ kind }) => kind !== "embed");
+  const plans = plansOf(seed, Math.ceil(0.6 * count)).filter(({ kind }) => kind !== "embed");
   const planned = plans.map(({ request, kind }) => ({ request, streamed: kind === "stream" }));
   const asked = workload(count - planned.length).map(({ request, streamed }, index) => ({
     request: { ...request, model: MODELS[index % MODELS.length] ?? "" },
