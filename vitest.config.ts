@@ -3,8 +3,12 @@ import { configDefaults, defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // They want the machine for themselves: npm run test:meter, test:wall, test:crash, test:jobs, test:faults.
-    exclude: [...configDefaults.exclude, "test/money/**", "test/jobs-chaos/**", "test/faults/**"],
+    // They want the machine for themselves: npm run test:meter, test:wall, test:crash, test:jobs, test:faults,
+    // test:cache.
+    exclude: [
+      ...configDefaults.exclude,
+      ...["test/money/**", "test/jobs-chaos/**", "test/faults/**", "test/cache/heavy*"],
+    ],
     // Much of it waits for processes and connections: a core kept free would be idle.
     maxWorkers: "100%",
     testTimeout: 20_000,

@@ -7,17 +7,18 @@ import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
-import type { Answers } from "./cache/answers.ts";
+import { type Cached, type Keeping, keepingOf } from "./cached.ts";
 import { cachingOf } from "./caching.ts";
+import { comparingOf } from "./comparing.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
-import type { Call, Layer, RoutedCall, Service } from "./core/call.ts";
+import { type Call, type Layer, type RoutedCall, type Service, WARMING } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
-import { cache } from "./layers/cache.ts";
+import { cache, lookUp } from "./layers/cache.ts";
 import { client } from "./layers/client.ts";
 import { deadline } from "./layers/deadline.ts";
 import { drop } from "./layers/drop.ts";
@@ -27,7 +28,9 @@ import { idempotent } from "./layers/idempotent.ts";
 import { limit } from "./layers/limit.ts";
 import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
+import { remember } from "./layers/remember.ts";
 import { retry } from "./layers/retry.ts";
+import { semantic } from "./layers/semantic.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
 import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf } from "./models.ts";
@@ -43,7 +46,7 @@ import { countAttempt } from "./telemetry/attempts.ts";
 import { wayOf } from "./way.ts";
 
 /** Everything that follows from one configuration and one catalog. Replaced as a whole by a reload. */
-export interface Snapshot extends Previews {
+export interface Snapshot extends Previews, Keeping {
   readonly config: CompleteConfig;
   readonly service: Service;
   readonly authenticate: Authenticate;
@@ -56,7 +59,7 @@ export interface Snapshot extends Previews {
   close(): Promise<void>;
 }
 
-export interface Surroundings {
+export interface Surroundings extends Omit<Cached, "memory"> {
   /** Holds the providers' keys. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signals: Signals;
@@ -69,8 +72,6 @@ export interface Surroundings {
   readonly standing: Standing;
   /** What calls come to, kept over all reloads. */
   readonly books: Books;
-  /** What was answered, kept over all reloads. */
-  readonly answers: Answers;
 }
 
 /** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */
@@ -96,16 +97,27 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     directory: directoryOf(config, catalog, providers),
     familyOf: familiesOf(config, catalog),
     answers: surroundings.answers,
+    turns: surroundings.turns,
     clock,
   });
   // Above the cache, which may have forgotten: what is made under a key is made once.
   const once = idempotent({ ...books.keys, windowMs: durationMs(config.cache.idempotencyWindow) });
-  const kept: Layer = config.cache.enabled ? cache(caching) : (next) => next;
+  surroundings.frequent.bound(caching.isOn ? config.cache.rememberRequests : 0);
+  const remembered = remember(surroundings.frequent, (request) => caching.ruleOf(request)?.family);
+  const kept: Layer = caching.isOn ? (next) => remembered(cache(caching)(next)) : (next) => next;
+  const comparing = comparingOf(config, {
+    ...surroundings,
+    ruleOf: caching.ruleOf,
+    familyOf: familiesOf(config, catalog),
+  });
   const service = stack(
     config,
     catalog,
     providers,
-    (next) => once(kept(sent(next))),
+    (retried) => (below) => {
+      const routed = sent(retried(below));
+      return once(kept(comparing ? semantic(comparing, below)(routed) : routed));
+    },
     policies,
     underWay,
     surroundings,
@@ -116,6 +128,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ...createPreviews({
       way: asked,
       admit: surroundings.admit,
+      lookUp: async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
       rehearse: drop(dropsOf(config))(
         client(new Map([...providers].map(([name, provider]) => [name, provider.rehearse]))),
       ),
@@ -123,6 +136,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     }),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
+    ...keepingOf(caching, caching.isOn),
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),
     status: () =>
@@ -144,17 +158,20 @@ function stack(
   config: CompleteConfig,
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
-  way: Layer<Call, RoutedCall>,
+  way: (retried: Layer<RoutedCall>) => Layer<Call, RoutedCall>,
   policies: Policies,
   underWay: UnderWay,
-  { signals, clock, admit, traffic, standing, books }: Surroundings,
+  { signals, clock, admit, traffic, standing, books, cacheStats }: Surroundings,
 ): Service<Call> {
   const services = new Map([...providers].map(([name, provider]) => [name, provider.serve]));
   // Outermost, so that it tells every call, refused ones too, and sees the reply as the caller does.
   return record(
     signals,
     clock,
-    (row) => books.ledger?.call(row),
+    (row) => {
+      books.ledger?.call(row);
+      if (row.method !== WARMING) cacheStats.count(row.receipt);
+    },
     underWay,
   )(
     // Before anything that costs: a refused call has cost nothing.
@@ -163,45 +180,45 @@ function stack(
       deadline(clock)(
         way(
           // Below what judges a call, since what is refused there would be refused again.
-          retry(policies.retry)(
-            // Below retries, so that a call that waits to be made again holds no place.
-            limit(policies.limit)(
-              // Below the queue, so that what it lets through is what the circuits are like then.
-              breaker(
-                standing.circuits,
-                policies.circuitRule,
+          retry(policies.retry),
+        )(
+          // Below retries, so that a call that waits to be made again holds no place.
+          limit(policies.limit)(
+            // Below the queue, so that what it lets through is what the circuits are like then.
+            breaker(
+              standing.circuits,
+              policies.circuitRule,
+              clock,
+            )(
+              // Bounds an attempt, and so stands above what it aborts.
+              timeout(
+                policies.timeouts,
                 clock,
               )(
-                // Bounds an attempt, and so stands above what it aborts.
-                timeout(
-                  policies.timeouts,
+                guard(
+                  policies.pace,
                   clock,
                 )(
-                  guard(
-                    policies.pace,
-                    clock,
-                  )(
-                    // Above the meter, whose settled row it describes.
-                    trace()(
-                      // Each pass through here is an attempt with a row of its own, whatever becomes of it.
-                      meter({
-                        ...books,
-                        pricing: pricingOf(config, catalog),
-                        clock,
-                        onSent: (attempt) => standing.circuits.sent(attempt),
-                        onSpoke: (attempt, { signal }) => standing.circuits.spoke(attempt, signal),
-                        onSettled: (attempt, call) => {
-                          countAttempt(signals.metrics, attempt, call);
-                          traffic.settled(attempt);
-                          standing.circuits.settled(attempt, policies.circuitRule(attempt.provider));
-                          standing.latencies.settled(attempt, call.streaming);
-                          rememberSession(attempt, call, books);
-                          books.settled(attempt);
-                        },
-                      })(
-                        // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
-                        drop(dropsOf(config))(client(services)),
-                      ),
+                  // Above the meter, whose settled row it describes.
+                  trace()(
+                    // Each pass through here is an attempt with a row of its own, whatever becomes of it.
+                    meter({
+                      ...books,
+                      pricing: pricingOf(config, catalog),
+                      clock,
+                      onSent: (attempt) => standing.circuits.sent(attempt),
+                      onSpoke: (attempt, { signal }) => standing.circuits.spoke(attempt, signal),
+                      onSettled: (attempt, call) => {
+                        countAttempt(signals.metrics, attempt, call);
+                        traffic.settled(attempt);
+                        standing.circuits.settled(attempt, policies.circuitRule(attempt.provider));
+                        standing.latencies.settled(attempt, call.streaming);
+                        rememberSession(attempt, call, books);
+                        books.settled(attempt);
+                      },
+                    })(
+                      // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
+                      drop(dropsOf(config))(client(services)),
                     ),
                   ),
                 ),

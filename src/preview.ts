@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ChatRequest } from "../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { BudgetHeadroom, DryRunResponse } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
-import { AttemptSchema } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { AttemptSchema, type CacheLookup } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { beginCall } from "./core/begin.ts";
 import {
   type AttemptCall,
@@ -35,12 +35,14 @@ export interface PreviewMeans {
   readonly way: Layer<Call, RoutedCall>;
   /** What every call passes first. */
   readonly admit: Layer;
+  /** What the cache knows of a call; undefined where there is none. */
+  lookUp(call: Call): Promise<CacheLookup | undefined>;
   /** What becomes of an attempt before it is sent. */
   readonly rehearse: Service<AttemptCall>;
   readonly means: Means;
 }
 
-export function createPreviews({ way, admit, rehearse, means }: PreviewMeans): Previews {
+export function createPreviews({ way, admit, lookUp, rehearse, means }: PreviewMeans): Previews {
   const targets = new WeakMap<Tally, RoutedCall>();
   const judge = way(async (call) => {
     targets.set(call.tally, call);
@@ -72,7 +74,10 @@ export function createPreviews({ way, admit, rehearse, means }: PreviewMeans): P
         if (foreseen.get(call.tally)?.foresight.refusal !== error) throw error;
       });
       const { call: routed, foresight } = known(foreseen.get(call.tally));
-      return told(routed, foresight, means);
+      const cache = await lookUp(call);
+      // Who has the answer already spends nothing.
+      const { refusal } = foresight;
+      return told(routed, { ...foresight, refusal: cache?.outcome === "hit" ? undefined : refusal }, cache, means);
     },
   };
 }
@@ -91,6 +96,7 @@ function known<T>(routed: T | undefined): T {
 function told(
   { tally: { route, dropped }, target }: RoutedCall,
   foresight: Foresight,
+  cache: CacheLookup | undefined,
   { pricing }: Means,
 ): DryRunResponse {
   const { cost, refusal, maxOutputTokens, maxTokens } = foresight;
@@ -114,6 +120,7 @@ function told(
     ...(maxTokens !== undefined && { maxTokens }),
     dropped: [...dropped],
     priceVersion: pricing.version,
+    ...(cache && { cache }),
     budgets: foresight.standings.map(headroomOf),
     budgetsUnavailable: foresight.incomplete,
     ...(refusal && {

@@ -22,7 +22,15 @@ export interface RouteOptions {
   readonly session?: string;
 }
 
-export interface ChatOptions extends CallOptions, RouteOptions {
+/** What the gateway's cache may do with it. */
+export interface KeepOptions {
+  readonly cache?: string;
+  /** In milliseconds. */
+  readonly cacheTtl?: number;
+  readonly sensitive?: boolean;
+}
+
+export interface ChatOptions extends CallOptions, RouteOptions, KeepOptions {
   readonly model: string;
   readonly modelVersion: string;
   readonly stream: boolean;
@@ -58,6 +66,9 @@ export function requestOf(
     fallbackChain: options.fallback ?? "",
     sessionId: options.session ?? "",
     idempotencyKey: options.idempotencyKey ?? "",
+    cache: options.cache ?? "",
+    sensitive: options.sensitive ?? false,
+    ...(options.cacheTtl === undefined ? {} : { cacheTtlSeconds: Math.ceil(options.cacheTtl / 1_000) }),
     ...(maxTokens === undefined ? {} : { parameters: { maxTokens } }),
     ...(options.maxCost === undefined ? {} : { maxCostUsd: options.maxCost }),
     ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),

@@ -1,14 +1,25 @@
 /** What holds of the cache when nothing is said. */
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { type Cache, CacheSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import {
+  type Cache,
+  type CacheRedis,
+  CacheRedisSchema,
+  CacheSchema,
+  type SemanticCache,
+  SemanticCacheSchema,
+} from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import type { Complete } from "./complete.ts";
+
+/** The embedder that needs no provider. */
+export const LEXICAL = "lexical";
 
 export type CompleteCache = Complete<Cache>;
 
 export function completeCache(given: Cache = create(CacheSchema)): CompleteCache {
   const enabled = given.enabled ?? false;
   const ttl = given.ttl ?? durationFromMs(3_600_000);
+  const semantic = completeSemantic(given.semantic);
   return {
     ...given,
     enabled,
@@ -17,7 +28,12 @@ export function completeCache(given: Cache = create(CacheSchema)): CompleteCache
     families: Object.fromEntries(
       Object.entries(given.families).map(([name, family]) => [
         name,
-        { ...family, enabled: family.enabled ?? enabled, ttl: family.ttl ?? ttl },
+        {
+          ...family,
+          enabled: family.enabled ?? enabled,
+          ttl: family.ttl ?? ttl,
+          semanticThreshold: family.semanticThreshold ?? semantic.threshold,
+        },
       ]),
     ),
     maxEntries: given.maxEntries ?? 10_000,
@@ -25,7 +41,38 @@ export function completeCache(given: Cache = create(CacheSchema)): CompleteCache
     maxEntryBytes: given.maxEntryBytes ?? 1_048_576,
     maxTemperature: given.maxTemperature ?? 1,
     coalesce: given.coalesce ?? true,
+    rememberRequests: given.rememberRequests ?? 0,
     replay: given.replay || "at_once",
     idempotencyWindow: given.idempotencyWindow ?? durationFromMs(86_400_000),
+    redis: completeRedis(given.redis),
+    semantic,
+  };
+}
+
+/** Whether answers of any family are kept. */
+export function isCacheOn({ enabled, families }: CompleteCache): boolean {
+  return enabled || Object.values(families).some((family) => family.enabled);
+}
+
+function completeRedis(given: CacheRedis = create(CacheRedisSchema)): Complete<CacheRedis> {
+  return {
+    ...given,
+    enabled: given.enabled ?? true,
+    timeout: given.timeout ?? durationFromMs(5),
+    maxStaleness: given.maxStaleness ?? durationFromMs(30_000),
+  };
+}
+
+function completeSemantic(given: SemanticCache = create(SemanticCacheSchema)): Complete<SemanticCache> {
+  const embedder = given.embedder || LEXICAL;
+  return {
+    ...given,
+    mode: given.mode || "off",
+    embedder,
+    // Measured in test/cache/semantic: vectors of words spread otherwise than those of models.
+    threshold: given.threshold ?? (embedder === LEXICAL ? 0.75 : 0.85),
+    maxEntries: given.maxEntries ?? 10_000,
+    timeout: given.timeout ?? durationFromMs(500),
+    maxTextLength: given.maxTextLength ?? 2_000,
   };
 }

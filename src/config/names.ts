@@ -1,8 +1,9 @@
-/** Whether what the configuration names is there: the targets of aliases, chains, policies and tasks. */
+/** Whether what the configuration names is there: the targets of aliases, chains, policies and tasks, and families. */
 import { CapabilitiesSchema } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { FAILURES } from "../core/failure.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
 import { splitName } from "../core/target.ts";
+import { LEXICAL } from "./cache.ts";
 import type { CompleteConfig } from "./defaults.ts";
 
 export function nameViolations(config: CompleteConfig): Violation[] {
@@ -11,6 +12,8 @@ export function nameViolations(config: CompleteConfig): Violation[] {
     ...chainViolations(config),
     ...policyViolations(config),
     ...taskViolations(config),
+    ...familyViolations(config),
+    ...embedderViolations(config),
     ...kindViolations("resilience", config.resilience),
     ...Object.entries(config.providers).flatMap(([name, { resilience }]) =>
       kindViolations(`${keyPath("providers", name)}.resilience`, resilience),
@@ -70,12 +73,42 @@ function taskViolations(config: CompleteConfig): Violation[] {
   );
 }
 
+function familyViolations({ cache, aliases, providers }: CompleteConfig): Violation[] {
+  return Object.keys(cache.families).flatMap((name) => {
+    if (Object.hasOwn(aliases, name)) return [];
+    const field = keyPath("cache.families", name);
+    const { provider, model } = splitName(name);
+    if (!Object.hasOwn(providers, provider)) {
+      const there = [...Object.keys(aliases), ...Object.keys(providers).map((one) => `${one}/MODEL`)].join(
+        ", ",
+      );
+      return [
+        {
+          field,
+          description: `names neither an alias nor a model of a configured provider; there are ${there}`,
+        },
+      ];
+    }
+    return model ? [] : [{ field, description: `names no model; give ${provider}/MODEL` }];
+  });
+}
+
 function kindViolations(path: string, { retries }: CompleteConfig["resilience"]): Violation[] {
   return Object.keys(retries.byKind).flatMap((kind) => {
     if (Object.hasOwn(FAILURES, kind)) return [];
     const description = "is no kind of failure; docs/errors.md lists them";
     return [{ field: keyPath(`${path}.retries.by_kind`, kind), description }];
   });
+}
+
+function embedderViolations(config: CompleteConfig): Violation[] {
+  const { embedder } = config.cache.semantic;
+  const field = "cache.semantic.embedder";
+  if (embedder === LEXICAL) return [];
+  const { provider, model } = splitName(embedder);
+  if (Object.hasOwn(config.providers, provider) && model) return [];
+  const names = Object.keys(config.providers).join(", ");
+  return [{ field, description: `must be ${LEXICAL}, or PROVIDER/MODEL with one of ${names}` }];
 }
 
 function targetViolation(field: string, text: string, { providers }: CompleteConfig): Violation[] {

@@ -52,6 +52,8 @@ export type FailureKind =
   | "concurrency_limited"
   | "stream_too_slow"
   | "hedge_lost"
+  | "slow_reader"
+  | "shared_answer_cut"
   | "internal";
 
 export interface FailureTraits {
@@ -130,6 +132,8 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   },
   stream_too_slow: { ...PROVIDER, ...PAID, code: Code.DeadlineExceeded, http: 504 },
   hedge_lost: { ...NOBODY, code: Code.Canceled, http: 499 },
+  slow_reader: { ...CALLER, retryable: true, code: Code.ResourceExhausted, http: 429 },
+  shared_answer_cut: { ...NOBODY, ...FREE, retryable: true, code: Code.Unavailable, http: 503 },
   internal: { ...OPERATOR, ...PAID, code: Code.Internal, http: 500 },
 };
 
@@ -221,6 +225,17 @@ export function invalidRequest(violations: readonly Violation[]): Failure {
     ? `${first.field ? `${first.field}: ` : ""}${first.description}${more}`
     : "invalid request";
   return new Failure("invalid_request", text, { violations });
+}
+
+/** The same for another call: what it was spent on, and whether it was told, are that one's own. */
+export function retold(failure: Failure): Failure {
+  const { kind, message, operator, violations, retryAfterMs, cause } = failure;
+  return new Failure(kind, message, {
+    violations,
+    cause,
+    ...(operator === undefined ? {} : { operator }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }
 
 /** Whatever was thrown, as a failure. What nobody foresaw is internal, and says nothing to the caller. */

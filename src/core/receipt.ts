@@ -1,7 +1,7 @@
 /** What a call came to, read off its tally. */
 import type { Attempt, Cost, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Call } from "./call.ts";
-import { type PicoUsd, toUsd, ZERO } from "./money.ts";
+import { type PicoUsd, sum, toUsd, ZERO } from "./money.ts";
 
 export function receiptOf(call: Call): Receipt {
   const { attempts, route, dropped, cache, served } = call.tally;
@@ -31,6 +31,14 @@ export function tellingOf(all: readonly Attempt[]): Attempt | undefined {
     attempts.findLast(({ outcome, failureKind }) => outcome !== "pending" && failureKind !== "hedge_lost") ??
     attempts.at(-1)
   );
+}
+
+/** What the answer cost, without what it cost to look for another; undefined when that is not known. */
+export function costOfAnswer({ tally }: Call): PicoUsd | undefined {
+  const own = tally.attempts.filter(({ trigger }) => trigger !== "semantic_cache");
+  return own.some(({ actualPicoUsd }) => actualPicoUsd === undefined)
+    ? undefined
+    : own.reduce((total, { actualPicoUsd }) => sum(total, actualPicoUsd as PicoUsd), ZERO);
 }
 
 function costOf(call: Call): Cost {

@@ -75,7 +75,8 @@ export class Metered {
     // What is held ready for a stream grows, and its row is written once.
     const reserved = plan.inSteps ? plan.most : plan.purse.held;
     if (plan.purse.held !== undefined && reserved !== undefined) this.attempt.reservedPicoUsd = reserved;
-    if (this.attempt.number === 1) {
+    // A look-up for the cache tells nothing of what the answer will cost.
+    if (call.trigger !== "semantic_cache" && call.tally.attempts.every(isLookup)) {
       call.tally.estimated = plan.quote?.expected(plan.maxTokens);
       call.tally.priceVersion = this.attempt.priceVersion;
     }
@@ -263,3 +264,7 @@ export class Metered {
 }
 
 const NOTHING = { items: [], total: ZERO, isAssumed: false };
+
+function isLookup({ trigger }: Attempt): boolean {
+  return trigger === "semantic_cache";
+}

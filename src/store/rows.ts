@@ -85,6 +85,8 @@ export const CALL_COLUMNS = {
   estimated_pico_usd: "bigint",
   cost_pico_usd: "bigint",
   saved_pico_usd: "bigint",
+  cache_outcome: "text",
+  cache_kind: "text",
 } as const satisfies Columns;
 
 /** @param instance the process whose attempts they are */
@@ -201,6 +203,8 @@ function callRow(call: CallRow): Row {
     integer(cost?.estimatedPicoUsd),
     integer(cost?.actualPicoUsd),
     integer(cost?.savedPicoUsd),
+    receipt.cache?.outcome ?? "",
+    receipt.cacheKind,
   ];
 }
 

@@ -4,6 +4,7 @@
  */
 import type { IdempotencyStore } from "../core/idempotency-store.ts";
 import type { JobStore } from "../core/job-store.ts";
+import type { KnownStore } from "../core/known-store.ts";
 import type { LedgerStore } from "../core/ledger.ts";
 import type { Outbox } from "../core/outbox.ts";
 import { openPostgres } from "./postgres/engine.ts";
@@ -14,6 +15,7 @@ export interface Store {
   readonly jobs: JobStore;
   readonly outbox: Outbox;
   readonly idempotency: IdempotencyStore;
+  readonly known: KnownStore;
   /** What was asked of it before is still done. */
   close(): Promise<void>;
 }

@@ -11,7 +11,14 @@ import { load, type Scenario, scenarios } from "./load.ts";
 import type { MoneyCosts } from "./money.ts";
 import type { PolicyCosts, Sizes } from "./policies.ts";
 
-const TARGETS: Readonly<Record<string, number>> = { "REST JSON chat": 2.0, "SSE stream": 2.5 };
+const TARGETS: Readonly<Record<string, number>> = {
+  "REST JSON chat": 2.0,
+  "REST JSON chat, cached": 0.8,
+  "SSE stream": 2.5,
+  "SSE stream, cached": 0.5,
+};
+/** What the measure of a unit is called. */
+const BASES: Readonly<Record<string, string>> = { call: "bare", "stream of 100 chunks": "raw" };
 /** Of each adapter by itself: in bare for a call, in raw chunks for a chunk. */
 const ADAPTER_TARGETS = { call: 0.25, chunk: 1.5 };
 /** Of money and ledger together, in bare for a call. */
@@ -28,15 +35,17 @@ if (options.jobs) {
   process.exit();
 }
 const rounds = options.quick ? 3 : 8;
-const callsOf = ({ unit }: Scenario) => (unit === "call" ? 3_000 : 100) / (options.quick ? 3 : 1);
+const callsOf = ({ unit, unitsPerCall }: Scenario) =>
+  (unit === "call" ? 3_000 : unitsPerCall === 1 ? 500 : 100) / (options.quick ? 3 : 1);
 
 const upstream = await spawn("upstream");
 const bare = await spawn("bare", upstream.url);
 const gateway = await spawn("gateway", upstream.url);
+const cached = await spawn("cached", upstream.url);
 const adapters = await begin("adapters");
 const money = await begin("money");
 const policies = await begin("policies");
-const all = scenarios(bare.url, gateway.url);
+const all = scenarios(bare.url, gateway.url, cached.url);
 const samples = new Map<Scenario, number[]>(all.map((scenario) => [scenario, []]));
 const adapterSamples: AdapterCosts[] = [];
 const moneySamples: MoneyCosts[] = [];
@@ -54,11 +63,12 @@ const bases = print();
 printAdapters(bases);
 printMoney(bases);
 printPolicies(bases);
-for (const child of [gateway.child, bare.child, upstream.child, adapters, money, policies]) child.kill();
+for (const child of [gateway.child, cached.child, bare.child, upstream.child, adapters, money, policies])
+  child.kill();
 if (!options.quick) await benchJobs();
 
 async function measure(scenario: Scenario): Promise<number> {
-  const { child } = scenario.server === "bare" ? bare : gateway;
+  const { child } = { bare, gateway, cached }[scenario.server];
   const count = Math.ceil(callsOf(scenario));
   const before = await cpuMicros(child);
   await load(scenario, count);
@@ -105,7 +115,7 @@ function print(): ReadonlyMap<string, number> {
     const target = TARGETS[scenario.name];
     const verdict = target === undefined ? "" : verdictOf(ratio, target);
     process.stdout.write(
-      `| ${scenario.name} | ${micros.toFixed(1)} µs a ${scenario.unit} | ${ratio.toFixed(2)} ${scenario.unit === "call" ? "bare" : "raw chunk"} | ${verdict} |\n`,
+      `| ${scenario.name} | ${micros.toFixed(1)} µs a ${scenario.unit} | ${ratio.toFixed(2)} ${BASES[scenario.unit] ?? "raw chunk"} | ${verdict} |\n`,
     );
   }
   return base;

@@ -27,6 +27,13 @@ const NOBODY =
 describe("refuses", () => {
   it.each([
     [
+      "an embedder that is nobody's",
+      "cache: {semantic: {embedder: acme/small}}",
+      [
+        "cache.semantic.embedder: must be lexical, or PROVIDER/MODEL with one of openai, claude, gemini, mistral, vertex_ai, bedrock, mock",
+      ],
+    ],
+    [
       "an alias that hides a provider",
       "aliases: {openai: {targets: [{target: claude}]}}",
       ["aliases.openai: is the name of a provider; give the alias another"],
@@ -45,6 +52,23 @@ describe("refuses", () => {
       "an alias whose targets have no weight",
       "aliases: {fast: {targets: [{target: openai, weight: 0}]}}",
       ["aliases.fast.targets: all have the weight 0; give one of them more"],
+    ],
+    [
+      "rules of the cache for nobody, for a provider without a model, and for half a name",
+      "aliases: {fast: {targets: [{target: openai}]}}\ncache: {families: {fast: {ttl: 1s}, acme/x: {}, openai: {}, openai/: {}, openai/gpt-4o: {}}}",
+      [
+        'cache.families["acme/x"]: names neither an alias nor a model of a configured provider; there are fast, openai/MODEL, claude/MODEL, gemini/MODEL, mistral/MODEL, vertex_ai/MODEL, bedrock/MODEL, mock/MODEL',
+        "cache.families.openai: names no model; give openai/MODEL",
+        'cache.families["openai/"]: names no model; give openai/MODEL',
+      ],
+    ],
+    [
+      "a pattern that is none",
+      "cache: {sensitive_patterns: [a+, '(', '(?=a)']}",
+      [
+        "cache.sensitive_patterns[1]: is no regular expression of RE2, which has no look-around and no back-references: error parsing regexp: missing closing ): `(`",
+        "cache.sensitive_patterns[2]: is no regular expression of RE2, which has no look-around and no back-references: error parsing regexp: invalid or unsupported Perl syntax: `(?=`",
+      ],
     ],
     [
       "a chain of nobody",

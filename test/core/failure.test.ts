@@ -36,6 +36,7 @@ describe("the table of failures", () => {
         "jobs_unavailable",
         "idempotency_unavailable",
         "concurrency_limited",
+        "slow_reader",
       ];
       if (retryable && !passing.includes(kind)) expect(["provider", "nobody"]).toContain(faultOf);
     },

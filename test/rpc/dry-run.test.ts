@@ -205,6 +205,18 @@ describe("for want of money", () => {
     expect(limited.emulator.meter.requests).toEqual([]);
   });
 
+  test("tells of no refusal where the cache has the answer", async () => {
+    await using limited = await startBoth({ ...budgeted(0.0027), cache: { enabled: true } });
+    const plain: ChatInit = { messages: MESSAGES, model: "openai/gpt-4o" };
+    await caller?.at(limited.url).chat(plain);
+    const kept = await caller?.at(limited.url).dryRun(plain);
+    expect([kept?.cache?.outcome, kept?.wouldBeRefused]).toEqual(["hit", undefined]);
+    const other = await caller
+      ?.at(limited.url)
+      .dryRun({ ...plain, messages: [{ role: "user", content: "Who?" }] });
+    expect([other?.cache?.outcome, other?.wouldBeRefused?.kind]).toEqual(["miss", "budget_exceeded"]);
+  });
+
   test("tells that a model without a price would be refused where a budget is hard, and no cost of it", async () => {
     const unheard = { model: "openai/gpt-unheard-of" };
     expect((await ask(both.url, unheard))?.wouldBeRefused).toBeUndefined();

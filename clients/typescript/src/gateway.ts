@@ -1,13 +1,7 @@
 /** The client over any transport: what it offers, and how an RPC becomes a call. It imports no transport itself. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
-import {
-  AdminService,
-  type Circuit,
-  ListCircuitsRequestSchema,
-  type ListCircuitsResponse,
-  SetCircuitRequestSchema,
-} from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
+import { AdminService } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema, type EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
@@ -18,6 +12,7 @@ import {
   ListModelsRequestSchema,
   type ListModelsResponse,
 } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import { type Admin, adminOver } from "./admin.ts";
 import { Call, type CallOptions, type CallSettings, markSent } from "./call.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Jobs, jobsOver, type Unary } from "./jobs.ts";
@@ -27,7 +22,20 @@ import { GatewayStream } from "./stream.ts";
 
 export { Code, type Interceptor } from "@connectrpc/connect";
 export type { BadRequest_FieldViolation } from "../../../gen/ts/google/rpc/error_details_pb.ts";
-export type { Circuit, ListCircuitsResponse } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
+export type {
+  CacheEvictions,
+  CacheKindStats,
+  CacheModelStats,
+  Circuit,
+  ClearCacheRequest,
+  ClearCacheResponse,
+  GetCacheStatsResponse,
+  ListCircuitsResponse,
+  WarmCacheRequest,
+  WarmCacheResponse,
+  WarmCacheTotals,
+  WarmedRequest,
+} from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 export type {
   ChatRequest,
   ChatResponse,
@@ -70,6 +78,7 @@ export type {
   ToolResult,
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 export type { Attempt, Cost, Receipt, Route, Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
+export type { Admin } from "./admin.ts";
 export type { CallOptions } from "./call.ts";
 export type { Clock } from "./clock.ts";
 export { GatewayError } from "./error.ts";
@@ -101,7 +110,7 @@ export interface GatewayOptions {
 }
 
 /** What can be asked of the gateway. Everything that fails does so with a GatewayError. */
-export interface Gateway extends Jobs {
+export interface Gateway extends Jobs, Admin {
   /** Continues a conversation, and answers when the answer is complete: with its `cost` and its `attempts`. */
   chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
   /** Continues a conversation, and answers as the words come. */
@@ -120,13 +129,6 @@ export interface Gateway extends Jobs {
     request?: MessageInitShape<typeof GetStatusRequestSchema>,
     options?: CallOptions,
   ): Promise<GetStatusResponse>;
-  /** Lists the circuits of providers and models. Takes a key with the scope `admin`, where there are keys. */
-  listCircuits(options?: CallOptions): Promise<ListCircuitsResponse>;
-  /** Opens or closes a circuit by hand, or leaves it to itself again. Takes a key with the scope `admin`. */
-  setCircuit(
-    request: MessageInitShape<typeof SetCircuitRequestSchema>,
-    options?: CallOptions,
-  ): Promise<Circuit>;
 }
 
 /** What a transport is made of. */
@@ -186,9 +188,7 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
     getStatus: (request = {}, callOptions = {}) =>
       unary(GetStatusRequestSchema, rpc.getStatus, request, callOptions),
-    listCircuits: (callOptions = {}) => unary(ListCircuitsRequestSchema, admin.listCircuits, {}, callOptions),
-    setCircuit: (request, callOptions = {}) =>
-      unary(SetCircuitRequestSchema, admin.setCircuit, request, callOptions),
+    ...adminOver(admin, unary, settings),
     ...jobsOver(rpc, unary, settings),
   };
 }

@@ -13,6 +13,7 @@ import { Alive, locked, lockKey } from "./alive.ts";
 import { connectPostgres, messageOf, migratePostgres, type Postgres } from "./connection.ts";
 import { idempotencyOn } from "./idempotency.ts";
 import { jobsOn } from "./jobs.ts";
+import { knownOn } from "./known.ts";
 import { POSTGRES_MIGRATIONS } from "./migrations.ts";
 import { outboxOn } from "./outbox.ts";
 import { openQueue, type Queue } from "./queue.ts";
@@ -49,6 +50,7 @@ export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
     jobs: jobsOn(postgres, queue, instance),
     outbox: outboxOn(postgres),
     idempotency: idempotencyOn(postgres, instance),
+    known: knownOn(postgres),
     close,
   };
 }

@@ -226,4 +226,29 @@ export const POSTGRES_MIGRATIONS: Migrations = [
   );
   CREATE INDEX idempotency_keys_by_end ON idempotency_keys (expires_at_ms);
   `,
+  // What the cache knew of a call, and how it answered.
+  `
+  ALTER TABLE calls ADD COLUMN cache_outcome text NOT NULL DEFAULT '';
+  ALTER TABLE calls ADD COLUMN cache_kind text NOT NULL DEFAULT '';
+  `,
+  `
+  CREATE TABLE known_requests (
+    key text NOT NULL PRIMARY KEY,
+    frame text NOT NULL,
+    text text NOT NULL,
+    vector bytea NOT NULL,
+    tenant text NOT NULL,
+    family text NOT NULL,
+    tags jsonb NOT NULL,
+    request_id text NOT NULL,
+    stored_at_ms bigint NOT NULL,
+    expires_at_ms bigint NOT NULL,
+    provider text NOT NULL,
+    model text NOT NULL,
+    cost_pico_usd bigint,
+    events bytea NOT NULL
+  );
+  CREATE INDEX known_requests_by_end ON known_requests (expires_at_ms);
+  CREATE INDEX known_requests_by_age ON known_requests (stored_at_ms);
+  `,
 ];

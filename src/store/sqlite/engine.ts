@@ -7,7 +7,7 @@ import { Worker } from "node:worker_threads";
 import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import { rowsOf, textOf } from "../rows.ts";
-import { idempotencyBy, jobsBy, outboxBy } from "./ports.ts";
+import { idempotencyBy, jobsBy, knownBy, outboxBy } from "./ports.ts";
 import type { Answer, Question } from "./protocol.ts";
 
 export interface SqliteOptions {
@@ -42,6 +42,7 @@ export async function openSqlite({ dataDir, instance, onDeath }: SqliteOptions) 
     jobs: jobsBy(ask),
     outbox: outboxBy(ask),
     idempotency: idempotencyBy(ask),
+    known: knownBy(ask),
     close: () => thread.close(),
   };
 }

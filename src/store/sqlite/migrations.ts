@@ -237,4 +237,29 @@ export const SQLITE_MIGRATIONS: Migrations = [
   ) STRICT;
   CREATE INDEX idempotency_keys_by_end ON idempotency_keys (expires_at_ms);
   `,
+  // What the cache knew of a call, and how it answered.
+  `
+  ALTER TABLE calls ADD COLUMN cache_outcome TEXT NOT NULL DEFAULT '';
+  ALTER TABLE calls ADD COLUMN cache_kind TEXT NOT NULL DEFAULT '';
+  `,
+  `
+  CREATE TABLE known_requests (
+    key TEXT NOT NULL PRIMARY KEY,
+    frame TEXT NOT NULL,
+    text TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    tenant TEXT NOT NULL,
+    family TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    stored_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    cost_pico_usd INTEGER,
+    events BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX known_requests_by_end ON known_requests (expires_at_ms);
+  CREATE INDEX known_requests_by_age ON known_requests (stored_at_ms);
+  `,
 ];

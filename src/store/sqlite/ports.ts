@@ -1,11 +1,13 @@
-/** Jobs, webhooks and idempotency keys as questions to the thread that owns their tables. It knows neither tables nor the thread. */
+/** Jobs, webhooks, idempotency keys and known requests as questions to the thread that owns their tables. It knows neither tables nor the thread. */
 import type { IdempotencyStore } from "../../core/idempotency-store.ts";
 import type { JobStore } from "../../core/job-store.ts";
+import type { KnownStore } from "../../core/known-store.ts";
 import type { Outbox } from "../../core/outbox.ts";
 import { pageOf, positionOf } from "../page.ts";
 import { CHUNK_ROWS } from "./database.ts";
 import type { SqliteIdempotency } from "./idempotency.ts";
 import type { SqliteJobs } from "./jobs.ts";
+import type { SqliteKnown } from "./known.ts";
 import type { SqliteOutbox } from "./outbox.ts";
 import type { Question, Tables } from "./protocol.ts";
 
@@ -67,6 +69,19 @@ export function idempotencyBy(ask: Ask): IdempotencyStore {
     free: call("free"),
     async sweep(nowMs) {
       while (await sweep(nowMs));
+    },
+  };
+}
+
+export function knownBy(ask: Ask): KnownStore {
+  const call = caller<SqliteKnown>(ask, "known");
+  const sweep = call("sweep");
+  return {
+    keep: call("keep"),
+    load: call("load"),
+    clear: call("clear"),
+    async sweep(nowMs, limit) {
+      while (await sweep(nowMs, limit));
     },
   };
 }

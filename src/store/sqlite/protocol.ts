@@ -12,7 +12,7 @@ export type Question =
   | { readonly kind: Tables; readonly method: string; readonly args: readonly unknown[] }
   | { readonly kind: "close" };
 
-export type Tables = "jobs" | "outbox" | "idempotency";
+export type Tables = "jobs" | "outbox" | "idempotency" | "known";
 
 /** One for each question in their order, after one without value that says that the database is open. */
 export type Answer = { readonly value: unknown } | { readonly error: string };

@@ -4,6 +4,7 @@ import { Database } from "./database.ts";
 import { openFolder } from "./folder.ts";
 import { SqliteIdempotency } from "./idempotency.ts";
 import { SqliteJobs } from "./jobs.ts";
+import { SqliteKnown } from "./known.ts";
 import { SqliteLedger } from "./ledger.ts";
 import { SqliteOutbox } from "./outbox.ts";
 import type { Answer, Question } from "./protocol.ts";
@@ -17,6 +18,7 @@ const tables = {
   jobs: new SqliteJobs(database, instance),
   outbox: new SqliteOutbox(database),
   idempotency: new SqliteIdempotency(database, instance),
+  known: new SqliteKnown(database),
 };
 parentPort?.on("message", (question: Question) => parentPort?.postMessage(told(question)));
 parentPort?.postMessage({ value: undefined } satisfies Answer);
@@ -45,6 +47,7 @@ function answer(question: Question): unknown {
     case "jobs":
     case "outbox":
     case "idempotency":
+    case "known":
       return Reflect.get(tables[question.kind], question.method).apply(tables[question.kind], question.args);
     case "close":
       folder.close();

@@ -46,6 +46,9 @@ type DryRunResponse struct {
 	Dropped []string `protobuf:"bytes,7,rep,name=dropped,proto3" json:"dropped,omitempty"`
 	// The version of the price catalog in force.
 	PriceVersion string `protobuf:"bytes,8,opt,name=price_version,json=priceVersion,proto3" json:"price_version,omitempty"`
+	// What the gateway's cache knows: with `hit`, nobody would be asked and
+	// nothing spent. Absent where it is off.
+	Cache *CacheLookup `protobuf:"bytes,9,opt,name=cache,proto3" json:"cache,omitempty"`
 	// Where `input_tokens` comes from: `counted` by the model's own tokenizer, or
 	// `estimated` where none is known for it or the request has more than text.
 	InputTokensProvenance string `protobuf:"bytes,10,opt,name=input_tokens_provenance,json=inputTokensProvenance,proto3" json:"input_tokens_provenance,omitempty"`
@@ -165,6 +168,13 @@ func (x *DryRunResponse) GetPriceVersion() string {
 		return x.PriceVersion
 	}
 	return ""
+}
+
+func (x *DryRunResponse) GetCache() *CacheLookup {
+	if x != nil {
+		return x.Cache
+	}
+	return nil
 }
 
 func (x *DryRunResponse) GetInputTokensProvenance() string {
@@ -1128,7 +1138,7 @@ var File_llmgateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xae\a\n" +
+	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xe0\a\n" +
 	"\x0eDryRunResponse\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12*\n" +
@@ -1137,7 +1147,8 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\x12estimated_pico_usd\x18\x05 \x01(\x03H\x01R\x10estimatedPicoUsd\x88\x01\x01\x12!\n" +
 	"\finput_tokens\x18\x06 \x01(\x05R\vinputTokens\x12\x18\n" +
 	"\adropped\x18\a \x03(\tR\adropped\x12#\n" +
-	"\rprice_version\x18\b \x01(\tR\fpriceVersion\x126\n" +
+	"\rprice_version\x18\b \x01(\tR\fpriceVersion\x120\n" +
+	"\x05cache\x18\t \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\x126\n" +
 	"\x17input_tokens_provenance\x18\n" +
 	" \x01(\tR\x15inputTokensProvenance\x12\x1c\n" +
 	"\amin_usd\x18\v \x01(\x01H\x02R\x06minUsd\x88\x01\x01\x12%\n" +
@@ -1305,86 +1316,88 @@ var file_llmgateway_v1_gateway_proto_goTypes = []any{
 	(*ProviderStatus)(nil),           // 9: llmgateway.v1.ProviderStatus
 	(*RecentCalls)(nil),              // 10: llmgateway.v1.RecentCalls
 	(*Route)(nil),                    // 11: llmgateway.v1.Route
-	(*timestamppb.Timestamp)(nil),    // 12: google.protobuf.Timestamp
-	(*ChatRequest)(nil),              // 13: llmgateway.v1.ChatRequest
-	(*EmbedRequest)(nil),             // 14: llmgateway.v1.EmbedRequest
-	(*SubmitJobRequest)(nil),         // 15: llmgateway.v1.SubmitJobRequest
-	(*GetJobRequest)(nil),            // 16: llmgateway.v1.GetJobRequest
-	(*GetJobResultRequest)(nil),      // 17: llmgateway.v1.GetJobResultRequest
-	(*ListJobsRequest)(nil),          // 18: llmgateway.v1.ListJobsRequest
-	(*CancelJobRequest)(nil),         // 19: llmgateway.v1.CancelJobRequest
-	(*WatchJobRequest)(nil),          // 20: llmgateway.v1.WatchJobRequest
-	(*SubmitBatchRequest)(nil),       // 21: llmgateway.v1.SubmitBatchRequest
-	(*GetBatchRequest)(nil),          // 22: llmgateway.v1.GetBatchRequest
-	(*ListBatchResultsRequest)(nil),  // 23: llmgateway.v1.ListBatchResultsRequest
-	(*CancelBatchRequest)(nil),       // 24: llmgateway.v1.CancelBatchRequest
-	(*ListWebhooksRequest)(nil),      // 25: llmgateway.v1.ListWebhooksRequest
-	(*GetWebhookRequest)(nil),        // 26: llmgateway.v1.GetWebhookRequest
-	(*RedeliverWebhookRequest)(nil),  // 27: llmgateway.v1.RedeliverWebhookRequest
-	(*ChatResponse)(nil),             // 28: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),           // 29: llmgateway.v1.StreamResponse
-	(*EmbedResponse)(nil),            // 30: llmgateway.v1.EmbedResponse
-	(*Job)(nil),                      // 31: llmgateway.v1.Job
-	(*ListJobsResponse)(nil),         // 32: llmgateway.v1.ListJobsResponse
-	(*JobEvent)(nil),                 // 33: llmgateway.v1.JobEvent
-	(*Batch)(nil),                    // 34: llmgateway.v1.Batch
-	(*ListBatchResultsResponse)(nil), // 35: llmgateway.v1.ListBatchResultsResponse
-	(*ListWebhooksResponse)(nil),     // 36: llmgateway.v1.ListWebhooksResponse
-	(*Webhook)(nil),                  // 37: llmgateway.v1.Webhook
+	(*CacheLookup)(nil),              // 12: llmgateway.v1.CacheLookup
+	(*timestamppb.Timestamp)(nil),    // 13: google.protobuf.Timestamp
+	(*ChatRequest)(nil),              // 14: llmgateway.v1.ChatRequest
+	(*EmbedRequest)(nil),             // 15: llmgateway.v1.EmbedRequest
+	(*SubmitJobRequest)(nil),         // 16: llmgateway.v1.SubmitJobRequest
+	(*GetJobRequest)(nil),            // 17: llmgateway.v1.GetJobRequest
+	(*GetJobResultRequest)(nil),      // 18: llmgateway.v1.GetJobResultRequest
+	(*ListJobsRequest)(nil),          // 19: llmgateway.v1.ListJobsRequest
+	(*CancelJobRequest)(nil),         // 20: llmgateway.v1.CancelJobRequest
+	(*WatchJobRequest)(nil),          // 21: llmgateway.v1.WatchJobRequest
+	(*SubmitBatchRequest)(nil),       // 22: llmgateway.v1.SubmitBatchRequest
+	(*GetBatchRequest)(nil),          // 23: llmgateway.v1.GetBatchRequest
+	(*ListBatchResultsRequest)(nil),  // 24: llmgateway.v1.ListBatchResultsRequest
+	(*CancelBatchRequest)(nil),       // 25: llmgateway.v1.CancelBatchRequest
+	(*ListWebhooksRequest)(nil),      // 26: llmgateway.v1.ListWebhooksRequest
+	(*GetWebhookRequest)(nil),        // 27: llmgateway.v1.GetWebhookRequest
+	(*RedeliverWebhookRequest)(nil),  // 28: llmgateway.v1.RedeliverWebhookRequest
+	(*ChatResponse)(nil),             // 29: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),           // 30: llmgateway.v1.StreamResponse
+	(*EmbedResponse)(nil),            // 31: llmgateway.v1.EmbedResponse
+	(*Job)(nil),                      // 32: llmgateway.v1.Job
+	(*ListJobsResponse)(nil),         // 33: llmgateway.v1.ListJobsResponse
+	(*JobEvent)(nil),                 // 34: llmgateway.v1.JobEvent
+	(*Batch)(nil),                    // 35: llmgateway.v1.Batch
+	(*ListBatchResultsResponse)(nil), // 36: llmgateway.v1.ListBatchResultsResponse
+	(*ListWebhooksResponse)(nil),     // 37: llmgateway.v1.ListWebhooksResponse
+	(*Webhook)(nil),                  // 38: llmgateway.v1.Webhook
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	11, // 0: llmgateway.v1.DryRunResponse.route:type_name -> llmgateway.v1.Route
-	1,  // 1: llmgateway.v1.DryRunResponse.budgets:type_name -> llmgateway.v1.BudgetHeadroom
-	2,  // 2: llmgateway.v1.DryRunResponse.would_be_refused:type_name -> llmgateway.v1.Refusal
-	12, // 3: llmgateway.v1.BudgetHeadroom.resets_at:type_name -> google.protobuf.Timestamp
-	5,  // 4: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
-	6,  // 5: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
-	9,  // 6: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
-	12, // 7: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
-	10, // 8: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
-	13, // 9: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
-	13, // 10: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
-	14, // 11: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
-	13, // 12: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
-	15, // 13: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
-	16, // 14: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
-	17, // 15: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
-	18, // 16: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
-	19, // 17: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
-	20, // 18: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
-	21, // 19: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
-	22, // 20: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
-	23, // 21: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
-	24, // 22: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
-	25, // 23: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
-	26, // 24: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
-	27, // 25: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
-	3,  // 26: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	7,  // 27: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	28, // 28: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	29, // 29: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	30, // 30: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
-	0,  // 31: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
-	31, // 32: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
-	31, // 33: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
-	28, // 34: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
-	32, // 35: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
-	31, // 36: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
-	33, // 37: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
-	34, // 38: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
-	34, // 39: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
-	35, // 40: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
-	34, // 41: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
-	36, // 42: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
-	37, // 43: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
-	37, // 44: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
-	4,  // 45: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	8,  // 46: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	28, // [28:47] is the sub-list for method output_type
-	9,  // [9:28] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	12, // 1: llmgateway.v1.DryRunResponse.cache:type_name -> llmgateway.v1.CacheLookup
+	1,  // 2: llmgateway.v1.DryRunResponse.budgets:type_name -> llmgateway.v1.BudgetHeadroom
+	2,  // 3: llmgateway.v1.DryRunResponse.would_be_refused:type_name -> llmgateway.v1.Refusal
+	13, // 4: llmgateway.v1.BudgetHeadroom.resets_at:type_name -> google.protobuf.Timestamp
+	5,  // 5: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
+	6,  // 6: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
+	9,  // 7: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
+	13, // 8: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
+	10, // 9: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
+	14, // 10: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
+	14, // 11: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
+	15, // 12: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
+	14, // 13: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
+	16, // 14: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
+	17, // 15: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
+	18, // 16: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
+	19, // 17: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
+	20, // 18: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
+	21, // 19: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
+	22, // 20: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
+	23, // 21: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
+	24, // 22: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
+	25, // 23: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
+	26, // 24: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
+	27, // 25: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
+	28, // 26: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
+	3,  // 27: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	7,  // 28: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	29, // 29: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	30, // 30: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	31, // 31: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
+	0,  // 32: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
+	32, // 33: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
+	32, // 34: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
+	29, // 35: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
+	33, // 36: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
+	32, // 37: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
+	34, // 38: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
+	35, // 39: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
+	35, // 40: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
+	36, // 41: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
+	35, // 42: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
+	37, // 43: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
+	38, // 44: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
+	38, // 45: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
+	4,  // 46: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	8,  // 47: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	29, // [29:48] is the sub-list for method output_type
+	10, // [10:29] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_gateway_proto_init() }

@@ -264,11 +264,20 @@ type Cache struct {
 	// Requests that match one of these regular expressions are never kept; added
 	// to those for keys and passwords that are always there.
 	SensitivePatterns []string `protobuf:"bytes,11,rep,name=sensitive_patterns,json=sensitivePatterns,proto3" json:"sensitive_patterns,omitempty"`
+	// What replicas share, where `REDIS_URL` is set.
+	Redis *CacheRedis `protobuf:"bytes,13,opt,name=redis,proto3" json:"redis,omitempty"`
+	// Answers to requests that say the same in other words.
+	Semantic *SemanticCache `protobuf:"bytes,12,opt,name=semantic,proto3" json:"semantic,omitempty"`
 	// How long what became of a call is kept under its `idempotency_key`, whether
 	// or not `enabled`. Default 24h.
 	IdempotencyWindow *durationpb.Duration `protobuf:"bytes,20,opt,name=idempotency_window,json=idempotencyWindow,proto3" json:"idempotency_window,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// How many of the requests that were asked most are remembered, prompts
+	// included, in this process's memory alone, for `WarmCache` with
+	// `most_frequent`. Sensitive requests and those that may not be kept never
+	// are. Default 0.
+	RememberRequests *int32 `protobuf:"varint,30,opt,name=remember_requests,json=rememberRequests,proto3,oneof" json:"remember_requests,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Cache) Reset() {
@@ -378,9 +387,96 @@ func (x *Cache) GetSensitivePatterns() []string {
 	return nil
 }
 
+func (x *Cache) GetRedis() *CacheRedis {
+	if x != nil {
+		return x.Redis
+	}
+	return nil
+}
+
+func (x *Cache) GetSemantic() *SemanticCache {
+	if x != nil {
+		return x.Semantic
+	}
+	return nil
+}
+
 func (x *Cache) GetIdempotencyWindow() *durationpb.Duration {
 	if x != nil {
 		return x.IdempotencyWindow
+	}
+	return nil
+}
+
+func (x *Cache) GetRememberRequests() int32 {
+	if x != nil && x.RememberRequests != nil {
+		return *x.RememberRequests
+	}
+	return 0
+}
+
+// Answers on Redis, behind those in memory. One that is down or slow fails no
+// call.
+type CacheRedis struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether they are kept there. Default true, where `REDIS_URL` is set.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// The most that a call waits for it. Default 5ms.
+	Timeout *durationpb.Duration `protobuf:"bytes,2,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// How long an answer in memory is given before Redis is asked whether it still
+	// holds. Default 30s.
+	MaxStaleness  *durationpb.Duration `protobuf:"bytes,3,opt,name=max_staleness,json=maxStaleness,proto3" json:"max_staleness,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CacheRedis) Reset() {
+	*x = CacheRedis{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CacheRedis) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CacheRedis) ProtoMessage() {}
+
+func (x *CacheRedis) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CacheRedis.ProtoReflect.Descriptor instead.
+func (*CacheRedis) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CacheRedis) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *CacheRedis) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *CacheRedis) GetMaxStaleness() *durationpb.Duration {
+	if x != nil {
+		return x.MaxStaleness
 	}
 	return nil
 }
@@ -391,14 +487,16 @@ type CacheFamily struct {
 	// Whether they are kept. Default as `cache.enabled`.
 	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
 	// How long. Default `cache.ttl`.
-	Ttl           *durationpb.Duration `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Ttl *durationpb.Duration `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	// How alike requests must be. Default `cache.semantic.threshold`.
+	SemanticThreshold *float64 `protobuf:"fixed64,3,opt,name=semantic_threshold,json=semanticThreshold,proto3,oneof" json:"semantic_threshold,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *CacheFamily) Reset() {
 	*x = CacheFamily{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -410,7 +508,7 @@ func (x *CacheFamily) String() string {
 func (*CacheFamily) ProtoMessage() {}
 
 func (x *CacheFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -423,7 +521,7 @@ func (x *CacheFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheFamily.ProtoReflect.Descriptor instead.
 func (*CacheFamily) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CacheFamily) GetEnabled() bool {
@@ -440,6 +538,109 @@ func (x *CacheFamily) GetTtl() *durationpb.Duration {
 	return nil
 }
 
+func (x *CacheFamily) GetSemanticThreshold() float64 {
+	if x != nil && x.SemanticThreshold != nil {
+		return *x.SemanticThreshold
+	}
+	return 0
+}
+
+// Gives a kept answer to a request that says the same in other words. Only the
+// text of the last message is compared; all else must be equal.
+type SemanticCache struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `off`; `shadow`, which looks for such answers and tells what it would have
+	// given, but gives none; or `serve`. Default `off`.
+	Mode string `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
+	// What tells how alike texts are: an embedding model, as `provider/model`, or
+	// `lexical`, which compares words and needs no provider. Default `lexical`.
+	Embedder string `protobuf:"bytes,2,opt,name=embedder,proto3" json:"embedder,omitempty"`
+	// How alike requests must be, from 0 to 1; it hangs on the embedder. Default
+	// 0.75 for `lexical`, else 0.85.
+	Threshold *float64 `protobuf:"fixed64,3,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
+	// Most requests that are known to compare with. Default 10000.
+	MaxEntries *int32 `protobuf:"varint,4,opt,name=max_entries,json=maxEntries,proto3,oneof" json:"max_entries,omitempty"`
+	// How long the embedder may take; the call goes on without it then. Default
+	// 500ms.
+	Timeout *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// Texts longer than so many characters are not compared. Default 2000.
+	MaxTextLength *int32 `protobuf:"varint,6,opt,name=max_text_length,json=maxTextLength,proto3,oneof" json:"max_text_length,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SemanticCache) Reset() {
+	*x = SemanticCache{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SemanticCache) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SemanticCache) ProtoMessage() {}
+
+func (x *SemanticCache) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SemanticCache.ProtoReflect.Descriptor instead.
+func (*SemanticCache) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SemanticCache) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *SemanticCache) GetEmbedder() string {
+	if x != nil {
+		return x.Embedder
+	}
+	return ""
+}
+
+func (x *SemanticCache) GetThreshold() float64 {
+	if x != nil && x.Threshold != nil {
+		return *x.Threshold
+	}
+	return 0
+}
+
+func (x *SemanticCache) GetMaxEntries() int32 {
+	if x != nil && x.MaxEntries != nil {
+		return *x.MaxEntries
+	}
+	return 0
+}
+
+func (x *SemanticCache) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *SemanticCache) GetMaxTextLength() int32 {
+	if x != nil && x.MaxTextLength != nil {
+		return *x.MaxTextLength
+	}
+	return 0
+}
+
 // Targets that share the calls for a name.
 type Alias struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -454,7 +655,7 @@ type Alias struct {
 
 func (x *Alias) Reset() {
 	*x = Alias{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -466,7 +667,7 @@ func (x *Alias) String() string {
 func (*Alias) ProtoMessage() {}
 
 func (x *Alias) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -479,7 +680,7 @@ func (x *Alias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alias.ProtoReflect.Descriptor instead.
 func (*Alias) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Alias) GetTargets() []*WeightedTarget {
@@ -510,7 +711,7 @@ type WeightedTarget struct {
 
 func (x *WeightedTarget) Reset() {
 	*x = WeightedTarget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -522,7 +723,7 @@ func (x *WeightedTarget) String() string {
 func (*WeightedTarget) ProtoMessage() {}
 
 func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -535,7 +736,7 @@ func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedTarget.ProtoReflect.Descriptor instead.
 func (*WeightedTarget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *WeightedTarget) GetTarget() string {
@@ -580,7 +781,7 @@ type RoutingPolicy struct {
 
 func (x *RoutingPolicy) Reset() {
 	*x = RoutingPolicy{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +793,7 @@ func (x *RoutingPolicy) String() string {
 func (*RoutingPolicy) ProtoMessage() {}
 
 func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +806,7 @@ func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
 func (*RoutingPolicy) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RoutingPolicy) GetPrefer() []string {
@@ -669,7 +870,7 @@ type Resilience struct {
 
 func (x *Resilience) Reset() {
 	*x = Resilience{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +882,7 @@ func (x *Resilience) String() string {
 func (*Resilience) ProtoMessage() {}
 
 func (x *Resilience) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +895,7 @@ func (x *Resilience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resilience.ProtoReflect.Descriptor instead.
 func (*Resilience) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Resilience) GetCircuitBreaker() *CircuitBreaker {
@@ -756,7 +957,7 @@ type CircuitBreaker struct {
 
 func (x *CircuitBreaker) Reset() {
 	*x = CircuitBreaker{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -768,7 +969,7 @@ func (x *CircuitBreaker) String() string {
 func (*CircuitBreaker) ProtoMessage() {}
 
 func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -781,7 +982,7 @@ func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreaker.ProtoReflect.Descriptor instead.
 func (*CircuitBreaker) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CircuitBreaker) GetEnabled() bool {
@@ -851,7 +1052,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +1064,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +1077,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Retries) GetMax() int32 {
@@ -934,7 +1135,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -946,7 +1147,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -959,7 +1160,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Retry) GetMax() int32 {
@@ -997,7 +1198,7 @@ type Hedging struct {
 
 func (x *Hedging) Reset() {
 	*x = Hedging{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1009,7 +1210,7 @@ func (x *Hedging) String() string {
 func (*Hedging) ProtoMessage() {}
 
 func (x *Hedging) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1022,7 +1223,7 @@ func (x *Hedging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedging.ProtoReflect.Descriptor instead.
 func (*Hedging) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Hedging) GetEnabled() bool {
@@ -1073,7 +1274,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1085,7 +1286,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1098,7 +1299,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Limit) GetMaxInFlight() int32 {
@@ -1142,7 +1343,7 @@ type StreamGuard struct {
 
 func (x *StreamGuard) Reset() {
 	*x = StreamGuard{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1355,7 @@ func (x *StreamGuard) String() string {
 func (*StreamGuard) ProtoMessage() {}
 
 func (x *StreamGuard) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1368,7 @@ func (x *StreamGuard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamGuard.ProtoReflect.Descriptor instead.
 func (*StreamGuard) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StreamGuard) GetMinTokensPerSecond() float64 {
@@ -1226,7 +1427,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1439,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1452,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Server) GetHost() string {
@@ -1360,7 +1561,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1573,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1586,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Cors) GetAllowedOrigins() []string {
@@ -1419,7 +1620,7 @@ type Http2 struct {
 
 func (x *Http2) Reset() {
 	*x = Http2{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1431,7 +1632,7 @@ func (x *Http2) String() string {
 func (*Http2) ProtoMessage() {}
 
 func (x *Http2) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1444,7 +1645,7 @@ func (x *Http2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Http2.ProtoReflect.Descriptor instead.
 func (*Http2) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Http2) GetMaxConcurrentStreams() int32 {
@@ -1481,7 +1682,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1493,7 +1694,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1506,7 +1707,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Tls) GetCertPath() string {
@@ -1534,7 +1735,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +1747,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +1760,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Auth) GetKeys() []*ApiKey {
@@ -1589,7 +1790,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1601,7 +1802,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1614,7 +1815,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ApiKey) GetName() string {
@@ -1665,7 +1866,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1677,7 +1878,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +1891,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RateLimit) GetRpm() int32 {
@@ -1770,7 +1971,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1782,7 +1983,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1795,7 +1996,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Provider) GetKind() string {
@@ -1947,7 +2148,7 @@ type ModelSettings struct {
 
 func (x *ModelSettings) Reset() {
 	*x = ModelSettings{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1959,7 +2160,7 @@ func (x *ModelSettings) String() string {
 func (*ModelSettings) ProtoMessage() {}
 
 func (x *ModelSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1972,7 +2173,7 @@ func (x *ModelSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSettings.ProtoReflect.Descriptor instead.
 func (*ModelSettings) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ModelSettings) GetTimeouts() *Timeouts {
@@ -2014,7 +2215,7 @@ type Dialect struct {
 
 func (x *Dialect) Reset() {
 	*x = Dialect{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2026,7 +2227,7 @@ func (x *Dialect) String() string {
 func (*Dialect) ProtoMessage() {}
 
 func (x *Dialect) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2039,7 +2240,7 @@ func (x *Dialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialect.ProtoReflect.Descriptor instead.
 func (*Dialect) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Dialect) GetMaxTokensField() string {
@@ -2087,7 +2288,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2099,7 +2300,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2112,7 +2313,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -2161,7 +2362,7 @@ type Prices struct {
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +2374,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +2387,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Prices) GetCatalogPath() string {
@@ -2244,7 +2445,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2256,7 +2457,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2269,7 +2470,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Budget) GetName() string {
@@ -2373,7 +2574,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2385,7 +2586,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2398,7 +2599,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Ledger) GetDataDir() string {
@@ -2459,7 +2660,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2471,7 +2672,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2484,7 +2685,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -2579,7 +2780,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2591,7 +2792,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2604,7 +2805,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -2670,7 +2871,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2682,7 +2883,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2695,7 +2896,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -2728,7 +2929,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +2941,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +2954,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -2820,7 +3021,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
 	"\x0eTaskTypesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe7\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb4\b\n" +
 	"\x05Cache\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
@@ -2834,8 +3035,12 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\bcoalesce\x18\t \x01(\bH\x05R\bcoalesce\x88\x01\x01\x12/\n" +
 	"\x06replay\x18\n" +
 	" \x01(\tB\x17\xbaH\x14r\x12R\x00R\aat_onceR\x05pacedR\x06replay\x12@\n" +
-	"\x12sensitive_patterns\x18\v \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xe8\aR\x11sensitivePatterns\x12R\n" +
-	"\x12idempotency_window\x18\x14 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x11idempotencyWindow\x1a^\n" +
+	"\x12sensitive_patterns\x18\v \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xe8\aR\x11sensitivePatterns\x126\n" +
+	"\x05redis\x18\r \x01(\v2 .llmgateway.config.v1.CacheRedisR\x05redis\x12?\n" +
+	"\bsemantic\x18\f \x01(\v2#.llmgateway.config.v1.SemanticCacheR\bsemantic\x12R\n" +
+	"\x12idempotency_window\x18\x14 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x11idempotencyWindow\x12<\n" +
+	"\x11remember_requests\x18\x1e \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x00H\x06R\x10rememberRequests\x88\x01\x01\x1a^\n" +
 	"\rFamiliesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
 	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.CacheFamilyR\x05value:\x028\x01B\n" +
@@ -2846,12 +3051,35 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"_max_bytesB\x12\n" +
 	"\x10_max_entry_bytesB\x12\n" +
 	"\x10_max_temperatureB\v\n" +
-	"\t_coalesce\"o\n" +
+	"\t_coalesceB\x14\n" +
+	"\x12_remember_requests\"\xc4\x01\n" +
+	"\n" +
+	"CacheRedis\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x12A\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\f\xbaH\t\xaa\x01\x06\"\x02\b\x01*\x00R\atimeout\x12H\n" +
+	"\rmax_staleness\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\fmaxStalenessB\n" +
+	"\n" +
+	"\b_enabled\"\xd3\x01\n" +
 	"\vCacheFamily\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
-	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttlB\n" +
+	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12K\n" +
+	"\x12semantic_threshold\x18\x03 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\x11semanticThreshold\x88\x01\x01B\n" +
 	"\n" +
-	"\b_enabled\"|\n" +
+	"\b_enabledB\x15\n" +
+	"\x13_semantic_threshold\"\xff\x02\n" +
+	"\rSemanticCache\x12/\n" +
+	"\x04mode\x18\x01 \x01(\tB\x1b\xbaH\x18r\x16R\x00R\x03offR\x06shadowR\x05serveR\x04mode\x12$\n" +
+	"\bembedder\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\bembedder\x12:\n" +
+	"\tthreshold\x18\x03 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\tthreshold\x88\x01\x01\x121\n" +
+	"\vmax_entries\x18\x04 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x01H\x01R\n" +
+	"maxEntries\x88\x01\x01\x12=\n" +
+	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\atimeout\x127\n" +
+	"\x0fmax_text_length\x18\x06 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x01H\x02R\rmaxTextLength\x88\x01\x01B\f\n" +
+	"\n" +
+	"_thresholdB\x0e\n" +
+	"\f_max_entriesB\x12\n" +
+	"\x10_max_text_length\"|\n" +
 	"\x05Alias\x12K\n" +
 	"\atargets\x18\x01 \x03(\v2$.llmgateway.config.v1.WeightedTargetB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\atargets\x12\x1b\n" +
 	"\x06sticky\x18\x02 \x01(\bH\x00R\x06sticky\x88\x01\x01B\t\n" +
@@ -3123,130 +3351,137 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
 	(*Cache)(nil),               // 1: llmgateway.config.v1.Cache
-	(*CacheFamily)(nil),         // 2: llmgateway.config.v1.CacheFamily
-	(*Alias)(nil),               // 3: llmgateway.config.v1.Alias
-	(*WeightedTarget)(nil),      // 4: llmgateway.config.v1.WeightedTarget
-	(*RoutingPolicy)(nil),       // 5: llmgateway.config.v1.RoutingPolicy
-	(*Resilience)(nil),          // 6: llmgateway.config.v1.Resilience
-	(*CircuitBreaker)(nil),      // 7: llmgateway.config.v1.CircuitBreaker
-	(*Retries)(nil),             // 8: llmgateway.config.v1.Retries
-	(*Retry)(nil),               // 9: llmgateway.config.v1.Retry
-	(*Hedging)(nil),             // 10: llmgateway.config.v1.Hedging
-	(*Limit)(nil),               // 11: llmgateway.config.v1.Limit
-	(*StreamGuard)(nil),         // 12: llmgateway.config.v1.StreamGuard
-	(*Server)(nil),              // 13: llmgateway.config.v1.Server
-	(*Cors)(nil),                // 14: llmgateway.config.v1.Cors
-	(*Http2)(nil),               // 15: llmgateway.config.v1.Http2
-	(*Tls)(nil),                 // 16: llmgateway.config.v1.Tls
-	(*Auth)(nil),                // 17: llmgateway.config.v1.Auth
-	(*ApiKey)(nil),              // 18: llmgateway.config.v1.ApiKey
-	(*RateLimit)(nil),           // 19: llmgateway.config.v1.RateLimit
-	(*Provider)(nil),            // 20: llmgateway.config.v1.Provider
-	(*ModelSettings)(nil),       // 21: llmgateway.config.v1.ModelSettings
-	(*Dialect)(nil),             // 22: llmgateway.config.v1.Dialect
-	(*Timeouts)(nil),            // 23: llmgateway.config.v1.Timeouts
-	(*Prices)(nil),              // 24: llmgateway.config.v1.Prices
-	(*Budget)(nil),              // 25: llmgateway.config.v1.Budget
-	(*Ledger)(nil),              // 26: llmgateway.config.v1.Ledger
-	(*Jobs)(nil),                // 27: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),            // 28: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),              // 29: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 30: llmgateway.config.v1.Telemetry
-	nil,                         // 31: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 32: llmgateway.config.v1.Config.AliasesEntry
-	nil,                         // 33: llmgateway.config.v1.Config.FallbackChainsEntry
-	nil,                         // 34: llmgateway.config.v1.Config.RoutingPoliciesEntry
-	nil,                         // 35: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                         // 36: llmgateway.config.v1.Cache.FamiliesEntry
-	nil,                         // 37: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                         // 38: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 39: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                         // 40: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 41: google.protobuf.Duration
-	(*structpb.ListValue)(nil),  // 42: google.protobuf.ListValue
+	(*CacheRedis)(nil),          // 2: llmgateway.config.v1.CacheRedis
+	(*CacheFamily)(nil),         // 3: llmgateway.config.v1.CacheFamily
+	(*SemanticCache)(nil),       // 4: llmgateway.config.v1.SemanticCache
+	(*Alias)(nil),               // 5: llmgateway.config.v1.Alias
+	(*WeightedTarget)(nil),      // 6: llmgateway.config.v1.WeightedTarget
+	(*RoutingPolicy)(nil),       // 7: llmgateway.config.v1.RoutingPolicy
+	(*Resilience)(nil),          // 8: llmgateway.config.v1.Resilience
+	(*CircuitBreaker)(nil),      // 9: llmgateway.config.v1.CircuitBreaker
+	(*Retries)(nil),             // 10: llmgateway.config.v1.Retries
+	(*Retry)(nil),               // 11: llmgateway.config.v1.Retry
+	(*Hedging)(nil),             // 12: llmgateway.config.v1.Hedging
+	(*Limit)(nil),               // 13: llmgateway.config.v1.Limit
+	(*StreamGuard)(nil),         // 14: llmgateway.config.v1.StreamGuard
+	(*Server)(nil),              // 15: llmgateway.config.v1.Server
+	(*Cors)(nil),                // 16: llmgateway.config.v1.Cors
+	(*Http2)(nil),               // 17: llmgateway.config.v1.Http2
+	(*Tls)(nil),                 // 18: llmgateway.config.v1.Tls
+	(*Auth)(nil),                // 19: llmgateway.config.v1.Auth
+	(*ApiKey)(nil),              // 20: llmgateway.config.v1.ApiKey
+	(*RateLimit)(nil),           // 21: llmgateway.config.v1.RateLimit
+	(*Provider)(nil),            // 22: llmgateway.config.v1.Provider
+	(*ModelSettings)(nil),       // 23: llmgateway.config.v1.ModelSettings
+	(*Dialect)(nil),             // 24: llmgateway.config.v1.Dialect
+	(*Timeouts)(nil),            // 25: llmgateway.config.v1.Timeouts
+	(*Prices)(nil),              // 26: llmgateway.config.v1.Prices
+	(*Budget)(nil),              // 27: llmgateway.config.v1.Budget
+	(*Ledger)(nil),              // 28: llmgateway.config.v1.Ledger
+	(*Jobs)(nil),                // 29: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),            // 30: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),              // 31: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 32: llmgateway.config.v1.Telemetry
+	nil,                         // 33: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 34: llmgateway.config.v1.Config.AliasesEntry
+	nil,                         // 35: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                         // 36: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                         // 37: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                         // 38: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                         // 39: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                         // 40: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 41: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                         // 42: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 43: google.protobuf.Duration
+	(*structpb.ListValue)(nil),  // 44: google.protobuf.ListValue
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
-	13, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
-	17, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
-	19, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	31, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
-	24, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	29, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	30, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	25, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
-	26, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	27, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	32, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
-	33, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
-	34, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
-	35, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
-	6,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
+	15, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
+	19, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
+	21, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
+	33, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	26, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
+	31, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	32, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	27, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
+	28, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
+	29, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	34, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	35, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	36, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	37, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	8,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
 	1,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
-	41, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	41, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
-	36, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
-	41, // 19: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
-	41, // 20: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	4,  // 21: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	7,  // 22: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	8,  // 23: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	10, // 24: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	11, // 25: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	12, // 26: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	41, // 27: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	41, // 28: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	41, // 29: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	37, // 30: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	41, // 31: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	41, // 32: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	41, // 33: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	41, // 34: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	16, // 35: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	41, // 36: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	41, // 37: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	14, // 38: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	15, // 39: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	41, // 40: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	41, // 41: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	41, // 42: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	41, // 43: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	18, // 44: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	38, // 45: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	23, // 46: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	22, // 47: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	6,  // 48: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	39, // 49: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	23, // 50: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	11, // 51: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	41, // 52: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	41, // 53: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	41, // 54: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	41, // 55: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	40, // 56: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	41, // 57: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	41, // 58: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	41, // 59: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	41, // 60: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	28, // 61: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	41, // 62: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	41, // 63: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	41, // 64: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	20, // 65: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	3,  // 66: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	42, // 67: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	5,  // 68: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	2,  // 69: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	9,  // 70: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	21, // 71: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	72, // [72:72] is the sub-list for method output_type
-	72, // [72:72] is the sub-list for method input_type
-	72, // [72:72] is the sub-list for extension type_name
-	72, // [72:72] is the sub-list for extension extendee
-	0,  // [0:72] is the sub-list for field type_name
+	43, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	43, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	38, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	2,  // 19: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
+	4,  // 20: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
+	43, // 21: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
+	43, // 22: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
+	43, // 23: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
+	43, // 24: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	43, // 25: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
+	6,  // 26: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	9,  // 27: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	10, // 28: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	12, // 29: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	13, // 30: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	14, // 31: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	43, // 32: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	43, // 33: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	43, // 34: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	39, // 35: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	43, // 36: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	43, // 37: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	43, // 38: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	43, // 39: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	18, // 40: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	43, // 41: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	43, // 42: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	16, // 43: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	17, // 44: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	43, // 45: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	43, // 46: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	43, // 47: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	43, // 48: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	20, // 49: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	40, // 50: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	25, // 51: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	24, // 52: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	8,  // 53: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	41, // 54: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	25, // 55: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	13, // 56: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	43, // 57: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	43, // 58: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	43, // 59: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	43, // 60: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	42, // 61: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	43, // 62: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	43, // 63: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	43, // 64: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	43, // 65: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	30, // 66: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	43, // 67: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	43, // 68: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	43, // 69: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	22, // 70: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	5,  // 71: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	44, // 72: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	7,  // 73: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	3,  // 74: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	11, // 75: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	23, // 76: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	77, // [77:77] is the sub-list for method output_type
+	77, // [77:77] is the sub-list for method input_type
+	77, // [77:77] is the sub-list for extension type_name
+	77, // [77:77] is the sub-list for extension extendee
+	0,  // [0:77] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -3259,28 +3494,30 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[22].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[26].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[27].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[28].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[29].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[31].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   41,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
