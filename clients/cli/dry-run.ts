@@ -37,6 +37,7 @@ function summary(reply: DryRunResponse): string {
     because: route?.reason,
     "fallback chain": route?.fallbackChain,
     refused: wouldBeRefused && `${wouldBeRefused.kind}: ${wouldBeRefused.message}`,
+    cache: reply.cache && [reply.cache.outcome, reply.cache.reason].filter(Boolean).join(": "),
     "about to cost": dollars(estimatedUsd),
     between: isKnown ? `${dollars(minUsd)} and ${dollars(maxUsd)}` : "",
     "input tokens": reply.inputTokensProvenance === "counted" ? String(inputTokens) : `about ${inputTokens}`,
