@@ -77,7 +77,12 @@ export function createPreviews({ way, admit, lookUp, rehearse, means }: PreviewM
       const cache = await lookUp(call);
       // Who has the answer already spends nothing.
       const { refusal } = foresight;
-      return told(routed, { ...foresight, refusal: cache?.outcome === "hit" ? undefined : refusal }, cache, means);
+      return told(
+        routed,
+        { ...foresight, refusal: cache?.outcome === "hit" ? undefined : refusal },
+        cache,
+        means,
+      );
     },
   };
 }
