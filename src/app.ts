@@ -132,12 +132,15 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   return {
     config,
     service,
-    ...createPreviews(
-      asked,
-      surroundings.admit,
-      async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
-      { ...books, pricing: pricingOf(config, catalog) },
-    ),
+    ...createPreviews({
+      way: asked,
+      admit: surroundings.admit,
+      lookUp: async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
+      rehearse: drop(dropsOf(config))(
+        client(new Map([...providers].map(([name, provider]) => [name, provider.rehearse]))),
+      ),
+      means: { ...books, pricing: pricingOf(config, catalog) },
+    }),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     pricesOf: (other) => pricingOf(config, other === "" ? catalog : loadCatalog(other, "catalog")),

@@ -11,8 +11,9 @@ import { redact } from "../core/redact.ts";
 import { routeName } from "../core/route-name.ts";
 import { nameOf } from "../core/target.ts";
 import type { Ledger } from "../cost/ledger.ts";
+import type { Means } from "../cost/means.ts";
 import { Metered, type Recount } from "../cost/metered.ts";
-import { type Means, type Plan, planAttempt } from "../cost/plan.ts";
+import { type Plan, planAttempt } from "../cost/plan.ts";
 
 export interface Accounts extends Means {
   /** Undefined when nothing is booked. */
@@ -68,7 +69,8 @@ function begin(call: RoutedCall, plan: Plan, accounts: Accounts): Metered {
 function learn({ target, estimate, demand }: Plan, { usage, outcome }: Attempt, means: Means): void {
   if (usage?.provenance !== "measured" || outcome !== "ok") return;
   means.inputs.observe(estimate, target, usage.inputTokens);
-  if (demand.answers > 0) means.outputs.observe(nameOf(target), usage.outputTokens / demand.answers);
+  means.caches.observe(nameOf(target), demand.cacheWrites, usage);
+  if (demand.answers > 0) means.outputs.observe(demand.answersLike, usage.outputTokens / demand.answers);
 }
 
 function recountOf({ request }: RoutedCall, { target }: Plan, { tokenizer }: Means): Recount | undefined {
