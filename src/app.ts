@@ -16,7 +16,7 @@ import type { Clock } from "./core/clock.ts";
 import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
-import type { Pricing } from "./cost/plan.ts";
+import type { Pricing } from "./cost/means.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
 import { cache, lookUp } from "./layers/cache.ts";
