@@ -818,7 +818,7 @@ var File_llmgateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\x88\x03\n" +
+	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/compare.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\x88\x03\n" +
 	"\x0eDryRunResponse\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12*\n" +
@@ -905,10 +905,11 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\bfailures\x18\x02 \x01(\x05R\bfailures\x12\x1f\n" +
 	"\verror_share\x18\x03 \x01(\x01R\n" +
 	"errorShare\x12*\n" +
-	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xd7\x10\n" +
+	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xc0\x11\n" +
 	"\x0eGatewayService\x12\\\n" +
 	"\x04Chat\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1b.llmgateway.v1.ChatResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/chat\x12d\n" +
-	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12e\n" +
+	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12g\n" +
+	"\aCompare\x12\x1d.llmgateway.v1.CompareRequest\x1a\x1b.llmgateway.v1.CompareEvent\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/gateway/compare0\x01\x12e\n" +
 	"\x05Embed\x12\x1b.llmgateway.v1.EmbedRequest\x1a\x1c.llmgateway.v1.EmbedResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/embeddings\x12c\n" +
 	"\x06DryRun\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.DryRunResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/gateway/dry-run\x12]\n" +
 	"\tSubmitJob\x12\x1f.llmgateway.v1.SubmitJobRequest\x1a\x12.llmgateway.v1.Job\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/jobs\x12`\n" +
@@ -956,30 +957,32 @@ var file_llmgateway_v1_gateway_proto_goTypes = []any{
 	(*CacheLookup)(nil),              // 10: llmgateway.v1.CacheLookup
 	(*timestamppb.Timestamp)(nil),    // 11: google.protobuf.Timestamp
 	(*ChatRequest)(nil),              // 12: llmgateway.v1.ChatRequest
-	(*EmbedRequest)(nil),             // 13: llmgateway.v1.EmbedRequest
-	(*SubmitJobRequest)(nil),         // 14: llmgateway.v1.SubmitJobRequest
-	(*GetJobRequest)(nil),            // 15: llmgateway.v1.GetJobRequest
-	(*GetJobResultRequest)(nil),      // 16: llmgateway.v1.GetJobResultRequest
-	(*ListJobsRequest)(nil),          // 17: llmgateway.v1.ListJobsRequest
-	(*CancelJobRequest)(nil),         // 18: llmgateway.v1.CancelJobRequest
-	(*WatchJobRequest)(nil),          // 19: llmgateway.v1.WatchJobRequest
-	(*SubmitBatchRequest)(nil),       // 20: llmgateway.v1.SubmitBatchRequest
-	(*GetBatchRequest)(nil),          // 21: llmgateway.v1.GetBatchRequest
-	(*ListBatchResultsRequest)(nil),  // 22: llmgateway.v1.ListBatchResultsRequest
-	(*CancelBatchRequest)(nil),       // 23: llmgateway.v1.CancelBatchRequest
-	(*ListWebhooksRequest)(nil),      // 24: llmgateway.v1.ListWebhooksRequest
-	(*GetWebhookRequest)(nil),        // 25: llmgateway.v1.GetWebhookRequest
-	(*RedeliverWebhookRequest)(nil),  // 26: llmgateway.v1.RedeliverWebhookRequest
-	(*ChatResponse)(nil),             // 27: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),           // 28: llmgateway.v1.StreamResponse
-	(*EmbedResponse)(nil),            // 29: llmgateway.v1.EmbedResponse
-	(*Job)(nil),                      // 30: llmgateway.v1.Job
-	(*ListJobsResponse)(nil),         // 31: llmgateway.v1.ListJobsResponse
-	(*JobEvent)(nil),                 // 32: llmgateway.v1.JobEvent
-	(*Batch)(nil),                    // 33: llmgateway.v1.Batch
-	(*ListBatchResultsResponse)(nil), // 34: llmgateway.v1.ListBatchResultsResponse
-	(*ListWebhooksResponse)(nil),     // 35: llmgateway.v1.ListWebhooksResponse
-	(*Webhook)(nil),                  // 36: llmgateway.v1.Webhook
+	(*CompareRequest)(nil),           // 13: llmgateway.v1.CompareRequest
+	(*EmbedRequest)(nil),             // 14: llmgateway.v1.EmbedRequest
+	(*SubmitJobRequest)(nil),         // 15: llmgateway.v1.SubmitJobRequest
+	(*GetJobRequest)(nil),            // 16: llmgateway.v1.GetJobRequest
+	(*GetJobResultRequest)(nil),      // 17: llmgateway.v1.GetJobResultRequest
+	(*ListJobsRequest)(nil),          // 18: llmgateway.v1.ListJobsRequest
+	(*CancelJobRequest)(nil),         // 19: llmgateway.v1.CancelJobRequest
+	(*WatchJobRequest)(nil),          // 20: llmgateway.v1.WatchJobRequest
+	(*SubmitBatchRequest)(nil),       // 21: llmgateway.v1.SubmitBatchRequest
+	(*GetBatchRequest)(nil),          // 22: llmgateway.v1.GetBatchRequest
+	(*ListBatchResultsRequest)(nil),  // 23: llmgateway.v1.ListBatchResultsRequest
+	(*CancelBatchRequest)(nil),       // 24: llmgateway.v1.CancelBatchRequest
+	(*ListWebhooksRequest)(nil),      // 25: llmgateway.v1.ListWebhooksRequest
+	(*GetWebhookRequest)(nil),        // 26: llmgateway.v1.GetWebhookRequest
+	(*RedeliverWebhookRequest)(nil),  // 27: llmgateway.v1.RedeliverWebhookRequest
+	(*ChatResponse)(nil),             // 28: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),           // 29: llmgateway.v1.StreamResponse
+	(*CompareEvent)(nil),             // 30: llmgateway.v1.CompareEvent
+	(*EmbedResponse)(nil),            // 31: llmgateway.v1.EmbedResponse
+	(*Job)(nil),                      // 32: llmgateway.v1.Job
+	(*ListJobsResponse)(nil),         // 33: llmgateway.v1.ListJobsResponse
+	(*JobEvent)(nil),                 // 34: llmgateway.v1.JobEvent
+	(*Batch)(nil),                    // 35: llmgateway.v1.Batch
+	(*ListBatchResultsResponse)(nil), // 36: llmgateway.v1.ListBatchResultsResponse
+	(*ListWebhooksResponse)(nil),     // 37: llmgateway.v1.ListWebhooksResponse
+	(*Webhook)(nil),                  // 38: llmgateway.v1.Webhook
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	9,  // 0: llmgateway.v1.DryRunResponse.route:type_name -> llmgateway.v1.Route
@@ -991,44 +994,46 @@ var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	8,  // 6: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
 	12, // 7: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
 	12, // 8: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
-	13, // 9: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
-	12, // 10: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
-	14, // 11: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
-	15, // 12: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
-	16, // 13: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
-	17, // 14: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
-	18, // 15: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
-	19, // 16: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
-	20, // 17: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
-	21, // 18: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
-	22, // 19: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
-	23, // 20: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
-	24, // 21: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
-	25, // 22: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
-	26, // 23: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
-	1,  // 24: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	5,  // 25: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	27, // 26: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	28, // 27: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	29, // 28: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
-	0,  // 29: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
-	30, // 30: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
-	30, // 31: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
-	27, // 32: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
-	31, // 33: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
-	30, // 34: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
-	32, // 35: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
-	33, // 36: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
-	33, // 37: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
-	34, // 38: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
-	33, // 39: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
-	35, // 40: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
-	36, // 41: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
-	36, // 42: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
-	2,  // 43: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	6,  // 44: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	26, // [26:45] is the sub-list for method output_type
-	7,  // [7:26] is the sub-list for method input_type
+	13, // 9: llmgateway.v1.GatewayService.Compare:input_type -> llmgateway.v1.CompareRequest
+	14, // 10: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
+	12, // 11: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
+	15, // 12: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
+	16, // 13: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
+	17, // 14: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
+	18, // 15: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
+	19, // 16: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
+	20, // 17: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
+	21, // 18: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
+	22, // 19: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
+	23, // 20: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
+	24, // 21: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
+	25, // 22: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
+	26, // 23: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
+	27, // 24: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
+	1,  // 25: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	5,  // 26: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	28, // 27: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	29, // 28: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	30, // 29: llmgateway.v1.GatewayService.Compare:output_type -> llmgateway.v1.CompareEvent
+	31, // 30: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
+	0,  // 31: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
+	32, // 32: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
+	32, // 33: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
+	28, // 34: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
+	33, // 35: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
+	32, // 36: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
+	34, // 37: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
+	35, // 38: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
+	35, // 39: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
+	36, // 40: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
+	35, // 41: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
+	37, // 42: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
+	38, // 43: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
+	38, // 44: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
+	2,  // 45: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	6,  // 46: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	27, // [27:47] is the sub-list for method output_type
+	7,  // [7:27] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -1040,6 +1045,7 @@ func file_llmgateway_v1_gateway_proto_init() {
 		return
 	}
 	file_llmgateway_v1_chat_proto_init()
+	file_llmgateway_v1_compare_proto_init()
 	file_llmgateway_v1_embed_proto_init()
 	file_llmgateway_v1_job_proto_init()
 	file_llmgateway_v1_receipt_proto_init()
