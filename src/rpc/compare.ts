@@ -75,7 +75,7 @@ export async function* compare(
     context.signal.removeEventListener("abort", onAbort);
   }
   if (held) throw failureOfAll(asked, failures);
-  context.signal.throwIfAborted();
+  if (context.signal.aborted) throw reasonOf(context, failures.size > 0);
   yield [eventOf({ model: "", totals: totals.told() })];
 }
 
@@ -119,6 +119,13 @@ async function sharesAmong(
 
 function eventOf(fields: Omit<CompareEvent, "$typeName">): CompareEvent {
   return { $typeName: "llmgateway.v1.CompareEvent", ...fields };
+}
+
+/** What ended the whole. Where calls were ended by it, they have told it. */
+function reasonOf({ signal }: RequestContext, isTold: boolean): Failure {
+  const failure = toFailure(signal.reason);
+  failure.recorded ||= isTold;
+  return failure;
 }
 
 /** The failure of the first of the models, with what all of them have spent. */
