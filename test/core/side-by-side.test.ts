@@ -21,9 +21,9 @@ const itemOf = <T>(told: Told<T>) => (told.kind === "item" ? told.item : told.ki
 
 test("none that is always ready holds back another", async () => {
   const told: unknown[] = [];
-  for await (const one of sideBySide([source(["a", "b", "c"]), source([1, 2, 3])], () => {}))
+  for await (const one of sideBySide([source(["a", "b", "c"]), source(["1", "2", "3"])], () => {}))
     told.push(itemOf(one));
-  expect(told).toEqual(["a", 1, "b", 2, "c", 3, "ended", "ended"]);
+  expect(told).toEqual(["a", "1", "b", "2", "c", "3", "ended", "ended"]);
 });
 
 test("nothing is read of any while nothing is taken, beyond one item each", async () => {

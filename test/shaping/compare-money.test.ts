@@ -16,7 +16,11 @@ import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 const MODELS = ["openai/gpt-4o", "claude", "mistral", "openai/gpt-4o-mini"];
 const messages = (content: string) => [{ role: "user", content }];
 
-async function compare({ url }: GatewayUnderTest, request: CompareInit, requestId = crypto.randomUUID()) {
+async function compare(
+  { url }: GatewayUnderTest,
+  request: CompareInit,
+  requestId: string = crypto.randomUUID(),
+) {
   const [rest] = CALLERS;
   const options = { headers: { "x-request-id": requestId } };
   return Array.fromAsync(rest?.at(url).compare(request, options) ?? []);
