@@ -31,8 +31,10 @@ type CompareRequest struct {
 	Request *ChatRequest `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
 	// Who is asked, each as `ChatRequest.model` spells it, and none of them twice.
 	Models []string `protobuf:"bytes,2,rep,name=models,proto3" json:"models,omitempty"`
-	// The most that all of them may cost together, which is never exceeded: each
-	// has a share, by what it is expected to cost.
+	// The most that all of them may cost together. It is divided by what each is
+	// expected to cost, and to its share each keeps as to its `max_cost_usd`: so
+	// that providers never charge more, `max_tokens` is lowered, and what cannot be
+	// afforded at all is refused.
 	MaxCostUsd    *float64 `protobuf:"fixed64,3,opt,name=max_cost_usd,json=maxCostUsd,proto3,oneof" json:"max_cost_usd,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

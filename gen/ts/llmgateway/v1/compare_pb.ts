@@ -40,8 +40,10 @@ export type CompareRequest = Message<"llmgateway.v1.CompareRequest"> & {
   models: string[];
 
   /**
-   * The most that all of them may cost together, which is never exceeded: each
-   * has a share, by what it is expected to cost.
+   * The most that all of them may cost together. It is divided by what each is
+   * expected to cost, and to its share each keeps as to its `max_cost_usd`: so
+   * that providers never charge more, `max_tokens` is lowered, and what cannot be
+   * afforded at all is refused.
    *
    * @generated from field: optional double max_cost_usd = 3;
    */
