@@ -87,6 +87,13 @@ export function uuid(text: string): string {
   throw new InvalidArgumentError("It must be an id, such as 0191f2a0-5e3a-7cc1-9d3e-2b6f0a8c4d17.");
 }
 
+/** Names, separated by commas. */
+export function list(text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.length > 1 && names.every(Boolean)) return names;
+  throw new InvalidArgumentError("It must be two names or more, such as openai/gpt-4o,claude.");
+}
+
 /** A name and a value as one text, as the gateway takes them. */
 export function tag(text: string): string {
   label(text);

@@ -5,13 +5,15 @@ import {
   type ChatRequest,
   ChatRequestSchema,
   ChatResponseSchema,
-  type StreamResponse,
   StreamResponseSchema,
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Gateway } from "../typescript/src/node.ts";
 import { type CallOptions, call, JSON_OPTIONS } from "./call.ts";
+import { compare } from "./compare/compare.ts";
 import { describeReceipt } from "./describe.ts";
 import { dryRun } from "./dry-run.ts";
+import { InputError } from "./input-error.ts";
+import { textOf } from "./text.ts";
 
 /** By what the router chooses, and keeps to it. */
 export interface RouteOptions {
@@ -35,6 +37,8 @@ export interface ChatOptions extends CallOptions, RouteOptions, KeepOptions {
   readonly modelVersion: string;
   readonly stream: boolean;
   readonly dryRun?: boolean;
+  /** Who answer beside each other, in place of `model`. */
+  readonly compare?: readonly string[];
   readonly system?: string;
   readonly maxTokens?: number;
   readonly maxCost?: number;
@@ -45,15 +49,29 @@ export interface ChatOptions extends CallOptions, RouteOptions, KeepOptions {
 
 /** Prints the answer to standard output and the cost to standard error; gives the exit status. */
 export async function chat(message: string, options: ChatOptions): Promise<number> {
-  const request = requestOf(message === "-" ? await text(process.stdin) : message, options);
+  const content = message === "-" ? await text(process.stdin) : message;
+  if (options.compare) return compareModels(content, options.compare, options);
+  const request = requestOf(content, options);
   const answer = options.dryRun ? dryRun : options.stream ? stream : unary;
   return call(options, (gateway, signal) => answer(gateway, request, signal, options.json));
+}
+
+/** The most that it may cost is for all of them together. */
+function compareModels(
+  content: string,
+  models: readonly string[],
+  { maxCost, ...options }: ChatOptions,
+): Promise<number> {
+  const { model, modelVersion, dryRun: isDry } = options;
+  if (model || modelVersion || isDry)
+    throw new InputError("--compare names the models: leave out --model, --model-version and --dry-run");
+  return compare(requestOf(content, options), { ...options, models, maxCost });
 }
 
 /** What the options ask for, with the content as the user's message. */
 export function requestOf(
   content: string,
-  options: Omit<ChatOptions, "stream" | "dryRun" | "json" | "url">,
+  options: Omit<ChatOptions, "stream" | "dryRun" | "compare" | "json" | "url">,
 ): ChatRequest {
   const { system, maxTokens } = options;
   return create(ChatRequestSchema, {
@@ -110,10 +128,4 @@ async function stream(
     process.stdout.write("\n");
     process.stderr.write(`${describeReceipt(await events.receipt)}\n`);
   }
-}
-
-/** What is shown of one event: text and refusals as they are, a tool call as its name and then its arguments. */
-export function textOf({ token, refusal, toolCall }: StreamResponse): string {
-  const { name = "", arguments: args = "", input = "" } = toolCall ?? {};
-  return (token ?? refusal ?? "") + (name && `\n${name} `) + args + input;
 }

@@ -5,7 +5,7 @@ import { ConfigError } from "../../src/config/error.ts";
 import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
 import { addAdminCommands } from "./admin-commands.ts";
-import { day, directives, share, span, wholeNumber } from "./argument.ts";
+import { day, directives, list, share, span, wholeNumber } from "./argument.ts";
 import { addAuditCommands } from "./audit-commands.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { EmbedOptions } from "./embed.ts";
@@ -38,6 +38,7 @@ program
   .option("-m, --model <model>", 'who answers, such as "openai" or "openai/gpt-4o"', "")
   .option("--model-version <version>", "the provider's model, when --model names only the provider", "")
   .option("-s, --stream", "print the answer as it comes", false)
+  .option("--compare <models>", "ask several models at once, such as openai/gpt-4o,claude", list)
   .option("--policy <name>", "the routing policy by which to choose who answers")
   .option("--low-cost", "choose the cheapest of those who could answer")
   .option("--task <type>", 'what it is about, such as "summarization", for the router to choose by')

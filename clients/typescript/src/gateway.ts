@@ -3,6 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { AdminService } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { CompareEvent, CompareRequestSchema } from "../../../gen/ts/llmgateway/v1/compare_pb.ts";
 import { EmbedRequestSchema, type EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
   type DryRunResponse,
@@ -15,6 +16,7 @@ import {
 import { type Admin, adminOver } from "./admin.ts";
 import { Call, type CallOptions, type CallSettings, markSent } from "./call.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { compare } from "./compare.ts";
 import { type Jobs, jobsOver, type Unary } from "./jobs.ts";
 import { type ApiKey, withKey } from "./key.ts";
 import { type RetryOptions, withRetry } from "./retry.ts";
@@ -43,6 +45,11 @@ export type {
   StreamResponse,
   ToolCallDelta,
 } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
+export type {
+  CompareEvent,
+  CompareRequest,
+  CompareTotals,
+} from "../../../gen/ts/llmgateway/v1/compare_pb.ts";
 export type { Embedding, EmbedRequest, EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 export type {
   DryRunResponse,
@@ -124,6 +131,15 @@ export interface Gateway extends Jobs, Admin {
   chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
   /** Continues a conversation, and answers as the words come. */
   stream(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): GatewayStream;
+  /**
+   * Has several models continue a conversation at once, and tells the words of each as they come; one that fails does
+   * not end the others. The last event has `totals`. Nothing is sent until it is read, and it is sent once. A reader who
+   * leaves the loop ends all of it.
+   */
+  compare(
+    request: MessageInitShape<typeof CompareRequestSchema>,
+    options?: CallOptions,
+  ): AsyncGenerator<CompareEvent, void, undefined>;
   /** Tells what would become of a chat, and about what it would cost, and has nobody answer it. */
   dryRun(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<DryRunResponse>;
   /** Makes a vector of each text in `input`. */
@@ -191,6 +207,7 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
         });
         return { call, first };
       }),
+    compare: (request, callOptions = {}) => compare(rpc, settings, request, callOptions),
     dryRun: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.dryRun, request, callOptions),
     embed: (request, callOptions = {}) => unary(EmbedRequestSchema, rpc.embed, request, callOptions),
     listModels: (request = {}, callOptions = {}) =>

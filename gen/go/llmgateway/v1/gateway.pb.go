@@ -1138,7 +1138,7 @@ var File_llmgateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xe0\a\n" +
+	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/compare.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xe0\a\n" +
 	"\x0eDryRunResponse\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12*\n" +
@@ -1266,10 +1266,11 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\bfailures\x18\x02 \x01(\x05R\bfailures\x12\x1f\n" +
 	"\verror_share\x18\x03 \x01(\x01R\n" +
 	"errorShare\x12*\n" +
-	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xd7\x10\n" +
+	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xc0\x11\n" +
 	"\x0eGatewayService\x12\\\n" +
 	"\x04Chat\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1b.llmgateway.v1.ChatResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/chat\x12d\n" +
-	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12e\n" +
+	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12g\n" +
+	"\aCompare\x12\x1d.llmgateway.v1.CompareRequest\x1a\x1b.llmgateway.v1.CompareEvent\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/gateway/compare0\x01\x12e\n" +
 	"\x05Embed\x12\x1b.llmgateway.v1.EmbedRequest\x1a\x1c.llmgateway.v1.EmbedResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/embeddings\x12c\n" +
 	"\x06DryRun\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.DryRunResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/gateway/dry-run\x12]\n" +
 	"\tSubmitJob\x12\x1f.llmgateway.v1.SubmitJobRequest\x1a\x12.llmgateway.v1.Job\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/jobs\x12`\n" +
@@ -1319,30 +1320,32 @@ var file_llmgateway_v1_gateway_proto_goTypes = []any{
 	(*CacheLookup)(nil),              // 12: llmgateway.v1.CacheLookup
 	(*timestamppb.Timestamp)(nil),    // 13: google.protobuf.Timestamp
 	(*ChatRequest)(nil),              // 14: llmgateway.v1.ChatRequest
-	(*EmbedRequest)(nil),             // 15: llmgateway.v1.EmbedRequest
-	(*SubmitJobRequest)(nil),         // 16: llmgateway.v1.SubmitJobRequest
-	(*GetJobRequest)(nil),            // 17: llmgateway.v1.GetJobRequest
-	(*GetJobResultRequest)(nil),      // 18: llmgateway.v1.GetJobResultRequest
-	(*ListJobsRequest)(nil),          // 19: llmgateway.v1.ListJobsRequest
-	(*CancelJobRequest)(nil),         // 20: llmgateway.v1.CancelJobRequest
-	(*WatchJobRequest)(nil),          // 21: llmgateway.v1.WatchJobRequest
-	(*SubmitBatchRequest)(nil),       // 22: llmgateway.v1.SubmitBatchRequest
-	(*GetBatchRequest)(nil),          // 23: llmgateway.v1.GetBatchRequest
-	(*ListBatchResultsRequest)(nil),  // 24: llmgateway.v1.ListBatchResultsRequest
-	(*CancelBatchRequest)(nil),       // 25: llmgateway.v1.CancelBatchRequest
-	(*ListWebhooksRequest)(nil),      // 26: llmgateway.v1.ListWebhooksRequest
-	(*GetWebhookRequest)(nil),        // 27: llmgateway.v1.GetWebhookRequest
-	(*RedeliverWebhookRequest)(nil),  // 28: llmgateway.v1.RedeliverWebhookRequest
-	(*ChatResponse)(nil),             // 29: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),           // 30: llmgateway.v1.StreamResponse
-	(*EmbedResponse)(nil),            // 31: llmgateway.v1.EmbedResponse
-	(*Job)(nil),                      // 32: llmgateway.v1.Job
-	(*ListJobsResponse)(nil),         // 33: llmgateway.v1.ListJobsResponse
-	(*JobEvent)(nil),                 // 34: llmgateway.v1.JobEvent
-	(*Batch)(nil),                    // 35: llmgateway.v1.Batch
-	(*ListBatchResultsResponse)(nil), // 36: llmgateway.v1.ListBatchResultsResponse
-	(*ListWebhooksResponse)(nil),     // 37: llmgateway.v1.ListWebhooksResponse
-	(*Webhook)(nil),                  // 38: llmgateway.v1.Webhook
+	(*CompareRequest)(nil),           // 15: llmgateway.v1.CompareRequest
+	(*EmbedRequest)(nil),             // 16: llmgateway.v1.EmbedRequest
+	(*SubmitJobRequest)(nil),         // 17: llmgateway.v1.SubmitJobRequest
+	(*GetJobRequest)(nil),            // 18: llmgateway.v1.GetJobRequest
+	(*GetJobResultRequest)(nil),      // 19: llmgateway.v1.GetJobResultRequest
+	(*ListJobsRequest)(nil),          // 20: llmgateway.v1.ListJobsRequest
+	(*CancelJobRequest)(nil),         // 21: llmgateway.v1.CancelJobRequest
+	(*WatchJobRequest)(nil),          // 22: llmgateway.v1.WatchJobRequest
+	(*SubmitBatchRequest)(nil),       // 23: llmgateway.v1.SubmitBatchRequest
+	(*GetBatchRequest)(nil),          // 24: llmgateway.v1.GetBatchRequest
+	(*ListBatchResultsRequest)(nil),  // 25: llmgateway.v1.ListBatchResultsRequest
+	(*CancelBatchRequest)(nil),       // 26: llmgateway.v1.CancelBatchRequest
+	(*ListWebhooksRequest)(nil),      // 27: llmgateway.v1.ListWebhooksRequest
+	(*GetWebhookRequest)(nil),        // 28: llmgateway.v1.GetWebhookRequest
+	(*RedeliverWebhookRequest)(nil),  // 29: llmgateway.v1.RedeliverWebhookRequest
+	(*ChatResponse)(nil),             // 30: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),           // 31: llmgateway.v1.StreamResponse
+	(*CompareEvent)(nil),             // 32: llmgateway.v1.CompareEvent
+	(*EmbedResponse)(nil),            // 33: llmgateway.v1.EmbedResponse
+	(*Job)(nil),                      // 34: llmgateway.v1.Job
+	(*ListJobsResponse)(nil),         // 35: llmgateway.v1.ListJobsResponse
+	(*JobEvent)(nil),                 // 36: llmgateway.v1.JobEvent
+	(*Batch)(nil),                    // 37: llmgateway.v1.Batch
+	(*ListBatchResultsResponse)(nil), // 38: llmgateway.v1.ListBatchResultsResponse
+	(*ListWebhooksResponse)(nil),     // 39: llmgateway.v1.ListWebhooksResponse
+	(*Webhook)(nil),                  // 40: llmgateway.v1.Webhook
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	11, // 0: llmgateway.v1.DryRunResponse.route:type_name -> llmgateway.v1.Route
@@ -1357,44 +1360,46 @@ var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	10, // 9: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
 	14, // 10: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
 	14, // 11: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
-	15, // 12: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
-	14, // 13: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
-	16, // 14: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
-	17, // 15: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
-	18, // 16: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
-	19, // 17: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
-	20, // 18: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
-	21, // 19: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
-	22, // 20: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
-	23, // 21: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
-	24, // 22: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
-	25, // 23: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
-	26, // 24: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
-	27, // 25: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
-	28, // 26: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
-	3,  // 27: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	7,  // 28: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	29, // 29: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	30, // 30: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	31, // 31: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
-	0,  // 32: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
-	32, // 33: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
-	32, // 34: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
-	29, // 35: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
-	33, // 36: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
-	32, // 37: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
-	34, // 38: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
-	35, // 39: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
-	35, // 40: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
-	36, // 41: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
-	35, // 42: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
-	37, // 43: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
-	38, // 44: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
-	38, // 45: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
-	4,  // 46: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	8,  // 47: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	29, // [29:48] is the sub-list for method output_type
-	10, // [10:29] is the sub-list for method input_type
+	15, // 12: llmgateway.v1.GatewayService.Compare:input_type -> llmgateway.v1.CompareRequest
+	16, // 13: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
+	14, // 14: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
+	17, // 15: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
+	18, // 16: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
+	19, // 17: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
+	20, // 18: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
+	21, // 19: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
+	22, // 20: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
+	23, // 21: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
+	24, // 22: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
+	25, // 23: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
+	26, // 24: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
+	27, // 25: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
+	28, // 26: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
+	29, // 27: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
+	3,  // 28: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	7,  // 29: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	30, // 30: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	31, // 31: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	32, // 32: llmgateway.v1.GatewayService.Compare:output_type -> llmgateway.v1.CompareEvent
+	33, // 33: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
+	0,  // 34: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
+	34, // 35: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
+	34, // 36: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
+	30, // 37: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
+	35, // 38: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
+	34, // 39: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
+	36, // 40: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
+	37, // 41: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
+	37, // 42: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
+	38, // 43: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
+	37, // 44: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
+	39, // 45: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
+	40, // 46: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
+	40, // 47: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
+	4,  // 48: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	8,  // 49: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	30, // [30:50] is the sub-list for method output_type
+	10, // [10:30] is the sub-list for method input_type
 	10, // [10:10] is the sub-list for extension type_name
 	10, // [10:10] is the sub-list for extension extendee
 	0,  // [0:10] is the sub-list for field type_name
@@ -1406,6 +1411,7 @@ func file_llmgateway_v1_gateway_proto_init() {
 		return
 	}
 	file_llmgateway_v1_chat_proto_init()
+	file_llmgateway_v1_compare_proto_init()
 	file_llmgateway_v1_embed_proto_init()
 	file_llmgateway_v1_job_proto_init()
 	file_llmgateway_v1_receipt_proto_init()

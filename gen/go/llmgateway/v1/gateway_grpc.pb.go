@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	GatewayService_Chat_FullMethodName             = "/llmgateway.v1.GatewayService/Chat"
 	GatewayService_Stream_FullMethodName           = "/llmgateway.v1.GatewayService/Stream"
+	GatewayService_Compare_FullMethodName          = "/llmgateway.v1.GatewayService/Compare"
 	GatewayService_Embed_FullMethodName            = "/llmgateway.v1.GatewayService/Embed"
 	GatewayService_DryRun_FullMethodName           = "/llmgateway.v1.GatewayService/DryRun"
 	GatewayService_SubmitJob_FullMethodName        = "/llmgateway.v1.GatewayService/SubmitJob"
@@ -62,6 +63,14 @@ type GatewayServiceClient interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamResponse], error)
+	// Continues a conversation with several models at once, and tells the words of
+	// each as they come. Over HTTP the events are server-sent.
+	//
+	// Each model is a call of its own, with its own receipt; all of them bear the
+	// request's id and the method `Compare` in the log and the ledger. One that
+	// fails does not end the others. The whole fails only when no model answers,
+	// with the failure of the first of `models`.
+	Compare(ctx context.Context, in *CompareRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CompareEvent], error)
 	// Makes vectors of texts, to search and compare them by.
 	Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error)
 	// Tells what would become of a request, without calling any provider and
@@ -145,6 +154,25 @@ func (c *gatewayServiceClient) Stream(ctx context.Context, in *ChatRequest, opts
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type GatewayService_StreamClient = grpc.ServerStreamingClient[StreamResponse]
 
+func (c *gatewayServiceClient) Compare(ctx context.Context, in *CompareRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CompareEvent], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &GatewayService_ServiceDesc.Streams[1], GatewayService_Compare_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[CompareRequest, CompareEvent]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GatewayService_CompareClient = grpc.ServerStreamingClient[CompareEvent]
+
 func (c *gatewayServiceClient) Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EmbedResponse)
@@ -217,7 +245,7 @@ func (c *gatewayServiceClient) CancelJob(ctx context.Context, in *CancelJobReque
 
 func (c *gatewayServiceClient) WatchJob(ctx context.Context, in *WatchJobRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[JobEvent], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &GatewayService_ServiceDesc.Streams[1], GatewayService_WatchJob_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &GatewayService_ServiceDesc.Streams[2], GatewayService_WatchJob_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -346,6 +374,14 @@ type GatewayServiceServer interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(*ChatRequest, grpc.ServerStreamingServer[StreamResponse]) error
+	// Continues a conversation with several models at once, and tells the words of
+	// each as they come. Over HTTP the events are server-sent.
+	//
+	// Each model is a call of its own, with its own receipt; all of them bear the
+	// request's id and the method `Compare` in the log and the ledger. One that
+	// fails does not end the others. The whole fails only when no model answers,
+	// with the failure of the first of `models`.
+	Compare(*CompareRequest, grpc.ServerStreamingServer[CompareEvent]) error
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *EmbedRequest) (*EmbedResponse, error)
 	// Tells what would become of a request, without calling any provider and
@@ -405,6 +441,9 @@ func (UnimplementedGatewayServiceServer) Chat(context.Context, *ChatRequest) (*C
 }
 func (UnimplementedGatewayServiceServer) Stream(*ChatRequest, grpc.ServerStreamingServer[StreamResponse]) error {
 	return status.Error(codes.Unimplemented, "method Stream not implemented")
+}
+func (UnimplementedGatewayServiceServer) Compare(*CompareRequest, grpc.ServerStreamingServer[CompareEvent]) error {
+	return status.Error(codes.Unimplemented, "method Compare not implemented")
 }
 func (UnimplementedGatewayServiceServer) Embed(context.Context, *EmbedRequest) (*EmbedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Embed not implemented")
@@ -506,6 +545,17 @@ func _GatewayService_Stream_Handler(srv interface{}, stream grpc.ServerStream) e
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type GatewayService_StreamServer = grpc.ServerStreamingServer[StreamResponse]
+
+func _GatewayService_Compare_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(CompareRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(GatewayServiceServer).Compare(m, &grpc.GenericServerStream[CompareRequest, CompareEvent]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GatewayService_CompareServer = grpc.ServerStreamingServer[CompareEvent]
 
 func _GatewayService_Embed_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(EmbedRequest)
@@ -886,6 +936,11 @@ var GatewayService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Stream",
 			Handler:       _GatewayService_Stream_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Compare",
+			Handler:       _GatewayService_Compare_Handler,
 			ServerStreams: true,
 		},
 		{

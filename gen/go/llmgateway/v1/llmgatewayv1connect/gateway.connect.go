@@ -37,6 +37,8 @@ const (
 	GatewayServiceChatProcedure = "/llmgateway.v1.GatewayService/Chat"
 	// GatewayServiceStreamProcedure is the fully-qualified name of the GatewayService's Stream RPC.
 	GatewayServiceStreamProcedure = "/llmgateway.v1.GatewayService/Stream"
+	// GatewayServiceCompareProcedure is the fully-qualified name of the GatewayService's Compare RPC.
+	GatewayServiceCompareProcedure = "/llmgateway.v1.GatewayService/Compare"
 	// GatewayServiceEmbedProcedure is the fully-qualified name of the GatewayService's Embed RPC.
 	GatewayServiceEmbedProcedure = "/llmgateway.v1.GatewayService/Embed"
 	// GatewayServiceDryRunProcedure is the fully-qualified name of the GatewayService's DryRun RPC.
@@ -97,6 +99,14 @@ type GatewayServiceClient interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(context.Context, *connect.Request[v1.ChatRequest]) (*connect.ServerStreamForClient[v1.StreamResponse], error)
+	// Continues a conversation with several models at once, and tells the words of
+	// each as they come. Over HTTP the events are server-sent.
+	//
+	// Each model is a call of its own, with its own receipt; all of them bear the
+	// request's id and the method `Compare` in the log and the ledger. One that
+	// fails does not end the others. The whole fails only when no model answers,
+	// with the failure of the first of `models`.
+	Compare(context.Context, *connect.Request[v1.CompareRequest]) (*connect.ServerStreamForClient[v1.CompareEvent], error)
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
 	// Tells what would become of a request, without calling any provider and
@@ -164,6 +174,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			httpClient,
 			baseURL+GatewayServiceStreamProcedure,
 			connect.WithSchema(gatewayServiceMethods.ByName("Stream")),
+			connect.WithClientOptions(opts...),
+		),
+		compare: connect.NewClient[v1.CompareRequest, v1.CompareEvent](
+			httpClient,
+			baseURL+GatewayServiceCompareProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Compare")),
 			connect.WithClientOptions(opts...),
 		),
 		embed: connect.NewClient[v1.EmbedRequest, v1.EmbedResponse](
@@ -284,6 +300,7 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 type gatewayServiceClient struct {
 	chat             *connect.Client[v1.ChatRequest, v1.ChatResponse]
 	stream           *connect.Client[v1.ChatRequest, v1.StreamResponse]
+	compare          *connect.Client[v1.CompareRequest, v1.CompareEvent]
 	embed            *connect.Client[v1.EmbedRequest, v1.EmbedResponse]
 	dryRun           *connect.Client[v1.ChatRequest, v1.DryRunResponse]
 	submitJob        *connect.Client[v1.SubmitJobRequest, v1.Job]
@@ -311,6 +328,11 @@ func (c *gatewayServiceClient) Chat(ctx context.Context, req *connect.Request[v1
 // Stream calls llmgateway.v1.GatewayService.Stream.
 func (c *gatewayServiceClient) Stream(ctx context.Context, req *connect.Request[v1.ChatRequest]) (*connect.ServerStreamForClient[v1.StreamResponse], error) {
 	return c.stream.CallServerStream(ctx, req)
+}
+
+// Compare calls llmgateway.v1.GatewayService.Compare.
+func (c *gatewayServiceClient) Compare(ctx context.Context, req *connect.Request[v1.CompareRequest]) (*connect.ServerStreamForClient[v1.CompareEvent], error) {
+	return c.compare.CallServerStream(ctx, req)
 }
 
 // Embed calls llmgateway.v1.GatewayService.Embed.
@@ -411,6 +433,14 @@ type GatewayServiceHandler interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(context.Context, *connect.Request[v1.ChatRequest], *connect.ServerStream[v1.StreamResponse]) error
+	// Continues a conversation with several models at once, and tells the words of
+	// each as they come. Over HTTP the events are server-sent.
+	//
+	// Each model is a call of its own, with its own receipt; all of them bear the
+	// request's id and the method `Compare` in the log and the ledger. One that
+	// fails does not end the others. The whole fails only when no model answers,
+	// with the failure of the first of `models`.
+	Compare(context.Context, *connect.Request[v1.CompareRequest], *connect.ServerStream[v1.CompareEvent]) error
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
 	// Tells what would become of a request, without calling any provider and
@@ -474,6 +504,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		GatewayServiceStreamProcedure,
 		svc.Stream,
 		connect.WithSchema(gatewayServiceMethods.ByName("Stream")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceCompareHandler := connect.NewServerStreamHandler(
+		GatewayServiceCompareProcedure,
+		svc.Compare,
+		connect.WithSchema(gatewayServiceMethods.ByName("Compare")),
 		connect.WithHandlerOptions(opts...),
 	)
 	gatewayServiceEmbedHandler := connect.NewUnaryHandler(
@@ -593,6 +629,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceChatHandler.ServeHTTP(w, r)
 		case GatewayServiceStreamProcedure:
 			gatewayServiceStreamHandler.ServeHTTP(w, r)
+		case GatewayServiceCompareProcedure:
+			gatewayServiceCompareHandler.ServeHTTP(w, r)
 		case GatewayServiceEmbedProcedure:
 			gatewayServiceEmbedHandler.ServeHTTP(w, r)
 		case GatewayServiceDryRunProcedure:
@@ -642,6 +680,10 @@ func (UnimplementedGatewayServiceHandler) Chat(context.Context, *connect.Request
 
 func (UnimplementedGatewayServiceHandler) Stream(context.Context, *connect.Request[v1.ChatRequest], *connect.ServerStream[v1.StreamResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.Stream is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Compare(context.Context, *connect.Request[v1.CompareRequest], *connect.ServerStream[v1.CompareEvent]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.Compare is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error) {
