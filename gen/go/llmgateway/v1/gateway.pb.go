@@ -45,7 +45,9 @@ type DryRunResponse struct {
 	PriceVersion string `protobuf:"bytes,8,opt,name=price_version,json=priceVersion,proto3" json:"price_version,omitempty"`
 	// What the gateway's cache knows: with `hit`, nobody would be asked and
 	// nothing spent. Absent where it is off.
-	Cache         *CacheLookup `protobuf:"bytes,9,opt,name=cache,proto3" json:"cache,omitempty"`
+	Cache *CacheLookup `protobuf:"bytes,9,opt,name=cache,proto3" json:"cache,omitempty"`
+	// The template of which the request was made; absent for none.
+	Template      *TemplateUse `protobuf:"bytes,18,opt,name=template,proto3" json:"template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -139,6 +141,13 @@ func (x *DryRunResponse) GetPriceVersion() string {
 func (x *DryRunResponse) GetCache() *CacheLookup {
 	if x != nil {
 		return x.Cache
+	}
+	return nil
+}
+
+func (x *DryRunResponse) GetTemplate() *TemplateUse {
+	if x != nil {
+		return x.Template
 	}
 	return nil
 }
@@ -818,7 +827,7 @@ var File_llmgateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\x88\x03\n" +
+	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\x1a\x1cllmgateway/v1/template.proto\"\xc0\x03\n" +
 	"\x0eDryRunResponse\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12*\n" +
@@ -828,7 +837,8 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\finput_tokens\x18\x06 \x01(\x05R\vinputTokens\x12\x18\n" +
 	"\adropped\x18\a \x03(\tR\adropped\x12#\n" +
 	"\rprice_version\x18\b \x01(\tR\fpriceVersion\x120\n" +
-	"\x05cache\x18\t \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cacheB\x10\n" +
+	"\x05cache\x18\t \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\x126\n" +
+	"\btemplate\x18\x12 \x01(\v2\x1a.llmgateway.v1.TemplateUseR\btemplateB\x10\n" +
 	"\x0e_estimated_usdB\x15\n" +
 	"\x13_estimated_pico_usd\"/\n" +
 	"\x11ListModelsRequest\x12\x1a\n" +
@@ -905,7 +915,7 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\bfailures\x18\x02 \x01(\x05R\bfailures\x12\x1f\n" +
 	"\verror_share\x18\x03 \x01(\x01R\n" +
 	"errorShare\x12*\n" +
-	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xd7\x10\n" +
+	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xe5\x12\n" +
 	"\x0eGatewayService\x12\\\n" +
 	"\x04Chat\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1b.llmgateway.v1.ChatResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/chat\x12d\n" +
 	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12e\n" +
@@ -926,7 +936,9 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"GetWebhook\x12 .llmgateway.v1.GetWebhookRequest\x1a\x16.llmgateway.v1.Webhook\",\x82\xd3\xe4\x93\x02#\x12!/v1/gateway/webhooks/{webhook_id}\x90\x02\x01\x12\x87\x01\n" +
 	"\x10RedeliverWebhook\x12&.llmgateway.v1.RedeliverWebhookRequest\x1a\x16.llmgateway.v1.Webhook\"3\x82\xd3\xe4\x93\x02-\"+/v1/gateway/webhooks/{webhook_id}/redeliver\x12p\n" +
 	"\n" +
-	"ListModels\x12 .llmgateway.v1.ListModelsRequest\x1a!.llmgateway.v1.ListModelsResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/models\x90\x02\x01\x12m\n" +
+	"ListModels\x12 .llmgateway.v1.ListModelsRequest\x1a!.llmgateway.v1.ListModelsResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/models\x90\x02\x01\x12|\n" +
+	"\rListTemplates\x12#.llmgateway.v1.ListTemplatesRequest\x1a$.llmgateway.v1.ListTemplatesResponse\" \x82\xd3\xe4\x93\x02\x17\x12\x15/v1/gateway/templates\x90\x02\x01\x12\x8d\x01\n" +
+	"\x0eRenderTemplate\x12$.llmgateway.v1.RenderTemplateRequest\x1a%.llmgateway.v1.RenderTemplateResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/gateway/templates/{name}/render\x12m\n" +
 	"\tGetStatus\x12\x1f.llmgateway.v1.GetStatusRequest\x1a .llmgateway.v1.GetStatusResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/status\x90\x02\x01BDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
 
 var (
@@ -954,84 +966,94 @@ var file_llmgateway_v1_gateway_proto_goTypes = []any{
 	(*RecentCalls)(nil),              // 8: llmgateway.v1.RecentCalls
 	(*Route)(nil),                    // 9: llmgateway.v1.Route
 	(*CacheLookup)(nil),              // 10: llmgateway.v1.CacheLookup
-	(*timestamppb.Timestamp)(nil),    // 11: google.protobuf.Timestamp
-	(*ChatRequest)(nil),              // 12: llmgateway.v1.ChatRequest
-	(*EmbedRequest)(nil),             // 13: llmgateway.v1.EmbedRequest
-	(*SubmitJobRequest)(nil),         // 14: llmgateway.v1.SubmitJobRequest
-	(*GetJobRequest)(nil),            // 15: llmgateway.v1.GetJobRequest
-	(*GetJobResultRequest)(nil),      // 16: llmgateway.v1.GetJobResultRequest
-	(*ListJobsRequest)(nil),          // 17: llmgateway.v1.ListJobsRequest
-	(*CancelJobRequest)(nil),         // 18: llmgateway.v1.CancelJobRequest
-	(*WatchJobRequest)(nil),          // 19: llmgateway.v1.WatchJobRequest
-	(*SubmitBatchRequest)(nil),       // 20: llmgateway.v1.SubmitBatchRequest
-	(*GetBatchRequest)(nil),          // 21: llmgateway.v1.GetBatchRequest
-	(*ListBatchResultsRequest)(nil),  // 22: llmgateway.v1.ListBatchResultsRequest
-	(*CancelBatchRequest)(nil),       // 23: llmgateway.v1.CancelBatchRequest
-	(*ListWebhooksRequest)(nil),      // 24: llmgateway.v1.ListWebhooksRequest
-	(*GetWebhookRequest)(nil),        // 25: llmgateway.v1.GetWebhookRequest
-	(*RedeliverWebhookRequest)(nil),  // 26: llmgateway.v1.RedeliverWebhookRequest
-	(*ChatResponse)(nil),             // 27: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),           // 28: llmgateway.v1.StreamResponse
-	(*EmbedResponse)(nil),            // 29: llmgateway.v1.EmbedResponse
-	(*Job)(nil),                      // 30: llmgateway.v1.Job
-	(*ListJobsResponse)(nil),         // 31: llmgateway.v1.ListJobsResponse
-	(*JobEvent)(nil),                 // 32: llmgateway.v1.JobEvent
-	(*Batch)(nil),                    // 33: llmgateway.v1.Batch
-	(*ListBatchResultsResponse)(nil), // 34: llmgateway.v1.ListBatchResultsResponse
-	(*ListWebhooksResponse)(nil),     // 35: llmgateway.v1.ListWebhooksResponse
-	(*Webhook)(nil),                  // 36: llmgateway.v1.Webhook
+	(*TemplateUse)(nil),              // 11: llmgateway.v1.TemplateUse
+	(*timestamppb.Timestamp)(nil),    // 12: google.protobuf.Timestamp
+	(*ChatRequest)(nil),              // 13: llmgateway.v1.ChatRequest
+	(*EmbedRequest)(nil),             // 14: llmgateway.v1.EmbedRequest
+	(*SubmitJobRequest)(nil),         // 15: llmgateway.v1.SubmitJobRequest
+	(*GetJobRequest)(nil),            // 16: llmgateway.v1.GetJobRequest
+	(*GetJobResultRequest)(nil),      // 17: llmgateway.v1.GetJobResultRequest
+	(*ListJobsRequest)(nil),          // 18: llmgateway.v1.ListJobsRequest
+	(*CancelJobRequest)(nil),         // 19: llmgateway.v1.CancelJobRequest
+	(*WatchJobRequest)(nil),          // 20: llmgateway.v1.WatchJobRequest
+	(*SubmitBatchRequest)(nil),       // 21: llmgateway.v1.SubmitBatchRequest
+	(*GetBatchRequest)(nil),          // 22: llmgateway.v1.GetBatchRequest
+	(*ListBatchResultsRequest)(nil),  // 23: llmgateway.v1.ListBatchResultsRequest
+	(*CancelBatchRequest)(nil),       // 24: llmgateway.v1.CancelBatchRequest
+	(*ListWebhooksRequest)(nil),      // 25: llmgateway.v1.ListWebhooksRequest
+	(*GetWebhookRequest)(nil),        // 26: llmgateway.v1.GetWebhookRequest
+	(*RedeliverWebhookRequest)(nil),  // 27: llmgateway.v1.RedeliverWebhookRequest
+	(*ListTemplatesRequest)(nil),     // 28: llmgateway.v1.ListTemplatesRequest
+	(*RenderTemplateRequest)(nil),    // 29: llmgateway.v1.RenderTemplateRequest
+	(*ChatResponse)(nil),             // 30: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),           // 31: llmgateway.v1.StreamResponse
+	(*EmbedResponse)(nil),            // 32: llmgateway.v1.EmbedResponse
+	(*Job)(nil),                      // 33: llmgateway.v1.Job
+	(*ListJobsResponse)(nil),         // 34: llmgateway.v1.ListJobsResponse
+	(*JobEvent)(nil),                 // 35: llmgateway.v1.JobEvent
+	(*Batch)(nil),                    // 36: llmgateway.v1.Batch
+	(*ListBatchResultsResponse)(nil), // 37: llmgateway.v1.ListBatchResultsResponse
+	(*ListWebhooksResponse)(nil),     // 38: llmgateway.v1.ListWebhooksResponse
+	(*Webhook)(nil),                  // 39: llmgateway.v1.Webhook
+	(*ListTemplatesResponse)(nil),    // 40: llmgateway.v1.ListTemplatesResponse
+	(*RenderTemplateResponse)(nil),   // 41: llmgateway.v1.RenderTemplateResponse
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	9,  // 0: llmgateway.v1.DryRunResponse.route:type_name -> llmgateway.v1.Route
 	10, // 1: llmgateway.v1.DryRunResponse.cache:type_name -> llmgateway.v1.CacheLookup
-	3,  // 2: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
-	4,  // 3: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
-	7,  // 4: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
-	11, // 5: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
-	8,  // 6: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
-	12, // 7: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
-	12, // 8: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
-	13, // 9: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
-	12, // 10: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
-	14, // 11: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
-	15, // 12: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
-	16, // 13: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
-	17, // 14: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
-	18, // 15: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
-	19, // 16: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
-	20, // 17: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
-	21, // 18: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
-	22, // 19: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
-	23, // 20: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
-	24, // 21: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
-	25, // 22: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
-	26, // 23: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
-	1,  // 24: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	5,  // 25: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	27, // 26: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	28, // 27: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	29, // 28: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
-	0,  // 29: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
-	30, // 30: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
-	30, // 31: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
-	27, // 32: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
-	31, // 33: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
-	30, // 34: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
-	32, // 35: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
-	33, // 36: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
-	33, // 37: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
-	34, // 38: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
-	33, // 39: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
-	35, // 40: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
-	36, // 41: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
-	36, // 42: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
-	2,  // 43: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	6,  // 44: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	26, // [26:45] is the sub-list for method output_type
-	7,  // [7:26] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	11, // 2: llmgateway.v1.DryRunResponse.template:type_name -> llmgateway.v1.TemplateUse
+	3,  // 3: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
+	4,  // 4: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
+	7,  // 5: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
+	12, // 6: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
+	8,  // 7: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
+	13, // 8: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
+	13, // 9: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
+	14, // 10: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
+	13, // 11: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
+	15, // 12: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
+	16, // 13: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
+	17, // 14: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
+	18, // 15: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
+	19, // 16: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
+	20, // 17: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
+	21, // 18: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
+	22, // 19: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
+	23, // 20: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
+	24, // 21: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
+	25, // 22: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
+	26, // 23: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
+	27, // 24: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
+	1,  // 25: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	28, // 26: llmgateway.v1.GatewayService.ListTemplates:input_type -> llmgateway.v1.ListTemplatesRequest
+	29, // 27: llmgateway.v1.GatewayService.RenderTemplate:input_type -> llmgateway.v1.RenderTemplateRequest
+	5,  // 28: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	30, // 29: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	31, // 30: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	32, // 31: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
+	0,  // 32: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
+	33, // 33: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
+	33, // 34: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
+	30, // 35: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
+	34, // 36: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
+	33, // 37: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
+	35, // 38: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
+	36, // 39: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
+	36, // 40: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
+	37, // 41: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
+	36, // 42: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
+	38, // 43: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
+	39, // 44: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
+	39, // 45: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
+	2,  // 46: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	40, // 47: llmgateway.v1.GatewayService.ListTemplates:output_type -> llmgateway.v1.ListTemplatesResponse
+	41, // 48: llmgateway.v1.GatewayService.RenderTemplate:output_type -> llmgateway.v1.RenderTemplateResponse
+	6,  // 49: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	29, // [29:50] is the sub-list for method output_type
+	8,  // [8:29] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_gateway_proto_init() }
@@ -1043,6 +1065,7 @@ func file_llmgateway_v1_gateway_proto_init() {
 	file_llmgateway_v1_embed_proto_init()
 	file_llmgateway_v1_job_proto_init()
 	file_llmgateway_v1_receipt_proto_init()
+	file_llmgateway_v1_template_proto_init()
 	file_llmgateway_v1_gateway_proto_msgTypes[0].OneofWrappers = []any{}
 	file_llmgateway_v1_gateway_proto_msgTypes[3].OneofWrappers = []any{}
 	file_llmgateway_v1_gateway_proto_msgTypes[4].OneofWrappers = []any{}
