@@ -29,6 +29,7 @@ import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
 import { remember } from "./layers/remember.ts";
 import { retry } from "./layers/retry.ts";
+import { expanded, template } from "./layers/template.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
 import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf } from "./models.ts";
@@ -41,6 +42,8 @@ import type { Traffic } from "./providers/traffic.ts";
 import type { Standing } from "./resilience/standing.ts";
 import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
 import { countAttempt } from "./telemetry/attempts.ts";
+import type { Room } from "./templates/expand.ts";
+import { Templates } from "./templates/templates.ts";
 import { wayOf } from "./way.ts";
 
 /** Everything that follows from one configuration and one catalog. Replaced as a whole by a reload. */
@@ -52,6 +55,9 @@ export interface Snapshot extends Previews, Keeping {
   /** Models that were called and have no price, as `provider/model`. */
   unpricedModels(): string[];
   readonly models: readonly Model[];
+  readonly templates: Templates;
+  /** What requests that are made of templates may have. */
+  readonly room: Room;
   status(): Promise<ProviderStatus[]>;
   /** Lets go of the providers' connections, once the calls on them have ended. */
   close(): Promise<void>;
@@ -103,11 +109,15 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   surroundings.frequent.bound(caching.isOn ? config.cache.rememberRequests : 0);
   const remembered = remember(surroundings.frequent, (request) => caching.ruleOf(request)?.family);
   const kept: Layer = caching.isOn ? (next) => remembered(cache(caching)(next)) : (next) => next;
+  const templates = new Templates(config.templates);
+  const room = { maxLength: config.server.maxBodyBytes };
+  const made = template(templates, room);
   const service = stack(
     config,
     catalog,
     providers,
-    (next) => once(kept(sent(next))),
+    // Above all that looks at what is asked: a template may say who answers, and what.
+    (next) => made(once(kept(sent(next)))),
     policies,
     underWay,
     surroundings,
@@ -118,12 +128,15 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ...createPreviews(
       asked,
       surroundings.admit,
+      (call) => expanded(call, templates, room),
       async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
       { ...books, pricing: pricingOf(config, catalog) },
     ),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
-    ...keepingOf(caching, caching.isOn),
+    ...keepingOf(caching, caching.isOn, (call) => expanded(call, templates, room)),
+    templates,
+    room,
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),
     status: () =>

@@ -13,6 +13,7 @@ import { type Books, openBooks } from "./books.ts";
 import { type Cached, openCached } from "./cached.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
+import { templatePaths } from "./config/templates.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, pass, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
@@ -36,6 +37,7 @@ import { type Listener, listen } from "./rpc/listener.ts";
 import type { NodeHandler } from "./rpc/node.ts";
 import { createOperations } from "./rpc/operations.ts";
 import { serveReflection } from "./rpc/reflection.ts";
+import { templateHandlers } from "./rpc/template-handlers.ts";
 import { unimplemented } from "./rpc/unimplemented.ts";
 import { showStanding } from "./standing.ts";
 import { openStore, type Store } from "./store/store.ts";
@@ -121,7 +123,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return snapshot;
   };
   const watching = watchConfig<Snapshot>({
-    paths: [...(options.file ? [options.file] : []), config.prices.catalogPath],
+    paths: () => [
+      ...(options.file ? [options.file, ...templatePaths(options.file)] : []),
+      config.prices.catalogPath,
+    ],
     load: replace,
     onLoaded: ({ prices }) => {
       metrics.configReloads.inc({ success: "true" });
@@ -142,6 +147,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         version: VERSION,
         draining: readiness.has("draining"),
       })),
+      ...templateHandlers(() => current),
       ...jobHandlers(backlog.jobs),
       ...adminHandlers({
         circuits: standing.circuits,

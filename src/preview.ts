@@ -27,11 +27,13 @@ export interface Previews {
 /**
  * @param way of a call, down to where it would be sent
  * @param admit what every call passes first
+ * @param expand makes a call of its template
  * @param lookUp what the cache knows of a call; undefined where there is none
  */
 export function createPreviews(
   way: Layer<Call, RoutedCall>,
   admit: Layer,
+  expand: (call: Call) => Call,
   lookUp: (call: Call) => Promise<CacheLookup | undefined>,
   means: Means,
 ): Previews {
@@ -51,12 +53,13 @@ export function createPreviews(
     async preview(request, context) {
       const parking = { parked: undefined, park: async () => {} };
       const asJob = { ...context, protocol: "job" } as const;
-      const call = beginCall(request, asJob, !isBatch({ request }), parking);
+      const call = expand(beginCall(request, asJob, !isBatch({ request }), parking));
       await judge(call);
-      return { target: routed(call).target, estimated: call.tally.estimated };
+      const { estimated, template } = call.tally;
+      return { target: routed(call).target, estimated, template };
     },
     async dryRun(request, context) {
-      const call = beginCall(request, context, request.stream);
+      const call = expand(beginCall(request, context, request.stream));
       await admitted(call);
       const cache = await lookUp(call);
       return { ...told(call, routed(call), means), ...(cache ? { cache } : {}) };
@@ -65,7 +68,7 @@ export function createPreviews(
 }
 
 function told({ tally }: Call, { target, request }: RoutedCall, means: Means): DryRunResponse {
-  const { estimated, route, dropped } = tally;
+  const { estimated, route, dropped, template } = tally;
   return {
     $typeName: "llmgateway.v1.DryRunResponse",
     provider: target.provider,
@@ -75,5 +78,6 @@ function told({ tally }: Call, { target, request }: RoutedCall, means: Means): D
     inputTokens: expectedInput(request, target, means),
     dropped: [...dropped],
     priceVersion: means.pricing.version,
+    ...(template ? { template } : {}),
   };
 }

@@ -26,7 +26,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["rpc", "compat", "jobs", "config"],
   ["layers"],
   ["routing"],
-  ["providers", "resilience", "cost", "cache", "store", "telemetry"],
+  ["providers", "resilience", "cost", "cache", "templates", "store", "telemetry"],
   ["wire"],
   ["core"],
   [GEN],
