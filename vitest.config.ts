@@ -7,7 +7,13 @@ export default defineConfig({
     // test:cache, test:shaping.
     exclude: [
       ...configDefaults.exclude,
-      ...["test/money/**", "test/jobs-chaos/**", "test/faults/**", "test/cache/heavy*", "test/shaping/heavy*"],
+      ...[
+        "test/money/**",
+        "test/jobs-chaos/**",
+        "test/faults/**",
+        "test/cache/heavy*",
+        "test/shaping/heavy*",
+      ],
     ],
     // Much of it waits for processes and connections: a core kept free would be idle.
     maxWorkers: "100%",
