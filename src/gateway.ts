@@ -13,7 +13,7 @@ import { type Books, openBooks } from "./books.ts";
 import { type Cached, openCached } from "./cached.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
-import { templatePaths } from "./config/templates.ts";
+import { configPaths } from "./config/templates.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, pass, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
@@ -123,10 +123,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return snapshot;
   };
   const watching = watchConfig<Snapshot>({
-    paths: () => [
-      ...(options.file ? [options.file, ...templatePaths(options.file)] : []),
-      config.prices.catalogPath,
-    ],
+    paths: () => [...configPaths(options.file), config.prices.catalogPath],
     load: replace,
     onLoaded: ({ prices }) => {
       metrics.configReloads.inc({ success: "true" });

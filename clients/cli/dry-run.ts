@@ -30,9 +30,11 @@ function described({
   inputTokens,
   dropped,
   priceVersion,
+  template,
 }: DryRunResponse): string {
   const summary = fields({
     target: `${provider}/${model}`,
+    template: template && `${template.name}@${template.version}`,
     because: route?.reason,
     "fallback chain": route?.fallbackChain,
     "about to cost": dollars(estimatedUsd),

@@ -6,10 +6,11 @@ import { readStrict } from "../core/strict-json.ts";
 import type { Problem } from "./error.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
-/** What is to be watched: the folder, whether or not it is there, and what lies in it. */
-export function templatePaths(configFile: string): string[] {
+/** What is to be watched: the configuration, the folder, whether or not it is there, and what lies in it. */
+export function configPaths(configFile: string | undefined): string[] {
+  if (configFile === undefined) return [];
   const folder = folderOf(configFile);
-  return [folder, ...filesIn(folder, [])];
+  return [configFile, folder, ...filesIn(folder, [])];
 }
 
 export interface TemplateFile {

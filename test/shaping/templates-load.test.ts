@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, test, vi } from "vitest";
 import { ConfigError } from "../../src/config/error.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { templatePaths } from "../../src/config/templates.ts";
+import { configPaths } from "../../src/config/templates.ts";
 import { watchConfig } from "../../src/config/watch.ts";
 import { Failure } from "../../src/core/failure.ts";
 import { Templates } from "../../src/templates/templates.ts";
@@ -190,7 +190,7 @@ describe("files beside the configuration", () => {
     const seen: string[][] = [];
     const failed: unknown[] = [];
     const watching = watchConfig({
-      paths: () => [file, ...templatePaths(file)],
+      paths: () => configPaths(file),
       load: () => Object.keys(loadConfig({ file, env: {} }).templates).sort(),
       onLoaded: (names) => void seen.push(names),
       onFailed: (error) => void failed.push(error),
