@@ -595,10 +595,9 @@ const file_llmgateway_v1_template_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x16\n" +
 	"\x06latest\x18\x03 \x01(\bR\x06latest\x123\n" +
-	"\btemplate\x18\x04 \x01(\v2\x17.llmgateway.v1.TemplateR\btemplate\"\x86\x02\n" +
-	"\x15RenderTemplateRequest\x12\x1e\n" +
-	"\x04name\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x04name\x122\n" +
+	"\btemplate\x18\x04 \x01(\v2\x17.llmgateway.v1.TemplateR\btemplate\"\x84\x02\n" +
+	"\x15RenderTemplateRequest\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04name\x122\n" +
 	"\x10template_version\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0ftemplateVersion\x12[\n" +
 	"\tvariables\x18\x03 \x03(\v23.llmgateway.v1.RenderTemplateRequest.VariablesEntryB\b\xbaH\x05\x9a\x01\x02\x10dR\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
