@@ -1,6 +1,6 @@
 /** Makes calls of the templates that they name, so that all below sees what is really asked. It knows no texts itself. */
 import { type Call, isBatch, type Layer } from "../core/call.ts";
-import { invalidRequest } from "../core/failure.ts";
+import { invalidRequest, NOTHING_SAID } from "../core/failure.ts";
 import { expand, type Room } from "../templates/expand.ts";
 import type { Templates } from "../templates/templates.ts";
 
@@ -30,8 +30,7 @@ export function expanded(call: Call, templates: Templates, room: Room): Call {
       throw invalidRequest([{ field: "variables", description }]);
     if (request.templateVersion > 0) throw invalidRequest([{ field: "template_version", description }]);
     if (request.messages.length > 0) return call;
-    const nothing = "must contain at least 1 item(s), or name a template";
-    throw invalidRequest([{ field: "messages", description: nothing }]);
+    throw invalidRequest([NOTHING_SAID]);
   }
   const found = templates.find(request.template, request.templateVersion, FIELDS);
   tally.template = { $typeName: "llmgateway.v1.TemplateUse", name: found.name, version: found.version };
