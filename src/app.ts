@@ -3,14 +3,14 @@
  * it. The only place that sees the configuration.
  */
 import { readFileSync } from "node:fs";
-import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
 import { type Cached, type Keeping, keepingOf } from "./cached.ts";
 import { cachingOf } from "./caching.ts";
 import { comparingOf } from "./comparing.ts";
-import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
+import type { CompleteConfig } from "./config/defaults.ts";
 import { type Call, type Layer, type RoutedCall, type Service, WARMING } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { sessionOf } from "./core/session.ts";
@@ -32,18 +32,20 @@ import { record, type Signals } from "./layers/record.ts";
 import { remember } from "./layers/remember.ts";
 import { retry } from "./layers/retry.ts";
 import { semantic } from "./layers/semantic.ts";
+import { expanded, template } from "./layers/template.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
 import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf } from "./models.ts";
 import { type Policies, policiesOf } from "./policies.ts";
 import { createPreviews, type Previews } from "./preview.ts";
-import { judge } from "./providers/availability.ts";
 import type { Provider } from "./providers/provider.ts";
-import { createProvider } from "./providers/registry.ts";
 import type { Traffic } from "./providers/traffic.ts";
+import { providerOf, statusOf } from "./providing.ts";
 import type { Standing } from "./resilience/standing.ts";
 import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
 import { countAttempt } from "./telemetry/attempts.ts";
+import type { Room } from "./templates/expand.ts";
+import { Templates } from "./templates/templates.ts";
 import { wayOf } from "./way.ts";
 
 /** Everything that follows from one configuration and one catalog. Replaced as a whole by a reload. */
@@ -61,6 +63,9 @@ export interface Snapshot extends Previews, Keeping {
   /** Models that were called and have no price, as `provider/model`. */
   unpricedModels(): string[];
   readonly models: readonly Model[];
+  readonly templates: Templates;
+  /** What requests that are made of templates may have. */
+  readonly room: Room;
   status(): Promise<ProviderStatus[]>;
   /** Lets go of the providers' connections, once the calls on them have ended. */
   close(): Promise<void>;
@@ -89,7 +94,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   const providers = new Map(
     Object.entries(config.providers).map(([name, provider]) => [
       name,
-      build(name, provider, config, env, clock),
+      providerOf(name, provider, config, env, clock),
     ]),
   );
   const policies = policiesOf(config, { ...surroundings, random: Math.random });
@@ -117,13 +122,17 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ruleOf: caching.ruleOf,
     familyOf: familiesOf(config, catalog),
   });
+  const templates = new Templates(config.templates);
+  const room = { maxLength: config.server.maxBodyBytes };
+  const made = template(templates, room);
   const service = stack(
     config,
     catalog,
     providers,
     (retried) => (below) => {
       const routed = sent(retried(below));
-      return once(kept(comparing ? semantic(comparing, below)(routed) : routed));
+      // Templates above all that looks at what is asked: one may say who answers, and what.
+      return made(once(kept(comparing ? semantic(comparing, below)(routed) : routed)));
     },
     policies,
     underWay,
@@ -135,6 +144,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ...createPreviews({
       way: asked,
       admit: surroundings.admit,
+      expand: (call) => expanded(call, templates, room),
       lookUp: async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
       rehearse: drop(dropsOf(config))(
         client(new Map([...providers].map(([name, provider]) => [name, provider.rehearse]))),
@@ -144,7 +154,9 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     pricesOf: (other) => pricingOf(config, other === "" ? catalog : loadCatalog(other, "catalog")),
-    ...keepingOf(caching, caching.isOn),
+    ...keepingOf(caching, caching.isOn, (call) => expanded(call, templates, room)),
+    templates,
+    room,
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),
     status: () =>
@@ -247,51 +259,4 @@ function rememberSession(
 ): void {
   const session = sessionOf(call);
   if (session && outcome === "ok" && usage) sessions.served(session, target, usage.inputTokens);
-}
-
-function build(
-  name: string,
-  provider: CompleteProvider,
-  { stream }: CompleteConfig,
-  env: Surroundings["env"],
-  clock: Clock,
-): Provider {
-  return createProvider({
-    name,
-    config: provider,
-    keys: keysIn(provider.apiKeyEnv ? env[provider.apiKeyEnv] : undefined),
-    env,
-    connectTimeoutMs: durationMs(provider.timeouts.connect),
-    maxConnections: provider.maxConnections,
-    bufferedReads: stream.bufferSize,
-    clock,
-    random: Math.random,
-  });
-}
-
-function keysIn(value = ""): string[] {
-  return value.split(",").filter(Boolean);
-}
-
-async function statusOf(
-  provider: Provider,
-  config: CompleteConfig,
-  { traffic, standing }: Surroundings,
-): Promise<ProviderStatus> {
-  const { name, kind } = provider;
-  const said = await provider.availability();
-  const recent = traffic.recent(name);
-  const circuit = standing.circuits.provider(name);
-  const { status, reason, checkedAtMs } = judge(said, recent, circuit);
-  return {
-    $typeName: "llmgateway.v1.ProviderStatus",
-    name,
-    kind,
-    status,
-    reason,
-    defaultModel: config.providers[name]?.defaultModel ?? "",
-    checkedAt: checkedAtMs === undefined ? undefined : timestampFromMs(checkedAtMs),
-    recent,
-    circuit: circuit.state,
-  };
 }

@@ -33,6 +33,8 @@ export interface Previews {
 export interface PreviewMeans {
   /** Of a call, down to where an attempt would be made. */
   readonly way: Layer<Call, RoutedCall>;
+  /** Makes a call of its template. */
+  expand(call: Call): Call;
   /** What every call passes first. */
   readonly admit: Layer;
   /** What the cache knows of a call; undefined where there is none. */
@@ -42,7 +44,7 @@ export interface PreviewMeans {
   readonly means: Means;
 }
 
-export function createPreviews({ way, admit, lookUp, rehearse, means }: PreviewMeans): Previews {
+export function createPreviews({ way, admit, expand, lookUp, rehearse, means }: PreviewMeans): Previews {
   const targets = new WeakMap<Tally, RoutedCall>();
   const judge = way(async (call) => {
     targets.set(call.tally, call);
@@ -63,13 +65,14 @@ export function createPreviews({ way, admit, lookUp, rehearse, means }: PreviewM
     async preview(request, context) {
       const parking = { parked: undefined, park: async () => {} };
       const asJob = { ...context, protocol: "job" } as const;
-      const call = beginCall(request, asJob, !isBatch({ request }), parking);
+      const call = expand(beginCall(request, asJob, !isBatch({ request }), parking));
       await judge(call);
       const { tally } = call;
-      return { target: known(targets.get(tally)).target, estimated: tally.estimated };
+      const { estimated, template } = tally;
+      return { target: known(targets.get(tally)).target, estimated, template };
     },
     async dryRun(request, context) {
-      const call = beginCall(request, context, request.stream);
+      const call = expand(beginCall(request, context, request.stream));
       await foresee(call).catch((error) => {
         if (foreseen.get(call.tally)?.foresight.refusal !== error) throw error;
       });
@@ -99,7 +102,7 @@ function known<T>(routed: T | undefined): T {
 }
 
 function told(
-  { tally: { route, dropped }, target }: RoutedCall,
+  { tally: { route, dropped, template }, target }: RoutedCall,
   foresight: Foresight,
   cache: CacheLookup | undefined,
   { pricing }: Means,
@@ -126,6 +129,7 @@ function told(
     dropped: [...dropped],
     priceVersion: pricing.version,
     ...(cache && { cache }),
+    ...(template && { template }),
     budgets: foresight.standings.map(headroomOf),
     budgetsUnavailable: foresight.incomplete,
     ...(refusal && {

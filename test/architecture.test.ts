@@ -10,6 +10,7 @@ const GEN = join("..", "gen");
 const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["gateway.ts"],
+  ["fronts.ts"],
   ["app.ts"],
   ["cached.ts", "way.ts", "preview.ts"],
   [
@@ -19,6 +20,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "comparing.ts",
     "models.ts",
     "policies.ts",
+    "providing.ts",
     "routes.ts",
     "standing.ts",
     "backlog.ts",
@@ -26,7 +28,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["rpc", "compat", "jobs", "config"],
   ["layers"],
   ["routing"],
-  ["providers", "resilience", "cost", "cache", "store", "telemetry"],
+  ["providers", "resilience", "cost", "cache", "templates", "store", "telemetry"],
   ["wire"],
   ["core"],
   [GEN],

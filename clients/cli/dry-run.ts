@@ -28,12 +28,13 @@ export async function dryRun(
 }
 
 function summary(reply: DryRunResponse): string {
-  const { provider, model, route, estimatedUsd, minUsd, maxUsd, maxTokens, wouldBeRefused } = reply;
+  const { provider, model, route, estimatedUsd, minUsd, maxUsd, maxTokens, wouldBeRefused, template } = reply;
   const { inputTokens, expectedOutputTokens, maxOutputTokens } = reply;
   const isKnown = minUsd !== undefined && maxUsd !== undefined;
   const atMost = maxOutputTokens === undefined ? "" : `, at most ${maxOutputTokens}`;
   return fields({
     target: `${provider}/${model}`,
+    template: template && `${template.name}@${template.version}`,
     because: route?.reason,
     "fallback chain": route?.fallbackChain,
     refused: wouldBeRefused && `${wouldBeRefused.kind}: ${wouldBeRefused.message}`,

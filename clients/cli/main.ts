@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: serve, chat, embed, jobs, batch, webhooks, circuits, cache, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
+/** The command line: serve, chat, embed, templates, jobs, batch, webhooks, circuits, cache, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
 import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
@@ -14,6 +14,7 @@ import { InputError } from "./input-error.ts";
 import { addJobCommands } from "./job-commands.ts";
 import { key, maxCost, timeout, url } from "./option.ts";
 import type { ImportOptions, PricesOptions } from "./prices.ts";
+import { addTemplateCommands, templateOptions } from "./template-commands.ts";
 import { addUsageCommands } from "./usage-commands.ts";
 
 const MAX_INT32 = 2_147_483_647;
@@ -31,10 +32,10 @@ program
     await serve();
   });
 
-program
+const chatting = program
   .command("chat")
   .description("send one message and print the answer and what it cost")
-  .argument("<message>", 'what to say; "-" reads standard input')
+  .argument("[message]", 'what to say; "-" reads standard input; may be left out with --template')
   .option("-m, --model <model>", 'who answers, such as "openai" or "openai/gpt-4o"', "")
   .option("--model-version <version>", "the provider's model, when --model names only the provider", "")
   .option("-s, --stream", "print the answer as it comes", false)
@@ -61,10 +62,11 @@ program
   .option("--json", "print the reply, or each event, as JSON", false)
   .addOption(url())
   .addOption(key())
-  .action(async (message: string, options: ChatOptions) => {
+  .action(async (message: string | undefined, options: ChatOptions) => {
     const { chat } = await import("./chat.ts");
     process.exitCode = await chat(message, options);
   });
+for (const option of templateOptions()) chatting.addOption(option);
 
 program
   .command("embed")
@@ -84,6 +86,7 @@ program
     process.exitCode = await embed(texts, options);
   });
 
+addTemplateCommands(program);
 addJobCommands(program);
 addAdminCommands(program);
 addUsageCommands(program);

@@ -227,6 +227,12 @@ export function invalidRequest(violations: readonly Violation[]): Failure {
   return new Failure("invalid_request", text, { violations });
 }
 
+/** A request for a chat that neither says anything nor names a template. */
+export const NOTHING_SAID: Violation = {
+  field: "messages",
+  description: "must contain at least 1 item(s), or name a template",
+};
+
 /** The same for another call: what it was spent on, and whether it was told, are that one's own. */
 export function retold(failure: Failure): Failure {
   const { kind, message, operator, violations, retryAfterMs, cause } = failure;

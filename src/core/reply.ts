@@ -94,6 +94,7 @@ export async function fold(reply: Reply): Promise<ChatResponse> {
     finishReason: first.finishReason,
     choices: done.length > 1 ? done : [],
     ...told(receipt),
+    ...(receipt?.template ? { template: receipt.template } : {}),
   };
 }
 

@@ -7,7 +7,7 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { http } from "../../gen/ts/google/api/annotations_pb.ts";
 import { FAILURES, type FailureKind } from "../../src/core/failure.ts";
-import { SERVICES } from "../../src/gateway.ts";
+import { SERVICES } from "../../src/fronts.ts";
 import { VERSION } from "../../src/version.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { DOCUMENT, objections, TEXT } from "../support/openapi.ts";

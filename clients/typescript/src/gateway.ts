@@ -13,6 +13,12 @@ import {
   ListModelsRequestSchema,
   type ListModelsResponse,
 } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import {
+  ListTemplatesRequestSchema,
+  type ListTemplatesResponse,
+  RenderTemplateRequestSchema,
+  type RenderTemplateResponse,
+} from "../../../gen/ts/llmgateway/v1/template_pb.ts";
 import { type Admin, adminOver } from "./admin.ts";
 import { Call, type CallOptions, type CallSettings, markSent } from "./call.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -84,8 +90,22 @@ export type {
   ToolCall,
   ToolResult,
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
-export type { Attempt, Cost, Receipt, Route, Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
+export type {
+  Attempt,
+  Cost,
+  Receipt,
+  Route,
+  TemplateUse,
+  Usage,
+} from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
 export type { RepricedRow, RepriceResponse } from "../../../gen/ts/llmgateway/v1/reprice_pb.ts";
+export type {
+  ListTemplatesResponse,
+  RenderTemplateResponse,
+  Template,
+  TemplateVariable,
+  TemplateVersion,
+} from "../../../gen/ts/llmgateway/v1/template_pb.ts";
 export type {
   GetRequestResponse,
   GetUsageResponse,
@@ -149,6 +169,16 @@ export interface Gateway extends Jobs, Admin {
     request?: MessageInitShape<typeof ListModelsRequestSchema>,
     options?: CallOptions,
   ): Promise<ListModelsResponse>;
+  /** Lists the templates that a chat can name in `template`; with a name, all of that one. */
+  listTemplates(
+    request?: MessageInitShape<typeof ListTemplatesRequestSchema>,
+    options?: CallOptions,
+  ): Promise<ListTemplatesResponse>;
+  /** Fills a template, as a chat that names it would be made of it, and asks nobody. */
+  renderTemplate(
+    request: MessageInitShape<typeof RenderTemplateRequestSchema>,
+    options?: CallOptions,
+  ): Promise<RenderTemplateResponse>;
   /** Tells which providers can be called, and why the others cannot. */
   getStatus(
     request?: MessageInitShape<typeof GetStatusRequestSchema>,
@@ -212,6 +242,10 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
     embed: (request, callOptions = {}) => unary(EmbedRequestSchema, rpc.embed, request, callOptions),
     listModels: (request = {}, callOptions = {}) =>
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
+    listTemplates: (request = {}, callOptions = {}) =>
+      unary(ListTemplatesRequestSchema, rpc.listTemplates, request, callOptions),
+    renderTemplate: (request, callOptions = {}) =>
+      unary(RenderTemplateRequestSchema, rpc.renderTemplate, request, callOptions),
     getStatus: (request = {}, callOptions = {}) =>
       unary(GetStatusRequestSchema, rpc.getStatus, request, callOptions),
     ...adminOver(admin, unary, settings),

@@ -24,12 +24,10 @@ const (
 )
 
 // A conversation to be continued.
-//
-// Field numbers that later features will take are left free: 30-39 for
-// templates.
 type ChatRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The conversation so far, oldest first.
+	// The conversation so far, oldest first. At least one, unless there is a
+	// `template`, whose messages come before these.
 	Messages []*Message `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	// Who answers: a provider (`openai`, with `model_version`), a provider and
 	// model (`openai/gpt-4o`), a model that the price catalog knows (`gpt-4o`), a
@@ -96,6 +94,16 @@ type ChatRequest struct {
 	// call that failed at no cost frees its key. One that was broken off, or whose
 	// answer is `sensitive` and so not kept, is `outcome_unknown`.
 	IdempotencyKey string `protobuf:"bytes,28,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// The configured template of which the request is made, by its name or as
+	// `name@version`; empty for none. Its messages come before those of the
+	// request. What it says of `model` and `parameters` holds, and the request may
+	// say otherwise where the template allows it.
+	Template string `protobuf:"bytes,30,opt,name=template,proto3" json:"template,omitempty"`
+	// What its `{{variables}}` stand for, each as text: `"3"`, `"true"`,
+	// `"[1, 2]"`. They are put in as they are and never read as anything else.
+	Variables map[string]string `protobuf:"bytes,31,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Which version of the template; 0 for the latest.
+	TemplateVersion int32 `protobuf:"varint,32,opt,name=template_version,json=templateVersion,proto3" json:"template_version,omitempty"`
 	// Fields for the provider that this contract does not know, merged into the
 	// body as they are. They cannot replace what the gateway itself sets.
 	ExtraBody     *structpb.Struct `protobuf:"bytes,40,opt,name=extra_body,json=extraBody,proto3" json:"extra_body,omitempty"`
@@ -280,6 +288,27 @@ func (x *ChatRequest) GetIdempotencyKey() string {
 	return ""
 }
 
+func (x *ChatRequest) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *ChatRequest) GetVariables() map[string]string {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *ChatRequest) GetTemplateVersion() int32 {
+	if x != nil {
+		return x.TemplateVersion
+	}
+	return 0
+}
+
 func (x *ChatRequest) GetExtraBody() *structpb.Struct {
 	if x != nil {
 		return x.ExtraBody
@@ -399,7 +428,9 @@ type ChatResponse struct {
 	// configuration allows that; such as `parameters.seed`.
 	Dropped []string `protobuf:"bytes,14,rep,name=dropped,proto3" json:"dropped,omitempty"`
 	// What the gateway's cache knew; absent where it is off.
-	Cache         *CacheLookup `protobuf:"bytes,15,opt,name=cache,proto3" json:"cache,omitempty"`
+	Cache *CacheLookup `protobuf:"bytes,15,opt,name=cache,proto3" json:"cache,omitempty"`
+	// The template of which the request was made; absent for none.
+	Template      *TemplateUse `protobuf:"bytes,18,opt,name=template,proto3" json:"template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -535,6 +566,13 @@ func (x *ChatResponse) GetDropped() []string {
 func (x *ChatResponse) GetCache() *CacheLookup {
 	if x != nil {
 		return x.Cache
+	}
+	return nil
+}
+
+func (x *ChatResponse) GetTemplate() *TemplateUse {
+	if x != nil {
+		return x.Template
 	}
 	return nil
 }
@@ -865,9 +903,9 @@ var File_llmgateway_v1_chat_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x18llmgateway/v1/chat.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xe8\t\n" +
-	"\vChatRequest\x12?\n" +
-	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\bmessages\x12\x1e\n" +
+	"\x18llmgateway/v1/chat.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xd1\v\n" +
+	"\vChatRequest\x12=\n" +
+	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\t\xbaH\x06\x92\x01\x03\x10\x90NR\bmessages\x12\x1e\n" +
 	"\x05model\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12-\n" +
 	"\rmodel_version\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\fmodelVersion\x129\n" +
 	"\n" +
@@ -896,10 +934,16 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\x05cache\x18\x14 \x01(\tB#\xbaH r\x1eR\x00R\x03useR\arefreshR\x06bypassR\x04onlyR\x05cache\x12=\n" +
 	"\x11cache_ttl_seconds\x18\x15 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\x9a\x9e\x01 \x00H\x02R\x0fcacheTtlSeconds\x88\x01\x01\x12\x1c\n" +
 	"\tsensitive\x18\x16 \x01(\bR\tsensitive\x121\n" +
-	"\x0fidempotency_key\x18\x1c \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x126\n" +
+	"\x0fidempotency_key\x18\x1c \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x12$\n" +
+	"\btemplate\x18\x1e \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\btemplate\x12Q\n" +
+	"\tvariables\x18\x1f \x03(\v2).llmgateway.v1.ChatRequest.VariablesEntryB\b\xbaH\x05\x9a\x01\x02\x10dR\tvariables\x122\n" +
+	"\x10template_version\x18  \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0ftemplateVersion\x126\n" +
 	"\n" +
 	"extra_body\x18( \x01(\v2\x17.google.protobuf.StructR\textraBody\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a<\n" +
+	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0f\n" +
 	"\r_max_cost_usdB\r\n" +
@@ -916,7 +960,7 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\f_max_retriesB\b\n" +
 	"\x06_hedgeB\x19\n" +
 	"\x17_first_event_timeout_msB\x12\n" +
-	"\x10_idle_timeout_ms\"\xc7\x04\n" +
+	"\x10_idle_timeout_ms\"\xff\x04\n" +
 	"\fChatResponse\x12\x1a\n" +
 	"\bresponse\x18\x01 \x01(\tR\bresponse\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x126\n" +
@@ -936,7 +980,8 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\battempts\x18\f \x03(\v2\x16.llmgateway.v1.AttemptR\battempts\x12/\n" +
 	"\achoices\x18\r \x03(\v2\x15.llmgateway.v1.ChoiceR\achoices\x12\x18\n" +
 	"\adropped\x18\x0e \x03(\tR\adropped\x120\n" +
-	"\x05cache\x18\x0f \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\"u\n" +
+	"\x05cache\x18\x0f \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\x126\n" +
+	"\btemplate\x18\x12 \x01(\v2\x1a.llmgateway.v1.TemplateUseR\btemplate\"u\n" +
 	"\x06Choice\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x12#\n" +
@@ -993,7 +1038,7 @@ func file_llmgateway_v1_chat_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_chat_proto_rawDescData
 }
 
-var file_llmgateway_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_llmgateway_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_llmgateway_v1_chat_proto_goTypes = []any{
 	(*ChatRequest)(nil),     // 0: llmgateway.v1.ChatRequest
 	(*Resilience)(nil),      // 1: llmgateway.v1.Resilience
@@ -1002,49 +1047,53 @@ var file_llmgateway_v1_chat_proto_goTypes = []any{
 	(*StreamResponse)(nil),  // 4: llmgateway.v1.StreamResponse
 	(*ToolCallDelta)(nil),   // 5: llmgateway.v1.ToolCallDelta
 	nil,                     // 6: llmgateway.v1.ChatRequest.MetadataEntry
-	(*Message)(nil),         // 7: llmgateway.v1.Message
-	(*Parameters)(nil),      // 8: llmgateway.v1.Parameters
-	(*Tool)(nil),            // 9: llmgateway.v1.Tool
-	(*ResponseFormat)(nil),  // 10: llmgateway.v1.ResponseFormat
-	(*structpb.Struct)(nil), // 11: google.protobuf.Struct
-	(*ToolCall)(nil),        // 12: llmgateway.v1.ToolCall
-	(*Route)(nil),           // 13: llmgateway.v1.Route
-	(*Cost)(nil),            // 14: llmgateway.v1.Cost
-	(*Attempt)(nil),         // 15: llmgateway.v1.Attempt
-	(*CacheLookup)(nil),     // 16: llmgateway.v1.CacheLookup
-	(*Reasoning)(nil),       // 17: llmgateway.v1.Reasoning
-	(*Receipt)(nil),         // 18: llmgateway.v1.Receipt
-	(*StreamError)(nil),     // 19: llmgateway.v1.StreamError
-	(*Citation)(nil),        // 20: llmgateway.v1.Citation
-	(*ProviderPart)(nil),    // 21: llmgateway.v1.ProviderPart
+	nil,                     // 7: llmgateway.v1.ChatRequest.VariablesEntry
+	(*Message)(nil),         // 8: llmgateway.v1.Message
+	(*Parameters)(nil),      // 9: llmgateway.v1.Parameters
+	(*Tool)(nil),            // 10: llmgateway.v1.Tool
+	(*ResponseFormat)(nil),  // 11: llmgateway.v1.ResponseFormat
+	(*structpb.Struct)(nil), // 12: google.protobuf.Struct
+	(*ToolCall)(nil),        // 13: llmgateway.v1.ToolCall
+	(*Route)(nil),           // 14: llmgateway.v1.Route
+	(*Cost)(nil),            // 15: llmgateway.v1.Cost
+	(*Attempt)(nil),         // 16: llmgateway.v1.Attempt
+	(*CacheLookup)(nil),     // 17: llmgateway.v1.CacheLookup
+	(*TemplateUse)(nil),     // 18: llmgateway.v1.TemplateUse
+	(*Reasoning)(nil),       // 19: llmgateway.v1.Reasoning
+	(*Receipt)(nil),         // 20: llmgateway.v1.Receipt
+	(*StreamError)(nil),     // 21: llmgateway.v1.StreamError
+	(*Citation)(nil),        // 22: llmgateway.v1.Citation
+	(*ProviderPart)(nil),    // 23: llmgateway.v1.ProviderPart
 }
 var file_llmgateway_v1_chat_proto_depIdxs = []int32{
-	7,  // 0: llmgateway.v1.ChatRequest.messages:type_name -> llmgateway.v1.Message
-	8,  // 1: llmgateway.v1.ChatRequest.parameters:type_name -> llmgateway.v1.Parameters
-	9,  // 2: llmgateway.v1.ChatRequest.tools:type_name -> llmgateway.v1.Tool
-	10, // 3: llmgateway.v1.ChatRequest.response_format:type_name -> llmgateway.v1.ResponseFormat
+	8,  // 0: llmgateway.v1.ChatRequest.messages:type_name -> llmgateway.v1.Message
+	9,  // 1: llmgateway.v1.ChatRequest.parameters:type_name -> llmgateway.v1.Parameters
+	10, // 2: llmgateway.v1.ChatRequest.tools:type_name -> llmgateway.v1.Tool
+	11, // 3: llmgateway.v1.ChatRequest.response_format:type_name -> llmgateway.v1.ResponseFormat
 	6,  // 4: llmgateway.v1.ChatRequest.metadata:type_name -> llmgateway.v1.ChatRequest.MetadataEntry
 	1,  // 5: llmgateway.v1.ChatRequest.resilience:type_name -> llmgateway.v1.Resilience
-	11, // 6: llmgateway.v1.ChatRequest.extra_body:type_name -> google.protobuf.Struct
-	7,  // 7: llmgateway.v1.ChatResponse.message:type_name -> llmgateway.v1.Message
-	12, // 8: llmgateway.v1.ChatResponse.tool_calls:type_name -> llmgateway.v1.ToolCall
-	13, // 9: llmgateway.v1.ChatResponse.route:type_name -> llmgateway.v1.Route
-	14, // 10: llmgateway.v1.ChatResponse.cost:type_name -> llmgateway.v1.Cost
-	15, // 11: llmgateway.v1.ChatResponse.attempts:type_name -> llmgateway.v1.Attempt
-	3,  // 12: llmgateway.v1.ChatResponse.choices:type_name -> llmgateway.v1.Choice
-	16, // 13: llmgateway.v1.ChatResponse.cache:type_name -> llmgateway.v1.CacheLookup
-	7,  // 14: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
-	5,  // 15: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
-	17, // 16: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
-	18, // 17: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
-	19, // 18: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
-	20, // 19: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
-	21, // 20: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	7,  // 6: llmgateway.v1.ChatRequest.variables:type_name -> llmgateway.v1.ChatRequest.VariablesEntry
+	12, // 7: llmgateway.v1.ChatRequest.extra_body:type_name -> google.protobuf.Struct
+	8,  // 8: llmgateway.v1.ChatResponse.message:type_name -> llmgateway.v1.Message
+	13, // 9: llmgateway.v1.ChatResponse.tool_calls:type_name -> llmgateway.v1.ToolCall
+	14, // 10: llmgateway.v1.ChatResponse.route:type_name -> llmgateway.v1.Route
+	15, // 11: llmgateway.v1.ChatResponse.cost:type_name -> llmgateway.v1.Cost
+	16, // 12: llmgateway.v1.ChatResponse.attempts:type_name -> llmgateway.v1.Attempt
+	3,  // 13: llmgateway.v1.ChatResponse.choices:type_name -> llmgateway.v1.Choice
+	17, // 14: llmgateway.v1.ChatResponse.cache:type_name -> llmgateway.v1.CacheLookup
+	18, // 15: llmgateway.v1.ChatResponse.template:type_name -> llmgateway.v1.TemplateUse
+	8,  // 16: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
+	5,  // 17: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
+	19, // 18: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
+	20, // 19: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
+	21, // 20: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
+	22, // 21: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
+	23, // 22: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_chat_proto_init() }
@@ -1065,7 +1114,7 @@ func file_llmgateway_v1_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_chat_proto_rawDesc), len(file_llmgateway_v1_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -80,8 +80,10 @@ type DryRunResponse struct {
 	// Why a call would be refused for want of money, as things are now; absent
 	// when it would not be.
 	WouldBeRefused *Refusal `protobuf:"bytes,20,opt,name=would_be_refused,json=wouldBeRefused,proto3" json:"would_be_refused,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The template of which the request was made; absent for none.
+	Template      *TemplateUse `protobuf:"bytes,21,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DryRunResponse) Reset() {
@@ -250,6 +252,13 @@ func (x *DryRunResponse) GetBudgetsUnavailable() bool {
 func (x *DryRunResponse) GetWouldBeRefused() *Refusal {
 	if x != nil {
 		return x.WouldBeRefused
+	}
+	return nil
+}
+
+func (x *DryRunResponse) GetTemplate() *TemplateUse {
+	if x != nil {
+		return x.Template
 	}
 	return nil
 }
@@ -1138,7 +1147,7 @@ var File_llmgateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/compare.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xe0\a\n" +
+	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/compare.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\x1a\x1cllmgateway/v1/template.proto\"\x98\b\n" +
 	"\x0eDryRunResponse\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12*\n" +
@@ -1163,7 +1172,8 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"max_tokens\x18\x11 \x01(\x05H\aR\tmaxTokens\x88\x01\x01\x127\n" +
 	"\abudgets\x18\x12 \x03(\v2\x1d.llmgateway.v1.BudgetHeadroomR\abudgets\x12/\n" +
 	"\x13budgets_unavailable\x18\x13 \x01(\bR\x12budgetsUnavailable\x12@\n" +
-	"\x10would_be_refused\x18\x14 \x01(\v2\x16.llmgateway.v1.RefusalR\x0ewouldBeRefusedB\x10\n" +
+	"\x10would_be_refused\x18\x14 \x01(\v2\x16.llmgateway.v1.RefusalR\x0ewouldBeRefused\x126\n" +
+	"\btemplate\x18\x15 \x01(\v2\x1a.llmgateway.v1.TemplateUseR\btemplateB\x10\n" +
 	"\x0e_estimated_usdB\x15\n" +
 	"\x13_estimated_pico_usdB\n" +
 	"\n" +
@@ -1266,7 +1276,7 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\bfailures\x18\x02 \x01(\x05R\bfailures\x12\x1f\n" +
 	"\verror_share\x18\x03 \x01(\x01R\n" +
 	"errorShare\x12*\n" +
-	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xc0\x11\n" +
+	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xce\x13\n" +
 	"\x0eGatewayService\x12\\\n" +
 	"\x04Chat\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1b.llmgateway.v1.ChatResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/chat\x12d\n" +
 	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12g\n" +
@@ -1288,7 +1298,9 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"GetWebhook\x12 .llmgateway.v1.GetWebhookRequest\x1a\x16.llmgateway.v1.Webhook\",\x82\xd3\xe4\x93\x02#\x12!/v1/gateway/webhooks/{webhook_id}\x90\x02\x01\x12\x87\x01\n" +
 	"\x10RedeliverWebhook\x12&.llmgateway.v1.RedeliverWebhookRequest\x1a\x16.llmgateway.v1.Webhook\"3\x82\xd3\xe4\x93\x02-\"+/v1/gateway/webhooks/{webhook_id}/redeliver\x12p\n" +
 	"\n" +
-	"ListModels\x12 .llmgateway.v1.ListModelsRequest\x1a!.llmgateway.v1.ListModelsResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/models\x90\x02\x01\x12m\n" +
+	"ListModels\x12 .llmgateway.v1.ListModelsRequest\x1a!.llmgateway.v1.ListModelsResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/models\x90\x02\x01\x12|\n" +
+	"\rListTemplates\x12#.llmgateway.v1.ListTemplatesRequest\x1a$.llmgateway.v1.ListTemplatesResponse\" \x82\xd3\xe4\x93\x02\x17\x12\x15/v1/gateway/templates\x90\x02\x01\x12\x8d\x01\n" +
+	"\x0eRenderTemplate\x12$.llmgateway.v1.RenderTemplateRequest\x1a%.llmgateway.v1.RenderTemplateResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/gateway/templates/{name}/render\x12m\n" +
 	"\tGetStatus\x12\x1f.llmgateway.v1.GetStatusRequest\x1a .llmgateway.v1.GetStatusResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/status\x90\x02\x01BDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
 
 var (
@@ -1318,91 +1330,101 @@ var file_llmgateway_v1_gateway_proto_goTypes = []any{
 	(*RecentCalls)(nil),              // 10: llmgateway.v1.RecentCalls
 	(*Route)(nil),                    // 11: llmgateway.v1.Route
 	(*CacheLookup)(nil),              // 12: llmgateway.v1.CacheLookup
-	(*timestamppb.Timestamp)(nil),    // 13: google.protobuf.Timestamp
-	(*ChatRequest)(nil),              // 14: llmgateway.v1.ChatRequest
-	(*CompareRequest)(nil),           // 15: llmgateway.v1.CompareRequest
-	(*EmbedRequest)(nil),             // 16: llmgateway.v1.EmbedRequest
-	(*SubmitJobRequest)(nil),         // 17: llmgateway.v1.SubmitJobRequest
-	(*GetJobRequest)(nil),            // 18: llmgateway.v1.GetJobRequest
-	(*GetJobResultRequest)(nil),      // 19: llmgateway.v1.GetJobResultRequest
-	(*ListJobsRequest)(nil),          // 20: llmgateway.v1.ListJobsRequest
-	(*CancelJobRequest)(nil),         // 21: llmgateway.v1.CancelJobRequest
-	(*WatchJobRequest)(nil),          // 22: llmgateway.v1.WatchJobRequest
-	(*SubmitBatchRequest)(nil),       // 23: llmgateway.v1.SubmitBatchRequest
-	(*GetBatchRequest)(nil),          // 24: llmgateway.v1.GetBatchRequest
-	(*ListBatchResultsRequest)(nil),  // 25: llmgateway.v1.ListBatchResultsRequest
-	(*CancelBatchRequest)(nil),       // 26: llmgateway.v1.CancelBatchRequest
-	(*ListWebhooksRequest)(nil),      // 27: llmgateway.v1.ListWebhooksRequest
-	(*GetWebhookRequest)(nil),        // 28: llmgateway.v1.GetWebhookRequest
-	(*RedeliverWebhookRequest)(nil),  // 29: llmgateway.v1.RedeliverWebhookRequest
-	(*ChatResponse)(nil),             // 30: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),           // 31: llmgateway.v1.StreamResponse
-	(*CompareEvent)(nil),             // 32: llmgateway.v1.CompareEvent
-	(*EmbedResponse)(nil),            // 33: llmgateway.v1.EmbedResponse
-	(*Job)(nil),                      // 34: llmgateway.v1.Job
-	(*ListJobsResponse)(nil),         // 35: llmgateway.v1.ListJobsResponse
-	(*JobEvent)(nil),                 // 36: llmgateway.v1.JobEvent
-	(*Batch)(nil),                    // 37: llmgateway.v1.Batch
-	(*ListBatchResultsResponse)(nil), // 38: llmgateway.v1.ListBatchResultsResponse
-	(*ListWebhooksResponse)(nil),     // 39: llmgateway.v1.ListWebhooksResponse
-	(*Webhook)(nil),                  // 40: llmgateway.v1.Webhook
+	(*TemplateUse)(nil),              // 13: llmgateway.v1.TemplateUse
+	(*timestamppb.Timestamp)(nil),    // 14: google.protobuf.Timestamp
+	(*ChatRequest)(nil),              // 15: llmgateway.v1.ChatRequest
+	(*CompareRequest)(nil),           // 16: llmgateway.v1.CompareRequest
+	(*EmbedRequest)(nil),             // 17: llmgateway.v1.EmbedRequest
+	(*SubmitJobRequest)(nil),         // 18: llmgateway.v1.SubmitJobRequest
+	(*GetJobRequest)(nil),            // 19: llmgateway.v1.GetJobRequest
+	(*GetJobResultRequest)(nil),      // 20: llmgateway.v1.GetJobResultRequest
+	(*ListJobsRequest)(nil),          // 21: llmgateway.v1.ListJobsRequest
+	(*CancelJobRequest)(nil),         // 22: llmgateway.v1.CancelJobRequest
+	(*WatchJobRequest)(nil),          // 23: llmgateway.v1.WatchJobRequest
+	(*SubmitBatchRequest)(nil),       // 24: llmgateway.v1.SubmitBatchRequest
+	(*GetBatchRequest)(nil),          // 25: llmgateway.v1.GetBatchRequest
+	(*ListBatchResultsRequest)(nil),  // 26: llmgateway.v1.ListBatchResultsRequest
+	(*CancelBatchRequest)(nil),       // 27: llmgateway.v1.CancelBatchRequest
+	(*ListWebhooksRequest)(nil),      // 28: llmgateway.v1.ListWebhooksRequest
+	(*GetWebhookRequest)(nil),        // 29: llmgateway.v1.GetWebhookRequest
+	(*RedeliverWebhookRequest)(nil),  // 30: llmgateway.v1.RedeliverWebhookRequest
+	(*ListTemplatesRequest)(nil),     // 31: llmgateway.v1.ListTemplatesRequest
+	(*RenderTemplateRequest)(nil),    // 32: llmgateway.v1.RenderTemplateRequest
+	(*ChatResponse)(nil),             // 33: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),           // 34: llmgateway.v1.StreamResponse
+	(*CompareEvent)(nil),             // 35: llmgateway.v1.CompareEvent
+	(*EmbedResponse)(nil),            // 36: llmgateway.v1.EmbedResponse
+	(*Job)(nil),                      // 37: llmgateway.v1.Job
+	(*ListJobsResponse)(nil),         // 38: llmgateway.v1.ListJobsResponse
+	(*JobEvent)(nil),                 // 39: llmgateway.v1.JobEvent
+	(*Batch)(nil),                    // 40: llmgateway.v1.Batch
+	(*ListBatchResultsResponse)(nil), // 41: llmgateway.v1.ListBatchResultsResponse
+	(*ListWebhooksResponse)(nil),     // 42: llmgateway.v1.ListWebhooksResponse
+	(*Webhook)(nil),                  // 43: llmgateway.v1.Webhook
+	(*ListTemplatesResponse)(nil),    // 44: llmgateway.v1.ListTemplatesResponse
+	(*RenderTemplateResponse)(nil),   // 45: llmgateway.v1.RenderTemplateResponse
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	11, // 0: llmgateway.v1.DryRunResponse.route:type_name -> llmgateway.v1.Route
 	12, // 1: llmgateway.v1.DryRunResponse.cache:type_name -> llmgateway.v1.CacheLookup
 	1,  // 2: llmgateway.v1.DryRunResponse.budgets:type_name -> llmgateway.v1.BudgetHeadroom
 	2,  // 3: llmgateway.v1.DryRunResponse.would_be_refused:type_name -> llmgateway.v1.Refusal
-	13, // 4: llmgateway.v1.BudgetHeadroom.resets_at:type_name -> google.protobuf.Timestamp
-	5,  // 5: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
-	6,  // 6: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
-	9,  // 7: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
-	13, // 8: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
-	10, // 9: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
-	14, // 10: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
-	14, // 11: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
-	15, // 12: llmgateway.v1.GatewayService.Compare:input_type -> llmgateway.v1.CompareRequest
-	16, // 13: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
-	14, // 14: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
-	17, // 15: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
-	18, // 16: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
-	19, // 17: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
-	20, // 18: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
-	21, // 19: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
-	22, // 20: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
-	23, // 21: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
-	24, // 22: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
-	25, // 23: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
-	26, // 24: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
-	27, // 25: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
-	28, // 26: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
-	29, // 27: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
-	3,  // 28: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	7,  // 29: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	30, // 30: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	31, // 31: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	32, // 32: llmgateway.v1.GatewayService.Compare:output_type -> llmgateway.v1.CompareEvent
-	33, // 33: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
-	0,  // 34: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
-	34, // 35: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
-	34, // 36: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
-	30, // 37: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
-	35, // 38: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
-	34, // 39: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
-	36, // 40: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
-	37, // 41: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
-	37, // 42: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
-	38, // 43: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
-	37, // 44: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
-	39, // 45: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
-	40, // 46: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
-	40, // 47: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
-	4,  // 48: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	8,  // 49: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	30, // [30:50] is the sub-list for method output_type
-	10, // [10:30] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	13, // 4: llmgateway.v1.DryRunResponse.template:type_name -> llmgateway.v1.TemplateUse
+	14, // 5: llmgateway.v1.BudgetHeadroom.resets_at:type_name -> google.protobuf.Timestamp
+	5,  // 6: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
+	6,  // 7: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
+	9,  // 8: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
+	14, // 9: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
+	10, // 10: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
+	15, // 11: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
+	15, // 12: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
+	16, // 13: llmgateway.v1.GatewayService.Compare:input_type -> llmgateway.v1.CompareRequest
+	17, // 14: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
+	15, // 15: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
+	18, // 16: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
+	19, // 17: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
+	20, // 18: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
+	21, // 19: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
+	22, // 20: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
+	23, // 21: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
+	24, // 22: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
+	25, // 23: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
+	26, // 24: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
+	27, // 25: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
+	28, // 26: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
+	29, // 27: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
+	30, // 28: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
+	3,  // 29: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	31, // 30: llmgateway.v1.GatewayService.ListTemplates:input_type -> llmgateway.v1.ListTemplatesRequest
+	32, // 31: llmgateway.v1.GatewayService.RenderTemplate:input_type -> llmgateway.v1.RenderTemplateRequest
+	7,  // 32: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	33, // 33: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	34, // 34: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	35, // 35: llmgateway.v1.GatewayService.Compare:output_type -> llmgateway.v1.CompareEvent
+	36, // 36: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
+	0,  // 37: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
+	37, // 38: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
+	37, // 39: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
+	33, // 40: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
+	38, // 41: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
+	37, // 42: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
+	39, // 43: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
+	40, // 44: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
+	40, // 45: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
+	41, // 46: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
+	40, // 47: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
+	42, // 48: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
+	43, // 49: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
+	43, // 50: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
+	4,  // 51: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	44, // 52: llmgateway.v1.GatewayService.ListTemplates:output_type -> llmgateway.v1.ListTemplatesResponse
+	45, // 53: llmgateway.v1.GatewayService.RenderTemplate:output_type -> llmgateway.v1.RenderTemplateResponse
+	8,  // 54: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	33, // [33:55] is the sub-list for method output_type
+	11, // [11:33] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_gateway_proto_init() }
@@ -1415,6 +1437,7 @@ func file_llmgateway_v1_gateway_proto_init() {
 	file_llmgateway_v1_embed_proto_init()
 	file_llmgateway_v1_job_proto_init()
 	file_llmgateway_v1_receipt_proto_init()
+	file_llmgateway_v1_template_proto_init()
 	file_llmgateway_v1_gateway_proto_msgTypes[0].OneofWrappers = []any{}
 	file_llmgateway_v1_gateway_proto_msgTypes[5].OneofWrappers = []any{}
 	file_llmgateway_v1_gateway_proto_msgTypes[6].OneofWrappers = []any{}

@@ -8,6 +8,7 @@ package configv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -72,7 +73,12 @@ type Config struct {
 	// How faults of providers are met; each provider may have it otherwise.
 	Resilience *Resilience `protobuf:"bytes,17,opt,name=resilience,proto3" json:"resilience,omitempty"`
 	// Answers that need not be paid for twice.
-	Cache         *Cache `protobuf:"bytes,18,opt,name=cache,proto3" json:"cache,omitempty"`
+	Cache *Cache `protobuf:"bytes,18,opt,name=cache,proto3" json:"cache,omitempty"`
+	// Prompts with places for values, by their names, or as `name@version`; a
+	// name alone is version 1. Added to those that lie as a file each in the
+	// folder `templates` beside the configuration file, `name.yaml`,
+	// `name@2.yaml` or `name.2.yaml`.
+	Templates     map[string]*v1.Template `protobuf:"bytes,20,rep,name=templates,proto3" json:"templates,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -229,6 +235,13 @@ func (x *Config) GetResilience() *Resilience {
 func (x *Config) GetCache() *Cache {
 	if x != nil {
 		return x.Cache
+	}
+	return nil
+}
+
+func (x *Config) GetTemplates() map[string]*v1.Template {
+	if x != nil {
+		return x.Templates
 	}
 	return nil
 }
@@ -2982,7 +2995,7 @@ var File_llmgateway_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xef\r\n" +
+	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cllmgateway/v1/template.proto\"\xd0\x0f\n" +
 	"\x06Config\x124\n" +
 	"\x06server\x18\x01 \x01(\v2\x1c.llmgateway.config.v1.ServerR\x06server\x12.\n" +
 	"\x04auth\x18\x02 \x01(\v2\x1a.llmgateway.config.v1.AuthR\x04auth\x12>\n" +
@@ -3006,7 +3019,8 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"resilience\x18\x11 \x01(\v2 .llmgateway.config.v1.ResilienceR\n" +
 	"resilience\x121\n" +
-	"\x05cache\x18\x12 \x01(\v2\x1b.llmgateway.config.v1.CacheR\x05cache\x1a\\\n" +
+	"\x05cache\x18\x12 \x01(\v2\x1b.llmgateway.config.v1.CacheR\x05cache\x12\x87\x01\n" +
+	"\ttemplates\x18\x14 \x03(\v2+.llmgateway.config.v1.Config.TemplatesEntryB<\xbaH9\x9a\x016\"4r220^[a-zA-Z][a-zA-Z0-9_-]{0,63}(@[1-9][0-9]{0,5})?$R\ttemplates\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
 	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\x1aW\n" +
@@ -3021,7 +3035,10 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
 	"\x0eTaskTypesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb4\b\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aU\n" +
+	"\x0eTemplatesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
+	"\x05value\x18\x02 \x01(\v2\x17.llmgateway.v1.TemplateR\x05value:\x028\x01\"\xb4\b\n" +
 	"\x05Cache\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
@@ -3351,7 +3368,7 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
 	(*Cache)(nil),               // 1: llmgateway.config.v1.Cache
@@ -3391,13 +3408,15 @@ var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	nil,                         // 35: llmgateway.config.v1.Config.FallbackChainsEntry
 	nil,                         // 36: llmgateway.config.v1.Config.RoutingPoliciesEntry
 	nil,                         // 37: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                         // 38: llmgateway.config.v1.Cache.FamiliesEntry
-	nil,                         // 39: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                         // 40: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 41: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                         // 42: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 43: google.protobuf.Duration
-	(*structpb.ListValue)(nil),  // 44: google.protobuf.ListValue
+	nil,                         // 38: llmgateway.config.v1.Config.TemplatesEntry
+	nil,                         // 39: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                         // 40: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                         // 41: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 42: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                         // 43: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 44: google.protobuf.Duration
+	(*structpb.ListValue)(nil),  // 45: google.protobuf.ListValue
+	(*v1.Template)(nil),         // 46: llmgateway.v1.Template
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
 	15, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
@@ -3416,72 +3435,74 @@ var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
 	37, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
 	8,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
 	1,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
-	43, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	43, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
-	38, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
-	2,  // 19: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
-	4,  // 20: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
-	43, // 21: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
-	43, // 22: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
-	43, // 23: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
-	43, // 24: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	43, // 25: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
-	6,  // 26: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	9,  // 27: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	10, // 28: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	12, // 29: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	13, // 30: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	14, // 31: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	43, // 32: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	43, // 33: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	43, // 34: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	39, // 35: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	43, // 36: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	43, // 37: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	43, // 38: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	43, // 39: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	18, // 40: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	43, // 41: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	43, // 42: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	16, // 43: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	17, // 44: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	43, // 45: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	43, // 46: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	43, // 47: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	43, // 48: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	20, // 49: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	40, // 50: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	25, // 51: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	24, // 52: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	8,  // 53: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	41, // 54: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	25, // 55: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	13, // 56: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	43, // 57: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	43, // 58: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	43, // 59: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	43, // 60: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	42, // 61: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	43, // 62: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	43, // 63: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	43, // 64: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	43, // 65: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	30, // 66: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	43, // 67: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	43, // 68: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	43, // 69: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	22, // 70: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	5,  // 71: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	44, // 72: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	7,  // 73: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	3,  // 74: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	11, // 75: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	23, // 76: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	77, // [77:77] is the sub-list for method output_type
-	77, // [77:77] is the sub-list for method input_type
-	77, // [77:77] is the sub-list for extension type_name
-	77, // [77:77] is the sub-list for extension extendee
-	0,  // [0:77] is the sub-list for field type_name
+	38, // 16: llmgateway.config.v1.Config.templates:type_name -> llmgateway.config.v1.Config.TemplatesEntry
+	44, // 17: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	44, // 18: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	39, // 19: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	2,  // 20: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
+	4,  // 21: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
+	44, // 22: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
+	44, // 23: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
+	44, // 24: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
+	44, // 25: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	44, // 26: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
+	6,  // 27: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	9,  // 28: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	10, // 29: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	12, // 30: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	13, // 31: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	14, // 32: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	44, // 33: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	44, // 34: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	44, // 35: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	40, // 36: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	44, // 37: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	44, // 38: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	44, // 39: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	44, // 40: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	18, // 41: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	44, // 42: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	44, // 43: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	16, // 44: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	17, // 45: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	44, // 46: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	44, // 47: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	44, // 48: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	44, // 49: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	20, // 50: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	41, // 51: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	25, // 52: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	24, // 53: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	8,  // 54: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	42, // 55: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	25, // 56: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	13, // 57: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	44, // 58: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	44, // 59: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	44, // 60: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	44, // 61: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	43, // 62: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	44, // 63: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	44, // 64: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	44, // 65: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	44, // 66: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	30, // 67: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	44, // 68: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	44, // 69: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	44, // 70: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	22, // 71: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	5,  // 72: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	45, // 73: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	7,  // 74: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	46, // 75: llmgateway.config.v1.Config.TemplatesEntry.value:type_name -> llmgateway.v1.Template
+	3,  // 76: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	11, // 77: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	23, // 78: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	79, // [79:79] is the sub-list for method output_type
+	79, // [79:79] is the sub-list for method input_type
+	79, // [79:79] is the sub-list for extension type_name
+	79, // [79:79] is the sub-list for extension extendee
+	0,  // [0:79] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -3517,7 +3538,7 @@ func file_llmgateway_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

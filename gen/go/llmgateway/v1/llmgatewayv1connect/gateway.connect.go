@@ -81,6 +81,12 @@ const (
 	// GatewayServiceListModelsProcedure is the fully-qualified name of the GatewayService's ListModels
 	// RPC.
 	GatewayServiceListModelsProcedure = "/llmgateway.v1.GatewayService/ListModels"
+	// GatewayServiceListTemplatesProcedure is the fully-qualified name of the GatewayService's
+	// ListTemplates RPC.
+	GatewayServiceListTemplatesProcedure = "/llmgateway.v1.GatewayService/ListTemplates"
+	// GatewayServiceRenderTemplateProcedure is the fully-qualified name of the GatewayService's
+	// RenderTemplate RPC.
+	GatewayServiceRenderTemplateProcedure = "/llmgateway.v1.GatewayService/RenderTemplate"
 	// GatewayServiceGetStatusProcedure is the fully-qualified name of the GatewayService's GetStatus
 	// RPC.
 	GatewayServiceGetStatusProcedure = "/llmgateway.v1.GatewayService/GetStatus"
@@ -149,6 +155,11 @@ type GatewayServiceClient interface {
 	RedeliverWebhook(context.Context, *connect.Request[v1.RedeliverWebhookRequest]) (*connect.Response[v1.Webhook], error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error)
+	// Lists the templates that requests can name.
+	ListTemplates(context.Context, *connect.Request[v1.ListTemplatesRequest]) (*connect.Response[v1.ListTemplatesResponse], error)
+	// Fills a template, as a request that names it would be made of it, and asks
+	// nobody.
+	RenderTemplate(context.Context, *connect.Request[v1.RenderTemplateRequest]) (*connect.Response[v1.RenderTemplateResponse], error)
 	// Tells which providers can be called, and why the others cannot.
 	GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.GetStatusResponse], error)
 }
@@ -286,6 +297,19 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listTemplates: connect.NewClient[v1.ListTemplatesRequest, v1.ListTemplatesResponse](
+			httpClient,
+			baseURL+GatewayServiceListTemplatesProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("ListTemplates")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		renderTemplate: connect.NewClient[v1.RenderTemplateRequest, v1.RenderTemplateResponse](
+			httpClient,
+			baseURL+GatewayServiceRenderTemplateProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("RenderTemplate")),
+			connect.WithClientOptions(opts...),
+		),
 		getStatus: connect.NewClient[v1.GetStatusRequest, v1.GetStatusResponse](
 			httpClient,
 			baseURL+GatewayServiceGetStatusProcedure,
@@ -317,6 +341,8 @@ type gatewayServiceClient struct {
 	getWebhook       *connect.Client[v1.GetWebhookRequest, v1.Webhook]
 	redeliverWebhook *connect.Client[v1.RedeliverWebhookRequest, v1.Webhook]
 	listModels       *connect.Client[v1.ListModelsRequest, v1.ListModelsResponse]
+	listTemplates    *connect.Client[v1.ListTemplatesRequest, v1.ListTemplatesResponse]
+	renderTemplate   *connect.Client[v1.RenderTemplateRequest, v1.RenderTemplateResponse]
 	getStatus        *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
 }
 
@@ -415,6 +441,16 @@ func (c *gatewayServiceClient) ListModels(ctx context.Context, req *connect.Requ
 	return c.listModels.CallUnary(ctx, req)
 }
 
+// ListTemplates calls llmgateway.v1.GatewayService.ListTemplates.
+func (c *gatewayServiceClient) ListTemplates(ctx context.Context, req *connect.Request[v1.ListTemplatesRequest]) (*connect.Response[v1.ListTemplatesResponse], error) {
+	return c.listTemplates.CallUnary(ctx, req)
+}
+
+// RenderTemplate calls llmgateway.v1.GatewayService.RenderTemplate.
+func (c *gatewayServiceClient) RenderTemplate(ctx context.Context, req *connect.Request[v1.RenderTemplateRequest]) (*connect.Response[v1.RenderTemplateResponse], error) {
+	return c.renderTemplate.CallUnary(ctx, req)
+}
+
 // GetStatus calls llmgateway.v1.GatewayService.GetStatus.
 func (c *gatewayServiceClient) GetStatus(ctx context.Context, req *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.GetStatusResponse], error) {
 	return c.getStatus.CallUnary(ctx, req)
@@ -483,6 +519,11 @@ type GatewayServiceHandler interface {
 	RedeliverWebhook(context.Context, *connect.Request[v1.RedeliverWebhookRequest]) (*connect.Response[v1.Webhook], error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error)
+	// Lists the templates that requests can name.
+	ListTemplates(context.Context, *connect.Request[v1.ListTemplatesRequest]) (*connect.Response[v1.ListTemplatesResponse], error)
+	// Fills a template, as a request that names it would be made of it, and asks
+	// nobody.
+	RenderTemplate(context.Context, *connect.Request[v1.RenderTemplateRequest]) (*connect.Response[v1.RenderTemplateResponse], error)
 	// Tells which providers can be called, and why the others cannot.
 	GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.GetStatusResponse], error)
 }
@@ -616,6 +657,19 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceListTemplatesHandler := connect.NewUnaryHandler(
+		GatewayServiceListTemplatesProcedure,
+		svc.ListTemplates,
+		connect.WithSchema(gatewayServiceMethods.ByName("ListTemplates")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceRenderTemplateHandler := connect.NewUnaryHandler(
+		GatewayServiceRenderTemplateProcedure,
+		svc.RenderTemplate,
+		connect.WithSchema(gatewayServiceMethods.ByName("RenderTemplate")),
+		connect.WithHandlerOptions(opts...),
+	)
 	gatewayServiceGetStatusHandler := connect.NewUnaryHandler(
 		GatewayServiceGetStatusProcedure,
 		svc.GetStatus,
@@ -663,6 +717,10 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceRedeliverWebhookHandler.ServeHTTP(w, r)
 		case GatewayServiceListModelsProcedure:
 			gatewayServiceListModelsHandler.ServeHTTP(w, r)
+		case GatewayServiceListTemplatesProcedure:
+			gatewayServiceListTemplatesHandler.ServeHTTP(w, r)
+		case GatewayServiceRenderTemplateProcedure:
+			gatewayServiceRenderTemplateHandler.ServeHTTP(w, r)
 		case GatewayServiceGetStatusProcedure:
 			gatewayServiceGetStatusHandler.ServeHTTP(w, r)
 		default:
@@ -748,6 +806,14 @@ func (UnimplementedGatewayServiceHandler) RedeliverWebhook(context.Context, *con
 
 func (UnimplementedGatewayServiceHandler) ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.ListModels is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) ListTemplates(context.Context, *connect.Request[v1.ListTemplatesRequest]) (*connect.Response[v1.ListTemplatesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.ListTemplates is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) RenderTemplate(context.Context, *connect.Request[v1.RenderTemplateRequest]) (*connect.Response[v1.RenderTemplateResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.RenderTemplate is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.GetStatusResponse], error) {
