@@ -4,10 +4,10 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     // They want the machine for themselves: npm run test:meter, test:wall, test:crash, test:jobs, test:faults,
-    // test:cache.
+    // test:cache, test:usage.
     exclude: [
       ...configDefaults.exclude,
-      ...["test/money/**", "test/jobs-chaos/**", "test/faults/**", "test/cache/heavy*"],
+      ...["test/money/**", "test/jobs-chaos/**", "test/faults/**", "test/usage/**", "test/cache/heavy*"],
     ],
     // Much of it waits for processes and connections: a core kept free would be idle.
     maxWorkers: "100%",

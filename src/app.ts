@@ -16,6 +16,7 @@ import type { Clock } from "./core/clock.ts";
 import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
+import type { Pricing } from "./cost/means.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
 import { cache, lookUp } from "./layers/cache.ts";
@@ -51,6 +52,12 @@ export interface Snapshot extends Previews, Keeping {
   readonly service: Service;
   readonly authenticate: Authenticate;
   readonly prices: PriceFile;
+  /**
+   * By another catalog, as JSON; by the one in force when it is empty.
+   *
+   * @throws CatalogError
+   */
+  pricesOf(catalog: string): Pricing;
   /** Models that were called and have no price, as `provider/model`. */
   unpricedModels(): string[];
   readonly models: readonly Model[];
@@ -125,14 +132,18 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   return {
     config,
     service,
-    ...createPreviews(
-      asked,
-      surroundings.admit,
-      async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
-      { ...books, pricing: pricingOf(config, catalog) },
-    ),
+    ...createPreviews({
+      way: asked,
+      admit: surroundings.admit,
+      lookUp: async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
+      rehearse: drop(dropsOf(config))(
+        client(new Map([...providers].map(([name, provider]) => [name, provider.rehearse]))),
+      ),
+      means: { ...books, pricing: pricingOf(config, catalog) },
+    }),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
+    pricesOf: (other) => pricingOf(config, other === "" ? catalog : loadCatalog(other, "catalog")),
     ...keepingOf(caching, caching.isOn),
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),

@@ -36,7 +36,9 @@ import { type Listener, listen } from "./rpc/listener.ts";
 import type { NodeHandler } from "./rpc/node.ts";
 import { createOperations } from "./rpc/operations.ts";
 import { serveReflection } from "./rpc/reflection.ts";
+import { repriceHandler } from "./rpc/reprice-handler.ts";
 import { unimplemented } from "./rpc/unimplemented.ts";
+import { usageHandlers } from "./rpc/usage-handlers.ts";
 import { showStanding } from "./standing.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
@@ -134,6 +136,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   });
 
+  const spent = { usage: store.usage, flush: async () => books?.ledger?.flush(), clock };
   const door = createDoor({
     handlers: new Map([
       ...createHandlers(() => ({
@@ -148,6 +151,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         providers: () => Object.keys(current.config.providers),
       }),
       ...cacheHandlers({ ...cached, clock, inForce: () => current }),
+      ...usageHandlers(spent),
+      repriceHandler({ ...spent, prices: (catalog) => current.pricesOf(catalog) }),
     ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),

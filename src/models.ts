@@ -4,7 +4,7 @@ import type { CompleteConfig } from "./config/defaults.ts";
 import { BATCH_TIER, type Target } from "./core/call.ts";
 import { nameOf, splitName } from "./core/target.ts";
 import type { Catalog, ModelPrice } from "./cost/catalog.ts";
-import type { Pricing } from "./cost/plan.ts";
+import type { Pricing } from "./cost/means.ts";
 import type { BatchRules } from "./layers/batch.ts";
 import type { Provider } from "./providers/provider.ts";
 import type { Models } from "./routing/eligible.ts";

@@ -6,6 +6,7 @@ import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
 import { addAdminCommands } from "./admin-commands.ts";
 import { day, directives, list, share, span, wholeNumber } from "./argument.ts";
+import { addAuditCommands } from "./audit-commands.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { EmbedOptions } from "./embed.ts";
 import type { EmulateOptions } from "./emulate.ts";
@@ -13,6 +14,7 @@ import { InputError } from "./input-error.ts";
 import { addJobCommands } from "./job-commands.ts";
 import { key, maxCost, timeout, url } from "./option.ts";
 import type { ImportOptions, PricesOptions } from "./prices.ts";
+import { addUsageCommands } from "./usage-commands.ts";
 
 const MAX_INT32 = 2_147_483_647;
 
@@ -84,6 +86,7 @@ program
 
 addJobCommands(program);
 addAdminCommands(program);
+addUsageCommands(program);
 
 program
   .command("emulate")
@@ -141,6 +144,8 @@ prices
     const { importPrices } = await import("./prices.ts");
     process.exitCode = await importPrices(options);
   });
+
+addAuditCommands(program, prices);
 
 program
   .command("demo")

@@ -7,6 +7,7 @@ import type { JobStore } from "../core/job-store.ts";
 import type { KnownStore } from "../core/known-store.ts";
 import type { LedgerStore } from "../core/ledger.ts";
 import type { Outbox } from "../core/outbox.ts";
+import type { UsageStore } from "../core/usage-store.ts";
 import { openPostgres } from "./postgres/engine.ts";
 import { openSqlite, type SqliteOptions } from "./sqlite/engine.ts";
 
@@ -16,6 +17,7 @@ export interface Store {
   readonly outbox: Outbox;
   readonly idempotency: IdempotencyStore;
   readonly known: KnownStore;
+  readonly usage: UsageStore;
   /** What was asked of it before is still done. */
   close(): Promise<void>;
 }

@@ -85,6 +85,15 @@ export type {
   ToolResult,
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 export type { Attempt, Cost, Receipt, Route, Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
+export type { RepricedRow, RepriceResponse } from "../../../gen/ts/llmgateway/v1/reprice_pb.ts";
+export type {
+  GetRequestResponse,
+  GetUsageResponse,
+  ListRequestsResponse,
+  RecordedAttempt,
+  RequestSummary,
+  UsageRow,
+} from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
 export type { Admin } from "./admin.ts";
 export type { CallOptions } from "./call.ts";
 export type { Clock } from "./clock.ts";

@@ -24,6 +24,10 @@ const (
 	AdminService_GetCacheStats_FullMethodName = "/llmgateway.v1.AdminService/GetCacheStats"
 	AdminService_ClearCache_FullMethodName    = "/llmgateway.v1.AdminService/ClearCache"
 	AdminService_WarmCache_FullMethodName     = "/llmgateway.v1.AdminService/WarmCache"
+	AdminService_GetUsage_FullMethodName      = "/llmgateway.v1.AdminService/GetUsage"
+	AdminService_ListRequests_FullMethodName  = "/llmgateway.v1.AdminService/ListRequests"
+	AdminService_GetRequest_FullMethodName    = "/llmgateway.v1.AdminService/GetRequest"
+	AdminService_Reprice_FullMethodName       = "/llmgateway.v1.AdminService/Reprice"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -50,6 +54,16 @@ type AdminServiceClient interface {
 	// is done. They are calls like any other, booked under the method `WarmCache`
 	// to whoever asks for them; it ends with them, or when the caller leaves.
 	WarmCache(ctx context.Context, in *WarmCacheRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WarmCacheResponse], error)
+	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
+	// whatever is asked for.
+	GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error)
+	// Lists requests that are over, the latest first.
+	ListRequests(ctx context.Context, in *ListRequestsRequest, opts ...grpc.CallOption) (*ListRequestsResponse, error)
+	// Tells one request with all that was tried for it.
+	GetRequest(ctx context.Context, in *GetRequestRequest, opts ...grpc.CallOption) (*GetRequestResponse, error)
+	// Works out what past calls cost by other prices, or at other models, from their
+	// recorded tokens. It rewrites nothing.
+	Reprice(ctx context.Context, in *RepriceRequest, opts ...grpc.CallOption) (*RepriceResponse, error)
 }
 
 type adminServiceClient struct {
@@ -119,6 +133,46 @@ func (c *adminServiceClient) WarmCache(ctx context.Context, in *WarmCacheRequest
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_WarmCacheClient = grpc.ServerStreamingClient[WarmCacheResponse]
 
+func (c *adminServiceClient) GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetUsageResponse)
+	err := c.cc.Invoke(ctx, AdminService_GetUsage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListRequests(ctx context.Context, in *ListRequestsRequest, opts ...grpc.CallOption) (*ListRequestsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRequestsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListRequests_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) GetRequest(ctx context.Context, in *GetRequestRequest, opts ...grpc.CallOption) (*GetRequestResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetRequestResponse)
+	err := c.cc.Invoke(ctx, AdminService_GetRequest_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) Reprice(ctx context.Context, in *RepriceRequest, opts ...grpc.CallOption) (*RepriceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RepriceResponse)
+	err := c.cc.Invoke(ctx, AdminService_Reprice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -143,6 +197,16 @@ type AdminServiceServer interface {
 	// is done. They are calls like any other, booked under the method `WarmCache`
 	// to whoever asks for them; it ends with them, or when the caller leaves.
 	WarmCache(*WarmCacheRequest, grpc.ServerStreamingServer[WarmCacheResponse]) error
+	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
+	// whatever is asked for.
+	GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error)
+	// Lists requests that are over, the latest first.
+	ListRequests(context.Context, *ListRequestsRequest) (*ListRequestsResponse, error)
+	// Tells one request with all that was tried for it.
+	GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error)
+	// Works out what past calls cost by other prices, or at other models, from their
+	// recorded tokens. It rewrites nothing.
+	Reprice(context.Context, *RepriceRequest) (*RepriceResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -167,6 +231,18 @@ func (UnimplementedAdminServiceServer) ClearCache(context.Context, *ClearCacheRe
 }
 func (UnimplementedAdminServiceServer) WarmCache(*WarmCacheRequest, grpc.ServerStreamingServer[WarmCacheResponse]) error {
 	return status.Error(codes.Unimplemented, "method WarmCache not implemented")
+}
+func (UnimplementedAdminServiceServer) GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetUsage not implemented")
+}
+func (UnimplementedAdminServiceServer) ListRequests(context.Context, *ListRequestsRequest) (*ListRequestsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRequests not implemented")
+}
+func (UnimplementedAdminServiceServer) GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetRequest not implemented")
+}
+func (UnimplementedAdminServiceServer) Reprice(context.Context, *RepriceRequest) (*RepriceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Reprice not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -272,6 +348,78 @@ func _AdminService_WarmCache_Handler(srv interface{}, stream grpc.ServerStream) 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_WarmCacheServer = grpc.ServerStreamingServer[WarmCacheResponse]
 
+func _AdminService_GetUsage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetUsageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).GetUsage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_GetUsage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).GetUsage(ctx, req.(*GetUsageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListRequests_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRequestsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListRequests(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListRequests_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListRequests(ctx, req.(*ListRequestsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_GetRequest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetRequestRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).GetRequest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_GetRequest_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).GetRequest(ctx, req.(*GetRequestRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_Reprice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RepriceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Reprice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Reprice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Reprice(ctx, req.(*RepriceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -294,6 +442,22 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ClearCache",
 			Handler:    _AdminService_ClearCache_Handler,
+		},
+		{
+			MethodName: "GetUsage",
+			Handler:    _AdminService_GetUsage_Handler,
+		},
+		{
+			MethodName: "ListRequests",
+			Handler:    _AdminService_ListRequests_Handler,
+		},
+		{
+			MethodName: "GetRequest",
+			Handler:    _AdminService_GetRequest_Handler,
+		},
+		{
+			MethodName: "Reprice",
+			Handler:    _AdminService_Reprice_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -73,8 +73,11 @@ type GatewayServiceClient interface {
 	Compare(ctx context.Context, in *CompareRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CompareEvent], error)
 	// Makes vectors of texts, to search and compare them by.
 	Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error)
-	// Tells what would become of a request, without calling any provider: where
-	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	// Tells what would become of a request, without calling any provider and
+	// without holding money: where it would go and why, what it would cost, and
+	// what the budgets that are about it have left. Fails as Chat would where the
+	// request is wrong or nobody can serve it; what a budget, `max_cost_usd` or a
+	// missing price would refuse is told in `would_be_refused` instead.
 	DryRun(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (*DryRunResponse, error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.
@@ -381,8 +384,11 @@ type GatewayServiceServer interface {
 	Compare(*CompareRequest, grpc.ServerStreamingServer[CompareEvent]) error
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *EmbedRequest) (*EmbedResponse, error)
-	// Tells what would become of a request, without calling any provider: where
-	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	// Tells what would become of a request, without calling any provider and
+	// without holding money: where it would go and why, what it would cost, and
+	// what the budgets that are about it have left. Fails as Chat would where the
+	// request is wrong or nobody can serve it; what a budget, `max_cost_usd` or a
+	// missing price would refuse is told in `would_be_refused` instead.
 	DryRun(context.Context, *ChatRequest) (*DryRunResponse, error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.

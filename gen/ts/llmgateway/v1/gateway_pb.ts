@@ -23,10 +23,11 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/gateway.proto.
  */
 export const file_llmgateway_v1_gateway: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEipQIKDkRyeVJ1blJlc3BvbnNlEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEiMKBXJvdXRlGAMgASgLMhQubGxtZ2F0ZXdheS52MS5Sb3V0ZRIaCg1lc3RpbWF0ZWRfdXNkGAQgASgBSACIAQESHwoSZXN0aW1hdGVkX3BpY29fdXNkGAUgASgDSAGIAQESFAoMaW5wdXRfdG9rZW5zGAYgASgFEg8KB2Ryb3BwZWQYByADKAkSFQoNcHJpY2VfdmVyc2lvbhgIIAEoCRIpCgVjYWNoZRgJIAEoCzIaLmxsbWdhdGV3YXkudjEuQ2FjaGVMb29rdXBCEAoOX2VzdGltYXRlZF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZCIlChFMaXN0TW9kZWxzUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCSI6ChJMaXN0TW9kZWxzUmVzcG9uc2USJAoGbW9kZWxzGAEgAygLMhQubGxtZ2F0ZXdheS52MS5Nb2RlbCKZAwoFTW9kZWwSCgoCaWQYASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDQoFbW9kZWwYAyABKAkSIAoTaW5wdXRfcGVyXzFrX3Rva2VucxgEIAEoAUgAiAEBEiEKFG91dHB1dF9wZXJfMWtfdG9rZW5zGAUgASgBSAGIAQESJwoaY2FjaGVkX2lucHV0X3Blcl8xa190b2tlbnMYBiABKAFIAogBARIiChVjb250ZXh0X3dpbmRvd190b2tlbnMYByABKAVIA4gBARIeChFtYXhfb3V0cHV0X3Rva2VucxgIIAEoBUgEiAEBEjEKDGNhcGFiaWxpdGllcxgJIAEoCzIbLmxsbWdhdGV3YXkudjEuQ2FwYWJpbGl0aWVzQhYKFF9pbnB1dF9wZXJfMWtfdG9rZW5zQhcKFV9vdXRwdXRfcGVyXzFrX3Rva2Vuc0IdChtfY2FjaGVkX2lucHV0X3Blcl8xa190b2tlbnNCGAoWX2NvbnRleHRfd2luZG93X3Rva2Vuc0IUChJfbWF4X291dHB1dF90b2tlbnMi9QMKDENhcGFiaWxpdGllcxIRCgRjaGF0GAEgASgISACIAQESFwoKZW1iZWRkaW5ncxgCIAEoCEgBiAEBEhYKCXN0cmVhbWluZxgDIAEoCEgCiAEBEhIKBXRvb2xzGAQgASgISAOIAQESIAoTcGFyYWxsZWxfdG9vbF9jYWxscxgFIAEoCEgEiAEBEhgKC2pzb25fc2NoZW1hGAYgASgISAWIAQESEwoGdmlzaW9uGAcgASgISAaIAQESEgoFZmlsZXMYCCABKAhIB4gBARIWCglyZWFzb25pbmcYCSABKAhICIgBARIcCg9zeXN0ZW1fbWVzc2FnZXMYCiABKAhICYgBARIbCg5wcm9tcHRfY2FjaGluZxgLIAEoCEgKiAEBEg8KB3JlZ2lvbnMYDCADKAkSFQoIc2FtcGxpbmcYDSABKAhIC4gBAUIHCgVfY2hhdEINCgtfZW1iZWRkaW5nc0IMCgpfc3RyZWFtaW5nQggKBl90b29sc0IWChRfcGFyYWxsZWxfdG9vbF9jYWxsc0IOCgxfanNvbl9zY2hlbWFCCQoHX3Zpc2lvbkIICgZfZmlsZXNCDAoKX3JlYXNvbmluZ0ISChBfc3lzdGVtX21lc3NhZ2VzQhEKD19wcm9tcHRfY2FjaGluZ0ILCglfc2FtcGxpbmciEgoQR2V0U3RhdHVzUmVxdWVzdCKWAQoRR2V0U3RhdHVzUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSMAoJcHJvdmlkZXJzGAMgAygLMh0ubGxtZ2F0ZXdheS52MS5Qcm92aWRlclN0YXR1cxIVCg1wcmljZV92ZXJzaW9uGAQgASgJEhcKD3VucHJpY2VkX21vZGVscxgFIAMoCSLQAQoOUHJvdmlkZXJTdGF0dXMSDAoEbmFtZRgBIAEoCRIMCgRraW5kGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIOCgZyZWFzb24YBCABKAkSFQoNZGVmYXVsdF9tb2RlbBgFIAEoCRIuCgpjaGVja2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZyZWNlbnQYByABKAsyGi5sbG1nYXRld2F5LnYxLlJlY2VudENhbGxzEg8KB2NpcmN1aXQYCCABKAkiYQoLUmVjZW50Q2FsbHMSEAoIYXR0ZW1wdHMYASABKAUSEAoIZmFpbHVyZXMYAiABKAUSEwoLZXJyb3Jfc2hhcmUYAyABKAESGQoRbGFzdF9mYWlsdXJlX2tpbmQYBCABKAkywBEKDkdhdGV3YXlTZXJ2aWNlElwKBENoYXQSGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiG4LT5JMCFToBKiIQL3YxL2dhdGV3YXkvY2hhdBJkCgZTdHJlYW0SGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0Gh0ubGxtZ2F0ZXdheS52MS5TdHJlYW1SZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvZ2F0ZXdheS9zdHJlYW0wARJnCgdDb21wYXJlEh0ubGxtZ2F0ZXdheS52MS5Db21wYXJlUmVxdWVzdBobLmxsbWdhdGV3YXkudjEuQ29tcGFyZUV2ZW50Ih6C0+STAhg6ASoiEy92MS9nYXRld2F5L2NvbXBhcmUwARJlCgVFbWJlZBIbLmxsbWdhdGV3YXkudjEuRW1iZWRSZXF1ZXN0GhwubGxtZ2F0ZXdheS52MS5FbWJlZFJlc3BvbnNlIiGC0+STAhs6ASoiFi92MS9nYXRld2F5L2VtYmVkZGluZ3MSYwoGRHJ5UnVuEhoubGxtZ2F0ZXdheS52MS5DaGF0UmVxdWVzdBodLmxsbWdhdGV3YXkudjEuRHJ5UnVuUmVzcG9uc2UiHoLT5JMCGDoBKiITL3YxL2dhdGV3YXkvZHJ5LXJ1bhJdCglTdWJtaXRKb2ISHy5sbG1nYXRld2F5LnYxLlN1Ym1pdEpvYlJlcXVlc3QaEi5sbG1nYXRld2F5LnYxLkpvYiIbgtPkkwIVOgEqIhAvdjEvZ2F0ZXdheS9qb2JzEmAKBkdldEpvYhIcLmxsbWdhdGV3YXkudjEuR2V0Sm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIiSQAgGC0+STAhsSGS92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0SfAoMR2V0Sm9iUmVzdWx0EiIubGxtZ2F0ZXdheS52MS5HZXRKb2JSZXN1bHRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiK5ACAYLT5JMCIhIgL3YxL2dhdGV3YXkvam9icy97am9iX2lkfS9yZXN1bHQSaAoITGlzdEpvYnMSHi5sbG1nYXRld2F5LnYxLkxpc3RKb2JzUmVxdWVzdBofLmxsbWdhdGV3YXkudjEuTGlzdEpvYnNSZXNwb25zZSIbkAIBgtPkkwISEhAvdjEvZ2F0ZXdheS9qb2JzEmMKCUNhbmNlbEpvYhIfLmxsbWdhdGV3YXkudjEuQ2FuY2VsSm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIiGC0+STAhsqGS92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0SbgoIV2F0Y2hKb2ISHi5sbG1nYXRld2F5LnYxLldhdGNoSm9iUmVxdWVzdBoXLmxsbWdhdGV3YXkudjEuSm9iRXZlbnQiJ4LT5JMCIRIfL3YxL2dhdGV3YXkvam9icy97am9iX2lkfS93YXRjaDABEmYKC1N1Ym1pdEJhdGNoEiEubGxtZ2F0ZXdheS52MS5TdWJtaXRCYXRjaFJlcXVlc3QaFC5sbG1nYXRld2F5LnYxLkJhdGNoIh6C0+STAhg6ASoiEy92MS9nYXRld2F5L2JhdGNoZXMSawoIR2V0QmF0Y2gSHi5sbG1nYXRld2F5LnYxLkdldEJhdGNoUmVxdWVzdBoULmxsbWdhdGV3YXkudjEuQmF0Y2giKZACAYLT5JMCIBIeL3YxL2dhdGV3YXkvYmF0Y2hlcy97YmF0Y2hfaWR9EpYBChBMaXN0QmF0Y2hSZXN1bHRzEiYubGxtZ2F0ZXdheS52MS5MaXN0QmF0Y2hSZXN1bHRzUmVxdWVzdBonLmxsbWdhdGV3YXkudjEuTGlzdEJhdGNoUmVzdWx0c1Jlc3BvbnNlIjGQAgGC0+STAigSJi92MS9nYXRld2F5L2JhdGNoZXMve2JhdGNoX2lkfS9yZXN1bHRzEm4KC0NhbmNlbEJhdGNoEiEubGxtZ2F0ZXdheS52MS5DYW5jZWxCYXRjaFJlcXVlc3QaFC5sbG1nYXRld2F5LnYxLkJhdGNoIiaC0+STAiAqHi92MS9nYXRld2F5L2JhdGNoZXMve2JhdGNoX2lkfRJ4CgxMaXN0V2ViaG9va3MSIi5sbG1nYXRld2F5LnYxLkxpc3RXZWJob29rc1JlcXVlc3QaIy5sbG1nYXRld2F5LnYxLkxpc3RXZWJob29rc1Jlc3BvbnNlIh+QAgGC0+STAhYSFC92MS9nYXRld2F5L3dlYmhvb2tzEnQKCkdldFdlYmhvb2sSIC5sbG1nYXRld2F5LnYxLkdldFdlYmhvb2tSZXF1ZXN0GhYubGxtZ2F0ZXdheS52MS5XZWJob29rIiyQAgGC0+STAiMSIS92MS9nYXRld2F5L3dlYmhvb2tzL3t3ZWJob29rX2lkfRKHAQoQUmVkZWxpdmVyV2ViaG9vaxImLmxsbWdhdGV3YXkudjEuUmVkZWxpdmVyV2ViaG9va1JlcXVlc3QaFi5sbG1nYXRld2F5LnYxLldlYmhvb2siM4LT5JMCLSIrL3YxL2dhdGV3YXkvd2ViaG9va3Mve3dlYmhvb2tfaWR9L3JlZGVsaXZlchJwCgpMaXN0TW9kZWxzEiAubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVxdWVzdBohLmxsbWdhdGV3YXkudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L21vZGVscxJtCglHZXRTdGF0dXMSHy5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1JlcXVlc3QaIC5sbG1nYXRld2F5LnYxLkdldFN0YXR1c1Jlc3BvbnNlIh2QAgGC0+STAhQSEi92MS9nYXRld2F5L3N0YXR1c0JEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_compare, file_llmgateway_v1_embed, file_llmgateway_v1_job, file_llmgateway_v1_receipt]);
+  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEi3wUKDkRyeVJ1blJlc3BvbnNlEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEiMKBXJvdXRlGAMgASgLMhQubGxtZ2F0ZXdheS52MS5Sb3V0ZRIaCg1lc3RpbWF0ZWRfdXNkGAQgASgBSACIAQESHwoSZXN0aW1hdGVkX3BpY29fdXNkGAUgASgDSAGIAQESFAoMaW5wdXRfdG9rZW5zGAYgASgFEg8KB2Ryb3BwZWQYByADKAkSFQoNcHJpY2VfdmVyc2lvbhgIIAEoCRIpCgVjYWNoZRgJIAEoCzIaLmxsbWdhdGV3YXkudjEuQ2FjaGVMb29rdXASHwoXaW5wdXRfdG9rZW5zX3Byb3ZlbmFuY2UYCiABKAkSFAoHbWluX3VzZBgLIAEoAUgCiAEBEhkKDG1pbl9waWNvX3VzZBgMIAEoA0gDiAEBEhQKB21heF91c2QYDSABKAFIBIgBARIZCgxtYXhfcGljb191c2QYDiABKANIBYgBARIeChZleHBlY3RlZF9vdXRwdXRfdG9rZW5zGA8gASgFEh4KEW1heF9vdXRwdXRfdG9rZW5zGBAgASgFSAaIAQESFwoKbWF4X3Rva2VucxgRIAEoBUgHiAEBEi4KB2J1ZGdldHMYEiADKAsyHS5sbG1nYXRld2F5LnYxLkJ1ZGdldEhlYWRyb29tEhsKE2J1ZGdldHNfdW5hdmFpbGFibGUYEyABKAgSMAoQd291bGRfYmVfcmVmdXNlZBgUIAEoCzIWLmxsbWdhdGV3YXkudjEuUmVmdXNhbEIQCg5fZXN0aW1hdGVkX3VzZEIVChNfZXN0aW1hdGVkX3BpY29fdXNkQgoKCF9taW5fdXNkQg8KDV9taW5fcGljb191c2RCCgoIX21heF91c2RCDwoNX21heF9waWNvX3VzZEIUChJfbWF4X291dHB1dF90b2tlbnNCDQoLX21heF90b2tlbnMiqgIKDkJ1ZGdldEhlYWRyb29tEgwKBG5hbWUYASABKAkSDQoFc2NvcGUYAiABKAkSDgoGcGVyaW9kGAMgASgJEgwKBG1vZGUYBCABKAkSLQoJcmVzZXRzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglsaW1pdF91c2QYBiABKAESFgoObGltaXRfcGljb191c2QYByABKAMSEQoJc3BlbnRfdXNkGAggASgBEhYKDnNwZW50X3BpY29fdXNkGAkgASgDEhQKDHJlc2VydmVkX3VzZBgKIAEoARIZChFyZXNlcnZlZF9waWNvX3VzZBgLIAEoAxIQCghsZWZ0X3VzZBgMIAEoARIVCg1sZWZ0X3BpY29fdXNkGA0gASgDIigKB1JlZnVzYWwSDAoEa2luZBgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIiUKEUxpc3RNb2RlbHNSZXF1ZXN0EhAKCHByb3ZpZGVyGAEgASgJIjoKEkxpc3RNb2RlbHNSZXNwb25zZRIkCgZtb2RlbHMYASADKAsyFC5sbG1nYXRld2F5LnYxLk1vZGVsIpkDCgVNb2RlbBIKCgJpZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIgChNpbnB1dF9wZXJfMWtfdG9rZW5zGAQgASgBSACIAQESIQoUb3V0cHV0X3Blcl8xa190b2tlbnMYBSABKAFIAYgBARInChpjYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2VucxgGIAEoAUgCiAEBEiIKFWNvbnRleHRfd2luZG93X3Rva2VucxgHIAEoBUgDiAEBEh4KEW1heF9vdXRwdXRfdG9rZW5zGAggASgFSASIAQESMQoMY2FwYWJpbGl0aWVzGAkgASgLMhsubGxtZ2F0ZXdheS52MS5DYXBhYmlsaXRpZXNCFgoUX2lucHV0X3Blcl8xa190b2tlbnNCFwoVX291dHB1dF9wZXJfMWtfdG9rZW5zQh0KG19jYWNoZWRfaW5wdXRfcGVyXzFrX3Rva2Vuc0IYChZfY29udGV4dF93aW5kb3dfdG9rZW5zQhQKEl9tYXhfb3V0cHV0X3Rva2VucyL1AwoMQ2FwYWJpbGl0aWVzEhEKBGNoYXQYASABKAhIAIgBARIXCgplbWJlZGRpbmdzGAIgASgISAGIAQESFgoJc3RyZWFtaW5nGAMgASgISAKIAQESEgoFdG9vbHMYBCABKAhIA4gBARIgChNwYXJhbGxlbF90b29sX2NhbGxzGAUgASgISASIAQESGAoLanNvbl9zY2hlbWEYBiABKAhIBYgBARITCgZ2aXNpb24YByABKAhIBogBARISCgVmaWxlcxgIIAEoCEgHiAEBEhYKCXJlYXNvbmluZxgJIAEoCEgIiAEBEhwKD3N5c3RlbV9tZXNzYWdlcxgKIAEoCEgJiAEBEhsKDnByb21wdF9jYWNoaW5nGAsgASgISAqIAQESDwoHcmVnaW9ucxgMIAMoCRIVCghzYW1wbGluZxgNIAEoCEgLiAEBQgcKBV9jaGF0Qg0KC19lbWJlZGRpbmdzQgwKCl9zdHJlYW1pbmdCCAoGX3Rvb2xzQhYKFF9wYXJhbGxlbF90b29sX2NhbGxzQg4KDF9qc29uX3NjaGVtYUIJCgdfdmlzaW9uQggKBl9maWxlc0IMCgpfcmVhc29uaW5nQhIKEF9zeXN0ZW1fbWVzc2FnZXNCEQoPX3Byb21wdF9jYWNoaW5nQgsKCV9zYW1wbGluZyISChBHZXRTdGF0dXNSZXF1ZXN0IpYBChFHZXRTdGF0dXNSZXNwb25zZRIOCgZzdGF0dXMYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIwCglwcm92aWRlcnMYAyADKAsyHS5sbG1nYXRld2F5LnYxLlByb3ZpZGVyU3RhdHVzEhUKDXByaWNlX3ZlcnNpb24YBCABKAkSFwoPdW5wcmljZWRfbW9kZWxzGAUgAygJItABCg5Qcm92aWRlclN0YXR1cxIMCgRuYW1lGAEgASgJEgwKBGtpbmQYAiABKAkSDgoGc3RhdHVzGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIVCg1kZWZhdWx0X21vZGVsGAUgASgJEi4KCmNoZWNrZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBnJlY2VudBgHIAEoCzIaLmxsbWdhdGV3YXkudjEuUmVjZW50Q2FsbHMSDwoHY2lyY3VpdBgIIAEoCSJhCgtSZWNlbnRDYWxscxIQCghhdHRlbXB0cxgBIAEoBRIQCghmYWlsdXJlcxgCIAEoBRITCgtlcnJvcl9zaGFyZRgDIAEoARIZChFsYXN0X2ZhaWx1cmVfa2luZBgEIAEoCTLAEQoOR2F0ZXdheVNlcnZpY2USXAoEQ2hhdBIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaGy5sbG1nYXRld2F5LnYxLkNoYXRSZXNwb25zZSIbgtPkkwIVOgEqIhAvdjEvZ2F0ZXdheS9jaGF0EmQKBlN0cmVhbRIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaHS5sbG1nYXRld2F5LnYxLlN0cmVhbVJlc3BvbnNlIh2C0+STAhc6ASoiEi92MS9nYXRld2F5L3N0cmVhbTABEmcKB0NvbXBhcmUSHS5sbG1nYXRld2F5LnYxLkNvbXBhcmVSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5Db21wYXJlRXZlbnQiHoLT5JMCGDoBKiITL3YxL2dhdGV3YXkvY29tcGFyZTABEmUKBUVtYmVkEhsubGxtZ2F0ZXdheS52MS5FbWJlZFJlcXVlc3QaHC5sbG1nYXRld2F5LnYxLkVtYmVkUmVzcG9uc2UiIYLT5JMCGzoBKiIWL3YxL2dhdGV3YXkvZW1iZWRkaW5ncxJjCgZEcnlSdW4SGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0Gh0ubGxtZ2F0ZXdheS52MS5EcnlSdW5SZXNwb25zZSIegtPkkwIYOgEqIhMvdjEvZ2F0ZXdheS9kcnktcnVuEl0KCVN1Ym1pdEpvYhIfLmxsbWdhdGV3YXkudjEuU3VibWl0Sm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIhuC0+STAhU6ASoiEC92MS9nYXRld2F5L2pvYnMSYAoGR2V0Sm9iEhwubGxtZ2F0ZXdheS52MS5HZXRKb2JSZXF1ZXN0GhIubGxtZ2F0ZXdheS52MS5Kb2IiJJACAYLT5JMCGxIZL3YxL2dhdGV3YXkvam9icy97am9iX2lkfRJ8CgxHZXRKb2JSZXN1bHQSIi5sbG1nYXRld2F5LnYxLkdldEpvYlJlc3VsdFJlcXVlc3QaGy5sbG1nYXRld2F5LnYxLkNoYXRSZXNwb25zZSIrkAIBgtPkkwIiEiAvdjEvZ2F0ZXdheS9qb2JzL3tqb2JfaWR9L3Jlc3VsdBJoCghMaXN0Sm9icxIeLmxsbWdhdGV3YXkudjEuTGlzdEpvYnNSZXF1ZXN0Gh8ubGxtZ2F0ZXdheS52MS5MaXN0Sm9ic1Jlc3BvbnNlIhuQAgGC0+STAhISEC92MS9nYXRld2F5L2pvYnMSYwoJQ2FuY2VsSm9iEh8ubGxtZ2F0ZXdheS52MS5DYW5jZWxKb2JSZXF1ZXN0GhIubGxtZ2F0ZXdheS52MS5Kb2IiIYLT5JMCGyoZL3YxL2dhdGV3YXkvam9icy97am9iX2lkfRJuCghXYXRjaEpvYhIeLmxsbWdhdGV3YXkudjEuV2F0Y2hKb2JSZXF1ZXN0GhcubGxtZ2F0ZXdheS52MS5Kb2JFdmVudCIngtPkkwIhEh8vdjEvZ2F0ZXdheS9qb2JzL3tqb2JfaWR9L3dhdGNoMAESZgoLU3VibWl0QmF0Y2gSIS5sbG1nYXRld2F5LnYxLlN1Ym1pdEJhdGNoUmVxdWVzdBoULmxsbWdhdGV3YXkudjEuQmF0Y2giHoLT5JMCGDoBKiITL3YxL2dhdGV3YXkvYmF0Y2hlcxJrCghHZXRCYXRjaBIeLmxsbWdhdGV3YXkudjEuR2V0QmF0Y2hSZXF1ZXN0GhQubGxtZ2F0ZXdheS52MS5CYXRjaCIpkAIBgtPkkwIgEh4vdjEvZ2F0ZXdheS9iYXRjaGVzL3tiYXRjaF9pZH0SlgEKEExpc3RCYXRjaFJlc3VsdHMSJi5sbG1nYXRld2F5LnYxLkxpc3RCYXRjaFJlc3VsdHNSZXF1ZXN0GicubGxtZ2F0ZXdheS52MS5MaXN0QmF0Y2hSZXN1bHRzUmVzcG9uc2UiMZACAYLT5JMCKBImL3YxL2dhdGV3YXkvYmF0Y2hlcy97YmF0Y2hfaWR9L3Jlc3VsdHMSbgoLQ2FuY2VsQmF0Y2gSIS5sbG1nYXRld2F5LnYxLkNhbmNlbEJhdGNoUmVxdWVzdBoULmxsbWdhdGV3YXkudjEuQmF0Y2giJoLT5JMCICoeL3YxL2dhdGV3YXkvYmF0Y2hlcy97YmF0Y2hfaWR9EngKDExpc3RXZWJob29rcxIiLmxsbWdhdGV3YXkudjEuTGlzdFdlYmhvb2tzUmVxdWVzdBojLmxsbWdhdGV3YXkudjEuTGlzdFdlYmhvb2tzUmVzcG9uc2UiH5ACAYLT5JMCFhIUL3YxL2dhdGV3YXkvd2ViaG9va3MSdAoKR2V0V2ViaG9vaxIgLmxsbWdhdGV3YXkudjEuR2V0V2ViaG9va1JlcXVlc3QaFi5sbG1nYXRld2F5LnYxLldlYmhvb2siLJACAYLT5JMCIxIhL3YxL2dhdGV3YXkvd2ViaG9va3Mve3dlYmhvb2tfaWR9EocBChBSZWRlbGl2ZXJXZWJob29rEiYubGxtZ2F0ZXdheS52MS5SZWRlbGl2ZXJXZWJob29rUmVxdWVzdBoWLmxsbWdhdGV3YXkudjEuV2ViaG9vayIzgtPkkwItIisvdjEvZ2F0ZXdheS93ZWJob29rcy97d2ViaG9va19pZH0vcmVkZWxpdmVyEnAKCkxpc3RNb2RlbHMSIC5sbG1nYXRld2F5LnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiEubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVzcG9uc2UiHZACAYLT5JMCFBISL3YxL2dhdGV3YXkvbW9kZWxzEm0KCUdldFN0YXR1cxIfLmxsbWdhdGV3YXkudjEuR2V0U3RhdHVzUmVxdWVzdBogLmxsbWdhdGV3YXkudjEuR2V0U3RhdHVzUmVzcG9uc2UiHZACAYLT5JMCFBISL3YxL2dhdGV3YXkvc3RhdHVzQkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_compare, file_llmgateway_v1_embed, file_llmgateway_v1_job, file_llmgateway_v1_receipt]);
 
 /**
- * What would become of a request.
+ * What would become of a request. What is told of its cost is about one attempt
+ * at the first target.
  *
  * @generated from message llmgateway.v1.DryRunResponse
  */
@@ -53,7 +54,9 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
   route?: Route | undefined;
 
   /**
-   * What it is expected to cost there; absent when the price is not known.
+   * What it is expected to cost there, by how long earlier answers of the model
+   * were and by what was measured of earlier requests; absent when the price is
+   * not known.
    *
    * @generated from field: optional double estimated_usd = 4;
    */
@@ -67,7 +70,7 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
   estimatedPicoUsd?: bigint | undefined;
 
   /**
-   * Tokens that would be read, as estimated.
+   * Tokens that would be read.
    *
    * @generated from field: int32 input_tokens = 6;
    */
@@ -95,6 +98,92 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
    * @generated from field: llmgateway.v1.CacheLookup cache = 9;
    */
   cache?: CacheLookup | undefined;
+
+  /**
+   * Where `input_tokens` comes from: `counted` by the model's own tokenizer, or
+   * `estimated` where none is known for it or the request has more than text.
+   *
+   * @generated from field: string input_tokens_provenance = 10;
+   */
+  inputTokensProvenance: string;
+
+  /**
+   * What it costs at the least: its words, as read from the cheapest cache that
+   * they may be in, and no answer. Absent when the price is not known.
+   *
+   * @generated from field: optional double min_usd = 11;
+   */
+  minUsd?: number | undefined;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: optional int64 min_pico_usd = 12;
+   */
+  minPicoUsd?: bigint | undefined;
+
+  /**
+   * What it costs at most: the longest input that it may be, and answers as
+   * long as they may get, at the dearest price that may apply. A budget would
+   * hold up to that much ready. Where nothing limits an answer, 128,000 tokens
+   * are taken. Absent when the price is not known.
+   *
+   * @generated from field: optional double max_usd = 13;
+   */
+  maxUsd?: number | undefined;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: optional int64 max_pico_usd = 14;
+   */
+  maxPicoUsd?: bigint | undefined;
+
+  /**
+   * Tokens that would be written, as the model usually does; of all `choices`
+   * together.
+   *
+   * @generated from field: int32 expected_output_tokens = 15;
+   */
+  expectedOutputTokens: number;
+
+  /**
+   * Tokens that would be written at most, of all `choices` together; absent when
+   * nothing limits them.
+   *
+   * @generated from field: optional int32 max_output_tokens = 16;
+   */
+  maxOutputTokens?: number | undefined;
+
+  /**
+   * What `max_tokens` would be lowered to for want of money; absent where it
+   * would be left alone.
+   *
+   * @generated from field: optional int32 max_tokens = 17;
+   */
+  maxTokens?: number | undefined;
+
+  /**
+   * The budgets that are about it, the one with the least left first.
+   *
+   * @generated from field: repeated llmgateway.v1.BudgetHeadroom budgets = 18;
+   */
+  budgets: BudgetHeadroom[];
+
+  /**
+   * Whether budgets could not be read at this time, so that some are missing.
+   *
+   * @generated from field: bool budgets_unavailable = 19;
+   */
+  budgetsUnavailable: boolean;
+
+  /**
+   * Why a call would be refused for want of money, as things are now; absent
+   * when it would not be.
+   *
+   * @generated from field: llmgateway.v1.Refusal would_be_refused = 20;
+   */
+  wouldBeRefused?: Refusal | undefined;
 };
 
 /**
@@ -103,6 +192,139 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
  */
 export const DryRunResponseSchema: GenMessage<DryRunResponse> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_gateway, 0);
+
+/**
+ * What a budget has left.
+ *
+ * @generated from message llmgateway.v1.BudgetHeadroom
+ */
+export type BudgetHeadroom = Message<"llmgateway.v1.BudgetHeadroom"> & {
+  /**
+   * The budget's name in the configuration.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The values of its `each`, such as `tenant=acme`; empty when it has none.
+   *
+   * @generated from field: string scope = 2;
+   */
+  scope: string;
+
+  /**
+   * `hour`, `day` or `month`.
+   *
+   * @generated from field: string period = 3;
+   */
+  period: string;
+
+  /**
+   * `hard` where what goes beyond the limit is refused, or `soft`.
+   *
+   * @generated from field: string mode = 4;
+   */
+  mode: string;
+
+  /**
+   * When counting begins anew.
+   *
+   * @generated from field: google.protobuf.Timestamp resets_at = 5;
+   */
+  resetsAt?: Timestamp | undefined;
+
+  /**
+   * What may be spent in each period.
+   *
+   * @generated from field: double limit_usd = 6;
+   */
+  limitUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 limit_pico_usd = 7;
+   */
+  limitPicoUsd: bigint;
+
+  /**
+   * What was spent in this one.
+   *
+   * @generated from field: double spent_usd = 8;
+   */
+  spentUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 spent_pico_usd = 9;
+   */
+  spentPicoUsd: bigint;
+
+  /**
+   * What is held ready for calls under way.
+   *
+   * @generated from field: double reserved_usd = 10;
+   */
+  reservedUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 reserved_pico_usd = 11;
+   */
+  reservedPicoUsd: bigint;
+
+  /**
+   * The limit without both; below zero where more was spent.
+   *
+   * @generated from field: double left_usd = 12;
+   */
+  leftUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 left_pico_usd = 13;
+   */
+  leftPicoUsd: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.BudgetHeadroom.
+ * Use `create(BudgetHeadroomSchema)` to create a new message.
+ */
+export const BudgetHeadroomSchema: GenMessage<BudgetHeadroom> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_gateway, 1);
+
+/**
+ * What a call would fail with.
+ *
+ * @generated from message llmgateway.v1.Refusal
+ */
+export type Refusal = Message<"llmgateway.v1.Refusal"> & {
+  /**
+   * As in docs/errors.md.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * What would be said, for people.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.Refusal.
+ * Use `create(RefusalSchema)` to create a new message.
+ */
+export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_gateway, 2);
 
 /**
  * Which models to list.
@@ -123,7 +345,7 @@ export type ListModelsRequest = Message<"llmgateway.v1.ListModelsRequest"> & {
  * Use `create(ListModelsRequestSchema)` to create a new message.
  */
 export const ListModelsRequestSchema: GenMessage<ListModelsRequest> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 1);
+  messageDesc(file_llmgateway_v1_gateway, 3);
 
 /**
  * The models that can be asked for.
@@ -144,7 +366,7 @@ export type ListModelsResponse = Message<"llmgateway.v1.ListModelsResponse"> & {
  * Use `create(ListModelsResponseSchema)` to create a new message.
  */
 export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 2);
+  messageDesc(file_llmgateway_v1_gateway, 4);
 
 /**
  * A model and what it costs.
@@ -222,7 +444,7 @@ export type Model = Message<"llmgateway.v1.Model"> & {
  * Use `create(ModelSchema)` to create a new message.
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 3);
+  messageDesc(file_llmgateway_v1_gateway, 5);
 
 /**
  * What a model can do. What is absent is not known, and is not held against a
@@ -328,7 +550,7 @@ export type Capabilities = Message<"llmgateway.v1.Capabilities"> & {
  * Use `create(CapabilitiesSchema)` to create a new message.
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 4);
+  messageDesc(file_llmgateway_v1_gateway, 6);
 
 /**
  * Nothing to say.
@@ -343,7 +565,7 @@ export type GetStatusRequest = Message<"llmgateway.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 5);
+  messageDesc(file_llmgateway_v1_gateway, 7);
 
 /**
  * The gateway and its providers.
@@ -393,7 +615,7 @@ export type GetStatusResponse = Message<"llmgateway.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 6);
+  messageDesc(file_llmgateway_v1_gateway, 8);
 
 /**
  * Whether a provider can be called.
@@ -465,7 +687,7 @@ export type ProviderStatus = Message<"llmgateway.v1.ProviderStatus"> & {
  * Use `create(ProviderStatusSchema)` to create a new message.
  */
 export const ProviderStatusSchema: GenMessage<ProviderStatus> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 7);
+  messageDesc(file_llmgateway_v1_gateway, 9);
 
 /**
  * How the calls to a provider went within the last minute. Calls that failed
@@ -508,7 +730,7 @@ export type RecentCalls = Message<"llmgateway.v1.RecentCalls"> & {
  * Use `create(RecentCallsSchema)` to create a new message.
  */
 export const RecentCallsSchema: GenMessage<RecentCalls> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 8);
+  messageDesc(file_llmgateway_v1_gateway, 10);
 
 /**
  * One address for every model.
@@ -575,8 +797,11 @@ export const GatewayService: GenService<{
     output: typeof EmbedResponseSchema;
   },
   /**
-   * Tells what would become of a request, without calling any provider: where
-   * it would go and why, and what it would cost. Refuses what Chat would refuse.
+   * Tells what would become of a request, without calling any provider and
+   * without holding money: where it would go and why, what it would cost, and
+   * what the budgets that are about it have left. Fails as Chat would where the
+   * request is wrong or nobody can serve it; what a budget, `max_cost_usd` or a
+   * missing price would refuse is told in `would_be_refused` instead.
    *
    * @generated from rpc llmgateway.v1.GatewayService.DryRun
    */

@@ -109,8 +109,11 @@ type GatewayServiceClient interface {
 	Compare(context.Context, *connect.Request[v1.CompareRequest]) (*connect.ServerStreamForClient[v1.CompareEvent], error)
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
-	// Tells what would become of a request, without calling any provider: where
-	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	// Tells what would become of a request, without calling any provider and
+	// without holding money: where it would go and why, what it would cost, and
+	// what the budgets that are about it have left. Fails as Chat would where the
+	// request is wrong or nobody can serve it; what a budget, `max_cost_usd` or a
+	// missing price would refuse is told in `would_be_refused` instead.
 	DryRun(context.Context, *connect.Request[v1.ChatRequest]) (*connect.Response[v1.DryRunResponse], error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.
@@ -440,8 +443,11 @@ type GatewayServiceHandler interface {
 	Compare(context.Context, *connect.Request[v1.CompareRequest], *connect.ServerStream[v1.CompareEvent]) error
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
-	// Tells what would become of a request, without calling any provider: where
-	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	// Tells what would become of a request, without calling any provider and
+	// without holding money: where it would go and why, what it would cost, and
+	// what the budgets that are about it have left. Fails as Chat would where the
+	// request is wrong or nobody can serve it; what a budget, `max_cost_usd` or a
+	// missing price would refuse is told in `would_be_refused` instead.
 	DryRun(context.Context, *connect.Request[v1.ChatRequest]) (*connect.Response[v1.DryRunResponse], error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.
