@@ -96,7 +96,7 @@ describe("what is in it", () => {
 
   test("is examples of streams whose events are what they should be", async () => {
     const streams = Object.entries(components.examples).filter(([, { value }]) => typeof value === "string");
-    expect(streams.length).toBe(3);
+    expect(streams.length).toBe(4);
     for (const [name, { value }] of streams) {
       for await (const { event, data = "" } of readEvents(ReadableStream.from([value as string]))) {
         const [schema = ""] = name.split(".");
