@@ -95,6 +95,11 @@ export function withDefaults(draft: Config): CompleteConfig {
       retention: ledger.retention ?? durationFromMs(90 * 86_400_000),
       maxWaitingRows: ledger.maxWaitingRows ?? 20_000,
       whenFull: ledger.whenFull || "wait",
+      anomalies: {
+        enabled: ledger.anomalies?.enabled ?? true,
+        ratio: ledger.anomalies?.ratio ?? 2,
+        minUsd: ledger.anomalies?.minUsd ?? 1,
+      },
     },
     jobs: {
       ...jobs,

@@ -2341,7 +2341,7 @@ func (x *Budget) GetWarnAt() []float64 {
 
 // What is kept of each call and of each attempt. The database is SQLite in
 // `data_dir`, or PostgreSQL where `DATABASE_URL` is set. Changes take effect at
-// the next start.
+// the next start, those of `anomalies` at once.
 type Ledger struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Folder of the database. Default `data`, in the working directory.
@@ -2356,7 +2356,9 @@ type Ledger struct {
 	// A call that a hard budget is about needs its row: it is refused as
 	// `budget_unavailable` where `drop` has no room for it, and with either while
 	// the database takes none. Default `wait`.
-	WhenFull      string `protobuf:"bytes,4,opt,name=when_full,json=whenFull,proto3" json:"when_full,omitempty"`
+	WhenFull string `protobuf:"bytes,4,opt,name=when_full,json=whenFull,proto3" json:"when_full,omitempty"`
+	// What of the spend is out of the usual.
+	Anomalies     *Anomalies `protobuf:"bytes,5,opt,name=anomalies,proto3" json:"anomalies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2419,6 +2421,79 @@ func (x *Ledger) GetWhenFull() string {
 	return ""
 }
 
+func (x *Ledger) GetAnomalies() *Anomalies {
+	if x != nil {
+		return x.Anomalies
+	}
+	return nil
+}
+
+// When spend is told as out of the usual: in the log, the metrics and with
+// `GetUsage`.
+type Anomalies struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether it is looked for. Default true.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// How many times the usual is too much. Default 2.
+	Ratio *float64 `protobuf:"fixed64,2,opt,name=ratio,proto3,oneof" json:"ratio,omitempty"`
+	// The least that an hour, or a day for what is looked at by the day, must be
+	// beyond the usual, in dollars. Default 1.
+	MinUsd        *float64 `protobuf:"fixed64,3,opt,name=min_usd,json=minUsd,proto3,oneof" json:"min_usd,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Anomalies) Reset() {
+	*x = Anomalies{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Anomalies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Anomalies) ProtoMessage() {}
+
+func (x *Anomalies) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Anomalies.ProtoReflect.Descriptor instead.
+func (*Anomalies) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Anomalies) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *Anomalies) GetRatio() float64 {
+	if x != nil && x.Ratio != nil {
+		return *x.Ratio
+	}
+	return 0
+}
+
+func (x *Anomalies) GetMinUsd() float64 {
+	if x != nil && x.MinUsd != nil {
+		return *x.MinUsd
+	}
+	return 0
+}
+
 // Work that nobody waits for. It is kept in the ledger's database.
 type Jobs struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2449,7 +2524,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2461,7 +2536,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2474,7 +2549,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -2569,7 +2644,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2656,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +2669,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -2660,7 +2735,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +2747,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2685,7 +2760,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -2718,7 +2793,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2730,7 +2805,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2743,7 +2818,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -3047,13 +3122,23 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\awarn_at\x18\v \x03(\x01B\x1e\xbaH\x1b\x92\x01\x18\x18\x01\"\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00$@!\x00\x00\x00\x00\x00\x00\x00\x00R\x06warnAt\x1a7\n" +
 	"\tTagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe8\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa7\x02\n" +
 	"\x06Ledger\x12\x19\n" +
 	"\bdata_dir\x18\x01 \x01(\tR\adataDir\x12D\n" +
 	"\tretention\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\v\xbaH\b\xaa\x01\x052\x03\b\xa08R\tretention\x126\n" +
 	"\x10max_waiting_rows\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(dH\x00R\x0emaxWaitingRows\x88\x01\x01\x120\n" +
-	"\twhen_full\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04waitR\x04dropR\bwhenFullB\x13\n" +
-	"\x11_max_waiting_rows\"\xdd\x04\n" +
+	"\twhen_full\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04waitR\x04dropR\bwhenFull\x12=\n" +
+	"\tanomalies\x18\x05 \x01(\v2\x1f.llmgateway.config.v1.AnomaliesR\tanomaliesB\x13\n" +
+	"\x11_max_waiting_rows\"\xb0\x01\n" +
+	"\tAnomalies\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x122\n" +
+	"\x05ratio\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x9a\x99\x99\x99\x99\x99\xf1?H\x01R\x05ratio\x88\x01\x01\x12.\n" +
+	"\amin_usd\x18\x03 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x02R\x06minUsd\x88\x01\x01B\n" +
+	"\n" +
+	"\b_enabledB\b\n" +
+	"\x06_ratioB\n" +
+	"\n" +
+	"\b_min_usd\"\xdd\x04\n" +
 	"\x04Jobs\x126\n" +
 	"\x0emax_concurrent\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x90N(\x01H\x00R\rmaxConcurrent\x88\x01\x01\x12D\n" +
@@ -3112,7 +3197,7 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
 	(*Cache)(nil),               // 1: llmgateway.config.v1.Cache
@@ -3141,100 +3226,102 @@ var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Prices)(nil),              // 24: llmgateway.config.v1.Prices
 	(*Budget)(nil),              // 25: llmgateway.config.v1.Budget
 	(*Ledger)(nil),              // 26: llmgateway.config.v1.Ledger
-	(*Jobs)(nil),                // 27: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),            // 28: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),              // 29: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 30: llmgateway.config.v1.Telemetry
-	nil,                         // 31: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 32: llmgateway.config.v1.Config.AliasesEntry
-	nil,                         // 33: llmgateway.config.v1.Config.FallbackChainsEntry
-	nil,                         // 34: llmgateway.config.v1.Config.RoutingPoliciesEntry
-	nil,                         // 35: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                         // 36: llmgateway.config.v1.Cache.FamiliesEntry
-	nil,                         // 37: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                         // 38: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 39: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                         // 40: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 41: google.protobuf.Duration
-	(*structpb.ListValue)(nil),  // 42: google.protobuf.ListValue
+	(*Anomalies)(nil),           // 27: llmgateway.config.v1.Anomalies
+	(*Jobs)(nil),                // 28: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),            // 29: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),              // 30: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 31: llmgateway.config.v1.Telemetry
+	nil,                         // 32: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 33: llmgateway.config.v1.Config.AliasesEntry
+	nil,                         // 34: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                         // 35: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                         // 36: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                         // 37: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                         // 38: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                         // 39: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 40: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                         // 41: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 42: google.protobuf.Duration
+	(*structpb.ListValue)(nil),  // 43: google.protobuf.ListValue
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
 	13, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
 	17, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
 	19, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	31, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	32, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
 	24, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	29, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	30, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	30, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	31, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
 	25, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
 	26, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	27, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	32, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
-	33, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
-	34, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
-	35, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	28, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	33, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	34, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	35, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	36, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
 	6,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
 	1,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
-	41, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	41, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
-	36, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
-	41, // 19: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	42, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	42, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	37, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	42, // 19: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
 	4,  // 20: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
 	7,  // 21: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
 	8,  // 22: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
 	10, // 23: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
 	11, // 24: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
 	12, // 25: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	41, // 26: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	41, // 27: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	41, // 28: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	37, // 29: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	41, // 30: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	41, // 31: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	41, // 32: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	41, // 33: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	42, // 26: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	42, // 27: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	42, // 28: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	38, // 29: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	42, // 30: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	42, // 31: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	42, // 32: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	42, // 33: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
 	16, // 34: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	41, // 35: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	41, // 36: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	42, // 35: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	42, // 36: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
 	14, // 37: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
 	15, // 38: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	41, // 39: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	41, // 40: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	41, // 41: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	41, // 42: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	42, // 39: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	42, // 40: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	42, // 41: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	42, // 42: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
 	18, // 43: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	38, // 44: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	39, // 44: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
 	23, // 45: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
 	22, // 46: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
 	6,  // 47: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	39, // 48: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	40, // 48: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
 	23, // 49: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
 	11, // 50: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	41, // 51: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	41, // 52: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	41, // 53: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	41, // 54: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	40, // 55: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	41, // 56: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	41, // 57: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	41, // 58: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	41, // 59: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	28, // 60: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	41, // 61: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	41, // 62: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	41, // 63: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	20, // 64: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	3,  // 65: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	42, // 66: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	5,  // 67: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	2,  // 68: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	9,  // 69: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	21, // 70: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	71, // [71:71] is the sub-list for method output_type
-	71, // [71:71] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	42, // 51: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	42, // 52: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	42, // 53: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	42, // 54: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	41, // 55: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	42, // 56: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	27, // 57: llmgateway.config.v1.Ledger.anomalies:type_name -> llmgateway.config.v1.Anomalies
+	42, // 58: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	42, // 59: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	42, // 60: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	29, // 61: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	42, // 62: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	42, // 63: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	42, // 64: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	20, // 65: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	3,  // 66: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	43, // 67: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	5,  // 68: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	2,  // 69: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	9,  // 70: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	21, // 71: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	72, // [72:72] is the sub-list for method output_type
+	72, // [72:72] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -3262,13 +3349,14 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[27].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[28].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[29].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   41,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,117 @@
+/**
+ * What an hour usually comes to: the median of the same hour of the week, raised with what the last week was above it,
+ * and how far hours usually stray from it. It knows no later hour than the one that it is asked about.
+ */
+import { DAY, KEPT_HOURS, type Series, WEEK } from "./history.ts";
+import { deviation, median, quantile } from "./robust.ts";
+
+export interface Baseline {
+  /** In pico-dollars by the prices of now. */
+  readonly worth: number;
+  /** Up to so many times of it is nothing out of the usual. */
+  readonly stray: number;
+  /** Of this hour or one beside it, the most: the clocks may have been changed. */
+  readonly around: number;
+}
+
+/** So many weeks of an hour of the week are enough; before that it is held against days of its kind. */
+const ENOUGH_WEEKS = 3;
+/** Before that nothing is known. */
+const ENOUGH_HOURS = WEEK;
+const ENOUGH_VALUES = 3;
+const YOUNG_DAYS = 14;
+/** So many deviations, of hours that stray by factors, one of a few hundred thousand hours goes beyond. */
+const STRAY_DEVIATIONS = 4.5;
+const USUAL_DEVIATION = 0.2;
+const ENOUGH_RATIOS = 72;
+/** Of the last week, so many hours make a level. */
+const ENOUGH_LEVEL = 48;
+/** A model that is used now and then is held against hours in which it was. */
+const ENOUGH_ACTIVE = 24;
+const ACTIVE_SHARE = 0.9;
+
+/** Made for one series; what changes slowly is worked out once a day. */
+export class Baselines {
+  private readonly series: Series;
+  /** What the same hours of the weeks before came to, as it was worked out for each hour. */
+  private readonly slots = new Float64Array(KEPT_HOURS).fill(Number.NaN);
+  private readonly slotHours = new Float64Array(KEPT_HOURS).fill(-1);
+  private day = -1;
+  private level = 1;
+  private stray = 1;
+  private active = Number.NaN;
+
+  constructor(series: Series) {
+    this.series = series;
+  }
+
+  /** Undefined while too little is known. */
+  at(hour: number): Baseline | undefined {
+    if (hour - this.series.first < ENOUGH_HOURS) return undefined;
+    this.learn(hour);
+    const slot = this.slot(hour);
+    const neighbours = [this.slot(hour - 1), this.slot(hour + 1)].filter(Number.isFinite);
+    if (slot > 0) {
+      const worth = slot * this.level;
+      return { worth, stray: this.stray, around: Math.max(slot, ...neighbours) * this.level };
+    }
+    const active = Math.max(this.active, ...neighbours);
+    return Number.isNaN(active) ? undefined : { worth: active, stray: 1, around: active };
+  }
+
+  /** The median of like hours before it; NaN while there are too few. */
+  private slot(hour: number): number {
+    const place = hour % KEPT_HOURS;
+    if (this.slotHours[place] !== hour) {
+      this.slots[place] = median(like(this.series, hour));
+      this.slotHours[place] = hour;
+    }
+    return this.slots[place] ?? Number.NaN;
+  }
+
+  private learn(hour: number): void {
+    const day = Math.floor(hour / DAY);
+    if (day === this.day) return;
+    this.day = day;
+    const { first } = this.series;
+    const ratios: number[] = [];
+    const lately: number[] = [];
+    const active: number[] = [];
+    for (let past = Math.max(first, hour - KEPT_HOURS + DAY); past < hour; past++) {
+      const worth = this.series.at("worth", past);
+      if (worth > 0) active.push(worth);
+      if (past - first < ENOUGH_HOURS) continue;
+      const slot = this.slot(past);
+      if (!(slot > 0)) continue;
+      if (worth > 0) ratios.push(Math.log(worth / slot));
+      if (past >= hour - WEEK) lately.push(worth / slot);
+    }
+    const known = ratios.length >= ENOUGH_RATIOS;
+    this.stray = Math.exp(STRAY_DEVIATIONS * (known ? deviation(ratios) : USUAL_DEVIATION));
+    // Only upwards: what comes back after a quiet week is what it was before.
+    this.level = lately.length >= ENOUGH_LEVEL ? Math.max(1, median(lately)) : 1;
+    this.active = active.length >= ENOUGH_ACTIVE ? quantile(active, ACTIVE_SHARE) : Number.NaN;
+  }
+}
+
+function like(series: Series, hour: number): number[] {
+  const weeks = valuesAt(series, hour, [WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK, 5 * WEEK]);
+  if (weeks.length >= ENOUGH_WEEKS) return weeks;
+  const days = Array.from({ length: YOUNG_DAYS }, (_, index) => (index + 1) * DAY).filter(
+    (back) => isWeekend(hour - back) === isWeekend(hour),
+  );
+  const same = valuesAt(series, hour, days);
+  if (same.length >= ENOUGH_VALUES) return same;
+  const wide = [...same, ...valuesAt(series, hour - 1, days), ...valuesAt(series, hour + 1, days)];
+  return wide.length >= ENOUGH_VALUES ? wide : [];
+}
+
+function valuesAt(series: Series, hour: number, backs: readonly number[]): number[] {
+  return backs.filter((back) => hour - back >= series.first).map((back) => series.at("worth", hour - back));
+}
+
+/** In UTC. 1970 began on a Thursday. */
+function isWeekend(hour: number): boolean {
+  const day = (Math.floor(hour / DAY) + 4) % 7;
+  return day === 0 || day === 6;
+}
