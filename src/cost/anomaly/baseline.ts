@@ -24,21 +24,30 @@ const YOUNG_DAYS = 14;
 const STRAY_DEVIATIONS = 4.5;
 const USUAL_DEVIATION = 0.2;
 const ENOUGH_RATIOS = 72;
+const CLASSES = 4;
 /** Of the last week, so many hours make a level. */
 const ENOUGH_LEVEL = 48;
 /** A model that is used now and then is held against hours in which it was. */
 const ENOUGH_ACTIVE = 24;
 const ACTIVE_SHARE = 0.9;
 
+/** What the hours like it came to before. */
+interface Slot {
+  readonly hour: number;
+  /** NaN while there are too few. */
+  readonly worth: number;
+  /** Whether there was something in each of them. */
+  readonly steady: boolean;
+}
+
 /** Made for one series; what changes slowly is worked out once a day. */
 export class Baselines {
   private readonly series: Series;
-  /** What the same hours of the weeks before came to, as it was worked out for each hour. */
-  private readonly slots = new Float64Array(KEPT_HOURS).fill(Number.NaN);
-  private readonly slotHours = new Float64Array(KEPT_HOURS).fill(-1);
+  /** As they were worked out for each hour. */
+  private readonly slots: Slot[] = [];
   private day = -1;
   private level = 1;
-  private stray = 1;
+  private strays: Strays = () => 1;
   private active = Number.NaN;
 
   constructor(series: Series) {
@@ -49,24 +58,25 @@ export class Baselines {
   at(hour: number): Baseline | undefined {
     if (hour - this.series.first < ENOUGH_HOURS) return undefined;
     this.learn(hour);
-    const slot = this.slot(hour);
-    const neighbours = [this.slot(hour - 1), this.slot(hour + 1)].filter(Number.isFinite);
-    if (slot > 0) {
-      const worth = slot * this.level;
-      return { worth, stray: this.stray, around: Math.max(slot, ...neighbours) * this.level };
+    const { worth, steady } = this.slot(hour);
+    const beside = [this.slot(hour - 1).worth, this.slot(hour + 1).worth].filter(Number.isFinite);
+    if (steady) {
+      const around = Math.max(worth, ...beside) * this.level;
+      return { worth: worth * this.level, stray: this.strays(worth), around };
     }
-    const active = Math.max(this.active, ...neighbours);
+    const active = Math.max(this.active, worth, ...beside);
     return Number.isNaN(active) ? undefined : { worth: active, stray: 1, around: active };
   }
 
-  /** The median of like hours before it; NaN while there are too few. */
-  private slot(hour: number): number {
+  private slot(hour: number): Slot {
     const place = hour % KEPT_HOURS;
-    if (this.slotHours[place] !== hour) {
-      this.slots[place] = median(like(this.series, hour));
-      this.slotHours[place] = hour;
-    }
-    return this.slots[place] ?? Number.NaN;
+    const known = this.slots[place];
+    if (known?.hour === hour) return known;
+    const values = like(this.series, hour);
+    const steady = values.length > 0 && values.every((value) => value > 0);
+    const slot = { hour, worth: median(values), steady };
+    this.slots[place] = slot;
+    return slot;
   }
 
   private learn(hour: number): void {
@@ -74,24 +84,44 @@ export class Baselines {
     if (day === this.day) return;
     this.day = day;
     const { first } = this.series;
-    const ratios: number[] = [];
+    const strayed: Strayed[] = [];
     const lately: number[] = [];
     const active: number[] = [];
     for (let past = Math.max(first, hour - KEPT_HOURS + DAY); past < hour; past++) {
       const worth = this.series.at("worth", past);
       if (worth > 0) active.push(worth);
       if (past - first < ENOUGH_HOURS) continue;
-      const slot = this.slot(past);
+      const slot = this.slot(past).worth;
       if (!(slot > 0)) continue;
-      if (worth > 0) ratios.push(Math.log(worth / slot));
+      if (worth > 0) strayed.push({ slot, by: Math.log(worth / slot) });
       if (past >= hour - WEEK) lately.push(worth / slot);
     }
-    const known = ratios.length >= ENOUGH_RATIOS;
-    this.stray = Math.exp(STRAY_DEVIATIONS * (known ? deviation(ratios) : USUAL_DEVIATION));
+    this.strays = straysOf(strayed);
     // Only upwards: what comes back after a quiet week is what it was before.
     this.level = lately.length >= ENOUGH_LEVEL ? Math.max(1, median(lately)) : 1;
     this.active = active.length >= ENOUGH_ACTIVE ? quantile(active, ACTIVE_SHARE) : Number.NaN;
   }
+}
+
+interface Strayed {
+  readonly slot: number;
+  readonly by: number;
+}
+
+/** How far an hour strays that usually comes to so much. */
+type Strays = (slot: number) => number;
+
+/** In busy hours chance evens itself out: each is held against hours about as busy. */
+function straysOf(strayed: readonly Strayed[]): Strays {
+  const sorted = [...strayed].sort((a, b) => a.slot - b.slot);
+  const size = Math.max(ENOUGH_RATIOS, Math.ceil(sorted.length / CLASSES));
+  if (sorted.length < size) return () => Math.exp(STRAY_DEVIATIONS * USUAL_DEVIATION);
+  const classes = Array.from({ length: Math.floor(sorted.length / size) }, (_, index) => {
+    const part = sorted.slice(index * size, (index + 1) * size);
+    const stray = Math.exp(STRAY_DEVIATIONS * deviation(part.map(({ by }) => by)));
+    return { upTo: part.at(-1)?.slot ?? 0, stray };
+  });
+  return (slot) => (classes.find(({ upTo }) => slot <= upTo) ?? classes.at(-1))?.stray ?? 1;
 }
 
 function like(series: Series, hour: number): number[] {

@@ -23,7 +23,7 @@ const KINDS = [
 export function judgeDoubts(series: Series, hour: number, rule: Rule): Finding[] {
   const attempts = series.sum("attempts", hour - DAY, hour);
   if (attempts < ENOUGH_ATTEMPTS || hour - series.first < WEEK + DAY) return [];
-  return KINDS.flatMap(([kind, figure]) => {
+  return KINDS.flatMap(([kind, figure]): Finding[] => {
     const share = series.sum(figure, hour - DAY, hour) / attempts;
     if (share < MORE) return [];
     const before = sharesBefore(series, figure, hour);
@@ -33,9 +33,8 @@ export function judgeDoubts(series: Series, hour: number, rule: Rule): Finding[]
     const stray = DEVIATIONS * Math.max(chance, fromDayToDay(before));
     if (share < expected * rule.ratio || share - expected < Math.max(MORE, stray)) return [];
     const finding = { kind, target: series.target, hour, observed: share, expected };
-    if (kind === "unpriced_share") return [{ ...finding, beyond: undefined }];
     const booked = series.sum("bookedEstimated", hour - DAY, hour);
-    return [{ ...finding, beyond: booked * (1 - expected / share) }];
+    return [{ ...finding, beyond: kind === "estimated_share" ? booked * (1 - expected / share) : undefined }];
   });
 }
 

@@ -15,8 +15,8 @@ interface Episode {
   beyond: number | undefined;
 }
 
-/** Hours without a finding that do not end an episode. */
-const GAP_HOURS = 6;
+/** Hours without a finding that do not end an episode: what comes back every night is one. */
+const GAP_HOURS = 24;
 const MAX_EPISODES = 1_000;
 
 export class Episodes {
