@@ -15,6 +15,8 @@ import type { Clock } from "./core/clock.ts";
 import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
+import type { Pricing } from "./cost/plan.ts";
+import type { TipMeans } from "./cost/tips/tips.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
 import { cache } from "./layers/cache.ts";
@@ -29,7 +31,7 @@ import { record, type Signals } from "./layers/record.ts";
 import { retry } from "./layers/retry.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
-import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf } from "./models.ts";
+import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf, tipMeansOf } from "./models.ts";
 import { type Policies, policiesOf } from "./policies.ts";
 import { createPreviews, type Previews } from "./preview.ts";
 import { judge } from "./providers/availability.ts";
@@ -47,6 +49,8 @@ export interface Snapshot extends Previews {
   readonly service: Service;
   readonly authenticate: Authenticate;
   readonly prices: PriceFile;
+  readonly pricing: Pricing;
+  readonly tips: TipMeans;
   /** Models that were called and have no price, as `provider/model`. */
   unpricedModels(): string[];
   readonly models: readonly Model[];
@@ -91,6 +95,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   });
   const asked = way({ hedged: (next) => next, onCheaper: () => {} });
   const underWay = new UnderWay();
+  const pricing = pricingOf(config, catalog);
   const caching = cachingOf(config, {
     directory: directoryOf(config, catalog, providers),
     familyOf: familiesOf(config, catalog),
@@ -110,7 +115,9 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   return {
     config,
     service,
-    ...createPreviews(asked, surroundings.admit, { ...books, pricing: pricingOf(config, catalog) }),
+    ...createPreviews(asked, surroundings.admit, { ...books, pricing }),
+    pricing,
+    tips: tipMeansOf(config, catalog),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),

@@ -37,6 +37,7 @@ import { createOperations } from "./rpc/operations.ts";
 import { serveReflection } from "./rpc/reflection.ts";
 import { unimplemented } from "./rpc/unimplemented.ts";
 import { usageHandlers } from "./rpc/usage-handlers.ts";
+import { watchSpending } from "./spending.ts";
 import { showStanding } from "./standing.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
@@ -104,6 +105,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     throw error;
   }
   const backlog = openBacklog({ store, env, inForce: () => current, signals, clock });
+  const flush = async () => books?.ledger?.flush();
+  const spending = watchSpending({ store, flush, inForce: () => current, signals, clock });
   showStanding(metrics.registry, standing, () => Object.keys(current.config.providers));
   const closing = new AbortController();
 
@@ -146,7 +149,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         circuits: standing.circuits,
         providers: () => Object.keys(current.config.providers),
       }),
-      ...usageHandlers({ usage: store.usage, flush: async () => books?.ledger?.flush(), clock }),
+      ...usageHandlers(spending),
     ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),
@@ -196,6 +199,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.all([listener.close(drainMs + LAST_WORDS_MS), backlog.close(drainMs)]);
     overdue.cancel();
     await current.close();
+    await spending.stop();
     await books.close();
     await store.close();
     await stopTracing();

@@ -3,14 +3,6 @@ import type { Target } from "../../core/call.ts";
 
 export type Kind = "spend" | "new_model" | "model_share" | "unpriced_share" | "estimated_share";
 
-export const KINDS: readonly Kind[] = [
-  "spend",
-  "new_model",
-  "model_share",
-  "unpriced_share",
-  "estimated_share",
-];
-
 export interface Finding {
   readonly kind: Kind;
   /** Undefined for all together. */
