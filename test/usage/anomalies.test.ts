@@ -65,12 +65,15 @@ const FAULTS: readonly (readonly [string, Partial<Month>, readonly string[]])[] 
   ],
 ];
 
-test.each(FAULTS)("%s is found and named", (_, planted, expected) => {
+test.each(FAULTS)("%s is found and named, and nobody else is", (_, fault, expected) => {
   for (const seed of SEEDS) {
-    const found = anomaliesOf({ seed, ...planted });
+    const found = anomaliesOf({ seed, ...fault });
     expect(found.map(told), `seed ${seed}: ${found.map(({ text }) => text).join("; ")}`).toEqual(
       expect.arrayContaining([...expected]),
     );
+    const [planted = ""] = expected[0]?.split(" ").slice(1) ?? [];
+    const others = found.filter((one) => one.model !== "" && !told(one).endsWith(` ${planted}`));
+    expect(others.map(told), `seed ${seed}`).toEqual([]);
   }
 });
 
