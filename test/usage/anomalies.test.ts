@@ -16,8 +16,11 @@ function hourOf(ms: bigint | undefined): number {
   return Number(ms) / 3_600 - BEGIN;
 }
 
-test("clean weeks have none", () => {
-  const seeds = Array.from({ length: 40 }, (_, index) => 100 + index);
+/** Many take long: they are for `npm run test:usage -- --full`. */
+const CLEAN_SEEDS = process.env.USAGE_ATTEMPTS === undefined ? 20 : 300;
+
+test("clean weeks have none", { timeout: 1_200_000 }, () => {
+  const seeds = Array.from({ length: CLEAN_SEEDS }, (_, index) => 100 + index);
   const found = seeds.flatMap((seed) =>
     anomaliesOf({ seed }).map((one) => `${seed}: ${told(one)}: ${one.text}`),
   );
@@ -75,6 +78,21 @@ test.each(FAULTS)("%s is found and named, and nobody else is", (_, fault, expect
     const others = found.filter((one) => one.model !== "" && !told(one).endsWith(` ${planted}`));
     expect(others.map(told), `seed ${seed}`).toEqual([]);
   }
+});
+
+test("a busy hour of two and a half times the usual is found, and one of one and a half is not", () => {
+  const rates = [1.5, 2, 2.5, 3, 4].map((times) => {
+    const fault = during(AT, 1, "openai/small", times);
+    const found = SEEDS.filter((seed) =>
+      anomaliesOf({ seed, fault }).some((one) => told(one) === "spend openai/small"),
+    );
+    return [times, found.length / SEEDS.length] as const;
+  });
+  console.log(
+    `found: ${rates.map(([times, rate]) => `${times} times ${(rate * 100).toFixed(0)} %`).join(", ")}`,
+  );
+  const rateAt = Object.fromEntries(rates);
+  expect([rateAt[1.5], rateAt[3], rateAt[4]]).toEqual([0, 1, 1]);
 });
 
 test("a fault is told with its hour, its figures and its dollars", () => {
