@@ -2,6 +2,7 @@
  * What an hour usually comes to: the median of the same hour of the week, raised with what the last week was above it,
  * and how far hours usually stray from it. It knows no later hour than the one that it is asked about.
  */
+import { nameOf } from "../../core/target.ts";
 import { DAY, KEPT_HOURS, type Series, WEEK } from "./history.ts";
 import { deviation, median, quantile } from "./robust.ts";
 
@@ -43,6 +44,8 @@ interface Slot {
 /** Made for one series; what changes slowly is worked out once a day. */
 export class Baselines {
   private readonly series: Series;
+  /** The hour of the day in which it is its turn. */
+  private readonly turn: number;
   /** As they were worked out for each hour. */
   private readonly slots: Slot[] = [];
   private day = -1;
@@ -52,6 +55,7 @@ export class Baselines {
 
   constructor(series: Series) {
     this.series = series;
+    this.turn = turnOf(series);
   }
 
   /** Undefined while too little is known. */
@@ -80,7 +84,7 @@ export class Baselines {
   }
 
   private learn(hour: number): void {
-    const day = Math.floor(hour / DAY);
+    const day = Math.floor((hour + this.turn) / DAY);
     if (day === this.day) return;
     this.day = day;
     const { first } = this.series;
@@ -101,6 +105,13 @@ export class Baselines {
     this.level = lately.length >= ENOUGH_LEVEL ? Math.max(1, median(lately)) : 1;
     this.active = active.length >= ENOUGH_ACTIVE ? quantile(active, ACTIVE_SHARE) : Number.NaN;
   }
+}
+
+/** Not all in the same hour, and for every replica in the same. */
+function turnOf({ target }: Series): number {
+  let sum = 0;
+  for (const letter of target ? nameOf(target) : "") sum += letter.charCodeAt(0);
+  return sum % DAY;
 }
 
 interface Strayed {

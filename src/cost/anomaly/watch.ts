@@ -2,6 +2,7 @@
  * Looks at each hour once it is over, off the way of calls: reads it from the store, has it judged, and keeps what was
  * found. At the start, and when other prices or rules are in force, the weeks that are kept are judged anew.
  */
+import { setImmediate } from "node:timers/promises";
 import type { Anomaly } from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
 import type { Clock } from "../../core/clock.ts";
 import { repeat } from "../../core/repeat.ts";
@@ -115,7 +116,7 @@ async function begin(terms: string, last: number, { usage, clock }: WatchOptions
   };
 }
 
-/** A day at a time, so that neither the store nor other work waits for long. */
+/** A day at a time from the store and an hour at a time to be judged, so that no other work waits for long. */
 async function goOn(
   state: State,
   last: number,
@@ -138,6 +139,7 @@ async function goOn(
       const { findings, expected } = state.judge.judge(hour, rule);
       tell(hour, state.episodes.add(hour, findings));
       state.expected = expected;
+      await setImmediate();
     }
     state.judged = to;
   }

@@ -1,4 +1,4 @@
-/** Findings in words. */
+/** Findings in words, for people who have not read the rules. It knows no message and no time. */
 import { nameOf } from "../../core/target.ts";
 import type { Finding, Kind } from "./finding.ts";
 
