@@ -3,13 +3,11 @@ import { configDefaults, defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // They want the machine for themselves: npm run test:meter, test:wall, test:crash, test:jobs, test:faults, test:usage.
+    // They want the machine for themselves: npm run test:meter, test:wall, test:crash, test:jobs, test:faults,
+    // test:cache, test:usage.
     exclude: [
       ...configDefaults.exclude,
-      "test/money/**",
-      "test/jobs-chaos/**",
-      "test/faults/**",
-      "test/usage/**",
+      ...["test/money/**", "test/jobs-chaos/**", "test/faults/**", "test/usage/**", "test/cache/heavy*"],
     ],
     // Much of it waits for processes and connections: a core kept free would be idle.
     maxWorkers: "100%",

@@ -7,10 +7,10 @@ import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
-import type { Answers } from "./cache/answers.ts";
+import { type Cached, type Keeping, keepingOf } from "./cached.ts";
 import { cachingOf } from "./caching.ts";
 import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
-import type { Call, Layer, RoutedCall, Service } from "./core/call.ts";
+import { type Call, type Layer, type RoutedCall, type Service, WARMING } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
@@ -19,15 +19,17 @@ import type { Pricing } from "./cost/plan.ts";
 import type { TipMeans } from "./cost/tips/tips.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
-import { cache } from "./layers/cache.ts";
+import { cache, lookUp } from "./layers/cache.ts";
 import { client } from "./layers/client.ts";
 import { deadline } from "./layers/deadline.ts";
 import { drop } from "./layers/drop.ts";
 import { guard } from "./layers/guard.ts";
 import { hedge } from "./layers/hedge.ts";
+import { idempotent } from "./layers/idempotent.ts";
 import { limit } from "./layers/limit.ts";
 import { meter } from "./layers/meter.ts";
 import { record, type Signals } from "./layers/record.ts";
+import { remember } from "./layers/remember.ts";
 import { retry } from "./layers/retry.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
@@ -44,7 +46,7 @@ import { countAttempt } from "./telemetry/attempts.ts";
 import { wayOf } from "./way.ts";
 
 /** Everything that follows from one configuration and one catalog. Replaced as a whole by a reload. */
-export interface Snapshot extends Previews {
+export interface Snapshot extends Previews, Keeping {
   readonly config: CompleteConfig;
   readonly service: Service;
   readonly authenticate: Authenticate;
@@ -59,7 +61,7 @@ export interface Snapshot extends Previews {
   close(): Promise<void>;
 }
 
-export interface Surroundings {
+export interface Surroundings extends Omit<Cached, "memory"> {
   /** Holds the providers' keys. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signals: Signals;
@@ -72,8 +74,6 @@ export interface Surroundings {
   readonly standing: Standing;
   /** What calls come to, kept over all reloads. */
   readonly books: Books;
-  /** What was answered, kept over all reloads. */
-  readonly answers: Answers;
 }
 
 /** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */
@@ -100,14 +100,19 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     directory: directoryOf(config, catalog, providers),
     familyOf: familiesOf(config, catalog),
     answers: surroundings.answers,
+    turns: surroundings.turns,
     clock,
   });
-  const kept: Layer = config.cache.enabled ? cache(caching) : (next) => next;
+  // Above the cache, which may have forgotten: what is made under a key is made once.
+  const once = idempotent({ ...books.keys, windowMs: durationMs(config.cache.idempotencyWindow) });
+  surroundings.frequent.bound(caching.isOn ? config.cache.rememberRequests : 0);
+  const remembered = remember(surroundings.frequent, (request) => caching.ruleOf(request)?.family);
+  const kept: Layer = caching.isOn ? (next) => remembered(cache(caching)(next)) : (next) => next;
   const service = stack(
     config,
     catalog,
     providers,
-    (next) => kept(sent(next)),
+    (next) => once(kept(sent(next))),
     policies,
     underWay,
     surroundings,
@@ -115,11 +120,17 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   return {
     config,
     service,
-    ...createPreviews(asked, surroundings.admit, { ...books, pricing }),
+    ...createPreviews(
+      asked,
+      surroundings.admit,
+      async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
+      { ...books, pricing },
+    ),
     pricing,
     tips: tipMeansOf(config, catalog),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
+    ...keepingOf(caching, caching.isOn),
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),
     status: () =>
@@ -144,14 +155,17 @@ function stack(
   way: Layer<Call, RoutedCall>,
   policies: Policies,
   underWay: UnderWay,
-  { signals, clock, admit, traffic, standing, books }: Surroundings,
+  { signals, clock, admit, traffic, standing, books, cacheStats }: Surroundings,
 ): Service<Call> {
   const services = new Map([...providers].map(([name, provider]) => [name, provider.serve]));
   // Outermost, so that it tells every call, refused ones too, and sees the reply as the caller does.
   return record(
     signals,
     clock,
-    (row) => books.ledger?.call(row),
+    (row) => {
+      books.ledger?.call(row);
+      if (row.method !== WARMING) cacheStats.count(row.receipt);
+    },
     underWay,
   )(
     // Before anything that costs: a refused call has cost nothing.

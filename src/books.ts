@@ -1,6 +1,6 @@
 /**
- * What calls come to, kept over all reloads: the ledger on its durable store, budgets on their counters, and what
- * was learnt of models.
+ * What calls come to, kept over all reloads: the ledger on its durable store, budgets on their counters, what was
+ * answered under callers' own keys, and what was learnt of models.
  */
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
@@ -22,6 +22,7 @@ import type { Means } from "./cost/plan.ts";
 import { Sessions } from "./cost/sessions.ts";
 import { Tokenizer } from "./cost/tokenizer.ts";
 import { Unpriced } from "./cost/unpriced.ts";
+import type { IdempotentMeans } from "./layers/idempotent.ts";
 import type { Signals } from "./layers/record.ts";
 import type { Store } from "./store/store.ts";
 import { showBudgets } from "./telemetry/budgets.ts";
@@ -33,6 +34,8 @@ export interface Books extends Omit<Means, "pricing"> {
   readonly unpriced: Unpriced;
   readonly sessions: Sessions;
   readonly lag: Lag;
+  /** What callers have made once. */
+  readonly keys: Omit<IdempotentMeans, "windowMs">;
   /** To be told of each attempt once it has ended and is priced. */
   settled(attempt: Attempt): void;
   /** Other budgets are in force from now on. */
@@ -71,10 +74,13 @@ export async function openBooks(config: CompleteConfig, store: Store, desk: Desk
     unpriced,
     sessions: new Sessions(desk.clock),
     lag: new Lag(desk.clock),
+    keys: keysOn(store, desk),
   };
-  const forget = () => {
+  const forgetting = forgetKeys(learnt.keys);
+  const forget = async () => {
     learnt.lag.stop();
-    return learnt.tokenizer.close();
+    await forgetting.stop();
+    await learnt.tokenizer.close();
   };
   const { logger } = desk.signals;
   const settled = (attempt: Attempt) => {
@@ -191,6 +197,17 @@ async function sweep(
       .then(rollUp)
       .catch((error: unknown) => logger.error({ err: error }, "the ledger could not be swept")),
   );
+}
+
+function keysOn({ idempotency: store }: Store, { signals, clock }: Desk): Books["keys"] {
+  const onError = (error: unknown) =>
+    signals.logger.error({ err: error }, "the database of idempotency keys did not answer");
+  return { store, clock, underWay: new Map(), onError };
+}
+
+/** Those whose time is over. */
+function forgetKeys({ store, clock, onError }: Books["keys"]): Repeated {
+  return repeat(clock, SWEEP_MS, () => store.sweep(clock.now()).catch(onError));
 }
 
 async function keep(

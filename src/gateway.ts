@@ -10,7 +10,7 @@ import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
-import { Memory } from "./cache/memory.ts";
+import { type Cached, openCached } from "./cached.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
 import { watchConfig } from "./config/watch.ts";
@@ -21,6 +21,7 @@ import { Traffic } from "./providers/traffic.ts";
 import { createStanding } from "./resilience/standing.ts";
 import { adminHandlers } from "./rpc/admin-handlers.ts";
 import { createAssets } from "./rpc/assets.ts";
+import { cacheHandlers } from "./rpc/cache-handlers.ts";
 import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
 import { createCors } from "./rpc/cors.ts";
@@ -82,10 +83,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
-  const answers = new Memory(clock, {
-    maxEntries: config.cache.maxEntries,
-    maxBytes: Number(config.cache.maxBytes),
-  });
   const standing = createStanding(clock, (provider, model, state) => {
     metrics.circuitTransitions.inc({ provider, model, state });
     log.logger[state === "open" ? "warn" : "info"]({ provider, model: model || undefined, state }, "circuit");
@@ -95,11 +92,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const store = await openStoreOf(config, { env, log, readiness });
   let current: Snapshot;
   let books: Books | undefined;
+  let cached: Cached | undefined;
   try {
+    cached = await openCached(config, { env, signals, clock });
     books = await openBooks(config, store, { env, signals, clock });
-    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, answers });
+    current = createSnapshot(config, { env, signals, clock, admit, traffic, standing, books, ...cached });
     await books.keep(current.prices);
   } catch (error) {
+    await cached?.close();
     await books?.close();
     await store.close();
     throw error;
@@ -114,10 +114,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const snapshot = createSnapshot(next, { env, signals, clock, admit, traffic, standing, books, answers });
+    const around = { env, signals, clock, admit, traffic, standing, books, ...cached };
+    const snapshot = createSnapshot(next, around);
     const old = current;
     current = snapshot;
     books.replace(next);
+    cached.replace(next);
     books.keep(snapshot.prices).catch((error: unknown) => log.logger.error({ err: error }, "price catalog"));
     old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));
     return snapshot;
@@ -149,6 +151,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         circuits: standing.circuits,
         providers: () => Object.keys(current.config.providers),
       }),
+      ...cacheHandlers({ ...cached, clock, inForce: () => current }),
       ...usageHandlers(spending),
     ]),
     authenticate: (headers) => current.authenticate(headers),
@@ -200,6 +203,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     overdue.cancel();
     await current.close();
     await spending.stop();
+    await cached.close();
     await books.close();
     await store.close();
     await stopTracing();

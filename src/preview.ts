@@ -2,6 +2,7 @@
 
 import type { ChatRequest } from "../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { DryRunResponse } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
+import type { CacheLookup } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { beginCall } from "./core/begin.ts";
 import {
   type Call,
@@ -26,8 +27,14 @@ export interface Previews {
 /**
  * @param way of a call, down to where it would be sent
  * @param admit what every call passes first
+ * @param lookUp what the cache knows of a call; undefined where there is none
  */
-export function createPreviews(way: Layer<Call, RoutedCall>, admit: Layer, means: Means): Previews {
+export function createPreviews(
+  way: Layer<Call, RoutedCall>,
+  admit: Layer,
+  lookUp: (call: Call) => Promise<CacheLookup | undefined>,
+  means: Means,
+): Previews {
   const targets = new WeakMap<Tally, RoutedCall>();
   const judge = way(async (call) => {
     targets.set(call.tally, call);
@@ -51,7 +58,8 @@ export function createPreviews(way: Layer<Call, RoutedCall>, admit: Layer, means
     async dryRun(request, context) {
       const call = beginCall(request, context, request.stream);
       await admitted(call);
-      return told(call, routed(call), means);
+      const cache = await lookUp(call);
+      return { ...told(call, routed(call), means), ...(cache ? { cache } : {}) };
     },
   };
 }

@@ -11,8 +11,9 @@ const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["gateway.ts"],
   ["app.ts"],
-  ["way.ts", "preview.ts"],
+  ["cached.ts", "way.ts", "preview.ts"],
   [
+    "answers.ts",
     "books.ts",
     "caching.ts",
     "models.ts",

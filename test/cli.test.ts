@@ -42,6 +42,16 @@ describe("chat", () => {
     expect(status).toBe(0);
   });
 
+  it("is made once under a key, however often it is given", async () => {
+    const key = ["--idempotency-key", "once", "--json"];
+    const first = JSON.parse((await chat("Hello", ...key)).stdout);
+    const again = JSON.parse((await chat("Hello", ...key)).stdout);
+    expect(again).toMatchObject({ response: first.response, cache_kind: "idempotent" });
+    const { status, stderr } = await chat("Something else", ...key);
+    expect(stderr).toContain("kind idempotency_conflict");
+    expect(status).toBe(1);
+  });
+
   it("prints the reply as JSON", async () => {
     const { status, stdout, stderr } = await chat("Hello", "--json");
     const reply = JSON.parse(stdout);

@@ -80,6 +80,12 @@ export function uuid(text: string): string {
   throw new InvalidArgumentError("It must be an id, such as 0191f2a0-5e3a-7cc1-9d3e-2b6f0a8c4d17.");
 }
 
+/** A name and a value as one text, as the gateway takes them. */
+export function tag(text: string): string {
+  label(text);
+  return text;
+}
+
 /** A provider, or one of its models, whose name may hold slashes of its own. */
 export function circuitName(text: string): { provider: string; model: string } {
   const slash = text.indexOf("/");

@@ -22,7 +22,15 @@ export interface RouteOptions {
   readonly session?: string;
 }
 
-export interface ChatOptions extends CallOptions, RouteOptions {
+/** What the gateway's cache may do with it. */
+export interface KeepOptions {
+  readonly cache?: string;
+  /** In milliseconds. */
+  readonly cacheTtl?: number;
+  readonly sensitive?: boolean;
+}
+
+export interface ChatOptions extends CallOptions, RouteOptions, KeepOptions {
   readonly model: string;
   readonly modelVersion: string;
   readonly stream: boolean;
@@ -31,6 +39,7 @@ export interface ChatOptions extends CallOptions, RouteOptions {
   readonly maxTokens?: number;
   readonly maxCost?: number;
   readonly timeout?: number;
+  readonly idempotencyKey?: string;
   readonly json: boolean;
 }
 
@@ -56,6 +65,10 @@ export function requestOf(
     taskType: options.task ?? "",
     fallbackChain: options.fallback ?? "",
     sessionId: options.session ?? "",
+    idempotencyKey: options.idempotencyKey ?? "",
+    cache: options.cache ?? "",
+    sensitive: options.sensitive ?? false,
+    ...(options.cacheTtl === undefined ? {} : { cacheTtlSeconds: Math.ceil(options.cacheTtl / 1_000) }),
     ...(maxTokens === undefined ? {} : { parameters: { maxTokens } }),
     ...(options.maxCost === undefined ? {} : { maxCostUsd: options.maxCost }),
     ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),

@@ -3,14 +3,23 @@ import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { GatewayError } from "../typescript/src/node.ts";
 
-/** Such as `openai/gpt-4o · 9 in + 24 out tokens · $0.0002625 (measured) · request 1f…`. */
+/**
+ * Such as `openai/gpt-4o · 9 in + 24 out tokens · $0.0002625 (measured) · request 1f…`, or
+ * `openai/gpt-4o · cached (exact) · saved $0.0002625 · request 1f…`.
+ */
 export function describeReceipt({
   provider,
   model,
   requestId,
   cost,
   attempts,
-}: Pick<Receipt, "provider" | "model" | "requestId" | "cost" | "attempts">): string {
+  cached,
+  cacheKind,
+}: Pick<Receipt, "provider" | "model" | "requestId" | "cost" | "attempts" | "cached" | "cacheKind">): string {
+  if (cached) {
+    const saved = `saved ${dollars(cost?.savedUsd)}`;
+    return `${provider}/${model} · cached (${cacheKind}) · ${saved} · request ${requestId}`;
+  }
   const tokens = `${cost?.inputTokens ?? 0} in + ${cost?.outputTokens ?? 0} out tokens`;
   const isAssumed = attempts.some(({ priceAssumed }) => priceAssumed);
   const origin = `${cost?.provenance}${isAssumed ? ", price assumed" : ""}`;

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-/** The command line: serve, chat, embed, jobs, batch, webhooks, circuits, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
+/** The command line: serve, chat, embed, jobs, batch, webhooks, circuits, cache, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
 import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
 import { addAdminCommands } from "./admin-commands.ts";
-import { day, directives, share, wholeNumber } from "./argument.ts";
+import { day, directives, share, span, wholeNumber } from "./argument.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { EmbedOptions } from "./embed.ts";
 import type { EmulateOptions } from "./emulate.ts";
@@ -43,10 +43,19 @@ program
   .option("--fallback <chain>", 'who is asked when that fails: a chain of the configuration, or "none"')
   .option("--session <id>", "the conversation that it belongs to; its calls stay at one target")
   .option("--dry-run", "print who would answer and about what it would cost, and ask nobody", false)
+  .addOption(
+    new Option(
+      "--cache <use>",
+      "what the gateway's cache may do: answer, be renewed, nothing, or answer alone",
+    ).choices(["use", "refresh", "bypass", "only"]),
+  )
+  .option("--cache-ttl <span>", "the longest that the answer may be kept, such as 60s", span)
+  .option("--sensitive", "have no cache keep any of it")
   .option("--system <text>", "a system message before yours")
   .option("--max-tokens <count>", "most tokens to write", wholeNumber(1, MAX_INT32))
   .addOption(maxCost())
   .addOption(timeout())
+  .option("--idempotency-key <key>", "makes the call only once, however often the command is given")
   .option("--json", "print the reply, or each event, as JSON", false)
   .addOption(url())
   .addOption(key())

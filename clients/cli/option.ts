@@ -2,8 +2,8 @@
 import { Option } from "commander";
 import { dollars, httpUrl, wholeNumber } from "./argument.ts";
 
-export function maxCost(): Option {
-  return new Option("--max-cost <usd>", "most that the call may cost, in US dollars").argParser(dollars);
+export function maxCost(what = "most that the call may cost, in US dollars"): Option {
+  return new Option("--max-cost <usd>", what).argParser(dollars);
 }
 
 export function timeout(): Option {

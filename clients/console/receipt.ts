@@ -24,8 +24,9 @@ export class ReceiptView {
 
   /** @param elapsedMs as the reader had to wait */
   settle(receipt: Receipt, elapsedMs: number): void {
-    const { cost, provider, model, attempts, requestId, route } = receipt;
-    this.show("settled", "Cost", cost?.provenance || "unknown", cost?.actualPicoUsd);
+    const { cost, provider, model, attempts, requestId, route, cached, cacheKind } = receipt;
+    const tag = cached ? "cached" : cost?.provenance || "unknown";
+    this.show("settled", "Cost", tag, cost?.actualPicoUsd);
     const last = attempts.at(-1);
     this.body.replaceChildren(
       make("p", "model", `${provider}/${model}`),
@@ -36,6 +37,7 @@ export class ReceiptView {
         ["reasoning", count(cost?.reasoningTokens ?? 0)],
         ["First word", last?.firstEventMs === undefined ? "none" : duration(last.firstEventMs)],
         ["Latency", duration(elapsedMs)],
+        ...(cached ? savedBy(cacheKind, cost?.savedPicoUsd ?? 0n) : []),
       ]),
       make(
         "details",
@@ -69,6 +71,14 @@ export class ReceiptView {
     this.tag.dataset.tag = tag;
     this.amount.textContent = cost === undefined ? (state === "running" ? "…" : "not known") : dollars(cost);
   }
+}
+
+/** What the same answer cost when a provider gave it; nothing where that is not known. */
+function savedBy(kind: string, saved: bigint): [string, string][] {
+  return [
+    ["From cache", kind],
+    ["Saved", saved > 0n ? dollars(saved) : "not known"],
+  ];
 }
 
 function attemptLine(attempt: Attempt): HTMLElement {

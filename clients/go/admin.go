@@ -2,7 +2,10 @@ package llmgateway
 
 import (
 	"context"
+	"errors"
+	"iter"
 
+	"connectrpc.com/connect"
 	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
 )
 
@@ -16,6 +19,67 @@ func (c *Client) ListCircuits(ctx context.Context, request *v1.ListCircuitsReque
 // one with the scope admin. Its error is an [*Error].
 func (c *Client) SetCircuit(ctx context.Context, request *v1.SetCircuitRequest) (*v1.Circuit, error) {
 	return unary(ctx, c, c.admin.SetCircuit, request)
+}
+
+// GetCacheStats tells what the gateway's cache holds, and what it saved. Where the gateway has API keys, it takes one
+// with the scope admin. Its error is an [*Error].
+func (c *Client) GetCacheStats(ctx context.Context, request *v1.GetCacheStatsRequest) (*v1.GetCacheStatsResponse, error) {
+	return unary(ctx, c, c.admin.GetCacheStats, request)
+}
+
+// ClearCache lets go of answers that the cache holds. Every one goes only by all. Where the gateway has API keys, it
+// takes one with the scope admin. Its error is an [*Error].
+func (c *Client) ClearCache(ctx context.Context, request *v1.ClearCacheRequest) (*v1.ClearCacheResponse, error) {
+	return unary(ctx, c, c.admin.ClearCache, request)
+}
+
+// WarmCache has requests answered and kept, and gives what became of each as it is done, and then the error if there
+// was one, with a nil event; the last event has done set. It is sent once, and a loop that is left, or the end of ctx,
+// ends it at the gateway. Where the gateway has API keys, it takes one with the scope admin.
+func (c *Client) WarmCache(ctx context.Context, request *v1.WarmCacheRequest) iter.Seq2[*v1.WarmCacheResponse, error] {
+	return func(yield func(*v1.WarmCacheResponse, error) bool) {
+		if failure := c.warm(ctx, request, func(event *v1.WarmCacheResponse) bool { return yield(event, nil) }); failure != nil {
+			yield(nil, failure)
+		}
+	}
+}
+
+func (c *Client) warm(caller context.Context, message *v1.WarmCacheRequest, take func(*v1.WarmCacheResponse) bool) *Error {
+	request, failure := newRequest(caller, c, message)
+	if failure != nil {
+		return failure
+	}
+	requestID := request.Header().Get(requestIDHeader)
+	ctx, cancel := context.WithCancel(caller)
+	defer cancel()
+	stream, err := c.admin.WarmCache(ctx, request)
+	if err != nil {
+		return newError(caller, err, requestID, kindGatewayUnreachable)
+	}
+	defer func() { _ = stream.Close() }()
+	kind := kindGatewayUnreachable
+	var broken *v1.StreamError
+	for stream.Receive() {
+		kind = kindConnectionLost
+		event := stream.Msg()
+		// The protocol's own error comes behind it.
+		if broken = event.GetError(); broken != nil {
+			continue
+		}
+		if !take(event) {
+			return nil
+		}
+		if event.GetDone() {
+			return nil
+		}
+	}
+	err = stream.Err()
+	if err == nil {
+		err = connect.NewError(connect.CodeUnavailable, errors.New("the warming ended without its last event"))
+	}
+	failure = newError(caller, err, requestID, kind)
+	failure.addEvent(broken)
+	return failure
 }
 
 // GetUsage tells what was spent, by whatever is asked for. Where the gateway has API keys, it takes one with the scope

@@ -4,6 +4,7 @@
  */
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Target } from "../core/call.ts";
+import { type Clock, rest } from "../core/clock.ts";
 import type { PicoUsd } from "../core/money.ts";
 import { type Batch, event } from "../core/reply.ts";
 
@@ -36,7 +37,21 @@ export function bare({
 
 /** Events of its own for whoever is given it: those above write the receipt into the last. */
 export async function* replayed({ batches }: Answer): AsyncGenerator<Batch> {
-  for (const { events } of batches) yield events.map(stamped);
+  yield batches.flatMap(({ events }) => events.map(stamped));
+}
+
+/**
+ * The same, each batch as long after the first as it came.
+ *
+ * @throws the signal's reason
+ */
+export async function* paced({ batches }: Answer, clock: Clock, signal: AbortSignal): AsyncGenerator<Batch> {
+  const beganMs = clock.now();
+  for (const { events, atMs } of batches) {
+    const waitMs = beganMs + atMs - clock.now();
+    if (waitMs > 0) await rest(clock, waitMs, signal);
+    yield events.map(stamped);
+  }
 }
 
 /** As it is given to a call that costs nothing. */

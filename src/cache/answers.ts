@@ -1,4 +1,5 @@
 /** Where answers are kept: in this process, or in one that replicas share. It does not judge what may be kept. */
+import type { Target } from "../core/call.ts";
 import type { Answer } from "./answer.ts";
 
 /** What is known of an answer beside itself, to find it by and to count it. */
@@ -18,18 +19,49 @@ export interface Entry extends Label {
   readonly bytes: number;
 }
 
+/** As much of an entry as clears ask for. */
+export interface Told extends Label {
+  readonly answer: Target;
+}
+
 /** Which answers are meant; what is absent is not asked for. */
 export interface Which {
   readonly tenant?: string;
+  /** Those that were asked of it, and those that it gave, as `provider/model`, whoever was asked. */
   readonly family?: string;
   readonly tag?: { readonly key: string; readonly value: string };
 }
 
 export interface Answers {
-  /** Undefined when there is none that is still good. Never rejects. */
-  find(key: string): Entry | undefined | Promise<Entry | undefined>;
+  /**
+   * Undefined when there is none that is still good. Never rejects.
+   *
+   * @param tenant whose it is
+   */
+  find(key: string, tenant: string): Entry | undefined | Promise<Entry | undefined>;
   /** Takes it in, and lets others go for it. Never throws: what cannot be kept is not kept. */
   keep(key: string, entry: Entry): void;
   /** Lets go of those that are meant; resolves to how many there were here. */
   clear(which: Which): Promise<number>;
+}
+
+/** What is kept in this process, and what it let go of. */
+export interface Figures {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+  readonly evictions: Readonly<Record<Eviction, number>>;
+  /** When the oldest answer was given, in milliseconds since the epoch; undefined when there is none. */
+  readonly oldestAtMs: number | undefined;
+  readonly newestAtMs: number | undefined;
+  /** By who gave them, as `provider/model`. */
+  readonly models: ReadonlyMap<string, { readonly entries: number; readonly bytes: number }>;
+}
+
+/** Why an answer was let go of. */
+export type Eviction = "expired" | "entries" | "bytes" | "replaced" | "cleared";
+
+export interface Figured {
+  figures(): Figures;
 }

@@ -6,6 +6,7 @@ import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { DescField } from "@bufbuild/protobuf";
 import { createValidator, type Violation as RuleViolation } from "@bufbuild/protovalidate";
 import { ConfigSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { patternFault } from "../cache/patterns.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
 import { isNetwork } from "../wire/address.ts";
 import { type CompleteConfig, type CompleteProvider, KINDS } from "./defaults.ts";
@@ -23,6 +24,7 @@ export function violationsOf(config: CompleteConfig): Violation[] {
     ...defaultModelViolations("default_embedding_model", config.defaultEmbeddingModel, config),
     ...budgetViolations(config),
     ...nameViolations(config),
+    ...patternViolations(config.cache.sensitivePatterns),
     ...networkViolations(config.jobs.webhooks.allowedNetworks),
     ...urlViolation("telemetry.otlp_endpoint", config.telemetry.otlpEndpoint),
   ];
@@ -104,6 +106,15 @@ function networkViolations(networks: readonly string[]): Violation[] {
     if (isNetwork(network)) return [];
     const description = `"${network}" is no network; give one in CIDR notation, such as 10.0.0.0/8 or fd00::/8`;
     return [{ field: `jobs.webhooks.allowed_networks[${index}]`, description }];
+  });
+}
+
+function patternViolations(patterns: readonly string[]): Violation[] {
+  return patterns.flatMap((pattern, index) => {
+    const fault = patternFault(pattern);
+    if (fault === undefined) return [];
+    const description = `is no regular expression of RE2, which has no look-around and no back-references: ${fault}`;
+    return [{ field: `cache.sensitive_patterns[${index}]`, description }];
   });
 }
 

@@ -1,4 +1,4 @@
-/** Whether what the configuration names is there: the targets of aliases, chains, policies and tasks. */
+/** Whether what the configuration names is there: the targets of aliases, chains, policies and tasks, and families. */
 import { CapabilitiesSchema } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { FAILURES } from "../core/failure.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
@@ -11,6 +11,7 @@ export function nameViolations(config: CompleteConfig): Violation[] {
     ...chainViolations(config),
     ...policyViolations(config),
     ...taskViolations(config),
+    ...familyViolations(config),
     ...kindViolations("resilience", config.resilience),
     ...Object.entries(config.providers).flatMap(([name, { resilience }]) =>
       kindViolations(`${keyPath("providers", name)}.resilience`, resilience),
@@ -68,6 +69,26 @@ function taskViolations(config: CompleteConfig): Violation[] {
   return Object.entries(config.taskTypes).flatMap(([task, name]) =>
     Object.hasOwn(config.aliases, name) ? [] : targetViolation(keyPath("task_types", task), name, config),
   );
+}
+
+function familyViolations({ cache, aliases, providers }: CompleteConfig): Violation[] {
+  return Object.keys(cache.families).flatMap((name) => {
+    if (Object.hasOwn(aliases, name)) return [];
+    const field = keyPath("cache.families", name);
+    const { provider, model } = splitName(name);
+    if (!Object.hasOwn(providers, provider)) {
+      const there = [...Object.keys(aliases), ...Object.keys(providers).map((one) => `${one}/MODEL`)].join(
+        ", ",
+      );
+      return [
+        {
+          field,
+          description: `names neither an alias nor a model of a configured provider; there are ${there}`,
+        },
+      ];
+    }
+    return model ? [] : [{ field, description: `names no model; give ${provider}/MODEL` }];
+  });
 }
 
 function kindViolations(path: string, { retries }: CompleteConfig["resilience"]): Violation[] {

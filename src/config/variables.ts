@@ -221,7 +221,7 @@ export const ENVIRONMENT: readonly Variable[] = [
     field: "",
     form: text("a URL such as redis://user:password@host:6379/0", /^(rediss?|unix):\/\/\S+$/),
     standard: "",
-    doc: "Redis that holds what budgets have left for all replicas; when unset each process counts for itself.",
+    doc: "Redis that holds what budgets have left, and cached answers, for all replicas; when unset each process counts and keeps for itself.",
   },
   {
     name: "JOB_STORE_TTL_SECONDS",

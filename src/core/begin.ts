@@ -33,5 +33,6 @@ export function emptyTally(): Tally {
     dropped: [],
     cache: undefined,
     served: undefined,
+    outlived: undefined,
   };
 }

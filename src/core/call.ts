@@ -65,6 +65,9 @@ export function isBatch({ request }: Pick<Call, "request">): boolean {
   return request.$typeName === "llmgateway.v1.ChatRequest" && request.parameters?.serviceTier === BATCH_TIER;
 }
 
+/** The method of calls that only fill the cache. */
+export const WARMING = "WarmCache";
+
 export interface Call {
   readonly context: RequestContext;
   readonly request: ModelRequest;
@@ -106,6 +109,8 @@ export interface Tally {
   cache: CacheLookup | undefined;
   /** Set when the answer is of no attempt of this call. */
   served: Served | undefined;
+  /** Set when the call is over and its attempts go on for others, who wait for their answer: resolves once they end. */
+  outlived: Promise<void> | undefined;
 }
 
 /** Who gave the answer that a call was given without an attempt of its own. */

@@ -18,6 +18,22 @@ export function pass(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => void clock.after(delayMs, resolve));
 }
 
+/** The same; rejects with the signal's reason as soon as that aborts. */
+export function rest(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.reject(signal.reason);
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      timer.cancel();
+      reject(signal.reason);
+    };
+    const timer = clock.after(delayMs, () => {
+      signal.removeEventListener("abort", leave);
+      resolve();
+    });
+    signal.addEventListener("abort", leave, { once: true });
+  });
+}
+
 /**
  * Runs `action` once nothing was heard for so long: whoever hears something refreshes
  * or cancels it. A process that was late runs what is due before it reads what came

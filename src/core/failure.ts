@@ -18,6 +18,8 @@ export type FailureKind =
   | "unsupported_media_type"
   | "payload_too_large"
   | "idempotency_conflict"
+  | "outcome_unknown"
+  | "idempotency_unavailable"
   | "job_queue_full"
   | "job_not_ended"
   | "job_cancelled"
@@ -50,6 +52,8 @@ export type FailureKind =
   | "concurrency_limited"
   | "stream_too_slow"
   | "hedge_lost"
+  | "slow_reader"
+  | "shared_answer_cut"
   | "internal";
 
 export interface FailureTraits {
@@ -88,6 +92,8 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   unsupported_media_type: { ...CALLER, code: Code.InvalidArgument, http: 415 },
   payload_too_large: { ...CALLER, code: Code.ResourceExhausted, http: 413 },
   idempotency_conflict: { ...CALLER, code: Code.AlreadyExists, http: 409 },
+  outcome_unknown: { ...CALLER, code: Code.Aborted, http: 409 },
+  idempotency_unavailable: { ...OPERATOR, retryable: true, code: Code.Unavailable, http: 503 },
   job_queue_full: { ...CALLER, retryable: true, code: Code.ResourceExhausted, http: 429 },
   job_not_ended: { ...CALLER, retryable: true, code: Code.FailedPrecondition, http: 400 },
   job_cancelled: { ...CALLER, code: Code.FailedPrecondition, http: 400 },
@@ -126,6 +132,8 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   },
   stream_too_slow: { ...PROVIDER, ...PAID, code: Code.DeadlineExceeded, http: 504 },
   hedge_lost: { ...NOBODY, code: Code.Canceled, http: 499 },
+  slow_reader: { ...CALLER, retryable: true, code: Code.ResourceExhausted, http: 429 },
+  shared_answer_cut: { ...NOBODY, ...FREE, retryable: true, code: Code.Unavailable, http: 503 },
   internal: { ...OPERATOR, ...PAID, code: Code.Internal, http: 500 },
 };
 
@@ -137,6 +145,7 @@ const OF_THE_GATEWAY: ReadonlySet<string> = new Set<FailureKind>([
   "concurrency_limited",
   "budget_unavailable",
   "jobs_unavailable",
+  "idempotency_unavailable",
   "job_lost",
 ]);
 
@@ -216,6 +225,17 @@ export function invalidRequest(violations: readonly Violation[]): Failure {
     ? `${first.field ? `${first.field}: ` : ""}${first.description}${more}`
     : "invalid request";
   return new Failure("invalid_request", text, { violations });
+}
+
+/** The same for another call: what it was spent on, and whether it was told, are that one's own. */
+export function retold(failure: Failure): Failure {
+  const { kind, message, operator, violations, retryAfterMs, cause } = failure;
+  return new Failure(kind, message, {
+    violations,
+    cause,
+    ...(operator === undefined ? {} : { operator }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }
 
 /** Whatever was thrown, as a failure. What nobody foresaw is internal, and says nothing to the caller. */

@@ -5,6 +5,10 @@ export function nameOf({ provider, model }: Target): string {
   return `${provider}/${model}`;
 }
 
+export function isSame(a: Target, b: Target): boolean {
+  return a.model === b.model && a.provider === b.provider;
+}
+
 /** The model may hold slashes of its own; it is empty where the text names only a provider. */
 export function splitName(text: string): Target {
   const slash = text.indexOf("/");

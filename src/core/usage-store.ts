@@ -110,6 +110,8 @@ export interface BookedCall extends Payer {
   readonly outcome: string;
   readonly failureKind: string;
   readonly finishReason: string;
+  /** How it was answered without an attempt of its own; empty otherwise. */
+  readonly cacheKind: string;
   readonly attempts: number;
   readonly provenance: string;
   readonly priceVersion: string;

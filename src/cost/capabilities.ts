@@ -9,8 +9,6 @@ import type { Message } from "../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { ModelRequest } from "../core/call.ts";
 import type { ModelPrice } from "./catalog.ts";
 
-type Ability = Exclude<keyof Capabilities, "$typeName" | "$unknown" | "regions">;
-
 export interface Unmet {
   /** Path of the field in proto names. */
   readonly field: string;
@@ -27,26 +25,34 @@ export interface Unmet {
 type Known = Pick<ModelPrice, "capabilities" | "contextWindowTokens" | "maxOutputTokens">;
 
 export function unmetNeeds(request: ModelRequest, streaming: boolean, model: Known): Unmet[] {
-  return request.$typeName === "llmgateway.v1.ChatRequest"
-    ? [...unmetAbilities(request, streaming, model, NEEDS), ...unmetSizes(request, model)]
-    : unmetAbilities(request, streaming, model, EMBEDDING_NEEDS);
+  const unmet: Unmet[] = [];
+  if (request.$typeName === "llmgateway.v1.ChatRequest") {
+    addAbilities(unmet, request, streaming, model, NEEDS);
+    addSizes(unmet, request, model);
+  } else addAbilities(unmet, request, streaming, model, EMBEDDING_NEEDS);
+  return unmet;
 }
 
-function unmetAbilities<Request>(
+function addAbilities<Request>(
+  unmet: Unmet[],
   request: Request,
   streaming: boolean,
   { capabilities }: Known,
   needs: readonly Need<Request>[],
-): Unmet[] {
-  return needs.flatMap(({ ability, lack, wanted, instead = "", fields }) => {
-    if (capabilities?.[ability] !== false) return [];
-    const met = ({ capabilities }: Known) => capabilities?.[ability] === true;
-    return fields(request, streaming).map((field) => ({ field, lack, wanted, instead, met }));
-  });
+): void {
+  if (!capabilities) return;
+  for (const { can, lack, wanted, instead = "", fields } of needs) {
+    if (can(capabilities) !== false) continue;
+    const met = ({ capabilities }: Known) => capabilities !== undefined && can(capabilities) === true;
+    for (const field of fields(request, streaming)) unmet.push({ field, lack, wanted, instead, met });
+  }
 }
 
-function unmetSizes(request: ChatRequest, { maxOutputTokens, contextWindowTokens }: Known): Unmet[] {
-  const unmet: Unmet[] = [];
+function addSizes(
+  unmet: Unmet[],
+  request: ChatRequest,
+  { maxOutputTokens, contextWindowTokens }: Known,
+): void {
   const wish = request.parameters?.maxTokens ?? 0;
   if (maxOutputTokens !== undefined && wish > maxOutputTokens) {
     unmet.push({
@@ -66,14 +72,14 @@ function unmetSizes(request: ChatRequest, { maxOutputTokens, contextWindowTokens
       met: ({ contextWindowTokens = 0 }) => !hasMoreWords(request, contextWindowTokens),
     });
   }
-  return unmet;
 }
 
 /** Where a conversation that is too long for the model is told. */
 export const CONTEXT_FIELD = "messages";
 
 interface Need<Request> {
-  readonly ability: Ability;
+  /** Undefined where it is not known of the model. */
+  readonly can: (capabilities: Capabilities) => boolean | undefined;
   readonly lack: string;
   readonly wanted: string;
   readonly instead?: string;
@@ -83,7 +89,7 @@ interface Need<Request> {
 
 const EMBEDDING_NEEDS: readonly Need<EmbedRequest>[] = [
   {
-    ability: "embeddings",
+    can: ({ embeddings }) => embeddings,
     lack: "makes no embeddings",
     wanted: "that does",
     fields: () => ["model"],
@@ -92,27 +98,27 @@ const EMBEDDING_NEEDS: readonly Need<EmbedRequest>[] = [
 
 const NEEDS: readonly Need<ChatRequest>[] = [
   {
-    ability: "chat",
+    can: ({ chat }) => chat,
     lack: "answers no chat",
     wanted: "that chats",
     fields: () => ["model"],
   },
   {
-    ability: "streaming",
+    can: ({ streaming }) => streaming,
     lack: "does not stream",
     wanted: "that streams",
     instead: "call Chat",
     fields: (_, streaming) => (streaming ? ["stream"] : []),
   },
   {
-    ability: "tools",
+    can: ({ tools }) => tools,
     lack: "does not call tools",
     wanted: "that calls tools",
     instead: "leave them out",
     fields: ({ tools }) => (tools.length > 0 ? ["tools"] : []),
   },
   {
-    ability: "parallelToolCalls",
+    can: ({ parallelToolCalls }) => parallelToolCalls,
     lack: "calls one tool at a time",
     wanted: "that calls several",
     instead: "leave it out",
@@ -120,26 +126,26 @@ const NEEDS: readonly Need<ChatRequest>[] = [
       parameters?.parallelToolCalls === true ? ["parameters.parallel_tool_calls"] : [],
   },
   {
-    ability: "jsonSchema",
+    can: ({ jsonSchema }) => jsonSchema,
     lack: "keeps to no JSON schema",
     wanted: "with JSON schemas",
     instead: "leave it out",
     fields: ({ responseFormat }) => (responseFormat?.type === "json_schema" ? ["response_format"] : []),
   },
   {
-    ability: "vision",
+    can: ({ vision }) => vision,
     lack: "does not look at images",
     wanted: "with vision",
     fields: ({ messages }) => partsOf(messages, "image"),
   },
   {
-    ability: "files",
+    can: ({ files }) => files,
     lack: "reads no files",
     wanted: "that reads files",
     fields: ({ messages }) => partsOf(messages, "file"),
   },
   {
-    ability: "systemMessages",
+    can: ({ systemMessages }) => systemMessages,
     lack: "takes no instructions apart from the conversation",
     wanted: "with system messages",
     instead: "say it as the user",
@@ -147,7 +153,7 @@ const NEEDS: readonly Need<ChatRequest>[] = [
       messages.flatMap(({ role }, index) => (isInstruction(role) ? [`messages[${index}].role`] : [])),
   },
   {
-    ability: "reasoning",
+    can: ({ reasoning }) => reasoning,
     lack: "does not think before it answers",
     wanted: "that does",
     instead: "leave it out",
@@ -157,7 +163,7 @@ const NEEDS: readonly Need<ChatRequest>[] = [
     ],
   },
   {
-    ability: "sampling",
+    can: ({ sampling }) => sampling,
     lack: "takes no sampling parameters",
     wanted: "that does",
     instead: "leave it out",

@@ -112,10 +112,8 @@ function catalogOf(
     version,
     lastUpdated,
     find: (provider, model, region = "", atMs = Number.POSITIVE_INFINITY) => {
-      const row = byProvider
-        .get(provider)
-        ?.get(model)
-        ?.rows.find(({ fromMs }) => fromMs <= atMs);
+      const rows = byProvider.get(provider)?.get(model)?.rows;
+      const row = rows?.[0] && rows[0].fromMs <= atMs ? rows[0] : rows?.find(({ fromMs }) => fromMs <= atMs);
       return row?.regions.get(region) ?? row?.price;
     },
     models: () => models,

@@ -23,6 +23,8 @@ export interface Demand extends Foreseen {
   readonly maxTokens: number | undefined;
   /** Whether the caller set that limit, and so reckons with answers that long. */
   readonly asked: boolean;
+  /** Whether all that is written is seen as it comes, so that nothing is thought unseen. */
+  readonly visible: boolean;
   readonly images: number;
 }
 
@@ -45,6 +47,7 @@ export function demandOf(
     likelyTokens: likely,
     maxTokens: least(asked, limit),
     asked: asked !== undefined,
+    visible: !thinksUnseen(model, features.thinking),
     cacheWrites: cacheWritesOf(request, target),
     serviceTier,
     media: input.images > 0 || MEDIA.test(target.model),
@@ -57,9 +60,15 @@ const NOTHING_WRITTEN = {
   likelyTokens: 0,
   maxTokens: undefined,
   asked: true,
+  visible: true,
   cacheWrites: "none",
   media: false,
 } as const;
+
+/** One of which nothing is known may do what it is asked for. */
+function thinksUnseen(model: ModelPrice | undefined, wished: boolean): boolean {
+  return model?.capabilities?.reasoning ?? wished;
+}
 
 /** Models that speak or draw, by the words in their names. */
 const MEDIA = /audio|image|realtime|live|tts/;

@@ -249,7 +249,7 @@ export class Metered {
     const now = clock.now();
     const seen = this.answer.mostTokens(now, lag.ms);
     // What cannot be read was written all the same.
-    const shown = call.streaming && plan.visible && this.attempt.failureKind !== "malformed_reply";
+    const shown = call.streaming && plan.demand.visible && this.attempt.failureKind !== "malformed_reply";
     const hidden = shown ? 0 : Math.min(likelyTokens, hiddenTokens(now - this.startedAtMs)) * answers;
     const limit = Math.min(maxTokens, plan.maxTokens ?? maxTokens, this.heldTokens()) * answers;
     return Math.max(Math.min(Math.max(seen, hidden), limit), this.answer.tokens);

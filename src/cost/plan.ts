@@ -48,8 +48,6 @@ export interface Plan {
   readonly maxTokens: number | undefined;
   /** What it can cost at most, by that. */
   readonly most: PicoUsd | undefined;
-  /** Whether all that is written is seen as it comes, so that nothing is thought unseen. */
-  readonly visible: boolean;
   /** Whether more money is held ready as the answer comes. */
   readonly inSteps: boolean;
   /** Whether a hard budget is about the attempt. */
@@ -73,7 +71,7 @@ export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan>
     return unlimited(call, undefined, means);
   }
   const draft = new Draft(call, model, means);
-  const { ceiling, visible } = draft;
+  const { ceiling } = draft;
   if (ceiling !== undefined && draft.quote.wanted > ceiling) await draft.count();
   const byCall = draft.clampToCeiling();
   const reservation = reach === "none" ? undefined : await budgets.reserve(draft.ask(spending));
@@ -90,7 +88,6 @@ export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan>
     purse: new Purse(ceiling, reservation),
     maxTokens,
     most: maxTokens === undefined ? draft.quote.most : draft.quote.cost(maxTokens),
-    visible,
     inSteps,
     bounded: reach === "hard",
   };
@@ -170,7 +167,6 @@ function unlimited(
     purse: new Purse(undefined, undefined),
     maxTokens: undefined,
     most: quoted?.most,
-    visible: true,
     inSteps: false,
     bounded: false,
   };
@@ -192,7 +188,6 @@ class Draft {
   quote: Quote;
   /** What is left of the call's own limit. */
   readonly ceiling: PicoUsd | undefined;
-  readonly visible: boolean;
   readonly inSteps: boolean;
   readonly call: RoutedCall;
   private readonly model: ModelPrice;
@@ -208,8 +203,7 @@ class Draft {
     this.demand = demandOf(request, this.target, model, this.estimate, means.outputs);
     this.quote = quote(model, this.demand);
     this.ceiling = maxCost === undefined ? undefined : leftOf(maxCost, call.tally);
-    this.visible = model.capabilities?.reasoning !== true;
-    this.inSteps = streaming && this.visible;
+    this.inSteps = streaming && this.demand.visible;
   }
 
   /** Counts the input instead of estimating it, where that can be done; true when less may do now. */

@@ -20,6 +20,8 @@ const REFUSED_WAIT_MS: Partial<Record<FailureKind, number>> = {
   budget_unavailable: 5_000,
   circuit_open: 5_000,
   concurrency_limited: 1_000,
+  slow_reader: 1_000,
+  shared_answer_cut: 1_000,
 };
 const MAX_WAIT_MS = 300_000;
 

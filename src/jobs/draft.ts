@@ -1,11 +1,12 @@
 /** A submission as it is stored: judged as a call would be, priced beforehand, and within the limits of a job. */
-import { createHash, randomUUIDv7 } from "node:crypto";
+import { randomUUIDv7 } from "node:crypto";
 import { create, toBinary, toJson } from "@bufbuild/protobuf";
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { type ChatRequest, ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { SubmitBatchRequest, SubmitJobRequest } from "../../gen/ts/llmgateway/v1/job_pb.ts";
 import type { RequestContext, Target } from "../core/call.ts";
 import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
+import { fingerprintOf, idempotencyKeyOf } from "../core/idempotency.ts";
 import type { NewJob, Submission } from "../core/job-store.ts";
 import { labelsOf } from "../core/labels.ts";
 import type { PicoUsd } from "../core/money.ts";
@@ -129,8 +130,8 @@ function submissionOf(
   { limits }: DraftOptions,
 ): Submission {
   const { maxPending, maxStored } = limits;
-  const idempotencyKey = keyOf(terms, context);
-  const fingerprint = idempotencyKey && fingerprintOf(asked, terms);
+  const idempotencyKey = idempotencyKeyOf(terms, context);
+  const fingerprint = idempotencyKey && fingerprintOf(saidBy(asked, terms));
   return { batch, jobs, idempotencyKey, fingerprint, maxPending, maxStored };
 }
 
@@ -167,18 +168,8 @@ function chatOf(request: SubmitJobRequest): ChatRequest {
 function checkTerms(terms: Terms, context: RequestContext, { callbackProblem }: DraftOptions): void {
   const problem = terms.callbackUrl ? callbackProblem(terms.callbackUrl) : undefined;
   if (problem) throw invalidRequest([{ field: "callback_url", description: problem }]);
-  const { idempotencyKey } = context;
-  if (idempotencyKey.length > MAX_KEY_LENGTH)
-    throw invalidRequest([
-      { field: "idempotency-key", description: `the header must have at most ${MAX_KEY_LENGTH} characters` },
-    ]);
-  if (idempotencyKey && terms.idempotencyKey && terms.idempotencyKey !== idempotencyKey)
-    throw invalidRequest([
-      { field: "idempotency_key", description: "differs from the idempotency-key header; send one of them" },
-    ]);
+  idempotencyKeyOf(terms, context);
 }
-
-const MAX_KEY_LENGTH = 255;
 
 function checkNames({ requests }: SubmitBatchRequest): void {
   const seen = new Map<string, number>();
@@ -192,26 +183,13 @@ function checkNames({ requests }: SubmitBatchRequest): void {
   }
 }
 
-function keyOf(terms: Terms, context: RequestContext): string {
-  return terms.idempotencyKey || context.idempotencyKey;
-}
-
-/**
- * Of what was asked for, and not of what follows from the time or the configuration. Clients write a map in any order,
- * and in another one when they send it again.
- */
-function fingerprintOf(asked: Drafted["asked"], terms: Terms): string {
+/** Of what was asked for, and not of what follows from the time or the configuration. */
+function saidBy(asked: Drafted["asked"], terms: Terms): unknown[] {
   const { callbackUrl, priority, runAt, startWithinMs } = terms;
-  const digest = createHash("sha256");
-  digest.update(JSON.stringify([callbackUrl, priority, msOf(runAt), startWithinMs?.toString()]));
-  for (const [customId, chat] of asked)
-    digest.update(JSON.stringify([customId, toJson(ChatRequestSchema, chat)], inOrder));
-  return digest.digest("hex");
-}
-
-function inOrder(_: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+  return [
+    [callbackUrl, priority, msOf(runAt), startWithinMs?.toString()],
+    ...asked.map(([customId, chat]) => [customId, toJson(ChatRequestSchema, chat)]),
+  ];
 }
 
 function msOf(time: Timestamp | undefined): number | undefined {

@@ -15,10 +15,10 @@ export interface BatchRules {
 }
 
 export function batch(rules: BatchRules): Layer<RoutedCall> {
-  return (next) => async (call) => {
+  return (next) => (call) => {
     const description = isBatch(call) ? objection(call, rules) : undefined;
     if (description === undefined) return next(call);
-    throw invalidRequest([{ field: "parameters.service_tier", description }]);
+    return Promise.reject(invalidRequest([{ field: "parameters.service_tier", description }]));
   };
 }
 

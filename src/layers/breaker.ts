@@ -2,9 +2,10 @@
  * Sends nothing to a provider or a model that fails, but for single calls that find out whether it serves again. What
  * became of attempts is told to the circuits where they are settled.
  */
-import type { Layer, RoutedCall } from "../core/call.ts";
+import type { Layer, RoutedCall, Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, tellsOfProvider, toFailure } from "../core/failure.ts";
+import type { Reply } from "../core/reply.ts";
 import { nameOf } from "../core/target.ts";
 import type { Admission, Circuit, CircuitRule } from "../resilience/circuit.ts";
 import type { Circuits } from "../resilience/circuits.ts";
@@ -14,30 +15,34 @@ export function breaker(
   ruleOf: (provider: string) => CircuitRule,
   clock: Clock,
 ): Layer<RoutedCall> {
-  return (next) => async (call) => {
+  return (next) => (call) => {
     const { target } = call;
     const rule = ruleOf(target.provider);
     const provider = circuits.provider(target.provider);
     const asProvider = provider.admit(rule);
-    if (asProvider === "refused") throw refusal(call, target.provider, provider, clock);
+    if (asProvider === "refused") return Promise.reject(refusal(call, target.provider, provider, clock));
     const model = circuits.model(target);
     const asModel = model?.admit(rule) ?? "call";
     if (model && asModel === "refused") {
       provider.released(asProvider);
-      throw refusal(call, nameOf(target), model, clock);
+      return Promise.reject(refusal(call, nameOf(target), model, clock));
     }
     if (asProvider === "call" && asModel === "call") return next(call);
-    const ends = { provider, asProvider, model, asModel, rule };
-    try {
-      const reply = await next(call);
-      provider.proved(asProvider, rule);
-      model?.proved(asModel, rule);
-      return reply;
-    } catch (error) {
-      tell(toFailure(error), ends);
-      throw error;
-    }
+    return probe(call, next, { provider, asProvider, model, asModel, rule });
   };
+}
+
+async function probe(call: RoutedCall, next: Service<RoutedCall>, ends: Probe): Promise<Reply> {
+  const { provider, asProvider, model, asModel, rule } = ends;
+  try {
+    const reply = await next(call);
+    provider.proved(asProvider, rule);
+    model?.proved(asModel, rule);
+    return reply;
+  } catch (error) {
+    tell(toFailure(error), ends);
+    throw error;
+  }
 }
 
 interface Probe {

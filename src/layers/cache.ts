@@ -1,50 +1,105 @@
 /**
- * Answers a call with what was answered before, where that is known and may be given, and keeps what is answered now.
- * A call that is answered so makes no attempt: it costs nothing, and holds no money.
+ * Answers a call with what was answered before, or is being answered to another, where that is known and may be given;
+ * and keeps what is answered now. A call that is answered so makes no attempt: it costs nothing, and holds no money.
  */
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import type { CacheLookup } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { type Answer, bare, replayed, type TimedBatch } from "../cache/answer.ts";
+import type { CacheLookup, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { type Answer, paced, replayed, type TimedBatch } from "../cache/answer.ts";
 import type { Answers, Entry } from "../cache/answers.ts";
+import { Flights, type Recorder } from "../cache/flights.ts";
 import { keyOf } from "../cache/key.ts";
+import { Lookups } from "../cache/lookups.ts";
+import { Recording, type RecordingRules } from "../cache/recording.ts";
+import { entrySize } from "../cache/size.ts";
+import { during, type Turns } from "../cache/turns.ts";
 import type { Call, Layer, Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import type { PicoUsd } from "../core/money.ts";
-import { receiptOf } from "../core/receipt.ts";
-import type { Batch, Reply } from "../core/reply.ts";
+import type { Reply } from "../core/reply.ts";
 
 /** What holds for requests of one model or alias. */
 export interface FamilyRule {
   readonly family: string;
+  /** What the key has of the family: another one once others answer for it. */
+  readonly identity: string;
   readonly enabled: boolean;
   readonly ttlMs: number;
 }
 
 export interface CacheMeans {
   readonly answers: Answers;
-  ruleOf(request: ChatRequest): FamilyRule;
+  /** Undefined for a request that the router refuses. */
+  ruleOf(request: ChatRequest): FamilyRule | undefined;
   /** Why a request is not to be answered from the cache; empty when it may be. */
   objectionTo(call: Call, request: ChatRequest): string;
   readonly maxTtlMs: number;
-  readonly maxEntryBytes: number;
+  readonly recording: RecordingRules;
+  /** Whether calls share an answer that is under way. */
+  readonly coalesce: boolean;
+  /** Who of all replicas makes a call. */
+  readonly turns: Turns;
   readonly clock: Clock;
 }
 
-export function cache(means: CacheMeans): Layer {
+/** @param flights that are under way; for whoever wants to know of them */
+export function cache(means: CacheMeans, flights = flightsOf(means)): Layer {
+  const shared = { ...means, flights, lookups: new Lookups() };
   return (next) => async (call) => {
     const { request } = call;
     if (request.$typeName !== "llmgateway.v1.ChatRequest") return next(call);
     const rule = means.ruleOf(request);
-    const objection = rule.enabled ? means.objectionTo(call, request) : `it is off for ${rule.family}`;
+    if (!rule) return next(call);
+    const objection = objectionOf(call, request, rule, means);
     if (objection) return skipped(call, request, objection, next);
-    return new Lookup(call, request, rule, means).answer(next);
+    return new Lookup(call, request, rule, shared).answer(next);
   };
 }
 
+function flightsOf({ recording: { maxBytes }, clock }: CacheMeans): Flights {
+  return new Flights({ maxBytes, clock });
+}
+
+interface SharedMeans extends CacheMeans {
+  readonly flights: Flights;
+  readonly lookups: Lookups;
+}
+
+/** What the cache knows of a call that is not to be made; undefined for one that the router refuses. */
+export async function lookUp(call: Call, means: CacheMeans): Promise<CacheLookup | undefined> {
+  const { request } = call;
+  if (request.$typeName !== "llmgateway.v1.ChatRequest") return undefined;
+  const rule = means.ruleOf(request);
+  if (!rule) return undefined;
+  const reason = objectionOf(call, request, rule, means);
+  if (reason) return told({ outcome: "skipped", reason });
+  if (request.cache === "refresh") return told({ outcome: "miss" });
+  const entry = fresh(
+    await means.answers.find(keyFor(call, request, rule), call.context.tenant),
+    request,
+    means.clock,
+  );
+  return entry ? hitOf(entry.answer) : told({ outcome: "miss" });
+}
+
+function keyFor({ context }: Call, request: ChatRequest, { identity }: FamilyRule): string {
+  const { tenant, cacheScope } = context;
+  return keyOf(request, { tenant, cacheScope, family: identity });
+}
+
+/** Undefined when there is none, or none that this request would take. */
+function fresh(entry: Entry | undefined, { cacheTtlSeconds }: ChatRequest, clock: Clock): Entry | undefined {
+  if (!entry || cacheTtlSeconds === undefined) return entry;
+  return clock.now() < entry.answer.storedAtMs + cacheTtlSeconds * 1_000 ? entry : undefined;
+}
+
+function objectionOf(call: Call, request: ChatRequest, rule: FamilyRule, means: CacheMeans): string {
+  return rule.enabled ? means.objectionTo(call, request) : `it is off for ${rule.family}`;
+}
+
 function skipped(call: Call, request: ChatRequest, reason: string, next: Service): Promise<Reply> {
-  call.tally.cache = lookup({ outcome: "skipped", reason });
+  call.tally.cache = told({ outcome: "skipped", reason });
   if (request.cache === "only") throw notCached(reason);
   return next(call);
 }
@@ -56,7 +111,7 @@ function notCached(why: string): Failure {
   });
 }
 
-function lookup(fields: Partial<Omit<CacheLookup, "$typeName">>): CacheLookup {
+function told(fields: Partial<Omit<CacheLookup, "$typeName">>): CacheLookup {
   return {
     $typeName: "llmgateway.v1.CacheLookup",
     outcome: "",
@@ -66,71 +121,98 @@ function lookup(fields: Partial<Omit<CacheLookup, "$typeName">>): CacheLookup {
   };
 }
 
+function hitOf({ requestId, storedAtMs }: Answer): CacheLookup {
+  return told({ outcome: "hit", sourceRequestId: requestId, storedAt: timestampFromMs(storedAtMs) });
+}
+
 class Lookup {
   private readonly call: Call;
   private readonly request: ChatRequest;
   private readonly rule: FamilyRule;
-  private readonly means: CacheMeans;
+  private readonly means: SharedMeans;
   private readonly key: string;
 
-  constructor(call: Call, request: ChatRequest, rule: FamilyRule, means: CacheMeans) {
+  constructor(call: Call, request: ChatRequest, rule: FamilyRule, means: SharedMeans) {
     this.call = call;
     this.request = request;
     this.rule = rule;
     this.means = means;
-    const { tenant, cacheScope } = call.context;
-    this.key = keyOf(request, { tenant, cacheScope, family: rule.family });
+    this.key = keyFor(call, request, rule);
   }
 
   async answer(next: Service): Promise<Reply> {
-    const { call, request, means } = this;
-    if (request.cache !== "refresh") {
-      const entry = await means.answers.find(this.key);
-      if (entry && this.isFresh(entry)) return this.hit(entry.answer);
+    const { call, request, key } = this;
+    const { answers, lookups, flights, coalesce, clock } = this.means;
+    const course = coalesce ? this.course : undefined;
+    // Who wants it anew takes nothing that began before.
+    while (request.cache !== "refresh") {
+      // Between a miss and what follows from it no other call may come: so nothing is awaited without need.
+      const found = answers.find(key, call.context.tenant);
+      const lookup = found instanceof Promise ? lookups.begin(key) : undefined;
+      const early = found instanceof Promise ? await found : found;
+      const kept = lookup?.end();
+      const entry = fresh(early, request, clock) ?? fresh(kept, request, clock);
+      if (entry) return this.hit(entry.answer);
+      if (request.cache === "only") throw notCached("there is none");
+      call.tally.cache = told({ outcome: "miss" });
+      const shared = course === undefined ? undefined : flights.join(course, call);
+      if (!shared) break;
+      const reply = await shared;
+      if (reply) return reply;
     }
-    if (request.cache === "only") throw notCached("there is none");
-    call.tally.cache = lookup({ outcome: "miss" });
-    const reply = await next(call);
-    return { ...reply, events: this.recorded(reply.events) };
+    call.tally.cache = told({ outcome: "miss" });
+    // What its own ceiling cuts short would be too short for others.
+    const open = call.maxCost === undefined ? course : undefined;
+    const isTurn = open !== undefined && !call.streaming && request.cache !== "refresh";
+    return flights.lead(open, call, isTurn ? this.inTurn(next) : next, this.recorder());
   }
 
-  private isFresh({ answer }: Entry): boolean {
-    const { cacheTtlSeconds } = this.request;
-    return (
-      cacheTtlSeconds === undefined || this.means.clock.now() < answer.storedAtMs + cacheTtlSeconds * 1_000
-    );
+  /** Makes the call, unless another replica does: then it is given that one's answer. */
+  private inTurn(next: Service): Service {
+    const { key } = this;
+    const { tenant } = this.call.context;
+    return async (call) => {
+      const isWanted = (entry: Entry) => fresh(entry, this.request, this.means.clock) !== undefined;
+      const turn = await this.means.turns.take(key, tenant, isWanted, call.signal);
+      return turn.entry ? this.hit(turn.entry.answer, "coalesced") : during(turn, () => next(call));
+    };
   }
 
-  private hit(answer: Answer): Reply {
+  /** Under which calls are one: they want the same, and faults met in the same way. */
+  private get course(): string {
+    const { resilience, fallbackChain } = this.request;
+    return `${this.key} ${JSON.stringify([resilience, fallbackChain])}`;
+  }
+
+  private hit(answer: Answer, kind: "exact" | "coalesced" = "exact"): Reply {
     const { tally } = this.call;
-    const { provider, model, costPicoUsd, requestId, storedAtMs } = answer;
-    tally.served = { kind: "exact", provider, model, costPicoUsd };
-    tally.cache = lookup({
-      outcome: "hit",
-      sourceRequestId: requestId,
-      storedAt: timestampFromMs(storedAtMs),
-    });
-    return { events: replayed(answer) };
+    const { provider, model, costPicoUsd } = answer;
+    tally.served = { kind, provider, model, costPicoUsd };
+    tally.cache = hitOf(answer);
+    const { recording, clock } = this.means;
+    const isPaced = recording.paced && this.call.streaming;
+    return { events: isPaced ? paced(answer, clock, this.call.signal) : replayed(answer) };
   }
 
-  /** The same events; once they are whole, they are kept. */
-  private async *recorded(events: AsyncIterable<Batch>): AsyncGenerator<Batch> {
-    const { clock } = this.means;
-    const batches: TimedBatch[] = [];
-    let beganMs: number | undefined;
-    for await (const batch of events) {
-      beganMs ??= clock.now();
-      batches.push({ events: batch.map(bare), atMs: clock.now() - beganMs });
-      // Before the last is passed on: nobody reads on behind it.
-      if (batch.at(-1)?.done) this.keep(batches);
-      yield batch;
-    }
+  /** Takes down what is answered, and keeps it once it is whole. */
+  private recorder(): Recorder {
+    const { call, means } = this;
+    const recording = new Recording(means.recording);
+    return {
+      said: (batch, atMs) => recording.add(batch, atMs),
+      whole: (receipt) => {
+        // What another cache gave is kept there.
+        if (call.tally.served) return;
+        const { objection, recorded } = recording;
+        if (objection) call.tally.cache = told({ outcome: "miss", reason: `not kept: ${objection}` });
+        else this.keep(recorded, receipt);
+      },
+    };
   }
 
-  private keep(batches: readonly TimedBatch[]): void {
-    const { call, rule, means, request } = this;
+  private keep(batches: readonly TimedBatch[], { provider, model, cost }: Receipt): void {
+    const { call, rule, means, request, key } = this;
     const { requestId, tenant } = call.context;
-    const { provider, model, cost } = receiptOf(call);
     const nowMs = means.clock.now();
     const answer: Answer = {
       batches,
@@ -142,13 +224,9 @@ class Lookup {
     };
     const ttlMs = request.cacheTtlSeconds === undefined ? rule.ttlMs : request.cacheTtlSeconds * 1_000;
     const expiresAtMs = nowMs + Math.min(ttlMs, means.maxTtlMs);
-    means.answers.keep(this.key, {
-      answer,
-      tenant,
-      family: rule.family,
-      tags: call.labels,
-      expiresAtMs,
-      bytes: 1_000,
-    });
+    const labelled = { answer, tenant, family: rule.family, tags: call.labels, expiresAtMs };
+    const entry: Entry = { ...labelled, bytes: entrySize(key, labelled) };
+    means.answers.keep(key, entry);
+    means.lookups.kept(key, entry);
   }
 }

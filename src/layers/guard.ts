@@ -1,27 +1,35 @@
 /** Ends streams that crawl, which go on too often for an idle timeout. A slow reader's time is not counted. */
 import { Bounded } from "../core/bounded.ts";
-import type { Layer, RoutedCall, Target } from "../core/call.ts";
+import type { Layer, RoutedCall, Service, Target } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
-import type { Batch } from "../core/reply.ts";
+import type { Batch, Reply } from "../core/reply.ts";
 import { estimateTextTokens } from "../core/tokens.ts";
 import { textOf } from "../cost/answer.ts";
 import { Pace, type PaceRule } from "../resilience/pace.ts";
 
 /** @param ruleOf undefined where streams may be as slow as they like */
 export function guard(ruleOf: (target: Target) => PaceRule | undefined, clock: Clock): Layer<RoutedCall> {
-  return (next) => async (call) => {
+  return (next) => (call) => {
     const rule = call.streaming ? ruleOf(call.target) : undefined;
-    if (!rule) return next(call);
-    const bounded = new Bounded(call.signal, clock);
-    try {
-      const reply = await next({ ...call, signal: bounded.signal });
-      return { ...reply, events: watch(reply.events, bounded, rule, call.target, clock) };
-    } catch (error) {
-      bounded.end();
-      throw error;
-    }
+    return rule ? guarded(call, rule, next, clock) : next(call);
   };
+}
+
+async function guarded(
+  call: RoutedCall,
+  rule: PaceRule,
+  next: Service<RoutedCall>,
+  clock: Clock,
+): Promise<Reply> {
+  const bounded = new Bounded(call.signal, clock);
+  try {
+    const reply = await next({ ...call, signal: bounded.signal });
+    return { ...reply, events: watch(reply.events, bounded, rule, call.target, clock) };
+  } catch (error) {
+    bounded.end();
+    throw error;
+  }
 }
 
 async function* watch(

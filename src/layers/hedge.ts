@@ -121,33 +121,39 @@ class Runner {
   refused = false;
   private readonly bounded: Bounded;
   private readonly clock: Clock;
+  private readonly streaming: boolean;
   private readonly reply: Promise<Reply>;
   /** Whether the attempt reached a provider. */
   private made = false;
+  private onOver: (() => void) | undefined;
 
   constructor(call: RoutedCall, next: Service<RoutedCall>, clock: Clock) {
     this.clock = clock;
+    this.streaming = call.streaming;
     this.bounded = new Bounded(call.signal, clock);
     const begun: RoutedCall["begun"] = (attempt) => {
       this.made = true;
       call.begun?.(attempt);
     };
     this.reply = next({ ...call, signal: this.bounded.signal, begun });
-    this.reply.catch(() => {
-      this.refused = !this.made && !call.signal.aborted;
-      this.bounded.end();
-    });
+    this.reply.then(
+      () => this.onOver?.(),
+      () => {
+        this.refused = !this.made && !call.signal.aborted;
+        this.bounded.end();
+        this.onOver?.();
+      },
+    );
   }
 
   /** Resolves to whether it is late; at once when it speaks or fails. */
   endsWithin(ms: number): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = this.clock.after(ms, () => resolve(true));
-      const over = () => {
+      this.onOver = () => {
         timer.cancel();
         resolve(false);
       };
-      this.reply.then(over, over);
     });
   }
 
@@ -158,6 +164,10 @@ class Runner {
 
   async heard(): Promise<Reply> {
     const reply = await this.reply;
+    if (!this.streaming) {
+      this.bounded.end();
+      return reply;
+    }
     return { ...reply, events: endAfter(reply.events, () => this.bounded.end()) };
   }
 

@@ -3,7 +3,7 @@ import { isBatch, type Layer, type RoutedCall, type Service, type Target } from 
 import type { Clock } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
 import { endAfter, type Reply } from "../core/reply.ts";
-import { type Limiter, type Place, type Refusal, Refused } from "../resilience/limiter.ts";
+import { type Limiter, Place, type Refusal, Refused } from "../resilience/limiter.ts";
 
 export interface TargetLimit {
   /** Who is limited, for people: a provider, or a provider and model. */
@@ -43,12 +43,18 @@ async function within(
   };
   // A reply that nobody reads gives its places back when its caller is gone.
   call.signal.addEventListener("abort", leave, { once: true });
+  if (call.signal.aborted) {
+    leave();
+    throw call.signal.reason;
+  }
   const underWay = limits.map(({ limiter }) => limiter.inFlight);
   const sentAtMs = clock.now();
   try {
     const reply = await next(call);
-    for (const [index, { limiter }] of limits.entries())
-      limiter.took(clock.now() - sentAtMs, underWay[index] ?? 0);
+    const tookMs = clock.now() - sentAtMs;
+    limits.forEach(({ limiter }, index) => {
+      limiter.took(tookMs, underWay[index] ?? 0);
+    });
     if (call.streaming) return { ...reply, events: endAfter(reply.events, leave) };
     leave();
     return reply;
@@ -78,7 +84,8 @@ async function enter(limits: readonly TargetLimit[], call: RoutedCall, means: Li
   };
   for (const limit of limits) {
     try {
-      places.push(await limit.limiter.enter(wish));
+      const place = limit.limiter.enter(wish);
+      places.push(place instanceof Place ? place : await place);
     } catch (error) {
       for (const place of places) place.leave();
       throw error instanceof Refused ? refusal(limit, error, means) : error;

@@ -108,16 +108,26 @@ class Recorded {
     this.count(receipt, failure);
     this.log(receipt, failure, finishReason);
     this.describe(receipt, failure, finishReason);
-    this.book(this.rowOf(receipt, failure, finishReason));
+    const { outlived } = this.call.tally;
+    const endedAtMs = this.clock.now();
+    const book = (final: Receipt) => this.book(this.rowOf(final, endedAtMs, failure, finishReason));
+    // Its row has what its attempts come to for others too, which its caller cannot wait for.
+    if (outlived) void outlived.then(() => book(receiptOf(this.call)));
+    else book(receipt);
   }
 
-  private rowOf(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): CallRow {
+  private rowOf(
+    receipt: Receipt,
+    endedAtMs: number,
+    failure: Failure | undefined,
+    finishReason: string | undefined,
+  ): CallRow {
     const { context } = this.call;
     const { callId, startedAtMs, tenant, principal, method, protocol } = context;
     return {
       callId,
       startedAtMs,
-      endedAtMs: this.clock.now(),
+      endedAtMs,
       tenant,
       principal,
       tags: this.call.labels,
@@ -203,6 +213,7 @@ class Recorded {
       "llmgateway.route": receipt.route?.policy,
       "llmgateway.cache": receipt.cache?.outcome,
       "llmgateway.cache.kind": receipt.cacheKind || undefined,
+      "llmgateway.cache.source_request_id": receipt.cache?.sourceRequestId || undefined,
     });
     if (receipt.route) describeRoute(span, receipt.route);
     for (const [trigger, count] of Object.entries(triggersOf(receipt)))

@@ -3,7 +3,7 @@
  * far as that adds little to what the target has to bear.
  */
 import { isBatch, type Layer, type RoutedCall, type Service, type Target } from "../core/call.ts";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, rest } from "../core/clock.ts";
 import { type Failure, toFailure } from "../core/failure.ts";
 import type { Reply } from "../core/reply.ts";
 import { type Backoff, waitBefore } from "../resilience/backoff.ts";
@@ -67,7 +67,7 @@ async function again(
       throw failure;
     }
     means.onRetry(call, failure, waitMs);
-    await rest(call.signal, waitMs, means.clock);
+    await rest(means.clock, waitMs, call.signal);
     try {
       return await next({ ...call, trigger: "retry" });
     } catch (error) {
@@ -100,19 +100,4 @@ function worthIt(
 
 function wishOf({ request }: RoutedCall): number | undefined {
   return request.$typeName === "llmgateway.v1.ChatRequest" ? request.resilience?.maxRetries : undefined;
-}
-
-/** Rejects as soon as the caller leaves. */
-function rest(signal: AbortSignal, waitMs: number, clock: Clock): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const leave = () => {
-      timer.cancel();
-      reject(signal.reason);
-    };
-    const timer = clock.after(waitMs, () => {
-      signal.removeEventListener("abort", leave);
-      resolve();
-    });
-    signal.addEventListener("abort", leave, { once: true });
-  });
 }

@@ -3,7 +3,7 @@ import type { Candidate } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type Call, isBatch, type Layer, operationOf, type PlannedCall, type Target } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
 import { sessionOf } from "../core/session.ts";
-import { nameOf } from "../core/target.ts";
+import { isSame, nameOf } from "../core/target.ts";
 import { CONTEXT_FIELD } from "../cost/capabilities.ts";
 import { drawn, settled, type Weighted } from "../routing/alias.ts";
 import { type ChooserMeans, choose, LOW_COST } from "../routing/chooser.ts";
@@ -51,18 +51,22 @@ export function route(means: RouteMeans): Layer<Call, PlannedCall> {
     const { policy, reason, name } = decision;
     const chain = chainOf(call, means);
     const behind = chain ? followers(call, decision, chain.targets, means) : NONE;
-    const [first, ...others] = [...decision.targets, ...behind.targets];
-    if (!first) throw nobody(call, decision, means);
+    const targets = [...decision.targets, ...behind.targets];
+    if (!isSome(targets)) throw nobody(call, decision, means);
     call.tally.route = {
       $typeName: "llmgateway.v1.Route",
       policy,
       reason,
       name,
       fallbackChain: behind.candidates.length > 0 ? (chain?.name ?? "") : "",
-      candidates: candidatesOf(first, decision, behind),
+      candidates: candidatesOf(targets[0], decision, behind),
     };
-    return next({ ...call, targets: [first, ...others] });
+    return next({ ...call, targets });
   };
+}
+
+function isSome(targets: Target[]): targets is [Target, ...Target[]] {
+  return targets.length > 0;
 }
 
 const NONE: Pick<Decision, "targets" | "candidates"> = { targets: [], candidates: [] };
@@ -128,20 +132,18 @@ function shared(call: Call, name: string, alias: AliasRule, means: RouteMeans): 
   for (const one of alias.targets[operationOf(call)]) {
     const reason = objectionTo(one.target, call, means);
     if (reason === undefined) able.push(one);
-    else excluded.push(candidateOf(one.target, { eligible: false, reason }));
+    else excluded.push(candidateOf(one.target, reason, { eligible: false }));
   }
   const session = alias.sticky ? sessionOf(call) : "";
   const targets = session ? settled(able, session) : drawn(able, means.random);
   const how = session ? "its session stays there" : "it is drawn by weight";
-  const candidates = targets.map((target, index) =>
-    candidateOf(target, { reason: index === 0 ? how : BEHIND }),
-  );
+  const candidates = targets.map((target, index) => candidateOf(target, index === 0 ? how : BEHIND));
   return {
     targets,
     policy: "alias",
     reason: `of the targets of ${name}, ${how}`,
     name,
-    candidates: [...candidates, ...excluded],
+    candidates: candidates.concat(excluded),
   };
 }
 
@@ -205,23 +207,28 @@ function followers(
   chain: readonly Target[],
   means: RouteMeans,
 ): Pick<Decision, "targets" | "candidates"> {
-  const taken = new Set(targets.map(nameOf));
-  const others = chain.filter((target) => !taken.has(nameOf(target)));
-  const candidates = others.map((target) => {
+  const able: Target[] = [];
+  const candidates: Candidate[] = [];
+  for (const target of chain) {
+    if (targets.some((one) => isSame(one, target))) continue;
     const reason = objectionTo(target, call, means);
-    return reason === undefined
-      ? candidateOf(target, { reason: "of the fallback chain" })
-      : candidateOf(target, { eligible: false, reason });
-  });
-  return { targets: others.filter((_, index) => candidates[index]?.eligible), candidates };
+    if (reason === undefined) {
+      able.push(target);
+      candidates.push(candidateOf(target, "of the fallback chain"));
+    } else candidates.push(candidateOf(target, reason, { eligible: false }));
+  }
+  return { targets: able, candidates };
 }
 
 function candidatesOf(first: Target, decision: Decision, behind: Pick<Decision, "candidates">): Candidate[] {
   const own = decision.candidates;
   if (own.length < 2 && behind.candidates.length === 0) return [];
-  const chosen = own.length > 0 ? own : [candidateOf(first, { reason: decision.reason })];
-  const all = [...chosen, ...behind.candidates];
-  return [...all.filter(({ eligible }) => eligible), ...all.filter(({ eligible }) => !eligible)];
+  const chosen = own.length > 0 ? own : [candidateOf(first, decision.reason)];
+  const able: Candidate[] = [];
+  const unable: Candidate[] = [];
+  for (const all of [chosen, behind.candidates])
+    for (const one of all) (one.eligible ? able : unable).push(one);
+  return able.concat(unable);
 }
 
 /** The operator's fault where all are off, and the conversation's where it is too long for all. */

@@ -10,7 +10,7 @@ import type { ModelPrice } from "../cost/catalog.ts";
 import type { Models } from "../routing/eligible.ts";
 
 export function suit(models: Models): Layer<RoutedCall> {
-  return (next) => async (call) => {
+  return (next) => (call) => {
     const { request, streaming, target, tally } = call;
     const model = models.find(target);
     const unmet = model ? unmetNeeds(request, streaming, model) : [];
@@ -19,7 +19,7 @@ export function suit(models: Models): Layer<RoutedCall> {
       ? unmet.map(({ field }) => field).filter((field) => isDroppable(field))
       : [];
     const held = unmet.filter(({ field }) => !dropped.includes(field));
-    if (held.length > 0) throw refusal(call, held, models);
+    if (held.length > 0) return Promise.reject(refusal(call, held, models));
     return next({ ...call, request: withoutFields(request, dropped, tally) });
   };
 }

@@ -26,11 +26,11 @@ export function timeout(of: (target: Target) => Timeouts, clock: Clock): Layer<R
     const whole = isBatch(call) ? BATCH_MS : call.streaming ? limits.streamMs : limits.totalMs;
     bounded.limit(whole, () => late(`${provider} did not finish within ${whole} ms`));
     try {
-      if (!call.streaming)
-        return await next({ ...call, signal: bounded.signal }).then((reply) => {
-          bounded.end();
-          return reply;
-        });
+      if (!call.streaming) {
+        const reply = await next({ ...call, signal: bounded.signal });
+        bounded.end();
+        return reply;
+      }
       const { firstEventMs, idleMs } = limits;
       const first = bounded.limit(firstEventMs, () =>
         late(`${provider} said nothing for ${firstEventMs} ms`),

@@ -184,14 +184,14 @@ function figuresOf(values: readonly (number | undefined)[], unknown: "best" | "l
 }
 
 function told({ target, objection, cost, latencyMs, state, score }: Judged, optimize: string): Candidate {
-  if (objection !== undefined) return candidateOf(target, { eligible: false, reason: objection });
+  if (objection !== undefined) return candidateOf(target, objection, { eligible: false });
   const words = [
     `by ${optimize}`,
     ...(latencyMs === undefined ? [] : [`usually ${Math.round(latencyMs)} ms to the first word`]),
     ...(state === "closed" ? [] : [`its circuit is ${state.replace("_", " ")}`]),
   ];
   const priced = cost === undefined ? {} : { estimatedPicoUsd: cost, estimatedUsd: toUsd(cost) };
-  return candidateOf(target, { reason: words.join(", "), score, ...priced });
+  return candidateOf(target, words.join(", "), { score, ...priced });
 }
 
 function nobody(name: string, judged: readonly Judged[]): Failure {

@@ -4,6 +4,7 @@ import type { Call, Target } from "../core/call.ts";
 import { isDroppable } from "../core/droppable.ts";
 import { unmetNeeds } from "../cost/capabilities.ts";
 import type { ModelPrice } from "../cost/catalog.ts";
+import { mostTokens } from "../cost/glance.ts";
 
 /** What is known of models, by who serves them. */
 export interface Models {
@@ -46,14 +47,17 @@ export function isTooLong(target: Target, call: Call, means: EligibleMeans): boo
 
 function excess(target: Target, call: Call, model: ModelPrice, means: EligibleMeans): string | undefined {
   const window = model.contextWindowTokens;
-  if (window === undefined) return undefined;
+  if (window === undefined || mostTokens(call.request) <= window) return undefined;
   const tokens = means.inputTokens(call, target);
   return tokens > window ? `the conversation has about ${tokens} tokens, and it takes ${window}` : undefined;
 }
 
 export function candidateOf(
   { provider, model }: Target,
-  fields: Omit<Partial<Candidate>, "$typeName" | "provider" | "model">,
+  reason: string,
+  fields: Omit<Partial<Candidate>, "$typeName" | "provider" | "model" | "reason"> = ELIGIBLE,
 ): Candidate {
-  return { $typeName: "llmgateway.v1.Candidate", provider, model, eligible: true, reason: "", ...fields };
+  return { $typeName: "llmgateway.v1.Candidate", provider, model, eligible: true, reason, ...fields };
 }
+
+const ELIGIBLE = {};

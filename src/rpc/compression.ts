@@ -56,9 +56,14 @@ export function createSend(minBytes: number): Send {
     const all: Record<string, string> = { ...headers, vary: varyOf(reply) };
     const encoding = encodingFor(request);
     const compress = COMPRESS.get(encoding);
-    if (compress) all["content-encoding"] = encoding;
-    const sent = compress ? await compress(Buffer.from(body)) : Buffer.from(body);
-    reply.writeHead(status, { ...all, "content-length": sent.length });
+    if (!compress) {
+      reply.writeHead(status, { ...all, "content-length": length });
+      // As text it goes out in one piece with the head, which costs the system half as much as two.
+      reply.end(body);
+      return;
+    }
+    const sent = await compress(Buffer.from(body));
+    reply.writeHead(status, { ...all, "content-encoding": encoding, "content-length": sent.length });
     reply.end(sent);
   };
 }

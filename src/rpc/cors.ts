@@ -13,7 +13,14 @@ export interface CorsOptions {
 export type Cors = (request: NodeRequest, reply: NodeReply, next: () => void) => void;
 
 /** What callers of this gateway send, beside the headers of the protocols. */
-const OWN_REQUEST_HEADERS = ["Authorization", "X-Api-Key", "X-Request-Id", "Traceparent", "Tracestate"];
+const OWN_REQUEST_HEADERS = [
+  "Authorization",
+  "X-Api-Key",
+  "X-Request-Id",
+  "Idempotency-Key",
+  "Traceparent",
+  "Tracestate",
+];
 const OWN_REPLY_HEADERS = ["X-Request-Id", "Retry-After"];
 
 export function createCors({ allowedOrigins, maxAgeMs }: CorsOptions): Cors {

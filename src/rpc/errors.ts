@@ -8,6 +8,7 @@ import {
   ErrorInfoSchema,
   RetryInfoSchema,
 } from "../../gen/ts/google/rpc/error_details_pb.ts";
+import { type WarmCacheResponse, WarmCacheResponseSchema } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { type JobEvent, JobEventSchema } from "../../gen/ts/llmgateway/v1/job_pb.ts";
 import { type Receipt, ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
@@ -44,8 +45,13 @@ export function toErrorJson(failure: Failure): JsonValue {
  *
  * @param output the type of the stream's events
  */
-export function toErrorEvent(failure: Failure, output: DescMessage): StreamResponse | JobEvent {
+export function toErrorEvent(
+  failure: Failure,
+  output: DescMessage,
+): StreamResponse | JobEvent | WarmCacheResponse {
   const last = brokenOff(failure);
+  if (output === WarmCacheResponseSchema)
+    return { $typeName: "llmgateway.v1.WarmCacheResponse", done: false, error: last.error };
   return output === JobEventSchema ? { $typeName: "llmgateway.v1.JobEvent", output: last } : last;
 }
 

@@ -42,6 +42,7 @@ export function callOf(row: StoredRow): BookedCall {
     outcome: text(row.outcome),
     failureKind: text(row.failure_kind),
     finishReason: text(row.finish_reason),
+    cacheKind: text(row.cache_kind),
     attempts: Number(row.attempts),
     provenance: text(row.provenance),
     priceVersion: text(row.price_version),

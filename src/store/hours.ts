@@ -56,7 +56,7 @@ export const CALL_SUMS = {
   counts: {
     requests: "count(*)",
     errors: "count(*) FILTER (WHERE outcome = 'failed')",
-    cached_requests: "count(*) FILTER (WHERE outcome = 'ok' AND attempts = 0)",
+    cached_requests: "count(*) FILTER (WHERE outcome = 'ok' AND cache_kind <> '')",
   },
   amounts: { saved_pico_usd: "coalesce(saved_pico_usd, 0)" },
 } as const satisfies Summed;

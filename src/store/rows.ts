@@ -89,6 +89,8 @@ export const CALL_COLUMNS = {
   estimated_pico_usd: "bigint",
   cost_pico_usd: "bigint",
   saved_pico_usd: "bigint",
+  cache_outcome: "text",
+  cache_kind: "text",
 } as const satisfies Columns;
 
 /** @param instance the process whose attempts they are */
@@ -208,6 +210,8 @@ function callRow(call: CallRow): Row {
     integer(cost?.estimatedPicoUsd),
     integer(cost?.actualPicoUsd),
     integer(cost?.savedPicoUsd),
+    receipt.cache?.outcome ?? "",
+    receipt.cacheKind,
   ];
 }
 

@@ -2,6 +2,7 @@
  * Opens what outlives the process: PostgreSQL where there is a URL for it, else SQLite in a folder. What is kept
  * is for the ports to say, how for the engines.
  */
+import type { IdempotencyStore } from "../core/idempotency-store.ts";
 import type { JobStore } from "../core/job-store.ts";
 import type { LedgerStore } from "../core/ledger.ts";
 import type { Outbox } from "../core/outbox.ts";
@@ -13,6 +14,7 @@ export interface Store {
   readonly ledger: LedgerStore;
   readonly jobs: JobStore;
   readonly outbox: Outbox;
+  readonly idempotency: IdempotencyStore;
   readonly usage: UsageStore;
   /** What was asked of it before is still done. */
   close(): Promise<void>;

@@ -21,6 +21,10 @@ export interface Metrics {
   readonly cacheHits: Counter<"provider" | "model" | "kind">;
   readonly cacheMisses: Counter<"provider" | "model">;
   readonly cacheSavingsUsd: Counter<"provider" | "model">;
+  readonly cacheTierHits: Counter<"tier">;
+  readonly cacheRedisErrors: Counter<"operation">;
+  readonly cacheRedisState: Gauge<"direction">;
+  readonly cacheEvictions: Counter<"reason">;
   readonly coalesced: Counter<"provider" | "model">;
   readonly coalescedSavingsUsd: Counter<"provider" | "model">;
   readonly configReloads: Counter<"success">;
@@ -146,6 +150,30 @@ export function createMetrics(): Metrics {
       name: "llm_cache_savings_usd_total",
       help: "US dollars that the answers which the cache gave had cost when a provider gave them.",
       labelNames: ["provider", "model"],
+      registers,
+    }),
+    cacheTierHits: new Counter({
+      name: "llm_cache_tier_hits_total",
+      help: "Answers that the cache found, by where: in memory, or on Redis.",
+      labelNames: ["tier"],
+      registers,
+    }),
+    cacheRedisErrors: new Counter({
+      name: "llm_cache_redis_errors_total",
+      help: "Times that Redis failed the cache or was too slow for it, by what it was asked for.",
+      labelNames: ["operation"],
+      registers,
+    }),
+    cacheRedisState: new Gauge({
+      name: "llm_cache_redis_state",
+      help: "1 while the cache asks Redis (read) or tells it (write), 0 while it leaves it alone since it failed.",
+      labelNames: ["direction"],
+      registers,
+    }),
+    cacheEvictions: new Counter({
+      name: "llm_cache_evictions_total",
+      help: "Answers that the cache let go of: expired, replaced, cleared, or beyond its bounds in entries or bytes.",
+      labelNames: ["reason"],
       registers,
     }),
     coalesced: new Counter({

@@ -2,9 +2,9 @@
  * The connection to Redis: one, pipelined, with a limit of time on each command and no queue while it is away. It does
  * not know what is kept there.
  */
-import { createClient } from "@redis/client";
 import type { Clock } from "../core/clock.ts";
 import { redact } from "../core/redact.ts";
+import { createRedisClient } from "./redis-client.ts";
 
 /** Redis is away, and has not seen the command. */
 export class RedisAway extends Error {
@@ -20,7 +20,7 @@ export interface Redis {
    *
    * @throws RedisAway, or what Redis answered, or that it took too long or broke off: then it may be done all the same
    */
-  send(command: readonly string[]): Promise<unknown>;
+  send(command: readonly (string | Buffer)[]): Promise<unknown>;
   /** Resolves once it is there for the first time. */
   readonly connected: Promise<void>;
   close(): Promise<void>;
@@ -38,20 +38,15 @@ export interface RedisOptions {
    * this process has no time to listen, may take twenty times as long. Default 500 ms.
    */
   readonly timeoutMs?: number;
+  /** Whether strings come as buffers, since they are of any bytes. Default false. */
+  readonly bytes?: boolean;
 }
 
-const CONNECT_TIMEOUT_MS = 2_000;
-/** A connection that nothing came from for so long is given up; a ping is sent before. */
-const SILENCE_MS = 10_000;
-const PING_MS = 3_000;
 /** In a burst the last is answered late by a Redis that is as quick as ever. */
 const PATIENCE = 20;
-const RETRY_MS = { least: 50, most: 2_000 };
-/** Commands that wait for an answer; one that hangs must not fill the memory. */
-const MAX_WAITING = 20_000;
 
 /** Connects in the background, again and again. */
-export function connectRedis({ url, clock, random, onChange, timeoutMs = 500 }: RedisOptions): Redis {
+export function connectRedis({ url, clock, random, onChange, timeoutMs = 500, bytes }: RedisOptions): Redis {
   let connected: boolean | undefined;
   let heardMs = 0;
   const tell = (now: boolean, reason: string) => {
@@ -59,21 +54,7 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 500 }: 
     connected = now;
     onChange(now ? "connected" : "away", reason);
   };
-  const client = createClient({
-    url,
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: MAX_WAITING,
-    pingInterval: PING_MS,
-    maintNotifications: "disabled",
-    // Ours bounds the answer too, theirs only the time until a command is sent.
-    commandOptions: { timeout: 0 },
-    socket: {
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: SILENCE_MS,
-      reconnectStrategy: (retries) =>
-        Math.min(RETRY_MS.least * 2 ** Math.min(retries, 10), RETRY_MS.most) * (0.5 + random() / 2),
-    },
-  });
+  const client = createRedisClient({ url, random, bytes, patient: false });
   const first = Promise.withResolvers<void>();
   client.on("ready", () => {
     tell(true, "");
@@ -116,7 +97,7 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 500 }: 
           timer.cancel();
           act();
         };
-        client.sendCommand(command as string[]).then(
+        client.sendCommand(command).then(
           (reply) => settle(() => resolve(reply)),
           (error) => settle(() => reject(error)),
         );

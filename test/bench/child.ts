@@ -22,7 +22,8 @@ async function start(): Promise<string> {
   if (role === "bare") return startBare(upstream);
   const folder = mkdtempSync(join(tmpdir(), "llmgateway-bench-"));
   const file = join(folder, "config.yaml");
-  writeFileSync(file, `providers:\n  openai:\n    base_url: ${upstream}/v1\n`);
+  const cache = role === "cached" ? "cache: {enabled: true}\n" : "";
+  writeFileSync(file, `${cache}providers:\n  openai:\n    base_url: ${upstream}/v1\n`);
   const env = {
     PORT: "0",
     OPENAI_API_KEY: "bench",

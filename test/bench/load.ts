@@ -3,7 +3,7 @@ import { createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Pool } from "undici";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
-import { BURST, EVENTS_PER_STREAM } from "./upstream.ts";
+import { BURST, EVENTS_PER_STREAM, SHORT } from "./upstream.ts";
 
 const CONCURRENCY = 16;
 /** 0.5 kB, as docs/performance.md says. */
@@ -19,12 +19,13 @@ const CANONICAL = JSON.stringify({
 const OPENAI = JSON.stringify({ messages: MESSAGES, model: "gpt-4o", max_completion_tokens: 200 });
 const OPENAI_STREAM = JSON.stringify({ messages: MESSAGES, model: "gpt-4o", stream: true });
 const burst = (body: string) => body.replace("You answer", BURST);
+const short = (body: string) => body.replace("You answer", SHORT);
 const HEADERS = { "content-type": "application/json" };
 
 export interface Scenario {
   readonly name: string;
   /** Which server's CPU is measured. */
-  readonly server: "bare" | "gateway";
+  readonly server: "bare" | "gateway" | "cached";
   /** What the CPU is counted for; the bare server's scenario of the same unit is its measure. */
   readonly unit: string;
   /** Units of work in one call. */
@@ -32,9 +33,11 @@ export interface Scenario {
   call(): Promise<void>;
 }
 
-export function scenarios(bareUrl: string, gatewayUrl: string): Scenario[] {
+/** @param cachedUrl of a gateway that keeps answers */
+export function scenarios(bareUrl: string, gatewayUrl: string, cachedUrl: string): Scenario[] {
   const bare = new Pool(bareUrl, { connections: CONCURRENCY });
   const gateway = new Pool(gatewayUrl, { connections: CONCURRENCY });
+  const cached = new Pool(cachedUrl, { connections: CONCURRENCY });
   const grpc = createGrpcTransport({ baseUrl: gatewayUrl });
   const chat = { server: "gateway", unit: "call", unitsPerCall: 1 } as const;
   const stream = { server: "gateway", unit: "chunk", unitsPerCall: EVENTS_PER_STREAM } as const;
@@ -52,6 +55,12 @@ export function scenarios(bareUrl: string, gatewayUrl: string): Scenario[] {
     },
     {
       ...chat,
+      name: "REST JSON chat, cached",
+      server: "cached",
+      call: () => post(cached, "/v1/gateway/chat", CANONICAL, "actual_usd"),
+    },
+    {
+      ...chat,
       name: "Connect JSON chat",
       call: () => post(gateway, "/llmgateway.v1.GatewayService/Chat", CANONICAL, "actual_usd"),
     },
@@ -59,6 +68,23 @@ export function scenarios(bareUrl: string, gatewayUrl: string): Scenario[] {
     ...streams(bare, gateway, (body) => body, ""),
     { ...stream, name: "gRPC stream", call: () => grpcStream(grpc) },
     ...streams(bare, gateway, burst, ", all at once"),
+    ...shortStreams(bare, gateway, cached),
+  ];
+}
+
+/** Of a hundred events each, which a cache may answer. */
+function shortStreams(bare: Pool, gateway: Pool, cached: Pool): Scenario[] {
+  const stream = { unit: "stream of 100 chunks", unitsPerCall: 1 } as const;
+  const sse = (pool: Pool) => post(pool, "/v1/gateway/stream", short(CANONICAL), '"done":true');
+  return [
+    {
+      ...stream,
+      name: "raw proxy, short stream",
+      server: "bare",
+      call: () => post(bare, "/stream", short(OPENAI_STREAM), "[DONE]"),
+    },
+    { ...stream, name: "SSE short stream", server: "gateway", call: () => sse(gateway) },
+    { ...stream, name: "SSE stream, cached", server: "cached", call: () => sse(cached) },
   ];
 }
 

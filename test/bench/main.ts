@@ -9,12 +9,23 @@ import type { AdapterCost, AdapterCosts } from "./adapters.ts";
 import { benchJobs } from "./jobs.ts";
 import { load, type Scenario, scenarios } from "./load.ts";
 import type { MoneyCosts } from "./money.ts";
+import type { PolicyCosts, Sizes } from "./policies.ts";
 
-const TARGETS: Readonly<Record<string, number>> = { "REST JSON chat": 2.0, "SSE stream": 2.5 };
+const TARGETS: Readonly<Record<string, number>> = {
+  "REST JSON chat": 2.0,
+  "REST JSON chat, cached": 0.8,
+  "SSE stream": 2.5,
+  "SSE stream, cached": 0.5,
+};
+/** What the measure of a unit is called. */
+const BASES: Readonly<Record<string, string>> = { call: "bare", "stream of 100 chunks": "raw" };
 /** Of each adapter by itself: in bare for a call, in raw chunks for a chunk. */
 const ADAPTER_TARGETS = { call: 0.25, chunk: 1.5 };
 /** Of money and ledger together, in bare for a call. */
 const MONEY_TARGET = 0.25;
+/** Of all policies together, in bare for a call; and how much dearer the router is where there is more to go by. */
+const POLICIES_TARGET = 0.1;
+const ROUTES_TARGET = 1.2;
 
 const { values: options } = parseArgs({
   options: { quick: { type: "boolean", default: false }, jobs: { type: "boolean", default: false } },
@@ -24,17 +35,21 @@ if (options.jobs) {
   process.exit();
 }
 const rounds = options.quick ? 3 : 8;
-const callsOf = ({ unit }: Scenario) => (unit === "call" ? 3_000 : 100) / (options.quick ? 3 : 1);
+const callsOf = ({ unit, unitsPerCall }: Scenario) =>
+  (unit === "call" ? 3_000 : unitsPerCall === 1 ? 500 : 100) / (options.quick ? 3 : 1);
 
 const upstream = await spawn("upstream");
 const bare = await spawn("bare", upstream.url);
 const gateway = await spawn("gateway", upstream.url);
+const cached = await spawn("cached", upstream.url);
 const adapters = await begin("adapters");
 const money = await begin("money");
-const all = scenarios(bare.url, gateway.url);
+const policies = await begin("policies");
+const all = scenarios(bare.url, gateway.url, cached.url);
 const samples = new Map<Scenario, number[]>(all.map((scenario) => [scenario, []]));
 const adapterSamples: AdapterCosts[] = [];
 const moneySamples: MoneyCosts[] = [];
+const policySamples: PolicyCosts[] = [];
 
 // What is compiled late would be charged to whoever comes first.
 for (const scenario of all) await load(scenario, Math.ceil(callsOf(scenario)));
@@ -42,15 +57,18 @@ for (let round = 0; round < rounds; round++) {
   for (const scenario of all) samples.get(scenario)?.push(await measure(scenario));
   adapterSamples.push(await roundOf(adapters));
   moneySamples.push(await roundOf(money));
+  policySamples.push(await roundOf(policies));
 }
 const bases = print();
 printAdapters(bases);
 printMoney(bases);
-for (const child of [gateway.child, bare.child, upstream.child, adapters, money]) child.kill();
+printPolicies(bases);
+for (const child of [gateway.child, cached.child, bare.child, upstream.child, adapters, money, policies])
+  child.kill();
 if (!options.quick) await benchJobs();
 
 async function measure(scenario: Scenario): Promise<number> {
-  const { child } = scenario.server === "bare" ? bare : gateway;
+  const { child } = { bare, gateway, cached }[scenario.server];
   const count = Math.ceil(callsOf(scenario));
   const before = await cpuMicros(child);
   await load(scenario, count);
@@ -58,7 +76,7 @@ async function measure(scenario: Scenario): Promise<number> {
 }
 
 /** What measures parts by themselves. */
-async function begin(parts: "adapters" | "money"): Promise<ChildProcess> {
+async function begin(parts: "adapters" | "money" | "policies"): Promise<ChildProcess> {
   const child = fork(new URL(`${parts}.ts`, import.meta.url), {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
@@ -97,7 +115,7 @@ function print(): ReadonlyMap<string, number> {
     const target = TARGETS[scenario.name];
     const verdict = target === undefined ? "" : verdictOf(ratio, target);
     process.stdout.write(
-      `| ${scenario.name} | ${micros.toFixed(1)} µs a ${scenario.unit} | ${ratio.toFixed(2)} ${scenario.unit === "call" ? "bare" : "raw chunk"} | ${verdict} |\n`,
+      `| ${scenario.name} | ${micros.toFixed(1)} µs a ${scenario.unit} | ${ratio.toFixed(2)} ${BASES[scenario.unit] ?? "raw chunk"} | ${verdict} |\n`,
     );
   }
   return base;
@@ -126,20 +144,42 @@ function printAdapters(bases: ReadonlyMap<string, number>): void {
 }
 
 function printMoney(bases: ReadonlyMap<string, number>): void {
-  const line = (name: string, part: (costs: MoneyCosts) => number, target?: number) => {
-    const micros = median(moneySamples.map(part));
-    const ratio = micros / (bases.get("call") ?? Number.NaN);
-    const verdict = target === undefined ? "" : verdictOf(ratio, target);
-    process.stdout.write(
-      `| ${name} | ${micros.toFixed(1)} µs a call | ${ratio.toFixed(2)} bare | ${verdict} |\n`,
-    );
-  };
+  const line = (name: string, part: (costs: MoneyCosts) => number, target?: number) =>
+    printCall(name, median(moneySamples.map(part)), bases, target);
   process.stdout.write("\n| money | CPU | ratio | target |\n|---|---|---|---|\n");
   line("prices and a hard budget", ({ money }) => money);
   line("ledger alone", ({ ledger }) => ledger);
   line("ledger alone, waited for", ({ safeLedger }) => safeLedger);
   line("money and ledger", ({ money, ledger }) => money + ledger, MONEY_TARGET);
   line("money and ledger, waited for", ({ money, safeLedger }) => money + safeLedger, MONEY_TARGET);
+}
+
+function printPolicies(bases: ReadonlyMap<string, number>): void {
+  const line = (name: string, part: (costs: PolicyCosts) => number) =>
+    printCall(name, median(policySamples.map(part)), bases, POLICIES_TARGET);
+  process.stdout.write("\n| policies | CPU | ratio | target |\n|---|---|---|---|\n");
+  line("by default", ({ usual }) => usual);
+  line("with limits and hedging", ({ limited }) => limited);
+  line("with an alias and a chain besides", ({ routed }) => routed);
+  const sizes = (name: string, part: (costs: PolicyCosts) => Sizes, target?: number) => {
+    const micros = median(policySamples.map((costs) => part(costs).many));
+    const ratio = median(policySamples.map((costs) => part(costs).many / part(costs).few));
+    const verdict = target === undefined ? "" : verdictOf(ratio, target);
+    process.stdout.write(
+      `| ${name} | ${micros.toFixed(1)} µs a call | ${ratio.toFixed(2)} times | ${verdict} |\n`,
+    );
+  };
+  sizes("router: 1,000 routes to 100 targets, beside 10 to 10", ({ router }) => router, ROUTES_TARGET);
+  sizes("all: 1,000 routes to 100 targets, beside 10 to 10", ({ whole }) => whole, ROUTES_TARGET);
+  sizes("router: an alias of 100 targets, beside one of 10", ({ wide }) => wide);
+}
+
+function printCall(name: string, micros: number, bases: ReadonlyMap<string, number>, target?: number): void {
+  const ratio = micros / (bases.get("call") ?? Number.NaN);
+  const verdict = target === undefined ? "" : verdictOf(ratio, target);
+  process.stdout.write(
+    `| ${name} | ${micros.toFixed(1)} µs a call | ${ratio.toFixed(2)} bare | ${verdict} |\n`,
+  );
 }
 
 function verdictOf(ratio: number, target: number): string {

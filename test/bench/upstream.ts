@@ -12,6 +12,10 @@ export const EVENTS_PER_STREAM = 500;
  */
 export const BURST = "all-at-once";
 
+/** A word in the request that asks for fewer events. */
+export const SHORT = "a-hundred";
+export const EVENTS_PER_SHORT_STREAM = 100;
+
 const USAGE = {
   prompt_tokens: 120,
   completion_tokens: 100,
@@ -78,13 +82,14 @@ export async function startUpstream(): Promise<string> {
       }
       reply.writeHead(200, { "content-type": "text/event-stream" });
       const burst = body.includes(BURST);
+      const events = body.includes(SHORT) ? EVENTS_PER_SHORT_STREAM : EVENTS_PER_STREAM;
       let sent = 0;
       const pump = () => {
         do {
           sent++;
           if (!reply.write(EVENT)) return reply.once("drain", pump);
-        } while (burst && sent < EVENTS_PER_STREAM);
-        return sent < EVENTS_PER_STREAM ? setImmediate(pump) : reply.end(LAST);
+        } while (burst && sent < events);
+        return sent < events ? setImmediate(pump) : reply.end(LAST);
       };
       pump();
     });

@@ -47,6 +47,23 @@ describe("refuses", () => {
       ["aliases.fast.targets: all have the weight 0; give one of them more"],
     ],
     [
+      "rules of the cache for nobody, for a provider without a model, and for half a name",
+      "aliases: {fast: {targets: [{target: openai}]}}\ncache: {families: {fast: {ttl: 1s}, acme/x: {}, openai: {}, openai/: {}, openai/gpt-4o: {}}}",
+      [
+        'cache.families["acme/x"]: names neither an alias nor a model of a configured provider; there are fast, openai/MODEL, claude/MODEL, gemini/MODEL, mistral/MODEL, vertex_ai/MODEL, bedrock/MODEL, mock/MODEL',
+        "cache.families.openai: names no model; give openai/MODEL",
+        'cache.families["openai/"]: names no model; give openai/MODEL',
+      ],
+    ],
+    [
+      "a pattern that is none",
+      "cache: {sensitive_patterns: [a+, '(', '(?=a)']}",
+      [
+        "cache.sensitive_patterns[1]: is no regular expression of RE2, which has no look-around and no back-references: error parsing regexp: missing closing ): `(`",
+        "cache.sensitive_patterns[2]: is no regular expression of RE2, which has no look-around and no back-references: error parsing regexp: invalid or unsupported Perl syntax: `(?=`",
+      ],
+    ],
+    [
       "a chain of nobody",
       "fallback_chains: {default: [openai, acme/x]}",
       [`fallback_chains.default[1]: ${NOBODY}`],

@@ -50,16 +50,20 @@ async function watching(running: AsyncDisposableStack, config: object) {
   return { gateway, write, writePrices, catalog, log, reloads };
 }
 
-function post(gateway: Gateway, path: string): Promise<Response> {
+function post(gateway: Gateway, path: string, fields: object = {}): Promise<Response> {
   return fetch(gateway.url + path, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ model: "openai/gpt-4o", messages: [{ role: "user", content: "Hello" }] }),
+    body: JSON.stringify({
+      model: "openai/gpt-4o",
+      messages: [{ role: "user", content: "Hello" }],
+      ...fields,
+    }),
   });
 }
 
-async function chat(gateway: Gateway) {
-  const reply = await post(gateway, "/v1/gateway/chat");
+async function chat(gateway: Gateway, fields: object = {}) {
+  const reply = await post(gateway, "/v1/gateway/chat", fields);
   return { remaining: reply.headers.get("ratelimit-remaining"), json: JSON.parse(await reply.text()) };
 }
 
@@ -106,6 +110,32 @@ describe.concurrent("a file that changes", () => {
     release.resolve();
     expect(await read()).toMatchObject({ token: " world" });
     expect(await read()).toMatchObject({ done: true, finish_reason: "stop" });
+  });
+
+  it("gives no answer of who is meant no longer, and holds the new bounds of what it keeps", async () => {
+    await using running = new AsyncDisposableStack();
+    const provider = running.use(await scriptedProvider(saying("I was asked")));
+    const config = (target: string, max_entries: number) =>
+      at(provider, {
+        aliases: { fast: { targets: [{ target }] } },
+        cache: { enabled: true, max_entries },
+      });
+    const { gateway, write, reloads } = await watching(running, config("openai/one", 10));
+    for (const user of ["a", "b", "c"]) await chat(gateway, { extra_body: { user } });
+    expect((await chat(gateway, { model: "fast" })).json).toMatchObject({ cached: false, model: "one" });
+    expect((await chat(gateway, { model: "fast" })).json).toMatchObject({ cached: true, model: "one" });
+    const kept = async () =>
+      samplesOf(await (await fetch(`${gateway.url}/v1/gateway/metrics`)).text(), "llm_cache_entries")[""];
+    expect(await kept()).toBe(4);
+
+    write(config("openai/two", 2));
+    await reloads({ true: 1 });
+    expect(await kept()).toBe(2);
+    expect((await chat(gateway, { model: "fast" })).json).toMatchObject({ cached: false, model: "two" });
+    expect(await kept()).toBe(2);
+    write(config("openai/one", 2));
+    await reloads({ true: 2 });
+    expect((await chat(gateway, { model: "fast" })).json).toMatchObject({ cached: true, model: "one" });
   });
 
   it("changes nothing while it is bad, and raises a metric", async () => {

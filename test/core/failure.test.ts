@@ -34,7 +34,9 @@ describe("the table of failures", () => {
         "job_queue_full",
         "job_not_ended",
         "jobs_unavailable",
+        "idempotency_unavailable",
         "concurrency_limited",
+        "slow_reader",
       ];
       if (retryable && !passing.includes(kind)) expect(["provider", "nobody"]).toContain(faultOf);
     },

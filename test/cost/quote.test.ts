@@ -17,6 +17,7 @@ function demand(given: Partial<Demand> = {}): Demand {
     likelyTokens: 100,
     maxTokens: 1_000,
     asked: false,
+    visible: true,
     images: 0,
     cacheWrites: "none",
     media: false,

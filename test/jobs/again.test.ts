@@ -21,6 +21,9 @@ test("what the gateway itself refuses for now costs no run, however often it doe
   expect(after("budget_unavailable", 100)).toEqual({ afterMs: 5_000, counted: false });
   expect(after("circuit_open", 100)).toEqual({ afterMs: 5_000, counted: false });
   expect(after("concurrency_limited", 100)).toEqual({ afterMs: 1_000, counted: false });
+  // What was shared with others went on without it.
+  expect(after("slow_reader", 100)).toEqual({ afterMs: 1_000, counted: false });
+  expect(after("shared_answer_cut", 100)).toEqual({ afterMs: 1_000, counted: false });
 });
 
 test("each wait is twice the one before, and none longer than five minutes", () => {

@@ -14,6 +14,8 @@ import { guess, lastOf, type Serve, UNPRICED } from "./metered.ts";
 
 const PLAIN = { provider: "openai", model: "plain" };
 const THINKER = { provider: "openai", model: "thinker" };
+/** Of which nobody knows whether it thinks. */
+const UNTOLD = { provider: "openai", model: "untold" };
 const INPUT_COST = BigInt(guess(PLAIN.model).maxInputTokens) * INPUT;
 /** With the input, so many tokens of output. */
 const worth = (tokens: number) => INPUT_COST + BigInt(tokens) * OUTPUT;
@@ -150,15 +152,38 @@ describe("a stream under a budget", () => {
     expect(stands()?.spent).toBeLessThanOrEqual(limit);
   });
 
-  it("of a model that thinks unseen has all held ready that it may think", async () => {
+  const thinking = { reasoningEffort: "low" };
+  it.each([
+    ["of a model that thinks unseen has all", THINKER, {}, true],
+    ["that asks for thoughts a model that may have them has all", UNTOLD, thinking, true],
+    ["with a budget for thoughts has all", UNTOLD, { reasoningBudgetTokens: 100 }, true],
+    ["of a model that thinks only when asked has little", UNTOLD, { reasoningEffort: "none" }, false],
+    ["of a model that does not think has little", PLAIN, thinking, false],
+  ])("%s held ready", async (_, target, parameters, all) => {
     const { metered, stands } = budgeted(fromUsd(1));
+    const request = { messages: [{ role: "user", content: "Hello" }], parameters };
     const reply = await metered(async ({ maxTokens }) => {
       expect(maxTokens).toBeUndefined();
       return replyOf(spoken(["Hello"]));
-    })(routedCallOf({ target: THINKER }));
-    expect(stands()?.reserved).toBeGreaterThanOrEqual(8_000n * OUTPUT);
+    })(routedCallOf({ target, request }));
+    expect((stands()?.reserved ?? 0n) >= 8_000n * OUTPUT).toBe(all);
     await eventsOf(reply);
     expect(stands()?.reserved).toBe(0n);
+  });
+
+  it("that breaks off is booked with what was thought unseen, where that was asked for", async () => {
+    const broken = async (parameters: object) => {
+      const { accounts, clock } = budgeted(fromUsd(1));
+      const request = { messages: [{ role: "user", content: "Hello" }], parameters };
+      const call = routedCallOf({ target: UNTOLD, request });
+      const breaking = meter(accounts)(async () => {
+        await clock.advance(1_000);
+        throw new Failure("cut", "it broke off");
+      });
+      await expect(breaking(call)).rejects.toThrow("it broke off");
+      return lastOf(call).usage?.outputTokens ?? 0;
+    };
+    expect(await broken(thinking)).toBeGreaterThan(await broken({}));
   });
 });
 

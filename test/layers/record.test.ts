@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { RouteSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { AttemptCall, Call, Layer, RoutedCall } from "../../src/core/call.ts";
 import { Failure } from "../../src/core/failure.ts";
+import type { CallRow } from "../../src/core/ledger.ts";
 import type { Reply } from "../../src/core/reply.ts";
 import { usage } from "../../src/core/usage.ts";
 import { meter } from "../../src/layers/meter.ts";
@@ -10,8 +11,8 @@ import { record } from "../../src/layers/record.ts";
 import { countAttempt } from "../../src/telemetry/attempts.ts";
 import { createLog } from "../../src/telemetry/log.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
-import { type CallInit, callOf, eventsOf, replyOf, spoken, TARGET } from "../support/call.ts";
-import { VirtualClock } from "../support/clock.ts";
+import { attemptOf, type CallInit, callOf, eventsOf, replyOf, spoken, TARGET } from "../support/call.ts";
+import { settled, VirtualClock } from "../support/clock.ts";
 import { ownSeries, samplesOf } from "../support/exposition.ts";
 import { accountsOf } from "../support/means.ts";
 import { INPUT, OUTPUT, PRICE_VERSION } from "../support/prices.ts";
@@ -152,6 +153,41 @@ describe("a call that ended well", () => {
     expect(log).toEqual([]);
     await eventsOf(reply);
     expect(await samples("llm_requests_in_flight")).toEqual({ 'route="stream"': 0 });
+  });
+});
+
+describe("a call whose attempts go on for others when it is over", () => {
+  it("is told at once, and booked with what they come to", async () => {
+    const clock = new VirtualClock();
+    const metrics = createMetrics();
+    const { logger } = createLog("info", { write: () => {} });
+    const rows: CallRow[] = [];
+    const ended = Promise.withResolvers<void>();
+    const attempt = attemptOf();
+    const call = callOf();
+    const service = record({ logger, metrics }, clock, (row) => rows.push(row))(async ({ tally }) => {
+      tally.attempts.push(attempt);
+      tally.outlived = ended.promise;
+      throw new Failure("cancelled", "left");
+    });
+    const failure = await service(call).catch((error: Failure) => error);
+    expect(failure).toMatchObject({ receipt: { attempts: [{ outcome: "pending" }] } });
+    expect(await samplesOf(await metrics.registry.metrics(), "llm_requests_in_flight")).toMatchObject({
+      'route="stream"': 0,
+    });
+    expect(rows).toEqual([]);
+    const endedAtMs = clock.now();
+    await clock.advance(500);
+    Object.assign(attempt, { outcome: "ok", actualPicoUsd: 7n });
+    ended.resolve();
+    await settled();
+    expect(rows).toMatchObject([
+      {
+        outcome: "abandoned",
+        endedAtMs,
+        receipt: { cost: { actualPicoUsd: 7n }, attempts: [{ outcome: "ok" }] },
+      },
+    ]);
   });
 });
 

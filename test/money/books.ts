@@ -55,7 +55,7 @@ export interface CallRow {
 /** A receipt, and the mark of the call whose caller got it. */
 export interface MarkedReceipt {
   readonly mark: string;
-  readonly receipt: Pick<Receipt, "attempts" | "cost">;
+  readonly receipt: Pick<Receipt, "attempts" | "cost" | "route">;
 }
 
 /** What a budget says of itself. */

@@ -1,10 +1,10 @@
 /**
- * Finds the row that stands for each exchange: one of the same call at the same target. Where several would do, what
- * became of both tells, and then when they began. It judges nothing.
+ * Finds the row that stands for each exchange: one of the same call at the same target. Where several would do, those
+ * are taken that fit best all together. It judges nothing.
  */
-import { type AttemptRow, bookedFor } from "./books.ts";
-import { type Exchange, type Matched, meteredBy, providerOf } from "./exchanges.ts";
-import type { Tokens } from "./prices.ts";
+import type { AttemptRow } from "./books.ts";
+import { type Exchange, type Matched, providerOf } from "./exchanges.ts";
+import { begins, leftOver, misfit, sameTokens } from "./misfit.ts";
 
 export interface Matching {
   readonly matched: readonly Matched[];
@@ -23,14 +23,15 @@ export function match(exchanges: readonly Exchange[], attempts: readonly Attempt
     const ours = (booked.get(key) ?? []).toSorted(
       (a, b) => a.startedAtMs - b.startedAtMs || a.number - b.number,
     );
-    const inOrder = theirs.toSorted((a, b) => a.startedAtMs - b.startedAtMs);
-    const rows = ours.some(({ operation }) => operation === "embeddings")
-      ? inOrder.map((exchange) => ours.findLast((row) => begins(row, exchange)) ?? ours[0])
-      : rowsOf(inOrder, ours);
-    const groups = Map.groupBy(inOrder, (exchange) => rows[inOrder.indexOf(exchange)]);
-    for (const [row, those] of groups)
+    const rows = isSplit(theirs, ours)
+      ? theirs.map((exchange) => ours.findLast((row) => begins(row, exchange)) ?? ours[0])
+      : fitting(theirs, ours);
+    const groups = Map.groupBy([...theirs.entries()], ([at]) => rows[at]);
+    for (const [row, entries] of groups) {
+      const those = entries.map(([, exchange]) => exchange);
       if (row) matched.push({ mark: row.mark, exchanges: those, row });
       else unbooked.push(...those);
+    }
   }
   const seen = new Set(matched.map(({ row }) => row));
   return { matched, unbooked, unseen: attempts.filter((row) => !seen.has(row)) };
@@ -40,58 +41,48 @@ function keyOf(mark: string, provider: string, model: string): string {
   return `${mark}|${provider}/${model}`;
 }
 
-/** Clocks of two processes may read as much apart. */
-const SKEW_MS = 5;
-
-function begins({ startedAtMs }: AttemptRow, exchange: Exchange): boolean {
-  return startedAtMs <= exchange.startedAtMs + SKEW_MS;
+/** Whether texts went out in several requests for one row: it then has what none of them has alone. */
+function isSplit(exchanges: readonly Exchange[], ours: readonly AttemptRow[]): boolean {
+  const whole = (row: AttemptRow) => exchanges.some((one) => sameTokens(row, one));
+  return ours.some(
+    (row) =>
+      row.operation === "embeddings" &&
+      (exchanges.length > ours.length ||
+        (row.outcome === "ok" && row.provenance === "measured" && !whole(row))),
+  );
 }
 
 /** Of each exchange, undefined where there are too few. */
-function rowsOf(exchanges: readonly Exchange[], ours: readonly AttemptRow[]): (AttemptRow | undefined)[] {
-  const found = new Map<Exchange, AttemptRow>();
-  // Whatever was given up beside it, the answer was served.
-  for (const row of ours.filter(({ outcome }) => outcome === "ok")) {
-    const served = exchanges.filter((one) => one.outcome === "served" && !found.has(one));
-    const its = served.findLast((one) => sameTokens(row, meteredBy([one]))) ?? served.at(-1);
-    if (its) found.set(its, row);
+function fitting(exchanges: readonly Exchange[], ours: readonly AttemptRow[]): (AttemptRow | undefined)[] {
+  // By which rows are taken, one bit for each: there are a few at most.
+  let best = new Map<number, Fit>([[0, { misfit: 0, rows: [] }]]);
+  for (const exchange of exchanges) {
+    const next = new Map<number, Fit>();
+    const offer = (taken: number, fit: Fit) => {
+      if (fit.misfit < (next.get(taken)?.misfit ?? Number.POSITIVE_INFINITY)) next.set(taken, fit);
+    };
+    for (const [taken, before] of best) {
+      offer(taken, { misfit: before.misfit + UNBOOKED, rows: [...before.rows, undefined] });
+      for (const [at, row] of ours.entries())
+        if ((taken & (1 << at)) === 0)
+          offer(taken | (1 << at), {
+            misfit: before.misfit + misfit(row, exchange),
+            rows: [...before.rows, row],
+          });
+    }
+    best = next;
   }
-  const taken = new Set(found.values());
-  const others = exchanges.filter((one) => !found.has(one));
-  const left = likelySeen(
-    ours.filter((row) => !taken.has(row)),
-    others.length,
-  );
-  const rows = byTime(others, left);
-  for (const [at, exchange] of others.entries()) {
-    const row = rows[at];
-    if (row) found.set(exchange, row);
-  }
-  return exchanges.map((one) => found.get(one));
+  const all = [...best.values()].map(({ misfit, rows }) => ({
+    misfit: ours.reduce((sum, row) => sum + (rows.includes(row) ? 0 : leftOver(row)), misfit),
+    rows,
+  }));
+  return [...all.reduce((a, b) => (b.misfit < a.misfit ? b : a)).rows];
 }
 
-function sameTokens(row: AttemptRow, metered: Tokens): boolean {
-  return row.inputTokens === metered.inputTokens && row.outputTokens === metered.outputTokens;
+interface Fit {
+  readonly misfit: number;
+  readonly rows: readonly (AttemptRow | undefined)[];
 }
 
-/** Without what cost nothing, as far as there are more rows than are needed: it may never have been sent. */
-function likelySeen(rows: readonly AttemptRow[], needed: number): AttemptRow[] {
-  const free = rows.filter((row) => bookedFor(row) === 0n);
-  const unsent = new Set(free.slice(0, Math.max(0, rows.length - needed)));
-  return rows.filter((row) => !unsent.has(row));
-}
-
-/**
- * One of several calls may have been lost with its process before the provider saw it: so each exchange has the latest
- * row that began before it, and leaves as many as others need.
- */
-function byTime(exchanges: readonly Exchange[], ours: readonly AttemptRow[]): (AttemptRow | undefined)[] {
-  const found = exchanges.map((_, index) => ours[index]);
-  let at = ours.length - 1;
-  for (let index = Math.min(exchanges.length, ours.length) - 1; index >= 0; index--, at--) {
-    const exchange = exchanges[index];
-    while (exchange && at > index && !begins(ours[at] as AttemptRow, exchange)) at--;
-    found[index] = ours[at];
-  }
-  return found;
-}
+/** More than any misfit: a row for each exchange, as far as there are rows. */
+const UNBOOKED = 1_000;

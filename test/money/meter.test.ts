@@ -5,6 +5,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Agreement, agreement, type Disagreement, type Kind } from "./agreement.ts";
 import type { AttemptRow, Books } from "./books.ts";
+import { plansOf } from "./plans.ts";
 import { costOf } from "./prices.ts";
 import { playRound } from "./round.ts";
 
@@ -18,7 +19,7 @@ let books: Books;
 let result: Agreement;
 
 beforeAll(async () => {
-  books = await playRound(SEED, CALLS);
+  books = await playRound(SEED, { plans: plansOf(SEED, CALLS) });
   result = agreement(books);
   process.stdout.write(`\n${CALLS} calls, METER_SEED=${SEED}\n${result.table}\n`);
 }, LONGEST_MS);

@@ -4,7 +4,7 @@ import { samplesOf } from "../support/exposition.ts";
 import { Home } from "../support/home.ts";
 import type { Books, BudgetState } from "./books.ts";
 import { makeCalls } from "./callers.ts";
-import { plansOf } from "./plans.ts";
+import type { Plan } from "./plans.ts";
 import { metricsOf, startEmulatorProcess } from "./rig.ts";
 import { readLedger } from "./sqlite.ts";
 
@@ -16,11 +16,18 @@ const REST_MS = 10_000;
 /** About every call, and never in the way of one: a hard one would refuse models without a price. */
 const BUDGET = { name: "all", limit_usd: 1_000, per: "month", mode: "soft" };
 
-export async function playRound(seed: number, calls: number): Promise<Books> {
+export interface Round {
+  readonly plans: readonly Plan[];
+  /** What the gateway is configured with beside its providers. */
+  configOf?(emulatorUrl: string): object;
+}
+
+/** @param seed of the chaos */
+export async function playRound(seed: number, { plans, configOf = () => ({}) }: Round): Promise<Books> {
   await using emulator = await startEmulatorProcess({ chaos: CHAOS, "pace-ms": PACE_MS, seed });
   using home = new Home(emulator.url);
-  await using gateway = await home.start({ budgets: [BUDGET] });
-  const receipts = await makeCalls(gateway.url, plansOf(seed, calls));
+  await using gateway = await home.start({ budgets: [BUDGET], ...configOf(emulator.url) });
+  const receipts = await makeCalls(gateway.url, plans);
   const rest = async () => {
     expect((await emulator.totals()).open).toBe(0);
     expect(inFlight(await metricsOf(gateway))).toBe(0);

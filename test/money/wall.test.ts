@@ -6,11 +6,12 @@ import { ConnectError } from "@connectrpc/connect";
 import { describe, expect, test, vi } from "vitest";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { CALLERS, type Conversation } from "../support/callers.ts";
-import { samplesOf } from "../support/exposition.ts";
+import { samplesOf, sumOf } from "../support/exposition.ts";
 import { Home } from "../support/home.ts";
 import type { GatewayProcess } from "../support/process.ts";
 import { hasRedis, startRedis } from "../support/redis.ts";
-import { DEAR, pennyPrices, USUAL } from "./penny.ts";
+import { AS_DEAR, DEAR, pennyPrices, USUAL } from "./penny.ts";
+import { againAndElsewhere } from "./policies.ts";
 import { metricsOf, startEmulatorProcess } from "./rig.ts";
 
 const CALLS = 2_000;
@@ -91,6 +92,35 @@ describe.each([
         expect(metered).toBeLessThanOrEqual(spent);
       }),
   );
+});
+
+test("calls that are made twice, again and elsewhere never cost more than the dollar, and use it up", {
+  timeout: LONGEST_MS,
+}, async () => {
+  // Answers last longer than anybody waits before a second attempt.
+  await using emulator = await startEmulatorProcess({ chaos: 0.3, profile: "refuse", "first-token-ms": 100 });
+  using home = new Home(emulator.url);
+  await using gateway = await home.start({ ...budgeted(home), ...againAndElsewhere([AS_DEAR.model]) });
+  const ends = await rush([gateway], async (conversation) => {
+    const parameters = { maxTokens: DEAR.tokensPerCent };
+    const messages = [{ role: "user", content: "A cent for your thoughts" }];
+    return (await conversation.chat({ model: DEAR.model, messages, parameters })).cost?.actualPicoUsd;
+  });
+  const costs = ends.filter((end) => typeof end === "bigint");
+  const { budget_exceeded: refused = 0 } = counted(ends);
+  // Whoever was answered had it at one price, or at two where both attempts were paid for.
+  expect(Object.keys(counted(costs)).filter((cost) => ![CENT, 2n * CENT].includes(BigInt(cost)))).toEqual([]);
+  expect(refused).toBeGreaterThan(CALLS - 150);
+  const spent = await settled([gateway]);
+  expect(spent).toBeLessThanOrEqual(LIMIT_PICO_USD);
+  expect(spent).toBeGreaterThanOrEqual(99n * CENT);
+  const { served, outputTokens } = await emulator.totals();
+  expect(served).toBeGreaterThanOrEqual(costs.length);
+  expect(BigInt(outputTokens) * DEAR.picoPerToken).toBeLessThanOrEqual(spent);
+  const metrics = await metricsOf(gateway);
+  expect(sumOf(metrics, "llm_attempts_total", 'trigger="hedge"')).toBeGreaterThan(0);
+  // By then others have taken what a failed attempt gave back.
+  expect(sumOf(metrics, "llm_retries_total")).toBeGreaterThan(0);
 });
 
 type End = bigint | string | undefined;

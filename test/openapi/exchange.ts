@@ -45,13 +45,16 @@ export async function check(reply: Response, verb: string, path: string) {
   if (type === "text/event-stream")
     return {
       status: reply.status,
-      events: await eventsOf(reply, path.endsWith("/watch") ? "JobEvent" : "StreamResponse"),
+      events: await eventsOf(reply, EVENTS[path.slice(path.lastIndexOf("/"))] ?? "StreamResponse"),
     };
   const text = await reply.text();
   const json = type === "application/json" ? JSON.parse(text) : text;
   expect(objections(described.schemaOf(type), json), `${verb} ${path} ${text}`).toEqual([]);
   return { status: reply.status, json, description: described.response.description };
 }
+
+/** Of the streams that are no answers. */
+const EVENTS: Readonly<Record<string, string>> = { "/watch": "JobEvent", "/warm": "WarmCacheResponse" };
 
 async function eventsOf(reply: Response, schema: string) {
   const events: Record<string, unknown>[] = [];

@@ -16,6 +16,7 @@ const CHAT = "/v1/gateway/chat";
 const STREAM = "/v1/gateway/stream";
 const EMBED = "/v1/gateway/embeddings";
 const CONNECT = "/llmgateway.v1.GatewayService";
+const ADMIN = "/llmgateway.v1.AdminService";
 /** How often an address may call a model, once that is limited. */
 const LIMIT = { rpm: 1 };
 
@@ -93,6 +94,20 @@ describe("an answer is what it promises", () => {
     [`${CONNECT}/GetStatus?encoding=json&message=%7B%7D`],
   ])("GET %s", async (path) => {
     expect((await exchange(open.url, path, { verb: "GET" })).status).toBe(200);
+  });
+
+  test("of the cache, to operators", async () => {
+    await using fresh = await startBoth({ cache: { enabled: true } });
+    const requests = [ask("Hello"), ask("[[emulate: status=500]] Hello")];
+    const { events } = await exchange(fresh.url, "/v1/gateway/cache/warm", { body: { requests } });
+    expect(events).toHaveLength(3);
+    for (const path of ["/v1/gateway/cache/stats", `${ADMIN}/GetCacheStats?encoding=json&message=%7B%7D`])
+      expect((await exchange(fresh.url, path, { verb: "GET" })).json).toMatchObject({ entries: 1 });
+    const cleared = await exchange(fresh.url, "/v1/gateway/cache?all=true", { verb: "DELETE" });
+    expect(cleared.json).toMatchObject({ cleared: "1" });
+    expect((await exchange(fresh.url, `${ADMIN}/ClearCache`, { body: { all: true } })).status).toBe(200);
+    expect((await exchange(fresh.url, `${ADMIN}/ClearCache`, { body: {} })).status).toBe(400);
+    expect((await exchange(fresh.url, "/v1/gateway/cache/warm", { body: {} })).status).toBe(400);
   });
 
   test.each([[`${CONNECT}/ListModels`], [`${CONNECT}/GetStatus`]])("POST %s", async (path) => {

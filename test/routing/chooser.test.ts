@@ -200,7 +200,7 @@ describe("leaves out, and says why", () => {
       "whose window is too small",
       { model: { contextWindowTokens: 999 } },
       {},
-      {},
+      { request: { messages: [{ role: "user", content: "word ".repeat(200) }] } },
       "the conversation has about 1000 tokens, and it takes 999",
     ],
     [

@@ -44,7 +44,7 @@ describe.each(PATHS)("%s", (path) => {
   test.each([
     ["gRPC-Web", ["content-type", "x-grpc-web", "x-user-agent", "grpc-timeout"]],
     ["Connect", ["content-type", "connect-protocol-version", "connect-timeout-ms"]],
-    ["keys and traces", ["authorization", "x-api-key", "x-request-id", "traceparent"]],
+    ["keys and traces", ["authorization", "x-api-key", "x-request-id", "idempotency-key", "traceparent"]],
   ])("lets an allowed page send the headers of %s", async (_, headers) => {
     const reply = await preflight(open.url, path, APP, headers.join(","));
     expect(reply.status).toBe(204);

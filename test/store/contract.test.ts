@@ -2,7 +2,10 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Intent } from "../../src/core/ledger.ts";
+import type { PicoUsd } from "../../src/core/money.ts";
+import { receiptOf } from "../../src/core/receipt.ts";
 import { usage } from "../../src/core/usage.ts";
+import { callOf } from "../support/call.ts";
 import { batchOf, callRowOf, intentOf, settlementOf } from "../support/ledger.ts";
 import { engines } from "../support/stores.ts";
 
@@ -152,7 +155,39 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
       estimated_pico_usd: null,
       cost_pico_usd: 0n,
       saved_pico_usd: 0n,
+      cache_outcome: "",
+      cache_kind: "",
     });
+  });
+
+  it("keeps how the cache answered a call, and what that saved", async () => {
+    const place = await engine.place();
+    const { ledger } = await place.open();
+    const hit = callOf();
+    hit.tally.cache = {
+      $typeName: "llmgateway.v1.CacheLookup",
+      outcome: "hit",
+      reason: "",
+      sourceRequestId: "before",
+    };
+    hit.tally.served = {
+      kind: "semantic",
+      provider: "openai",
+      model: "gpt-4o",
+      costPicoUsd: (2n ** 62n + 1n) as PicoUsd,
+    };
+    await ledger.append(batchOf({ calls: [callRowOf("call-1", { receipt: receiptOf(hit) })] }));
+    expect(await place.rows("SELECT * FROM calls")).toMatchObject([
+      {
+        provider: "openai",
+        model: "gpt-4o",
+        attempts: 0n,
+        cost_pico_usd: 0n,
+        saved_pico_usd: 2n ** 62n + 1n,
+        cache_outcome: "hit",
+        cache_kind: "semantic",
+      },
+    ]);
   });
 
   it("keeps a batch once, however often it is written", async () => {

@@ -284,7 +284,14 @@ function rowsOf(drawn: Drawn, index: number) {
   const call: CallRow = callRowOf(id, {
     ...payer,
     outcome: drawn.outcome === "ok" ? "ok" : "failed",
-    receipt: receiptWith({ provider, model, policy, name, savedPicoUsd: drawn.saved }),
+    receipt: receiptWith({
+      provider,
+      model,
+      policy,
+      name,
+      savedPicoUsd: drawn.saved,
+      cacheKind: drawn.late ? "exact" : "",
+    }),
   });
   const settlement: Settlement | undefined =
     drawn.over || drawn.late

@@ -22,3 +22,9 @@ export function samplesOf(text: string, metric: string): Record<string, number> 
   const own = [...readSamples(text)].filter(([name]) => name === metric || name.startsWith(`${metric}{`));
   return Object.fromEntries(own.map(([name, value]) => [name.slice(metric.length + 1, -1), value]));
 }
+
+/** Of all series of a metric that have such a label, written as in the text. */
+export function sumOf(text: string, metric: string, label = ""): number {
+  const series = Object.entries(samplesOf(text, metric)).filter(([labels]) => labels.includes(label));
+  return series.reduce((sum, [, value]) => sum + value, 0);
+}

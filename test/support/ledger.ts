@@ -62,6 +62,7 @@ export function receiptWith(fields: {
   readonly policy?: string;
   readonly name?: string;
   readonly savedPicoUsd?: bigint;
+  readonly cacheKind?: string;
 }): CallRow["receipt"] {
   const { policy = "explicit", name = "", savedPicoUsd = 0n, ...told } = fields;
   const receipt = receiptOf(callOf());

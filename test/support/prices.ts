@@ -30,6 +30,7 @@ const catalog = loadCatalog(
           max_output_tokens: 8_000,
           capabilities: { reasoning: true },
         },
+        untold: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01, max_output_tokens: 8_000 },
         boundless: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01 },
         narrow: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0.01, context_window_tokens: 100 },
         embedding: { input_per_1k_tokens: 0.001, output_per_1k_tokens: 0 },

@@ -58,7 +58,7 @@ export function bruteForce({ attempts, calls }: Rows, query: UsageQuery): UsageS
     const sum = of(row);
     sum.requests++;
     if (row.outcome === "failed") sum.errors++;
-    if (row.outcome === "ok" && row.attempts === 0n) sum.cachedRequests++;
+    if (row.outcome === "ok" && row.cache_kind !== "") sum.cachedRequests++;
     sum.savedPicoUsd += BigInt((row.saved_pico_usd as bigint | null) ?? 0);
   }
   return inOrder([...sums.values()]);

@@ -74,6 +74,7 @@ export const CALL_FIELDS = {
   price_version: "text",
   cost_pico_usd: "bigint",
   saved_pico_usd: "bigint",
+  cache_kind: "text",
   rolled_up: "integer",
 } as const satisfies Columns;
 
@@ -95,8 +96,7 @@ export function* yearOf(attempts: number, seed = 1): Generator<Traffic> {
       const atMs = beginMs + Math.floor((traffic.attempts.length / (count + 2)) * lengthMs);
       const before = traffic.attempts.length;
       addCall(traffic, atMs, made + traffic.calls.length, random);
-      // What the cache answered has no attempt, and must not go on for ever.
-      made += Math.max(traffic.attempts.length - before, random() < 0.5 ? 1 : 0);
+      made += traffic.attempts.length - before;
     }
     yield traffic;
   }
@@ -234,6 +234,7 @@ function addCall({ attempts, calls }: Traffic, startedAtMs: number, nth: number,
     "7",
     cost,
     cached ? 400 * first.output : 0,
+    cached ? "exact" : "",
     rolledUp,
   ]);
 }

@@ -115,7 +115,8 @@ export class Call<Schema extends DescMessage = DescMessage> {
 
   /** Whether the gateway does it once, however often it is sent. */
   get isIdempotent(): boolean {
-    return Boolean((this.message as { idempotencyKey?: string }).idempotencyKey);
+    const { idempotencyKey } = this.message as { idempotencyKey?: string };
+    return Boolean(idempotencyKey) || new Headers(this.headers).has("idempotency-key");
   }
 
   get remainingMs(): number {

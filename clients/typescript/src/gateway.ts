@@ -1,13 +1,7 @@
 /** The client over any transport: what it offers, and how an RPC becomes a call. It imports no transport itself. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
-import {
-  AdminService,
-  type Circuit,
-  ListCircuitsRequestSchema,
-  type ListCircuitsResponse,
-  SetCircuitRequestSchema,
-} from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
+import { AdminService } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema, type EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
@@ -18,14 +12,7 @@ import {
   ListModelsRequestSchema,
   type ListModelsResponse,
 } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
-import {
-  GetRequestRequestSchema,
-  type GetRequestResponse,
-  GetUsageRequestSchema,
-  type GetUsageResponse,
-  ListRequestsRequestSchema,
-  type ListRequestsResponse,
-} from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
+import { type Admin, adminOver } from "./admin.ts";
 import { Call, type CallOptions, type CallSettings, markSent } from "./call.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Jobs, jobsOver, type Unary } from "./jobs.ts";
@@ -35,7 +22,20 @@ import { GatewayStream } from "./stream.ts";
 
 export { Code, type Interceptor } from "@connectrpc/connect";
 export type { BadRequest_FieldViolation } from "../../../gen/ts/google/rpc/error_details_pb.ts";
-export type { Circuit, ListCircuitsResponse } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
+export type {
+  CacheEvictions,
+  CacheKindStats,
+  CacheModelStats,
+  Circuit,
+  ClearCacheRequest,
+  ClearCacheResponse,
+  GetCacheStatsResponse,
+  ListCircuitsResponse,
+  WarmCacheRequest,
+  WarmCacheResponse,
+  WarmCacheTotals,
+  WarmedRequest,
+} from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 export type {
   ChatRequest,
   ChatResponse,
@@ -86,6 +86,7 @@ export type {
   RequestSummary,
   UsageRow,
 } from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
+export type { Admin } from "./admin.ts";
 export type { CallOptions } from "./call.ts";
 export type { Clock } from "./clock.ts";
 export { GatewayError } from "./error.ts";
@@ -117,7 +118,7 @@ export interface GatewayOptions {
 }
 
 /** What can be asked of the gateway. Everything that fails does so with a GatewayError. */
-export interface Gateway extends Jobs {
+export interface Gateway extends Jobs, Admin {
   /** Continues a conversation, and answers when the answer is complete: with its `cost` and its `attempts`. */
   chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
   /** Continues a conversation, and answers as the words come. */
@@ -136,28 +137,6 @@ export interface Gateway extends Jobs {
     request?: MessageInitShape<typeof GetStatusRequestSchema>,
     options?: CallOptions,
   ): Promise<GetStatusResponse>;
-  /** Lists the circuits of providers and models. Takes a key with the scope `admin`, where there are keys. */
-  listCircuits(options?: CallOptions): Promise<ListCircuitsResponse>;
-  /** Opens or closes a circuit by hand, or leaves it to itself again. Takes a key with the scope `admin`. */
-  setCircuit(
-    request: MessageInitShape<typeof SetCircuitRequestSchema>,
-    options?: CallOptions,
-  ): Promise<Circuit>;
-  /** Tells what was spent, by whatever is asked for. Takes a key with the scope `admin`. */
-  getUsage(
-    request?: MessageInitShape<typeof GetUsageRequestSchema>,
-    options?: CallOptions,
-  ): Promise<GetUsageResponse>;
-  /** Lists requests that are over, the latest first. Takes a key with the scope `admin`. */
-  listRequests(
-    request?: MessageInitShape<typeof ListRequestsRequestSchema>,
-    options?: CallOptions,
-  ): Promise<ListRequestsResponse>;
-  /** Tells one request with all that was tried for it. Takes a key with the scope `admin`. */
-  getRequest(
-    request: MessageInitShape<typeof GetRequestRequestSchema>,
-    options?: CallOptions,
-  ): Promise<GetRequestResponse>;
 }
 
 /** What a transport is made of. */
@@ -217,15 +196,7 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
     getStatus: (request = {}, callOptions = {}) =>
       unary(GetStatusRequestSchema, rpc.getStatus, request, callOptions),
-    listCircuits: (callOptions = {}) => unary(ListCircuitsRequestSchema, admin.listCircuits, {}, callOptions),
-    setCircuit: (request, callOptions = {}) =>
-      unary(SetCircuitRequestSchema, admin.setCircuit, request, callOptions),
-    getUsage: (request = {}, callOptions = {}) =>
-      unary(GetUsageRequestSchema, admin.getUsage, request, callOptions),
-    listRequests: (request = {}, callOptions = {}) =>
-      unary(ListRequestsRequestSchema, admin.listRequests, request, callOptions),
-    getRequest: (request, callOptions = {}) =>
-      unary(GetRequestRequestSchema, admin.getRequest, request, callOptions),
+    ...adminOver(admin, unary, settings),
     ...jobsOver(rpc, unary, settings),
   };
 }

@@ -3,7 +3,7 @@
  * ends. It knows nothing of what is booked for whom.
  */
 import { createHash } from "node:crypto";
-import { Client } from "pg";
+import { Client, type PoolClient } from "pg";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { settingsOf } from "./connection.ts";
 
@@ -58,4 +58,10 @@ export class Alive {
 /** The same for all replicas: 64 bits of a hash, as PostgreSQL counts them. */
 export function lockKey(instance: string): string {
   return String(createHash("sha256").update(`llmgateway ${instance}`).digest().readBigInt64BE());
+}
+
+/** Takes a lock until the transaction ends, unless another has it. */
+export async function locked(client: PoolClient, key: string): Promise<boolean> {
+  const { rows } = await client.query("SELECT pg_try_advisory_xact_lock($1) AS held", [key]);
+  return rows[0]?.held === true;
 }

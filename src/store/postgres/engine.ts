@@ -10,8 +10,9 @@ import type { PicoUsd } from "../../core/money.ts";
 import { hourOf } from "../hours.ts";
 import { rowsOf, textOf } from "../rows.ts";
 import { usageOn } from "../usage.ts";
-import { Alive, lockKey } from "./alive.ts";
+import { Alive, locked, lockKey } from "./alive.ts";
 import { connectPostgres, messageOf, migratePostgres, type Postgres } from "./connection.ts";
+import { idempotencyOn } from "./idempotency.ts";
 import { jobsOn } from "./jobs.ts";
 import { POSTGRES_MIGRATIONS } from "./migrations.ts";
 import { outboxOn } from "./outbox.ts";
@@ -49,6 +50,7 @@ export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
     ledger: ledgerOn(postgres, instance),
     jobs: jobsOn(postgres, queue, instance),
     outbox: outboxOn(postgres),
+    idempotency: idempotencyOn(postgres, instance),
     usage: usageOn(readingOn(postgres)),
     close,
   };
@@ -112,10 +114,4 @@ async function rollUpSome(client: PoolClient, nowMs: number, keepSinceMs: number
   return [rows[0]?.count, rolledCalls.rows[0]?.count, attempts.rowCount, calls.rowCount].some(
     (count) => Number(count) === statements.CHUNK_ROWS,
   );
-}
-
-/** Until the transaction ends. */
-async function locked(client: PoolClient, key: string): Promise<boolean> {
-  const { rows } = await client.query("SELECT pg_try_advisory_xact_lock($1) AS held", [key]);
-  return rows[0]?.held === true;
 }

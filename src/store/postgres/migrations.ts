@@ -203,5 +203,34 @@ export const POSTGRES_MIGRATIONS: Migrations = [
     PRIMARY KEY (webhook_id, attempt)
   );
   `,
+  `
+  CREATE TABLE idempotency_keys (
+    tenant text NOT NULL,
+    principal text NOT NULL,
+    idempotency_key text NOT NULL,
+    fingerprint text NOT NULL,
+    call_id text NOT NULL,
+    request_id text NOT NULL,
+    -- Whose process makes the call.
+    holder text NOT NULL,
+    expires_at_ms bigint NOT NULL,
+    -- Null while it is under way.
+    ended_at_ms bigint,
+    provider text NOT NULL DEFAULT '',
+    model text NOT NULL DEFAULT '',
+    cost_pico_usd bigint,
+    -- Empty when it was answered.
+    failure_kind text NOT NULL DEFAULT '',
+    failure_message text NOT NULL DEFAULT '',
+    events bytea,
+    PRIMARY KEY (tenant, principal, idempotency_key)
+  );
+  CREATE INDEX idempotency_keys_by_end ON idempotency_keys (expires_at_ms);
+  `,
+  // What the cache knew of a call, and how it answered.
+  `
+  ALTER TABLE calls ADD COLUMN cache_outcome text NOT NULL DEFAULT '';
+  ALTER TABLE calls ADD COLUMN cache_kind text NOT NULL DEFAULT '';
+  `,
   SUMS_BY_DAY,
 ];

@@ -6,7 +6,7 @@ import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import { rowsOf, textOf } from "../rows.ts";
 import { usageOn } from "../usage.ts";
-import { jobsBy, outboxBy } from "./ports.ts";
+import { idempotencyBy, jobsBy, outboxBy } from "./ports.ts";
 import type { Question } from "./protocol.ts";
 import { readingBy } from "./reading.ts";
 import { type Seat, Thread } from "./thread.ts";
@@ -44,6 +44,7 @@ export async function openSqlite({ dataDir, instance, onDeath }: SqliteOptions) 
     ledger,
     jobs: jobsBy(ask),
     outbox: outboxBy(ask),
+    idempotency: idempotencyBy(ask),
     usage: usageOn(reading),
     close: async () => {
       await reading.close();

@@ -214,5 +214,34 @@ export const SQLITE_MIGRATIONS: Migrations = [
     PRIMARY KEY (webhook_id, attempt)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE idempotency_keys (
+    tenant TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    -- Whose process makes the call.
+    holder TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    -- Null while it is under way.
+    ended_at_ms INTEGER,
+    provider TEXT NOT NULL DEFAULT '',
+    model TEXT NOT NULL DEFAULT '',
+    cost_pico_usd INTEGER,
+    -- Empty when it was answered.
+    failure_kind TEXT NOT NULL DEFAULT '',
+    failure_message TEXT NOT NULL DEFAULT '',
+    events BLOB,
+    PRIMARY KEY (tenant, principal, idempotency_key)
+  ) STRICT;
+  CREATE INDEX idempotency_keys_by_end ON idempotency_keys (expires_at_ms);
+  `,
+  // What the cache knew of a call, and how it answered.
+  `
+  ALTER TABLE calls ADD COLUMN cache_outcome TEXT NOT NULL DEFAULT '';
+  ALTER TABLE calls ADD COLUMN cache_kind TEXT NOT NULL DEFAULT '';
+  `,
   SUMS_BY_DAY,
 ];

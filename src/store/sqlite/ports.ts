@@ -1,11 +1,13 @@
-/** Jobs and webhooks as questions to the thread that owns their tables. It knows neither tables nor the thread. */
+/** Jobs, webhooks and idempotency keys as questions to the thread that owns their tables. It knows neither tables nor the thread. */
+import type { IdempotencyStore } from "../../core/idempotency-store.ts";
 import type { JobStore } from "../../core/job-store.ts";
 import type { Outbox } from "../../core/outbox.ts";
 import { pageOf, positionOf } from "../page.ts";
 import { CHUNK_ROWS } from "./database.ts";
+import type { SqliteIdempotency } from "./idempotency.ts";
 import type { SqliteJobs } from "./jobs.ts";
 import type { SqliteOutbox } from "./outbox.ts";
-import type { Question } from "./protocol.ts";
+import type { Question, Tables } from "./protocol.ts";
 
 type Ask = (question: Question) => Promise<unknown>;
 
@@ -56,9 +58,22 @@ export function outboxBy(ask: Ask): Outbox {
   };
 }
 
+export function idempotencyBy(ask: Ask): IdempotencyStore {
+  const call = caller<SqliteIdempotency>(ask, "idempotency");
+  const sweep = call("sweep");
+  return {
+    claim: call("claim"),
+    finish: call("finish"),
+    free: call("free"),
+    async sweep(nowMs) {
+      while (await sweep(nowMs));
+    },
+  };
+}
+
 type Remote<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
 
-function caller<T>(ask: Ask, kind: "jobs" | "outbox") {
+function caller<T>(ask: Ask, kind: Tables) {
   return <M extends keyof T & string>(method: M) =>
     ((...args: readonly unknown[]) => ask({ kind, method, args })) as Remote<T[M]>;
 }

@@ -9,10 +9,12 @@ export type Question =
   | { readonly kind: "rollUp"; readonly nowMs: number; readonly keepSinceMs: number }
   | { readonly kind: "keepCatalog"; readonly version: string; readonly json: string; readonly nowMs: number }
   /** A method of what owns these tables. */
-  | { readonly kind: "jobs" | "outbox"; readonly method: string; readonly args: readonly unknown[] }
+  | { readonly kind: Tables; readonly method: string; readonly args: readonly unknown[] }
   /** For the thread that reads: rows with their columns' names, or as lists. */
   | { readonly kind: "rows" | "lists"; readonly text: string; readonly values: readonly (string | number)[] }
   | { readonly kind: "close" };
+
+export type Tables = "jobs" | "outbox" | "idempotency";
 
 /** One for each question in their order, after one without value that says that the database is open. */
 export type Answer = { readonly value: unknown } | { readonly error: string };

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { Database } from "./database.ts";
 import { openFolder } from "./folder.ts";
+import { SqliteIdempotency } from "./idempotency.ts";
 import { SqliteJobs } from "./jobs.ts";
 import { SqliteLedger } from "./ledger.ts";
 import { SqliteOutbox } from "./outbox.ts";
@@ -12,7 +13,11 @@ const { dataDir, instance } = workerData;
 const folder = openFolder(dataDir);
 const database = new Database(folder.db);
 const ledger = new SqliteLedger(database, instance);
-const tables = { jobs: new SqliteJobs(database, instance), outbox: new SqliteOutbox(database) };
+const tables = {
+  jobs: new SqliteJobs(database, instance),
+  outbox: new SqliteOutbox(database),
+  idempotency: new SqliteIdempotency(database, instance),
+};
 parentPort?.on("message", (question: Question) => parentPort?.postMessage(told(question)));
 parentPort?.postMessage({ value: undefined } satisfies Answer);
 
@@ -39,6 +44,7 @@ function answer(question: Question): unknown {
       return ledger.keepCatalog(question.version, question.json, question.nowMs);
     case "jobs":
     case "outbox":
+    case "idempotency":
       return Reflect.get(tables[question.kind], question.method).apply(tables[question.kind], question.args);
     case "rows":
     case "lists":

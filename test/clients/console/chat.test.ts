@@ -41,6 +41,22 @@ describe.runIf(canBrowse("the conversation in the console"))("a conversation", (
     await thinker[Symbol.asyncDispose]();
   });
 
+  test("an answer of the cache says so, and what it saved", async () => {
+    await using cached = await startBoth({ cache: { enabled: true } });
+    for (const isFirst of [true, false]) {
+      await using console = await ConsolePage.open(browser, cached.url);
+      await console.loaded();
+      await console.choose("openai/gpt-4o");
+      await console.ask("Hello");
+      expect(await console.last(".said")).toContain('This is the answer to "Hello".');
+      expect(await console.last(".slip .tag")).toBe(isFirst ? "measured" : "cached");
+      expect(await console.last(".slip .amount")).toBe(isFirst ? "$0.00032" : "$0.00");
+      const figures = await console.figures();
+      if (isFirst) expect(figures).not.toHaveProperty("Saved");
+      else expect(figures).toMatchObject({ "From cache": "exact", Saved: "$0.00032" });
+    }
+  });
+
   test("the page loads without a complaint, and asks nobody but its gateway, then and later", async () => {
     await using console = await ConsolePage.open(browser, both.url);
     await console.loaded();

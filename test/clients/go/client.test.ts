@@ -8,8 +8,11 @@ import { CHECKOUT, CLIENT, command, DRIVER, go, hasGo, WITHIN_MS } from "./go.ts
 describe.runIf(hasGo())("in Go", () => {
   test("the client passes its own tests", { timeout: WITHIN_MS }, async () => {
     const key = randomUUID();
-    const keys = [{ name: "team-go", sha256: createHash("sha256").update(key).digest("hex") }];
-    const given = { ...CALLS_HERE.given, auth: { keys }, server: { host: "127.0.0.1" } };
+    const sha256 = createHash("sha256").update(key).digest("hex");
+    const keys = [{ name: "team-go", sha256, scopes: ["call", "admin"] }];
+    // Other tests ask the same again and again, and count what it costs.
+    const cache = { enabled: true, families: { "openai/gpt-4o": { enabled: false } } };
+    const given = { ...CALLS_HERE.given, auth: { keys }, cache, server: { host: "127.0.0.1" } };
     await using both = await startBoth(given, CALLS_HERE.surroundings);
     const race = await canFindRaces();
     const printed = await go(CLIENT, ["test", "-count=1", "-json", ...(race ? ["-race"] : []), "./..."], {

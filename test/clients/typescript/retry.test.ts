@@ -1,7 +1,9 @@
 /** When the client tries again, how long it waits, and what becomes of what the first attempt had cost. */
 import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
+import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { GatewayOptions, Retry, RetryOptions } from "../../../clients/typescript/src/gateway.ts";
 import { VirtualClock } from "../../support/clock.ts";
@@ -150,6 +152,63 @@ test.each(WAYS.slice(0, 3))("$name: a refused connection is tried again", async 
   expect(retries).toMatchObject([{ waitMs: 250, error: { kind: "gateway_unreachable" } }]);
   expect(late.emulator.meter.requests).toHaveLength(1);
 });
+
+describe("a call whose answer is lost on its way", () => {
+  const ways = WAYS.filter(({ name }) => name === "Connect" || name === "Connect by fetch");
+  test.each(ways)("$name: is made again under a key, and paid for once", async (way) => {
+    await using behind = await startBoth();
+    await using lossy = await loseFirst(behind.url);
+    for (const { fields = {}, options = {} } of [
+      { fields: { idempotencyKey: "a-field" } },
+      { options: { headers: { "idempotency-key": "a-header" } } },
+    ]) {
+      lossy.loseNext();
+      const { gateway, clock, retried } = waiting(way, {}, { baseUrl: lossy.url });
+      const reply = gateway.chat({ ...ask("Hello"), ...fields }, options);
+      await retried;
+      await clock.advance(250);
+      expect(await reply).toMatchObject({ cacheKind: "idempotent", cost: { actualPicoUsd: 0n } });
+    }
+    expect(behind.emulator.meter.requests).toHaveLength(2);
+    lossy.loseNext();
+    const { gateway, retries } = waiting(way, {}, { baseUrl: lossy.url });
+    expect(await failureOf(gateway.chat(ask("Hello")))).toMatchObject({ kind: "gateway_unreachable" });
+    expect(retries).toEqual([]);
+  });
+});
+
+/** Passes calls on, and drops the connection when an answer is there that is to be lost. */
+async function loseFirst(target: string) {
+  let losing = false;
+  const server = createHttpServer(async (request, reply) => {
+    const headers = Object.entries(request.headers).filter(
+      ([name]) => !["host", "connection", "content-length", "transfer-encoding"].includes(name),
+    );
+    const answer = await fetch(`${target}${request.url}`, {
+      method: "POST",
+      headers: headers.map(([name, value]): [string, string] => [name, String(value)]),
+      body: await buffer(request),
+    });
+    const body = Buffer.from(await answer.arrayBuffer());
+    if (losing) {
+      losing = false;
+      return void request.socket.destroy();
+    }
+    reply.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
+    reply.end(body);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    loseNext() {
+      losing = true;
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");

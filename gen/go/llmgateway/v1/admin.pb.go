@@ -292,11 +292,1063 @@ func (x *Circuit) GetProbeAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// Nothing to say.
+type GetCacheStatsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCacheStatsRequest) Reset() {
+	*x = GetCacheStatsRequest{}
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCacheStatsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCacheStatsRequest) ProtoMessage() {}
+
+func (x *GetCacheStatsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCacheStatsRequest.ProtoReflect.Descriptor instead.
+func (*GetCacheStatsRequest) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_admin_proto_rawDescGZIP(), []int{4}
+}
+
+// What the cache holds, and what came of it since `since`. Calls that WarmCache
+// made are not counted.
+type GetCacheStatsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether answers are kept now.
+	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// Answers in memory.
+	Entries int32 `protobuf:"varint,2,opt,name=entries,proto3" json:"entries,omitempty"`
+	// Bytes that they take, about.
+	Bytes int64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Most answers that there may be in memory.
+	MaxEntries int32 `protobuf:"varint,4,opt,name=max_entries,json=maxEntries,proto3" json:"max_entries,omitempty"`
+	// Most bytes that they may take.
+	MaxBytes int64 `protobuf:"varint,5,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	// Questions that are known by their meaning.
+	SemanticEntries int32 `protobuf:"varint,6,opt,name=semantic_entries,json=semanticEntries,proto3" json:"semantic_entries,omitempty"`
+	// Calls that were answered without a call of their own to a provider.
+	Hits int64 `protobuf:"varint,7,opt,name=hits,proto3" json:"hits,omitempty"`
+	// Calls that the cache had no answer for.
+	Misses int64 `protobuf:"varint,8,opt,name=misses,proto3" json:"misses,omitempty"`
+	// Calls for which the cache was not asked, such as sensitive ones.
+	Skipped int64 `protobuf:"varint,9,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	// Of `hits` and `misses`, the share that were hits; 0 when there were none.
+	HitRate float64 `protobuf:"fixed64,10,opt,name=hit_rate,json=hitRate,proto3" json:"hit_rate,omitempty"`
+	// What the answers of `hits` cost when a provider gave them, as far as that is
+	// known.
+	SavedUsd float64 `protobuf:"fixed64,11,opt,name=saved_usd,json=savedUsd,proto3" json:"saved_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	SavedPicoUsd int64 `protobuf:"varint,12,opt,name=saved_pico_usd,json=savedPicoUsd,proto3" json:"saved_pico_usd,omitempty"`
+	// `hits` by how they were answered.
+	Kinds []*CacheKindStats `protobuf:"bytes,13,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// The same by the model that answered, the most asked first.
+	Models []*CacheModelStats `protobuf:"bytes,14,rep,name=models,proto3" json:"models,omitempty"`
+	// Answers that were let go of, by why.
+	Evictions []*CacheEvictions `protobuf:"bytes,15,rep,name=evictions,proto3" json:"evictions,omitempty"`
+	// How long ago the oldest answer in memory was given; absent when there is
+	// none.
+	OldestAgeMs *int64 `protobuf:"varint,16,opt,name=oldest_age_ms,json=oldestAgeMs,proto3,oneof" json:"oldest_age_ms,omitempty"`
+	// How long ago the newest was.
+	NewestAgeMs *int64 `protobuf:"varint,17,opt,name=newest_age_ms,json=newestAgeMs,proto3,oneof" json:"newest_age_ms,omitempty"`
+	// Since when this process counts.
+	Since *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=since,proto3" json:"since,omitempty"`
+	// Requests that are remembered for WarmCache, as
+	// `cache.remember_requests` allows.
+	RememberedRequests int32 `protobuf:"varint,19,opt,name=remembered_requests,json=rememberedRequests,proto3" json:"remembered_requests,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *GetCacheStatsResponse) Reset() {
+	*x = GetCacheStatsResponse{}
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCacheStatsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCacheStatsResponse) ProtoMessage() {}
+
+func (x *GetCacheStatsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCacheStatsResponse.ProtoReflect.Descriptor instead.
+func (*GetCacheStatsResponse) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_admin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetCacheStatsResponse) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *GetCacheStatsResponse) GetEntries() int32 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetMaxEntries() int32 {
+	if x != nil {
+		return x.MaxEntries
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetMaxBytes() int64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetSemanticEntries() int32 {
+	if x != nil {
+		return x.SemanticEntries
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetHits() int64 {
+	if x != nil {
+		return x.Hits
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetMisses() int64 {
+	if x != nil {
+		return x.Misses
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetSkipped() int64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetHitRate() float64 {
+	if x != nil {
+		return x.HitRate
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetSavedUsd() float64 {
+	if x != nil {
+		return x.SavedUsd
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetSavedPicoUsd() int64 {
+	if x != nil {
+		return x.SavedPicoUsd
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetKinds() []*CacheKindStats {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *GetCacheStatsResponse) GetModels() []*CacheModelStats {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+func (x *GetCacheStatsResponse) GetEvictions() []*CacheEvictions {
+	if x != nil {
+		return x.Evictions
+	}
+	return nil
+}
+
+func (x *GetCacheStatsResponse) GetOldestAgeMs() int64 {
+	if x != nil && x.OldestAgeMs != nil {
+		return *x.OldestAgeMs
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetNewestAgeMs() int64 {
+	if x != nil && x.NewestAgeMs != nil {
+		return *x.NewestAgeMs
+	}
+	return 0
+}
+
+func (x *GetCacheStatsResponse) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *GetCacheStatsResponse) GetRememberedRequests() int32 {
+	if x != nil {
+		return x.RememberedRequests
+	}
+	return 0
+}
+
+// Calls that were answered in one way.
+type CacheKindStats struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `exact`, `semantic`, `coalesced` or `idempotent`, as in
+	// `Receipt.cache_kind`.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// How many.
+	Hits int64 `protobuf:"varint,2,opt,name=hits,proto3" json:"hits,omitempty"`
+	// What they saved.
+	SavedUsd float64 `protobuf:"fixed64,3,opt,name=saved_usd,json=savedUsd,proto3" json:"saved_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	SavedPicoUsd  int64 `protobuf:"varint,4,opt,name=saved_pico_usd,json=savedPicoUsd,proto3" json:"saved_pico_usd,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CacheKindStats) Reset() {
+	*x = CacheKindStats{}
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CacheKindStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CacheKindStats) ProtoMessage() {}
+
+func (x *CacheKindStats) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CacheKindStats.ProtoReflect.Descriptor instead.
+func (*CacheKindStats) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_admin_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *CacheKindStats) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *CacheKindStats) GetHits() int64 {
+	if x != nil {
+		return x.Hits
+	}
+	return 0
+}
+
+func (x *CacheKindStats) GetSavedUsd() float64 {
+	if x != nil {
+		return x.SavedUsd
+	}
+	return 0
+}
+
+func (x *CacheKindStats) GetSavedPicoUsd() int64 {
+	if x != nil {
+		return x.SavedPicoUsd
+	}
+	return 0
+}
+
+// Calls that one model answered, now or before.
+type CacheModelStats struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The model, as `provider/model`; `other` for all beyond the first thousand.
+	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// Answers of it that are in memory.
+	Entries int32 `protobuf:"varint,2,opt,name=entries,proto3" json:"entries,omitempty"`
+	// Bytes that they take, about.
+	Bytes int64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Calls that were given an answer of it from the cache.
+	Hits int64 `protobuf:"varint,4,opt,name=hits,proto3" json:"hits,omitempty"`
+	// Calls that it had to answer, since the cache had none.
+	Misses int64 `protobuf:"varint,5,opt,name=misses,proto3" json:"misses,omitempty"`
+	// Calls that it answered and for which the cache was not asked.
+	Skipped int64 `protobuf:"varint,6,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	// Of `hits` and `misses`, the share that were hits.
+	HitRate float64 `protobuf:"fixed64,7,opt,name=hit_rate,json=hitRate,proto3" json:"hit_rate,omitempty"`
+	// What `hits` saved.
+	SavedUsd float64 `protobuf:"fixed64,8,opt,name=saved_usd,json=savedUsd,proto3" json:"saved_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	SavedPicoUsd  int64 `protobuf:"varint,9,opt,name=saved_pico_usd,json=savedPicoUsd,proto3" json:"saved_pico_usd,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CacheModelStats) Reset() {
+	*x = CacheModelStats{}
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CacheModelStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CacheModelStats) ProtoMessage() {}
+
+func (x *CacheModelStats) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CacheModelStats.ProtoReflect.Descriptor instead.
+func (*CacheModelStats) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_admin_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CacheModelStats) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *CacheModelStats) GetEntries() int32 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *CacheModelStats) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *CacheModelStats) GetHits() int64 {
+	if x != nil {
+		return x.Hits
+	}
+	return 0
+}
+
+func (x *CacheModelStats) GetMisses() int64 {
+	if x != nil {
+		return x.Misses
+	}
+	return 0
+}
+
+func (x *CacheModelStats) GetSkipped() int64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *CacheModelStats) GetHitRate() float64 {
+	if x != nil {
+		return x.HitRate
+	}
+	return 0
+}
+
+func (x *CacheModelStats) GetSavedUsd() float64 {
+	if x != nil {
+		return x.SavedUsd
+	}
+	return 0
+}
+
+func (x *CacheModelStats) GetSavedPicoUsd() int64 {
+	if x != nil {
+		return x.SavedPicoUsd
+	}
+	return 0
+}
+
+// Answers that were let go of for one reason.
+type CacheEvictions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `expired` (its time was over), `entries` (there were too many), `bytes`
+	// (they were too large together), `replaced` (there is a newer answer) or
+	// `cleared` (ClearCache).
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How many.
+	Count         int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CacheEvictions) Reset() {
+	*x = CacheEvictions{}
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CacheEvictions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CacheEvictions) ProtoMessage() {}
+
+func (x *CacheEvictions) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CacheEvictions.ProtoReflect.Descriptor instead.
+func (*CacheEvictions) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_admin_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CacheEvictions) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CacheEvictions) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Which answers to let go of: those for which all of it holds.
+type ClearCacheRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those of this tenant.
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Those of this model, as `ChatRequest.model` takes it: that were asked of it,
+	// or that it gave when an alias was asked. Or those that were asked of this
+	// alias.
+	Model string `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	// Those whose request had this in its `metadata`, as `key=value`.
+	Tag string `protobuf:"bytes,3,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Every answer. It must be `true` where nothing else is said, and is refused
+	// beside anything else.
+	All bool `protobuf:"varint,4,opt,name=all,proto3" json:"all,omitempty"`
+	// Whether requests that are remembered for WarmCache are forgotten with their
+	// answers.
+	ForgetRequests bool `protobuf:"varint,5,opt,name=forget_requests,json=forgetRequests,proto3" json:"forget_requests,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ClearCacheRequest) Reset() {
+	*x = ClearCacheRequest{}
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClearCacheRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClearCacheRequest) ProtoMessage() {}
+
+func (x *ClearCacheRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClearCacheRequest.ProtoReflect.Descriptor instead.
+func (*ClearCacheRequest) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_admin_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ClearCacheRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ClearCacheRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ClearCacheRequest) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *ClearCacheRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *ClearCacheRequest) GetForgetRequests() bool {
+	if x != nil {
+		return x.ForgetRequests
+	}
+	return false
+}
+
+// What was let go of.
+type ClearCacheResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Answers that this process had. Those that replicas share are let go of too,
+	// and are not counted.
+	Cleared int64 `protobuf:"varint,1,opt,name=cleared,proto3" json:"cleared,omitempty"`
+	// Requests that were forgotten.
+	ForgottenRequests int64 `protobuf:"varint,2,opt,name=forgotten_requests,json=forgottenRequests,proto3" json:"forgotten_requests,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *ClearCacheResponse) Reset() {
+	*x = ClearCacheResponse{}
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClearCacheResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClearCacheResponse) ProtoMessage() {}
+
+func (x *ClearCacheResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClearCacheResponse.ProtoReflect.Descriptor instead.
+func (*ClearCacheResponse) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_admin_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ClearCacheResponse) GetCleared() int64 {
+	if x != nil {
+		return x.Cleared
+	}
+	return 0
+}
+
+func (x *ClearCacheResponse) GetForgottenRequests() int64 {
+	if x != nil {
+		return x.ForgottenRequests
+	}
+	return 0
+}
+
+// What to have answered. `requests`, `most_frequent` or both.
+type WarmCacheRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The requests. Their `cache`, `stream` and `idempotency_key` mean nothing
+	// here.
+	Requests []*ChatRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	// That many of the requests that this process was asked most often, the most
+	// frequent first. It remembers none unless `cache.remember_requests` says how
+	// many.
+	MostFrequent int32 `protobuf:"varint,2,opt,name=most_frequent,json=mostFrequent,proto3" json:"most_frequent,omitempty"`
+	// The most that all of them may cost together, which is never exceeded: what
+	// it does not afford is skipped. Without it there is no limit but those of
+	// budgets.
+	MaxCostUsd *float64 `protobuf:"fixed64,3,opt,name=max_cost_usd,json=maxCostUsd,proto3,oneof" json:"max_cost_usd,omitempty"`
+	// How many may be under way at once. 0 is 4.
+	Concurrency int32 `protobuf:"varint,4,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
+	// Whose cache is warmed, and who pays. Absent for the caller's own, and for
+	// `most_frequent` for whoever asked; else those of `most_frequent` are the ones
+	// that this tenant asked.
+	Tenant *string `protobuf:"bytes,5,opt,name=tenant,proto3,oneof" json:"tenant,omitempty"`
+	// The scope of the keys that shall share the answers, as `auth.keys.*`
+	// configures it. Absent for the caller's own, and for `most_frequent` for that
+	// of whoever asked; else they are those that were asked in it.
+	CacheScope *string `protobuf:"bytes,6,opt,name=cache_scope,json=cacheScope,proto3,oneof" json:"cache_scope,omitempty"`
+	// Whether answers that there are already are made anew.
+	Refresh       bool `protobuf:"varint,7,opt,name=refresh,proto3" json:"refresh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WarmCacheRequest) Reset() {
+	*x = WarmCacheRequest{}
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WarmCacheRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WarmCacheRequest) ProtoMessage() {}
+
+func (x *WarmCacheRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WarmCacheRequest.ProtoReflect.Descriptor instead.
+func (*WarmCacheRequest) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_admin_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WarmCacheRequest) GetRequests() []*ChatRequest {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+func (x *WarmCacheRequest) GetMostFrequent() int32 {
+	if x != nil {
+		return x.MostFrequent
+	}
+	return 0
+}
+
+func (x *WarmCacheRequest) GetMaxCostUsd() float64 {
+	if x != nil && x.MaxCostUsd != nil {
+		return *x.MaxCostUsd
+	}
+	return 0
+}
+
+func (x *WarmCacheRequest) GetConcurrency() int32 {
+	if x != nil {
+		return x.Concurrency
+	}
+	return 0
+}
+
+func (x *WarmCacheRequest) GetTenant() string {
+	if x != nil && x.Tenant != nil {
+		return *x.Tenant
+	}
+	return ""
+}
+
+func (x *WarmCacheRequest) GetCacheScope() string {
+	if x != nil && x.CacheScope != nil {
+		return *x.CacheScope
+	}
+	return ""
+}
+
+func (x *WarmCacheRequest) GetRefresh() bool {
+	if x != nil {
+		return x.Refresh
+	}
+	return false
+}
+
+// What became of one request, or of all of them.
+type WarmCacheResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One that is done; absent in the last event, and with `error`.
+	Request *WarmedRequest `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// All that are done so far.
+	Totals *WarmCacheTotals `protobuf:"bytes,2,opt,name=totals,proto3" json:"totals,omitempty"`
+	// Whether it is the last event.
+	Done bool `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
+	// Why it broke off, when it did; it is the last event then.
+	Error         *StreamError `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WarmCacheResponse) Reset() {
+	*x = WarmCacheResponse{}
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WarmCacheResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WarmCacheResponse) ProtoMessage() {}
+
+func (x *WarmCacheResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WarmCacheResponse.ProtoReflect.Descriptor instead.
+func (*WarmCacheResponse) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_admin_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WarmCacheResponse) GetRequest() *WarmedRequest {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *WarmCacheResponse) GetTotals() *WarmCacheTotals {
+	if x != nil {
+		return x.Totals
+	}
+	return nil
+}
+
+func (x *WarmCacheResponse) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
+func (x *WarmCacheResponse) GetError() *StreamError {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+// What became of one request.
+type WarmedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its place among all: those of `requests` from 0 on, then the most frequent.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// `kept`; `hit` when there was an answer already; `not_kept` when it was
+	// answered, and the answer may not be kept; `skipped` when it was not made,
+	// since it may not be kept or the money did not suffice; or `failed`.
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// With `failed`: why, as in docs/errors.md. With `skipped`: `budget_exceeded`
+	// where that is why.
+	FailureKind string `protobuf:"bytes,3,opt,name=failure_kind,json=failureKind,proto3" json:"failure_kind,omitempty"`
+	// The same for people; empty where there is nothing to say.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The id by which the gateway's log knows it; empty when it was not made.
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Who answered, or would have.
+	Provider string `protobuf:"bytes,6,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The model that answered, or would have.
+	Model string `protobuf:"bytes,7,opt,name=model,proto3" json:"model,omitempty"`
+	// What it cost; absent when that is not known.
+	CostUsd *float64 `protobuf:"fixed64,8,opt,name=cost_usd,json=costUsd,proto3,oneof" json:"cost_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	CostPicoUsd   *int64 `protobuf:"varint,9,opt,name=cost_pico_usd,json=costPicoUsd,proto3,oneof" json:"cost_pico_usd,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WarmedRequest) Reset() {
+	*x = WarmedRequest{}
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WarmedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WarmedRequest) ProtoMessage() {}
+
+func (x *WarmedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WarmedRequest.ProtoReflect.Descriptor instead.
+func (*WarmedRequest) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_admin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *WarmedRequest) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *WarmedRequest) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *WarmedRequest) GetFailureKind() string {
+	if x != nil {
+		return x.FailureKind
+	}
+	return ""
+}
+
+func (x *WarmedRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *WarmedRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *WarmedRequest) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *WarmedRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *WarmedRequest) GetCostUsd() float64 {
+	if x != nil && x.CostUsd != nil {
+		return *x.CostUsd
+	}
+	return 0
+}
+
+func (x *WarmedRequest) GetCostPicoUsd() int64 {
+	if x != nil && x.CostPicoUsd != nil {
+		return *x.CostPicoUsd
+	}
+	return 0
+}
+
+// What became of requests.
+type WarmCacheTotals struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many there are to be answered, done or not.
+	Requests int32 `protobuf:"varint,1,opt,name=requests,proto3" json:"requests,omitempty"`
+	// Answered and kept.
+	Kept int32 `protobuf:"varint,2,opt,name=kept,proto3" json:"kept,omitempty"`
+	// Known already.
+	Hits int32 `protobuf:"varint,3,opt,name=hits,proto3" json:"hits,omitempty"`
+	// Answered, and not kept.
+	NotKept int32 `protobuf:"varint,4,opt,name=not_kept,json=notKept,proto3" json:"not_kept,omitempty"`
+	// Not made.
+	Skipped int32 `protobuf:"varint,5,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	// Failed.
+	Failed int32 `protobuf:"varint,6,opt,name=failed,proto3" json:"failed,omitempty"`
+	// What they cost together, as far as that is known.
+	CostUsd float64 `protobuf:"fixed64,7,opt,name=cost_usd,json=costUsd,proto3" json:"cost_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	CostPicoUsd   int64 `protobuf:"varint,8,opt,name=cost_pico_usd,json=costPicoUsd,proto3" json:"cost_pico_usd,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WarmCacheTotals) Reset() {
+	*x = WarmCacheTotals{}
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WarmCacheTotals) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WarmCacheTotals) ProtoMessage() {}
+
+func (x *WarmCacheTotals) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_admin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WarmCacheTotals.ProtoReflect.Descriptor instead.
+func (*WarmCacheTotals) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_admin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *WarmCacheTotals) GetRequests() int32 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *WarmCacheTotals) GetKept() int32 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *WarmCacheTotals) GetHits() int32 {
+	if x != nil {
+		return x.Hits
+	}
+	return 0
+}
+
+func (x *WarmCacheTotals) GetNotKept() int32 {
+	if x != nil {
+		return x.NotKept
+	}
+	return 0
+}
+
+func (x *WarmCacheTotals) GetSkipped() int32 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *WarmCacheTotals) GetFailed() int32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *WarmCacheTotals) GetCostUsd() float64 {
+	if x != nil {
+		return x.CostUsd
+	}
+	return 0
+}
+
+func (x *WarmCacheTotals) GetCostPicoUsd() int64 {
+	if x != nil {
+		return x.CostPicoUsd
+	}
+	return 0
+}
+
 var File_llmgateway_v1_admin_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x19llmgateway/v1/admin.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19llmgateway/v1/usage.proto\"\x15\n" +
+	"\x19llmgateway/v1/admin.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/error.proto\x1a\x19llmgateway/v1/usage.proto\"\x15\n" +
 	"\x13ListCircuitsRequest\"J\n" +
 	"\x14ListCircuitsResponse\x122\n" +
 	"\bcircuits\x18\x01 \x03(\v2\x16.llmgateway.v1.CircuitR\bcircuits\"\x8e\x01\n" +
@@ -313,11 +1365,108 @@ const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\bfailures\x18\x06 \x01(\x05R\bfailures\x12\x1a\n" +
 	"\btimeouts\x18\a \x01(\x05R\btimeouts\x127\n" +
 	"\topened_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt\x125\n" +
-	"\bprobe_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\aprobeAt2\xe3\x04\n" +
+	"\bprobe_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\aprobeAt\"\x16\n" +
+	"\x14GetCacheStatsRequest\"\xf1\x05\n" +
+	"\x15GetCacheStatsResponse\x12\x18\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\x12\x18\n" +
+	"\aentries\x18\x02 \x01(\x05R\aentries\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x1f\n" +
+	"\vmax_entries\x18\x04 \x01(\x05R\n" +
+	"maxEntries\x12\x1b\n" +
+	"\tmax_bytes\x18\x05 \x01(\x03R\bmaxBytes\x12)\n" +
+	"\x10semantic_entries\x18\x06 \x01(\x05R\x0fsemanticEntries\x12\x12\n" +
+	"\x04hits\x18\a \x01(\x03R\x04hits\x12\x16\n" +
+	"\x06misses\x18\b \x01(\x03R\x06misses\x12\x18\n" +
+	"\askipped\x18\t \x01(\x03R\askipped\x12\x19\n" +
+	"\bhit_rate\x18\n" +
+	" \x01(\x01R\ahitRate\x12\x1b\n" +
+	"\tsaved_usd\x18\v \x01(\x01R\bsavedUsd\x12$\n" +
+	"\x0esaved_pico_usd\x18\f \x01(\x03R\fsavedPicoUsd\x123\n" +
+	"\x05kinds\x18\r \x03(\v2\x1d.llmgateway.v1.CacheKindStatsR\x05kinds\x126\n" +
+	"\x06models\x18\x0e \x03(\v2\x1e.llmgateway.v1.CacheModelStatsR\x06models\x12;\n" +
+	"\tevictions\x18\x0f \x03(\v2\x1d.llmgateway.v1.CacheEvictionsR\tevictions\x12'\n" +
+	"\roldest_age_ms\x18\x10 \x01(\x03H\x00R\voldestAgeMs\x88\x01\x01\x12'\n" +
+	"\rnewest_age_ms\x18\x11 \x01(\x03H\x01R\vnewestAgeMs\x88\x01\x01\x120\n" +
+	"\x05since\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12/\n" +
+	"\x13remembered_requests\x18\x13 \x01(\x05R\x12rememberedRequestsB\x10\n" +
+	"\x0e_oldest_age_msB\x10\n" +
+	"\x0e_newest_age_ms\"{\n" +
+	"\x0eCacheKindStats\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04hits\x18\x02 \x01(\x03R\x04hits\x12\x1b\n" +
+	"\tsaved_usd\x18\x03 \x01(\x01R\bsavedUsd\x12$\n" +
+	"\x0esaved_pico_usd\x18\x04 \x01(\x03R\fsavedPicoUsd\"\xfb\x01\n" +
+	"\x0fCacheModelStats\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12\x18\n" +
+	"\aentries\x18\x02 \x01(\x05R\aentries\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x12\n" +
+	"\x04hits\x18\x04 \x01(\x03R\x04hits\x12\x16\n" +
+	"\x06misses\x18\x05 \x01(\x03R\x06misses\x12\x18\n" +
+	"\askipped\x18\x06 \x01(\x03R\askipped\x12\x19\n" +
+	"\bhit_rate\x18\a \x01(\x01R\ahitRate\x12\x1b\n" +
+	"\tsaved_usd\x18\b \x01(\x01R\bsavedUsd\x12$\n" +
+	"\x0esaved_pico_usd\x18\t \x01(\x03R\fsavedPicoUsd\">\n" +
+	"\x0eCacheEvictions\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\"\xbe\x01\n" +
+	"\x11ClearCacheRequest\x12\x1f\n" +
+	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06tenant\x12\x1e\n" +
+	"\x05model\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12-\n" +
+	"\x03tag\x18\x03 \x01(\tB\x1b\xbaH\x18r\x16\x18\xd8\x042\x11^([^=]+=[^\\n]*)?$R\x03tag\x12\x10\n" +
+	"\x03all\x18\x04 \x01(\bR\x03all\x12'\n" +
+	"\x0fforget_requests\x18\x05 \x01(\bR\x0eforgetRequests\"]\n" +
+	"\x12ClearCacheResponse\x12\x18\n" +
+	"\acleared\x18\x01 \x01(\x03R\acleared\x12-\n" +
+	"\x12forgotten_requests\x18\x02 \x01(\x03R\x11forgottenRequests\"\x90\x03\n" +
+	"\x10WarmCacheRequest\x12A\n" +
+	"\brequests\x18\x01 \x03(\v2\x1a.llmgateway.v1.ChatRequestB\t\xbaH\x06\x92\x01\x03\x10\x90NR\brequests\x12/\n" +
+	"\rmost_frequent\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x00R\fmostFrequent\x12>\n" +
+	"\fmax_cost_usd\x18\x03 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A!\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\n" +
+	"maxCostUsd\x88\x01\x01\x12+\n" +
+	"\vconcurrency\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18 (\x00R\vconcurrency\x12&\n" +
+	"\x06tenant\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@H\x01R\x06tenant\x88\x01\x01\x12-\n" +
+	"\vcache_scope\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@H\x02R\n" +
+	"cacheScope\x88\x01\x01\x12\x18\n" +
+	"\arefresh\x18\a \x01(\bR\arefreshB\x0f\n" +
+	"\r_max_cost_usdB\t\n" +
+	"\a_tenantB\x0e\n" +
+	"\f_cache_scope\"\xc9\x01\n" +
+	"\x11WarmCacheResponse\x126\n" +
+	"\arequest\x18\x01 \x01(\v2\x1c.llmgateway.v1.WarmedRequestR\arequest\x126\n" +
+	"\x06totals\x18\x02 \x01(\v2\x1e.llmgateway.v1.WarmCacheTotalsR\x06totals\x12\x12\n" +
+	"\x04done\x18\x03 \x01(\bR\x04done\x120\n" +
+	"\x05error\x18\x04 \x01(\v2\x1a.llmgateway.v1.StreamErrorR\x05error\"\xb3\x02\n" +
+	"\rWarmedRequest\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12!\n" +
+	"\ffailure_kind\x18\x03 \x01(\tR\vfailureKind\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tR\trequestId\x12\x1a\n" +
+	"\bprovider\x18\x06 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\a \x01(\tR\x05model\x12\x1e\n" +
+	"\bcost_usd\x18\b \x01(\x01H\x00R\acostUsd\x88\x01\x01\x12'\n" +
+	"\rcost_pico_usd\x18\t \x01(\x03H\x01R\vcostPicoUsd\x88\x01\x01B\v\n" +
+	"\t_cost_usdB\x10\n" +
+	"\x0e_cost_pico_usd\"\xe1\x01\n" +
+	"\x0fWarmCacheTotals\x12\x1a\n" +
+	"\brequests\x18\x01 \x01(\x05R\brequests\x12\x12\n" +
+	"\x04kept\x18\x02 \x01(\x05R\x04kept\x12\x12\n" +
+	"\x04hits\x18\x03 \x01(\x05R\x04hits\x12\x19\n" +
+	"\bnot_kept\x18\x04 \x01(\x05R\anotKept\x12\x18\n" +
+	"\askipped\x18\x05 \x01(\x05R\askipped\x12\x16\n" +
+	"\x06failed\x18\x06 \x01(\x05R\x06failed\x12\x19\n" +
+	"\bcost_usd\x18\a \x01(\x01R\acostUsd\x12\"\n" +
+	"\rcost_pico_usd\x18\b \x01(\x03R\vcostPicoUsd2\xc6\a\n" +
 	"\fAdminService\x12x\n" +
 	"\fListCircuits\x12\".llmgateway.v1.ListCircuitsRequest\x1a#.llmgateway.v1.ListCircuitsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/circuits\x90\x02\x01\x12{\n" +
 	"\n" +
-	"SetCircuit\x12 .llmgateway.v1.SetCircuitRequest\x1a\x16.llmgateway.v1.Circuit\"3\x82\xd3\xe4\x93\x02-:\x01*\x1a(/v1/gateway/providers/{provider}/circuit\x12i\n" +
+	"SetCircuit\x12 .llmgateway.v1.SetCircuitRequest\x1a\x16.llmgateway.v1.Circuit\"3\x82\xd3\xe4\x93\x02-:\x01*\x1a(/v1/gateway/providers/{provider}/circuit\x12~\n" +
+	"\rGetCacheStats\x12#.llmgateway.v1.GetCacheStatsRequest\x1a$.llmgateway.v1.GetCacheStatsResponse\"\"\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/gateway/cache/stats\x90\x02\x01\x12l\n" +
+	"\n" +
+	"ClearCache\x12 .llmgateway.v1.ClearCacheRequest\x1a!.llmgateway.v1.ClearCacheResponse\"\x19\x82\xd3\xe4\x93\x02\x13*\x11/v1/gateway/cache\x12s\n" +
+	"\tWarmCache\x12\x1f.llmgateway.v1.WarmCacheRequest\x1a .llmgateway.v1.WarmCacheResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/cache/warm0\x01\x12i\n" +
 	"\bGetUsage\x12\x1e.llmgateway.v1.GetUsageRequest\x1a\x1f.llmgateway.v1.GetUsageResponse\"\x1c\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/gateway/usage\x90\x02\x01\x12x\n" +
 	"\fListRequests\x12\".llmgateway.v1.ListRequestsRequest\x1a#.llmgateway.v1.ListRequestsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/requests\x90\x02\x01\x12w\n" +
 	"\n" +
@@ -335,39 +1484,66 @@ func file_llmgateway_v1_admin_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_admin_proto_rawDescData
 }
 
-var file_llmgateway_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_llmgateway_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_llmgateway_v1_admin_proto_goTypes = []any{
 	(*ListCircuitsRequest)(nil),   // 0: llmgateway.v1.ListCircuitsRequest
 	(*ListCircuitsResponse)(nil),  // 1: llmgateway.v1.ListCircuitsResponse
 	(*SetCircuitRequest)(nil),     // 2: llmgateway.v1.SetCircuitRequest
 	(*Circuit)(nil),               // 3: llmgateway.v1.Circuit
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
-	(*GetUsageRequest)(nil),       // 5: llmgateway.v1.GetUsageRequest
-	(*ListRequestsRequest)(nil),   // 6: llmgateway.v1.ListRequestsRequest
-	(*GetRequestRequest)(nil),     // 7: llmgateway.v1.GetRequestRequest
-	(*GetUsageResponse)(nil),      // 8: llmgateway.v1.GetUsageResponse
-	(*ListRequestsResponse)(nil),  // 9: llmgateway.v1.ListRequestsResponse
-	(*GetRequestResponse)(nil),    // 10: llmgateway.v1.GetRequestResponse
+	(*GetCacheStatsRequest)(nil),  // 4: llmgateway.v1.GetCacheStatsRequest
+	(*GetCacheStatsResponse)(nil), // 5: llmgateway.v1.GetCacheStatsResponse
+	(*CacheKindStats)(nil),        // 6: llmgateway.v1.CacheKindStats
+	(*CacheModelStats)(nil),       // 7: llmgateway.v1.CacheModelStats
+	(*CacheEvictions)(nil),        // 8: llmgateway.v1.CacheEvictions
+	(*ClearCacheRequest)(nil),     // 9: llmgateway.v1.ClearCacheRequest
+	(*ClearCacheResponse)(nil),    // 10: llmgateway.v1.ClearCacheResponse
+	(*WarmCacheRequest)(nil),      // 11: llmgateway.v1.WarmCacheRequest
+	(*WarmCacheResponse)(nil),     // 12: llmgateway.v1.WarmCacheResponse
+	(*WarmedRequest)(nil),         // 13: llmgateway.v1.WarmedRequest
+	(*WarmCacheTotals)(nil),       // 14: llmgateway.v1.WarmCacheTotals
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*ChatRequest)(nil),           // 16: llmgateway.v1.ChatRequest
+	(*StreamError)(nil),           // 17: llmgateway.v1.StreamError
+	(*GetUsageRequest)(nil),       // 18: llmgateway.v1.GetUsageRequest
+	(*ListRequestsRequest)(nil),   // 19: llmgateway.v1.ListRequestsRequest
+	(*GetRequestRequest)(nil),     // 20: llmgateway.v1.GetRequestRequest
+	(*GetUsageResponse)(nil),      // 21: llmgateway.v1.GetUsageResponse
+	(*ListRequestsResponse)(nil),  // 22: llmgateway.v1.ListRequestsResponse
+	(*GetRequestResponse)(nil),    // 23: llmgateway.v1.GetRequestResponse
 }
 var file_llmgateway_v1_admin_proto_depIdxs = []int32{
 	3,  // 0: llmgateway.v1.ListCircuitsResponse.circuits:type_name -> llmgateway.v1.Circuit
-	4,  // 1: llmgateway.v1.Circuit.opened_at:type_name -> google.protobuf.Timestamp
-	4,  // 2: llmgateway.v1.Circuit.probe_at:type_name -> google.protobuf.Timestamp
-	0,  // 3: llmgateway.v1.AdminService.ListCircuits:input_type -> llmgateway.v1.ListCircuitsRequest
-	2,  // 4: llmgateway.v1.AdminService.SetCircuit:input_type -> llmgateway.v1.SetCircuitRequest
-	5,  // 5: llmgateway.v1.AdminService.GetUsage:input_type -> llmgateway.v1.GetUsageRequest
-	6,  // 6: llmgateway.v1.AdminService.ListRequests:input_type -> llmgateway.v1.ListRequestsRequest
-	7,  // 7: llmgateway.v1.AdminService.GetRequest:input_type -> llmgateway.v1.GetRequestRequest
-	1,  // 8: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
-	3,  // 9: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
-	8,  // 10: llmgateway.v1.AdminService.GetUsage:output_type -> llmgateway.v1.GetUsageResponse
-	9,  // 11: llmgateway.v1.AdminService.ListRequests:output_type -> llmgateway.v1.ListRequestsResponse
-	10, // 12: llmgateway.v1.AdminService.GetRequest:output_type -> llmgateway.v1.GetRequestResponse
-	8,  // [8:13] is the sub-list for method output_type
-	3,  // [3:8] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	15, // 1: llmgateway.v1.Circuit.opened_at:type_name -> google.protobuf.Timestamp
+	15, // 2: llmgateway.v1.Circuit.probe_at:type_name -> google.protobuf.Timestamp
+	6,  // 3: llmgateway.v1.GetCacheStatsResponse.kinds:type_name -> llmgateway.v1.CacheKindStats
+	7,  // 4: llmgateway.v1.GetCacheStatsResponse.models:type_name -> llmgateway.v1.CacheModelStats
+	8,  // 5: llmgateway.v1.GetCacheStatsResponse.evictions:type_name -> llmgateway.v1.CacheEvictions
+	15, // 6: llmgateway.v1.GetCacheStatsResponse.since:type_name -> google.protobuf.Timestamp
+	16, // 7: llmgateway.v1.WarmCacheRequest.requests:type_name -> llmgateway.v1.ChatRequest
+	13, // 8: llmgateway.v1.WarmCacheResponse.request:type_name -> llmgateway.v1.WarmedRequest
+	14, // 9: llmgateway.v1.WarmCacheResponse.totals:type_name -> llmgateway.v1.WarmCacheTotals
+	17, // 10: llmgateway.v1.WarmCacheResponse.error:type_name -> llmgateway.v1.StreamError
+	0,  // 11: llmgateway.v1.AdminService.ListCircuits:input_type -> llmgateway.v1.ListCircuitsRequest
+	2,  // 12: llmgateway.v1.AdminService.SetCircuit:input_type -> llmgateway.v1.SetCircuitRequest
+	4,  // 13: llmgateway.v1.AdminService.GetCacheStats:input_type -> llmgateway.v1.GetCacheStatsRequest
+	9,  // 14: llmgateway.v1.AdminService.ClearCache:input_type -> llmgateway.v1.ClearCacheRequest
+	11, // 15: llmgateway.v1.AdminService.WarmCache:input_type -> llmgateway.v1.WarmCacheRequest
+	18, // 16: llmgateway.v1.AdminService.GetUsage:input_type -> llmgateway.v1.GetUsageRequest
+	19, // 17: llmgateway.v1.AdminService.ListRequests:input_type -> llmgateway.v1.ListRequestsRequest
+	20, // 18: llmgateway.v1.AdminService.GetRequest:input_type -> llmgateway.v1.GetRequestRequest
+	1,  // 19: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
+	3,  // 20: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
+	5,  // 21: llmgateway.v1.AdminService.GetCacheStats:output_type -> llmgateway.v1.GetCacheStatsResponse
+	10, // 22: llmgateway.v1.AdminService.ClearCache:output_type -> llmgateway.v1.ClearCacheResponse
+	12, // 23: llmgateway.v1.AdminService.WarmCache:output_type -> llmgateway.v1.WarmCacheResponse
+	21, // 24: llmgateway.v1.AdminService.GetUsage:output_type -> llmgateway.v1.GetUsageResponse
+	22, // 25: llmgateway.v1.AdminService.ListRequests:output_type -> llmgateway.v1.ListRequestsResponse
+	23, // 26: llmgateway.v1.AdminService.GetRequest:output_type -> llmgateway.v1.GetRequestResponse
+	19, // [19:27] is the sub-list for method output_type
+	11, // [11:19] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_admin_proto_init() }
@@ -375,14 +1551,19 @@ func file_llmgateway_v1_admin_proto_init() {
 	if File_llmgateway_v1_admin_proto != nil {
 		return
 	}
+	file_llmgateway_v1_chat_proto_init()
+	file_llmgateway_v1_error_proto_init()
 	file_llmgateway_v1_usage_proto_init()
+	file_llmgateway_v1_admin_proto_msgTypes[5].OneofWrappers = []any{}
+	file_llmgateway_v1_admin_proto_msgTypes[11].OneofWrappers = []any{}
+	file_llmgateway_v1_admin_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_admin_proto_rawDesc), len(file_llmgateway_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

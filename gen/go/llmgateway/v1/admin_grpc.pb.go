@@ -19,11 +19,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_ListCircuits_FullMethodName = "/llmgateway.v1.AdminService/ListCircuits"
-	AdminService_SetCircuit_FullMethodName   = "/llmgateway.v1.AdminService/SetCircuit"
-	AdminService_GetUsage_FullMethodName     = "/llmgateway.v1.AdminService/GetUsage"
-	AdminService_ListRequests_FullMethodName = "/llmgateway.v1.AdminService/ListRequests"
-	AdminService_GetRequest_FullMethodName   = "/llmgateway.v1.AdminService/GetRequest"
+	AdminService_ListCircuits_FullMethodName  = "/llmgateway.v1.AdminService/ListCircuits"
+	AdminService_SetCircuit_FullMethodName    = "/llmgateway.v1.AdminService/SetCircuit"
+	AdminService_GetCacheStats_FullMethodName = "/llmgateway.v1.AdminService/GetCacheStats"
+	AdminService_ClearCache_FullMethodName    = "/llmgateway.v1.AdminService/ClearCache"
+	AdminService_WarmCache_FullMethodName     = "/llmgateway.v1.AdminService/WarmCache"
+	AdminService_GetUsage_FullMethodName      = "/llmgateway.v1.AdminService/GetUsage"
+	AdminService_ListRequests_FullMethodName  = "/llmgateway.v1.AdminService/ListRequests"
+	AdminService_GetRequest_FullMethodName    = "/llmgateway.v1.AdminService/GetRequest"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -40,6 +43,16 @@ type AdminServiceClient interface {
 	// or leaves it to itself again. It holds for this process until it is set
 	// anew or the process ends.
 	SetCircuit(ctx context.Context, in *SetCircuitRequest, opts ...grpc.CallOption) (*Circuit, error)
+	// Tells what the gateway's cache holds and what it saved. Its counts are this
+	// process's own, go on over reloads, and begin anew when it starts.
+	GetCacheStats(ctx context.Context, in *GetCacheStatsRequest, opts ...grpc.CallOption) (*GetCacheStatsResponse, error)
+	// Lets go of answers that the cache holds: those for which all holds that the
+	// request says, or every one. Calls under way are not touched.
+	ClearCache(ctx context.Context, in *ClearCacheRequest, opts ...grpc.CallOption) (*ClearCacheResponse, error)
+	// Has requests answered and kept before anybody asks, and tells of each as it
+	// is done. They are calls like any other, booked under the method `WarmCache`
+	// to whoever asks for them; it ends with them, or when the caller leaves.
+	WarmCache(ctx context.Context, in *WarmCacheRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WarmCacheResponse], error)
 	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
 	// whatever is asked for.
 	GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error)
@@ -76,6 +89,45 @@ func (c *adminServiceClient) SetCircuit(ctx context.Context, in *SetCircuitReque
 	}
 	return out, nil
 }
+
+func (c *adminServiceClient) GetCacheStats(ctx context.Context, in *GetCacheStatsRequest, opts ...grpc.CallOption) (*GetCacheStatsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetCacheStatsResponse)
+	err := c.cc.Invoke(ctx, AdminService_GetCacheStats_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ClearCache(ctx context.Context, in *ClearCacheRequest, opts ...grpc.CallOption) (*ClearCacheResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ClearCacheResponse)
+	err := c.cc.Invoke(ctx, AdminService_ClearCache_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) WarmCache(ctx context.Context, in *WarmCacheRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WarmCacheResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[0], AdminService_WarmCache_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WarmCacheRequest, WarmCacheResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_WarmCacheClient = grpc.ServerStreamingClient[WarmCacheResponse]
 
 func (c *adminServiceClient) GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -121,6 +173,16 @@ type AdminServiceServer interface {
 	// or leaves it to itself again. It holds for this process until it is set
 	// anew or the process ends.
 	SetCircuit(context.Context, *SetCircuitRequest) (*Circuit, error)
+	// Tells what the gateway's cache holds and what it saved. Its counts are this
+	// process's own, go on over reloads, and begin anew when it starts.
+	GetCacheStats(context.Context, *GetCacheStatsRequest) (*GetCacheStatsResponse, error)
+	// Lets go of answers that the cache holds: those for which all holds that the
+	// request says, or every one. Calls under way are not touched.
+	ClearCache(context.Context, *ClearCacheRequest) (*ClearCacheResponse, error)
+	// Has requests answered and kept before anybody asks, and tells of each as it
+	// is done. They are calls like any other, booked under the method `WarmCache`
+	// to whoever asks for them; it ends with them, or when the caller leaves.
+	WarmCache(*WarmCacheRequest, grpc.ServerStreamingServer[WarmCacheResponse]) error
 	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
 	// whatever is asked for.
 	GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error)
@@ -143,6 +205,15 @@ func (UnimplementedAdminServiceServer) ListCircuits(context.Context, *ListCircui
 }
 func (UnimplementedAdminServiceServer) SetCircuit(context.Context, *SetCircuitRequest) (*Circuit, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetCircuit not implemented")
+}
+func (UnimplementedAdminServiceServer) GetCacheStats(context.Context, *GetCacheStatsRequest) (*GetCacheStatsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCacheStats not implemented")
+}
+func (UnimplementedAdminServiceServer) ClearCache(context.Context, *ClearCacheRequest) (*ClearCacheResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ClearCache not implemented")
+}
+func (UnimplementedAdminServiceServer) WarmCache(*WarmCacheRequest, grpc.ServerStreamingServer[WarmCacheResponse]) error {
+	return status.Error(codes.Unimplemented, "method WarmCache not implemented")
 }
 func (UnimplementedAdminServiceServer) GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetUsage not implemented")
@@ -209,6 +280,53 @@ func _AdminService_SetCircuit_Handler(srv interface{}, ctx context.Context, dec 
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _AdminService_GetCacheStats_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetCacheStatsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).GetCacheStats(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_GetCacheStats_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).GetCacheStats(ctx, req.(*GetCacheStatsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ClearCache_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ClearCacheRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ClearCache(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ClearCache_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ClearCache(ctx, req.(*ClearCacheRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_WarmCache_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WarmCacheRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AdminServiceServer).WarmCache(m, &grpc.GenericServerStream[WarmCacheRequest, WarmCacheResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_WarmCacheServer = grpc.ServerStreamingServer[WarmCacheResponse]
 
 func _AdminService_GetUsage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetUsageRequest)
@@ -280,6 +398,14 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AdminService_SetCircuit_Handler,
 		},
 		{
+			MethodName: "GetCacheStats",
+			Handler:    _AdminService_GetCacheStats_Handler,
+		},
+		{
+			MethodName: "ClearCache",
+			Handler:    _AdminService_ClearCache_Handler,
+		},
+		{
 			MethodName: "GetUsage",
 			Handler:    _AdminService_GetUsage_Handler,
 		},
@@ -292,6 +418,12 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AdminService_GetRequest_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WarmCache",
+			Handler:       _AdminService_WarmCache_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "llmgateway/v1/admin.proto",
 }

@@ -90,7 +90,11 @@ type ChatRequest struct {
 	Sensitive bool `protobuf:"varint,22,opt,name=sensitive,proto3" json:"sensitive,omitempty"`
 	// The caller's own key for this call, as the header `idempotency-key`: sent
 	// again under the same key, the same request is not made anew but answered
-	// with what became of it, for as long as the configuration says.
+	// with what became of it, for as long as the configuration says (24 hours
+	// where it says nothing). What may differ is `stream`, `timeout_ms` and
+	// `metadata`; any other request under the key is `idempotency_conflict`. A
+	// call that failed at no cost frees its key. One that was broken off, or whose
+	// answer is `sensitive` and so not kept, is `outcome_unknown`.
 	IdempotencyKey string `protobuf:"bytes,28,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Fields for the provider that this contract does not know, merged into the
 	// body as they are. They cannot replace what the gateway itself sets.

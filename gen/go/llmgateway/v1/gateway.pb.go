@@ -42,7 +42,10 @@ type DryRunResponse struct {
 	// configuration allows that.
 	Dropped []string `protobuf:"bytes,7,rep,name=dropped,proto3" json:"dropped,omitempty"`
 	// The version of the price catalog in force.
-	PriceVersion  string `protobuf:"bytes,8,opt,name=price_version,json=priceVersion,proto3" json:"price_version,omitempty"`
+	PriceVersion string `protobuf:"bytes,8,opt,name=price_version,json=priceVersion,proto3" json:"price_version,omitempty"`
+	// What the gateway's cache knows: with `hit`, nobody would be asked and
+	// nothing spent. Absent where it is off.
+	Cache         *CacheLookup `protobuf:"bytes,9,opt,name=cache,proto3" json:"cache,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -131,6 +134,13 @@ func (x *DryRunResponse) GetPriceVersion() string {
 		return x.PriceVersion
 	}
 	return ""
+}
+
+func (x *DryRunResponse) GetCache() *CacheLookup {
+	if x != nil {
+		return x.Cache
+	}
+	return nil
 }
 
 // Which models to list.
@@ -808,7 +818,7 @@ var File_llmgateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xd6\x02\n" +
+	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\x88\x03\n" +
 	"\x0eDryRunResponse\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12*\n" +
@@ -817,7 +827,8 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\x12estimated_pico_usd\x18\x05 \x01(\x03H\x01R\x10estimatedPicoUsd\x88\x01\x01\x12!\n" +
 	"\finput_tokens\x18\x06 \x01(\x05R\vinputTokens\x12\x18\n" +
 	"\adropped\x18\a \x03(\tR\adropped\x12#\n" +
-	"\rprice_version\x18\b \x01(\tR\fpriceVersionB\x10\n" +
+	"\rprice_version\x18\b \x01(\tR\fpriceVersion\x120\n" +
+	"\x05cache\x18\t \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cacheB\x10\n" +
 	"\x0e_estimated_usdB\x15\n" +
 	"\x13_estimated_pico_usd\"/\n" +
 	"\x11ListModelsRequest\x12\x1a\n" +
@@ -942,83 +953,85 @@ var file_llmgateway_v1_gateway_proto_goTypes = []any{
 	(*ProviderStatus)(nil),           // 7: llmgateway.v1.ProviderStatus
 	(*RecentCalls)(nil),              // 8: llmgateway.v1.RecentCalls
 	(*Route)(nil),                    // 9: llmgateway.v1.Route
-	(*timestamppb.Timestamp)(nil),    // 10: google.protobuf.Timestamp
-	(*ChatRequest)(nil),              // 11: llmgateway.v1.ChatRequest
-	(*EmbedRequest)(nil),             // 12: llmgateway.v1.EmbedRequest
-	(*SubmitJobRequest)(nil),         // 13: llmgateway.v1.SubmitJobRequest
-	(*GetJobRequest)(nil),            // 14: llmgateway.v1.GetJobRequest
-	(*GetJobResultRequest)(nil),      // 15: llmgateway.v1.GetJobResultRequest
-	(*ListJobsRequest)(nil),          // 16: llmgateway.v1.ListJobsRequest
-	(*CancelJobRequest)(nil),         // 17: llmgateway.v1.CancelJobRequest
-	(*WatchJobRequest)(nil),          // 18: llmgateway.v1.WatchJobRequest
-	(*SubmitBatchRequest)(nil),       // 19: llmgateway.v1.SubmitBatchRequest
-	(*GetBatchRequest)(nil),          // 20: llmgateway.v1.GetBatchRequest
-	(*ListBatchResultsRequest)(nil),  // 21: llmgateway.v1.ListBatchResultsRequest
-	(*CancelBatchRequest)(nil),       // 22: llmgateway.v1.CancelBatchRequest
-	(*ListWebhooksRequest)(nil),      // 23: llmgateway.v1.ListWebhooksRequest
-	(*GetWebhookRequest)(nil),        // 24: llmgateway.v1.GetWebhookRequest
-	(*RedeliverWebhookRequest)(nil),  // 25: llmgateway.v1.RedeliverWebhookRequest
-	(*ChatResponse)(nil),             // 26: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),           // 27: llmgateway.v1.StreamResponse
-	(*EmbedResponse)(nil),            // 28: llmgateway.v1.EmbedResponse
-	(*Job)(nil),                      // 29: llmgateway.v1.Job
-	(*ListJobsResponse)(nil),         // 30: llmgateway.v1.ListJobsResponse
-	(*JobEvent)(nil),                 // 31: llmgateway.v1.JobEvent
-	(*Batch)(nil),                    // 32: llmgateway.v1.Batch
-	(*ListBatchResultsResponse)(nil), // 33: llmgateway.v1.ListBatchResultsResponse
-	(*ListWebhooksResponse)(nil),     // 34: llmgateway.v1.ListWebhooksResponse
-	(*Webhook)(nil),                  // 35: llmgateway.v1.Webhook
+	(*CacheLookup)(nil),              // 10: llmgateway.v1.CacheLookup
+	(*timestamppb.Timestamp)(nil),    // 11: google.protobuf.Timestamp
+	(*ChatRequest)(nil),              // 12: llmgateway.v1.ChatRequest
+	(*EmbedRequest)(nil),             // 13: llmgateway.v1.EmbedRequest
+	(*SubmitJobRequest)(nil),         // 14: llmgateway.v1.SubmitJobRequest
+	(*GetJobRequest)(nil),            // 15: llmgateway.v1.GetJobRequest
+	(*GetJobResultRequest)(nil),      // 16: llmgateway.v1.GetJobResultRequest
+	(*ListJobsRequest)(nil),          // 17: llmgateway.v1.ListJobsRequest
+	(*CancelJobRequest)(nil),         // 18: llmgateway.v1.CancelJobRequest
+	(*WatchJobRequest)(nil),          // 19: llmgateway.v1.WatchJobRequest
+	(*SubmitBatchRequest)(nil),       // 20: llmgateway.v1.SubmitBatchRequest
+	(*GetBatchRequest)(nil),          // 21: llmgateway.v1.GetBatchRequest
+	(*ListBatchResultsRequest)(nil),  // 22: llmgateway.v1.ListBatchResultsRequest
+	(*CancelBatchRequest)(nil),       // 23: llmgateway.v1.CancelBatchRequest
+	(*ListWebhooksRequest)(nil),      // 24: llmgateway.v1.ListWebhooksRequest
+	(*GetWebhookRequest)(nil),        // 25: llmgateway.v1.GetWebhookRequest
+	(*RedeliverWebhookRequest)(nil),  // 26: llmgateway.v1.RedeliverWebhookRequest
+	(*ChatResponse)(nil),             // 27: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),           // 28: llmgateway.v1.StreamResponse
+	(*EmbedResponse)(nil),            // 29: llmgateway.v1.EmbedResponse
+	(*Job)(nil),                      // 30: llmgateway.v1.Job
+	(*ListJobsResponse)(nil),         // 31: llmgateway.v1.ListJobsResponse
+	(*JobEvent)(nil),                 // 32: llmgateway.v1.JobEvent
+	(*Batch)(nil),                    // 33: llmgateway.v1.Batch
+	(*ListBatchResultsResponse)(nil), // 34: llmgateway.v1.ListBatchResultsResponse
+	(*ListWebhooksResponse)(nil),     // 35: llmgateway.v1.ListWebhooksResponse
+	(*Webhook)(nil),                  // 36: llmgateway.v1.Webhook
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
 	9,  // 0: llmgateway.v1.DryRunResponse.route:type_name -> llmgateway.v1.Route
-	3,  // 1: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
-	4,  // 2: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
-	7,  // 3: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
-	10, // 4: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
-	8,  // 5: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
-	11, // 6: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
-	11, // 7: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
-	12, // 8: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
-	11, // 9: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
-	13, // 10: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
-	14, // 11: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
-	15, // 12: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
-	16, // 13: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
-	17, // 14: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
-	18, // 15: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
-	19, // 16: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
-	20, // 17: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
-	21, // 18: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
-	22, // 19: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
-	23, // 20: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
-	24, // 21: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
-	25, // 22: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
-	1,  // 23: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	5,  // 24: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	26, // 25: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	27, // 26: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	28, // 27: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
-	0,  // 28: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
-	29, // 29: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
-	29, // 30: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
-	26, // 31: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
-	30, // 32: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
-	29, // 33: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
-	31, // 34: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
-	32, // 35: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
-	32, // 36: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
-	33, // 37: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
-	32, // 38: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
-	34, // 39: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
-	35, // 40: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
-	35, // 41: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
-	2,  // 42: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	6,  // 43: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	25, // [25:44] is the sub-list for method output_type
-	6,  // [6:25] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	10, // 1: llmgateway.v1.DryRunResponse.cache:type_name -> llmgateway.v1.CacheLookup
+	3,  // 2: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
+	4,  // 3: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
+	7,  // 4: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
+	11, // 5: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
+	8,  // 6: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
+	12, // 7: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
+	12, // 8: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
+	13, // 9: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
+	12, // 10: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
+	14, // 11: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
+	15, // 12: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
+	16, // 13: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
+	17, // 14: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
+	18, // 15: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
+	19, // 16: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
+	20, // 17: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
+	21, // 18: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
+	22, // 19: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
+	23, // 20: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
+	24, // 21: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
+	25, // 22: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
+	26, // 23: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
+	1,  // 24: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	5,  // 25: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	27, // 26: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	28, // 27: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	29, // 28: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
+	0,  // 29: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
+	30, // 30: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
+	30, // 31: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
+	27, // 32: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
+	31, // 33: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
+	30, // 34: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
+	32, // 35: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
+	33, // 36: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
+	33, // 37: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
+	34, // 38: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
+	33, // 39: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
+	35, // 40: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
+	36, // 41: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
+	36, // 42: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
+	2,  // 43: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	6,  // 44: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	26, // [26:45] is the sub-list for method output_type
+	7,  // [7:26] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_gateway_proto_init() }

@@ -1217,7 +1217,10 @@ type RequestSummary struct {
 	// What the same answer cost when a provider gave it.
 	SavedUsd float64 `protobuf:"fixed64,24,opt,name=saved_usd,json=savedUsd,proto3" json:"saved_usd,omitempty"`
 	// `saved_usd`, exactly, in trillionths of a dollar.
-	SavedPicoUsd  int64 `protobuf:"varint,25,opt,name=saved_pico_usd,json=savedPicoUsd,proto3" json:"saved_pico_usd,omitempty"`
+	SavedPicoUsd int64 `protobuf:"varint,25,opt,name=saved_pico_usd,json=savedPicoUsd,proto3" json:"saved_pico_usd,omitempty"`
+	// How it was answered without a call of its own to a provider, as in a receipt;
+	// empty otherwise.
+	CacheKind     string `protobuf:"bytes,26,opt,name=cache_kind,json=cacheKind,proto3" json:"cache_kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1427,6 +1430,13 @@ func (x *RequestSummary) GetSavedPicoUsd() int64 {
 	return 0
 }
 
+func (x *RequestSummary) GetCacheKind() string {
+	if x != nil {
+		return x.CacheKind
+	}
+	return ""
+}
+
 // A call to a provider as it was booked.
 type RecordedAttempt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1627,7 +1637,7 @@ const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x02id\"\x89\x01\n" +
 	"\x12GetRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.llmgateway.v1.RequestSummaryR\arequest\x12:\n" +
-	"\battempts\x18\x02 \x03(\v2\x1e.llmgateway.v1.RecordedAttemptR\battempts\"\xe8\a\n" +
+	"\battempts\x18\x02 \x03(\v2\x1e.llmgateway.v1.RecordedAttemptR\battempts\"\x87\b\n" +
 	"\x0eRequestSummary\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x17\n" +
@@ -1658,7 +1668,9 @@ const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\bcost_usd\x18\x16 \x01(\x01H\x02R\acostUsd\x88\x01\x01\x12'\n" +
 	"\rcost_pico_usd\x18\x17 \x01(\x03H\x03R\vcostPicoUsd\x88\x01\x01\x12\x1b\n" +
 	"\tsaved_usd\x18\x18 \x01(\x01R\bsavedUsd\x12$\n" +
-	"\x0esaved_pico_usd\x18\x19 \x01(\x03R\fsavedPicoUsd\x1a7\n" +
+	"\x0esaved_pico_usd\x18\x19 \x01(\x03R\fsavedPicoUsd\x12\x1d\n" +
+	"\n" +
+	"cache_kind\x18\x1a \x01(\tR\tcacheKind\x1a7\n" +
 	"\tTagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x10\n" +

@@ -8,6 +8,10 @@ import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { ChatRequest } from "./chat_pb.ts";
+import { file_llmgateway_v1_chat } from "./chat_pb.ts";
+import type { StreamError } from "./error_pb.ts";
+import { file_llmgateway_v1_error } from "./error_pb.ts";
 import type { GetRequestRequestSchema, GetRequestResponseSchema, GetUsageRequestSchema, GetUsageResponseSchema, ListRequestsRequestSchema, ListRequestsResponseSchema } from "./usage_pb.ts";
 import { file_llmgateway_v1_usage } from "./usage_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -16,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/admin.proto.
  */
 export const file_llmgateway_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChlsbG1nYXRld2F5L3YxL2FkbWluLnByb3RvEg1sbG1nYXRld2F5LnYxIhUKE0xpc3RDaXJjdWl0c1JlcXVlc3QiQAoUTGlzdENpcmN1aXRzUmVzcG9uc2USKAoIY2lyY3VpdHMYASADKAsyFi5sbG1nYXRld2F5LnYxLkNpcmN1aXQidwoRU2V0Q2lyY3VpdFJlcXVlc3QSGwoIcHJvdmlkZXIYASABKAlCCbpIBnIEEAEYQBIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAISLAoEbW9kZRgDIAEoCUIeukgbchlSCWF1dG9tYXRpY1IEb3BlblIGY2xvc2VkItoBCgdDaXJjdWl0EhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEg0KBXN0YXRlGAMgASgJEgwKBG1vZGUYBCABKAkSEAoIYXR0ZW1wdHMYBSABKAUSEAoIZmFpbHVyZXMYBiABKAUSEAoIdGltZW91dHMYByABKAUSLQoJb3BlbmVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghwcm9iZV9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAy4wQKDEFkbWluU2VydmljZRJ4CgxMaXN0Q2lyY3VpdHMSIi5sbG1nYXRld2F5LnYxLkxpc3RDaXJjdWl0c1JlcXVlc3QaIy5sbG1nYXRld2F5LnYxLkxpc3RDaXJjdWl0c1Jlc3BvbnNlIh+QAgGC0+STAhYSFC92MS9nYXRld2F5L2NpcmN1aXRzEnsKClNldENpcmN1aXQSIC5sbG1nYXRld2F5LnYxLlNldENpcmN1aXRSZXF1ZXN0GhYubGxtZ2F0ZXdheS52MS5DaXJjdWl0IjOC0+STAi06ASoaKC92MS9nYXRld2F5L3Byb3ZpZGVycy97cHJvdmlkZXJ9L2NpcmN1aXQSaQoIR2V0VXNhZ2USHi5sbG1nYXRld2F5LnYxLkdldFVzYWdlUmVxdWVzdBofLmxsbWdhdGV3YXkudjEuR2V0VXNhZ2VSZXNwb25zZSIckAIBgtPkkwITEhEvdjEvZ2F0ZXdheS91c2FnZRJ4CgxMaXN0UmVxdWVzdHMSIi5sbG1nYXRld2F5LnYxLkxpc3RSZXF1ZXN0c1JlcXVlc3QaIy5sbG1nYXRld2F5LnYxLkxpc3RSZXF1ZXN0c1Jlc3BvbnNlIh+QAgGC0+STAhYSFC92MS9nYXRld2F5L3JlcXVlc3RzEncKCkdldFJlcXVlc3QSIC5sbG1nYXRld2F5LnYxLkdldFJlcXVlc3RSZXF1ZXN0GiEubGxtZ2F0ZXdheS52MS5HZXRSZXF1ZXN0UmVzcG9uc2UiJJACAYLT5JMCGxIZL3YxL2dhdGV3YXkvcmVxdWVzdHMve2lkfUJEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_usage]);
+  fileDesc("ChlsbG1nYXRld2F5L3YxL2FkbWluLnByb3RvEg1sbG1nYXRld2F5LnYxIhUKE0xpc3RDaXJjdWl0c1JlcXVlc3QiQAoUTGlzdENpcmN1aXRzUmVzcG9uc2USKAoIY2lyY3VpdHMYASADKAsyFi5sbG1nYXRld2F5LnYxLkNpcmN1aXQidwoRU2V0Q2lyY3VpdFJlcXVlc3QSGwoIcHJvdmlkZXIYASABKAlCCbpIBnIEEAEYQBIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAISLAoEbW9kZRgDIAEoCUIeukgbchlSCWF1dG9tYXRpY1IEb3BlblIGY2xvc2VkItoBCgdDaXJjdWl0EhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEg0KBXN0YXRlGAMgASgJEgwKBG1vZGUYBCABKAkSEAoIYXR0ZW1wdHMYBSABKAUSEAoIZmFpbHVyZXMYBiABKAUSEAoIdGltZW91dHMYByABKAUSLQoJb3BlbmVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghwcm9iZV9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFgoUR2V0Q2FjaGVTdGF0c1JlcXVlc3QiqgQKFUdldENhY2hlU3RhdHNSZXNwb25zZRIPCgdlbmFibGVkGAEgASgIEg8KB2VudHJpZXMYAiABKAUSDQoFYnl0ZXMYAyABKAMSEwoLbWF4X2VudHJpZXMYBCABKAUSEQoJbWF4X2J5dGVzGAUgASgDEhgKEHNlbWFudGljX2VudHJpZXMYBiABKAUSDAoEaGl0cxgHIAEoAxIOCgZtaXNzZXMYCCABKAMSDwoHc2tpcHBlZBgJIAEoAxIQCghoaXRfcmF0ZRgKIAEoARIRCglzYXZlZF91c2QYCyABKAESFgoOc2F2ZWRfcGljb191c2QYDCABKAMSLAoFa2luZHMYDSADKAsyHS5sbG1nYXRld2F5LnYxLkNhY2hlS2luZFN0YXRzEi4KBm1vZGVscxgOIAMoCzIeLmxsbWdhdGV3YXkudjEuQ2FjaGVNb2RlbFN0YXRzEjAKCWV2aWN0aW9ucxgPIAMoCzIdLmxsbWdhdGV3YXkudjEuQ2FjaGVFdmljdGlvbnMSGgoNb2xkZXN0X2FnZV9tcxgQIAEoA0gAiAEBEhoKDW5ld2VzdF9hZ2VfbXMYESABKANIAYgBARIpCgVzaW5jZRgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGwoTcmVtZW1iZXJlZF9yZXF1ZXN0cxgTIAEoBUIQCg5fb2xkZXN0X2FnZV9tc0IQCg5fbmV3ZXN0X2FnZV9tcyJXCg5DYWNoZUtpbmRTdGF0cxIMCgRraW5kGAEgASgJEgwKBGhpdHMYAiABKAMSEQoJc2F2ZWRfdXNkGAMgASgBEhYKDnNhdmVkX3BpY29fdXNkGAQgASgDIqwBCg9DYWNoZU1vZGVsU3RhdHMSDQoFbW9kZWwYASABKAkSDwoHZW50cmllcxgCIAEoBRINCgVieXRlcxgDIAEoAxIMCgRoaXRzGAQgASgDEg4KBm1pc3NlcxgFIAEoAxIPCgdza2lwcGVkGAYgASgDEhAKCGhpdF9yYXRlGAcgASgBEhEKCXNhdmVkX3VzZBgIIAEoARIWCg5zYXZlZF9waWNvX3VzZBgJIAEoAyIvCg5DYWNoZUV2aWN0aW9ucxIOCgZyZWFzb24YASABKAkSDQoFY291bnQYAiABKAMilQEKEUNsZWFyQ2FjaGVSZXF1ZXN0EhcKBnRlbmFudBgBIAEoCUIHukgEcgIYQBIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAISKAoDdGFnGAMgASgJQhu6SBhyFhjYBDIRXihbXj1dKz1bXlxuXSopPyQSCwoDYWxsGAQgASgIEhcKD2ZvcmdldF9yZXF1ZXN0cxgFIAEoCCJBChJDbGVhckNhY2hlUmVzcG9uc2USDwoHY2xlYXJlZBgBIAEoAxIaChJmb3Jnb3R0ZW5fcmVxdWVzdHMYAiABKAMiwgIKEFdhcm1DYWNoZVJlcXVlc3QSNwoIcmVxdWVzdHMYASADKAsyGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0Qgm6SAaSAQMQkE4SIQoNbW9zdF9mcmVxdWVudBgCIAEoBUIKukgHGgUYkE4oABIyCgxtYXhfY29zdF91c2QYAyABKAFCF7pIFBISGQAAAACAhC5BIQAAAAAAAAAASACIAQESHgoLY29uY3VycmVuY3kYBCABKAVCCbpIBhoEGCAoABIeCgZ0ZW5hbnQYBSABKAlCCbpIBnIEEAEYQEgBiAEBEiEKC2NhY2hlX3Njb3BlGAYgASgJQge6SARyAhhASAKIAQESDwoHcmVmcmVzaBgHIAEoCEIPCg1fbWF4X2Nvc3RfdXNkQgkKB190ZW5hbnRCDgoMX2NhY2hlX3Njb3BlIqsBChFXYXJtQ2FjaGVSZXNwb25zZRItCgdyZXF1ZXN0GAEgASgLMhwubGxtZ2F0ZXdheS52MS5XYXJtZWRSZXF1ZXN0Ei4KBnRvdGFscxgCIAEoCzIeLmxsbWdhdGV3YXkudjEuV2FybUNhY2hlVG90YWxzEgwKBGRvbmUYAyABKAgSKQoFZXJyb3IYBCABKAsyGi5sbG1nYXRld2F5LnYxLlN0cmVhbUVycm9yItwBCg1XYXJtZWRSZXF1ZXN0Eg0KBWluZGV4GAEgASgFEg8KB291dGNvbWUYAiABKAkSFAoMZmFpbHVyZV9raW5kGAMgASgJEg4KBnJlYXNvbhgEIAEoCRISCgpyZXF1ZXN0X2lkGAUgASgJEhAKCHByb3ZpZGVyGAYgASgJEg0KBW1vZGVsGAcgASgJEhUKCGNvc3RfdXNkGAggASgBSACIAQESGgoNY29zdF9waWNvX3VzZBgJIAEoA0gBiAEBQgsKCV9jb3N0X3VzZEIQCg5fY29zdF9waWNvX3VzZCKbAQoPV2FybUNhY2hlVG90YWxzEhAKCHJlcXVlc3RzGAEgASgFEgwKBGtlcHQYAiABKAUSDAoEaGl0cxgDIAEoBRIQCghub3Rfa2VwdBgEIAEoBRIPCgdza2lwcGVkGAUgASgFEg4KBmZhaWxlZBgGIAEoBRIQCghjb3N0X3VzZBgHIAEoARIVCg1jb3N0X3BpY29fdXNkGAggASgDMsYHCgxBZG1pblNlcnZpY2USeAoMTGlzdENpcmN1aXRzEiIubGxtZ2F0ZXdheS52MS5MaXN0Q2lyY3VpdHNSZXF1ZXN0GiMubGxtZ2F0ZXdheS52MS5MaXN0Q2lyY3VpdHNSZXNwb25zZSIfkAIBgtPkkwIWEhQvdjEvZ2F0ZXdheS9jaXJjdWl0cxJ7CgpTZXRDaXJjdWl0EiAubGxtZ2F0ZXdheS52MS5TZXRDaXJjdWl0UmVxdWVzdBoWLmxsbWdhdGV3YXkudjEuQ2lyY3VpdCIzgtPkkwItOgEqGigvdjEvZ2F0ZXdheS9wcm92aWRlcnMve3Byb3ZpZGVyfS9jaXJjdWl0En4KDUdldENhY2hlU3RhdHMSIy5sbG1nYXRld2F5LnYxLkdldENhY2hlU3RhdHNSZXF1ZXN0GiQubGxtZ2F0ZXdheS52MS5HZXRDYWNoZVN0YXRzUmVzcG9uc2UiIpACAYLT5JMCGRIXL3YxL2dhdGV3YXkvY2FjaGUvc3RhdHMSbAoKQ2xlYXJDYWNoZRIgLmxsbWdhdGV3YXkudjEuQ2xlYXJDYWNoZVJlcXVlc3QaIS5sbG1nYXRld2F5LnYxLkNsZWFyQ2FjaGVSZXNwb25zZSIZgtPkkwITKhEvdjEvZ2F0ZXdheS9jYWNoZRJzCglXYXJtQ2FjaGUSHy5sbG1nYXRld2F5LnYxLldhcm1DYWNoZVJlcXVlc3QaIC5sbG1nYXRld2F5LnYxLldhcm1DYWNoZVJlc3BvbnNlIiGC0+STAhs6ASoiFi92MS9nYXRld2F5L2NhY2hlL3dhcm0wARJpCghHZXRVc2FnZRIeLmxsbWdhdGV3YXkudjEuR2V0VXNhZ2VSZXF1ZXN0Gh8ubGxtZ2F0ZXdheS52MS5HZXRVc2FnZVJlc3BvbnNlIhyQAgGC0+STAhMSES92MS9nYXRld2F5L3VzYWdlEngKDExpc3RSZXF1ZXN0cxIiLmxsbWdhdGV3YXkudjEuTGlzdFJlcXVlc3RzUmVxdWVzdBojLmxsbWdhdGV3YXkudjEuTGlzdFJlcXVlc3RzUmVzcG9uc2UiH5ACAYLT5JMCFhIUL3YxL2dhdGV3YXkvcmVxdWVzdHMSdwoKR2V0UmVxdWVzdBIgLmxsbWdhdGV3YXkudjEuR2V0UmVxdWVzdFJlcXVlc3QaIS5sbG1nYXRld2F5LnYxLkdldFJlcXVlc3RSZXNwb25zZSIkkAIBgtPkkwIbEhkvdjEvZ2F0ZXdheS9yZXF1ZXN0cy97aWR9QkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_error, file_llmgateway_v1_usage]);
 
 /**
  * Nothing to say.
@@ -170,6 +174,668 @@ export const CircuitSchema: GenMessage<Circuit> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_admin, 3);
 
 /**
+ * Nothing to say.
+ *
+ * @generated from message llmgateway.v1.GetCacheStatsRequest
+ */
+export type GetCacheStatsRequest = Message<"llmgateway.v1.GetCacheStatsRequest"> & {
+};
+
+/**
+ * Describes the message llmgateway.v1.GetCacheStatsRequest.
+ * Use `create(GetCacheStatsRequestSchema)` to create a new message.
+ */
+export const GetCacheStatsRequestSchema: GenMessage<GetCacheStatsRequest> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 4);
+
+/**
+ * What the cache holds, and what came of it since `since`. Calls that WarmCache
+ * made are not counted.
+ *
+ * @generated from message llmgateway.v1.GetCacheStatsResponse
+ */
+export type GetCacheStatsResponse = Message<"llmgateway.v1.GetCacheStatsResponse"> & {
+  /**
+   * Whether answers are kept now.
+   *
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * Answers in memory.
+   *
+   * @generated from field: int32 entries = 2;
+   */
+  entries: number;
+
+  /**
+   * Bytes that they take, about.
+   *
+   * @generated from field: int64 bytes = 3;
+   */
+  bytes: bigint;
+
+  /**
+   * Most answers that there may be in memory.
+   *
+   * @generated from field: int32 max_entries = 4;
+   */
+  maxEntries: number;
+
+  /**
+   * Most bytes that they may take.
+   *
+   * @generated from field: int64 max_bytes = 5;
+   */
+  maxBytes: bigint;
+
+  /**
+   * Questions that are known by their meaning.
+   *
+   * @generated from field: int32 semantic_entries = 6;
+   */
+  semanticEntries: number;
+
+  /**
+   * Calls that were answered without a call of their own to a provider.
+   *
+   * @generated from field: int64 hits = 7;
+   */
+  hits: bigint;
+
+  /**
+   * Calls that the cache had no answer for.
+   *
+   * @generated from field: int64 misses = 8;
+   */
+  misses: bigint;
+
+  /**
+   * Calls for which the cache was not asked, such as sensitive ones.
+   *
+   * @generated from field: int64 skipped = 9;
+   */
+  skipped: bigint;
+
+  /**
+   * Of `hits` and `misses`, the share that were hits; 0 when there were none.
+   *
+   * @generated from field: double hit_rate = 10;
+   */
+  hitRate: number;
+
+  /**
+   * What the answers of `hits` cost when a provider gave them, as far as that is
+   * known.
+   *
+   * @generated from field: double saved_usd = 11;
+   */
+  savedUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 saved_pico_usd = 12;
+   */
+  savedPicoUsd: bigint;
+
+  /**
+   * `hits` by how they were answered.
+   *
+   * @generated from field: repeated llmgateway.v1.CacheKindStats kinds = 13;
+   */
+  kinds: CacheKindStats[];
+
+  /**
+   * The same by the model that answered, the most asked first.
+   *
+   * @generated from field: repeated llmgateway.v1.CacheModelStats models = 14;
+   */
+  models: CacheModelStats[];
+
+  /**
+   * Answers that were let go of, by why.
+   *
+   * @generated from field: repeated llmgateway.v1.CacheEvictions evictions = 15;
+   */
+  evictions: CacheEvictions[];
+
+  /**
+   * How long ago the oldest answer in memory was given; absent when there is
+   * none.
+   *
+   * @generated from field: optional int64 oldest_age_ms = 16;
+   */
+  oldestAgeMs?: bigint | undefined;
+
+  /**
+   * How long ago the newest was.
+   *
+   * @generated from field: optional int64 newest_age_ms = 17;
+   */
+  newestAgeMs?: bigint | undefined;
+
+  /**
+   * Since when this process counts.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 18;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Requests that are remembered for WarmCache, as
+   * `cache.remember_requests` allows.
+   *
+   * @generated from field: int32 remembered_requests = 19;
+   */
+  rememberedRequests: number;
+};
+
+/**
+ * Describes the message llmgateway.v1.GetCacheStatsResponse.
+ * Use `create(GetCacheStatsResponseSchema)` to create a new message.
+ */
+export const GetCacheStatsResponseSchema: GenMessage<GetCacheStatsResponse> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 5);
+
+/**
+ * Calls that were answered in one way.
+ *
+ * @generated from message llmgateway.v1.CacheKindStats
+ */
+export type CacheKindStats = Message<"llmgateway.v1.CacheKindStats"> & {
+  /**
+   * `exact`, `semantic`, `coalesced` or `idempotent`, as in
+   * `Receipt.cache_kind`.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * How many.
+   *
+   * @generated from field: int64 hits = 2;
+   */
+  hits: bigint;
+
+  /**
+   * What they saved.
+   *
+   * @generated from field: double saved_usd = 3;
+   */
+  savedUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 saved_pico_usd = 4;
+   */
+  savedPicoUsd: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.CacheKindStats.
+ * Use `create(CacheKindStatsSchema)` to create a new message.
+ */
+export const CacheKindStatsSchema: GenMessage<CacheKindStats> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 6);
+
+/**
+ * Calls that one model answered, now or before.
+ *
+ * @generated from message llmgateway.v1.CacheModelStats
+ */
+export type CacheModelStats = Message<"llmgateway.v1.CacheModelStats"> & {
+  /**
+   * The model, as `provider/model`; `other` for all beyond the first thousand.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * Answers of it that are in memory.
+   *
+   * @generated from field: int32 entries = 2;
+   */
+  entries: number;
+
+  /**
+   * Bytes that they take, about.
+   *
+   * @generated from field: int64 bytes = 3;
+   */
+  bytes: bigint;
+
+  /**
+   * Calls that were given an answer of it from the cache.
+   *
+   * @generated from field: int64 hits = 4;
+   */
+  hits: bigint;
+
+  /**
+   * Calls that it had to answer, since the cache had none.
+   *
+   * @generated from field: int64 misses = 5;
+   */
+  misses: bigint;
+
+  /**
+   * Calls that it answered and for which the cache was not asked.
+   *
+   * @generated from field: int64 skipped = 6;
+   */
+  skipped: bigint;
+
+  /**
+   * Of `hits` and `misses`, the share that were hits.
+   *
+   * @generated from field: double hit_rate = 7;
+   */
+  hitRate: number;
+
+  /**
+   * What `hits` saved.
+   *
+   * @generated from field: double saved_usd = 8;
+   */
+  savedUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 saved_pico_usd = 9;
+   */
+  savedPicoUsd: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.CacheModelStats.
+ * Use `create(CacheModelStatsSchema)` to create a new message.
+ */
+export const CacheModelStatsSchema: GenMessage<CacheModelStats> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 7);
+
+/**
+ * Answers that were let go of for one reason.
+ *
+ * @generated from message llmgateway.v1.CacheEvictions
+ */
+export type CacheEvictions = Message<"llmgateway.v1.CacheEvictions"> & {
+  /**
+   * `expired` (its time was over), `entries` (there were too many), `bytes`
+   * (they were too large together), `replaced` (there is a newer answer) or
+   * `cleared` (ClearCache).
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * How many.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.CacheEvictions.
+ * Use `create(CacheEvictionsSchema)` to create a new message.
+ */
+export const CacheEvictionsSchema: GenMessage<CacheEvictions> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 8);
+
+/**
+ * Which answers to let go of: those for which all of it holds.
+ *
+ * @generated from message llmgateway.v1.ClearCacheRequest
+ */
+export type ClearCacheRequest = Message<"llmgateway.v1.ClearCacheRequest"> & {
+  /**
+   * Those of this tenant.
+   *
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * Those of this model, as `ChatRequest.model` takes it: that were asked of it,
+   * or that it gave when an alias was asked. Or those that were asked of this
+   * alias.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+
+  /**
+   * Those whose request had this in its `metadata`, as `key=value`.
+   *
+   * @generated from field: string tag = 3;
+   */
+  tag: string;
+
+  /**
+   * Every answer. It must be `true` where nothing else is said, and is refused
+   * beside anything else.
+   *
+   * @generated from field: bool all = 4;
+   */
+  all: boolean;
+
+  /**
+   * Whether requests that are remembered for WarmCache are forgotten with their
+   * answers.
+   *
+   * @generated from field: bool forget_requests = 5;
+   */
+  forgetRequests: boolean;
+};
+
+/**
+ * Describes the message llmgateway.v1.ClearCacheRequest.
+ * Use `create(ClearCacheRequestSchema)` to create a new message.
+ */
+export const ClearCacheRequestSchema: GenMessage<ClearCacheRequest> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 9);
+
+/**
+ * What was let go of.
+ *
+ * @generated from message llmgateway.v1.ClearCacheResponse
+ */
+export type ClearCacheResponse = Message<"llmgateway.v1.ClearCacheResponse"> & {
+  /**
+   * Answers that this process had. Those that replicas share are let go of too,
+   * and are not counted.
+   *
+   * @generated from field: int64 cleared = 1;
+   */
+  cleared: bigint;
+
+  /**
+   * Requests that were forgotten.
+   *
+   * @generated from field: int64 forgotten_requests = 2;
+   */
+  forgottenRequests: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.ClearCacheResponse.
+ * Use `create(ClearCacheResponseSchema)` to create a new message.
+ */
+export const ClearCacheResponseSchema: GenMessage<ClearCacheResponse> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 10);
+
+/**
+ * What to have answered. `requests`, `most_frequent` or both.
+ *
+ * @generated from message llmgateway.v1.WarmCacheRequest
+ */
+export type WarmCacheRequest = Message<"llmgateway.v1.WarmCacheRequest"> & {
+  /**
+   * The requests. Their `cache`, `stream` and `idempotency_key` mean nothing
+   * here.
+   *
+   * @generated from field: repeated llmgateway.v1.ChatRequest requests = 1;
+   */
+  requests: ChatRequest[];
+
+  /**
+   * That many of the requests that this process was asked most often, the most
+   * frequent first. It remembers none unless `cache.remember_requests` says how
+   * many.
+   *
+   * @generated from field: int32 most_frequent = 2;
+   */
+  mostFrequent: number;
+
+  /**
+   * The most that all of them may cost together, which is never exceeded: what
+   * it does not afford is skipped. Without it there is no limit but those of
+   * budgets.
+   *
+   * @generated from field: optional double max_cost_usd = 3;
+   */
+  maxCostUsd?: number | undefined;
+
+  /**
+   * How many may be under way at once. 0 is 4.
+   *
+   * @generated from field: int32 concurrency = 4;
+   */
+  concurrency: number;
+
+  /**
+   * Whose cache is warmed, and who pays. Absent for the caller's own, and for
+   * `most_frequent` for whoever asked; else those of `most_frequent` are the ones
+   * that this tenant asked.
+   *
+   * @generated from field: optional string tenant = 5;
+   */
+  tenant?: string | undefined;
+
+  /**
+   * The scope of the keys that shall share the answers, as `auth.keys.*`
+   * configures it. Absent for the caller's own, and for `most_frequent` for that
+   * of whoever asked; else they are those that were asked in it.
+   *
+   * @generated from field: optional string cache_scope = 6;
+   */
+  cacheScope?: string | undefined;
+
+  /**
+   * Whether answers that there are already are made anew.
+   *
+   * @generated from field: bool refresh = 7;
+   */
+  refresh: boolean;
+};
+
+/**
+ * Describes the message llmgateway.v1.WarmCacheRequest.
+ * Use `create(WarmCacheRequestSchema)` to create a new message.
+ */
+export const WarmCacheRequestSchema: GenMessage<WarmCacheRequest> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 11);
+
+/**
+ * What became of one request, or of all of them.
+ *
+ * @generated from message llmgateway.v1.WarmCacheResponse
+ */
+export type WarmCacheResponse = Message<"llmgateway.v1.WarmCacheResponse"> & {
+  /**
+   * One that is done; absent in the last event, and with `error`.
+   *
+   * @generated from field: llmgateway.v1.WarmedRequest request = 1;
+   */
+  request?: WarmedRequest | undefined;
+
+  /**
+   * All that are done so far.
+   *
+   * @generated from field: llmgateway.v1.WarmCacheTotals totals = 2;
+   */
+  totals?: WarmCacheTotals | undefined;
+
+  /**
+   * Whether it is the last event.
+   *
+   * @generated from field: bool done = 3;
+   */
+  done: boolean;
+
+  /**
+   * Why it broke off, when it did; it is the last event then.
+   *
+   * @generated from field: llmgateway.v1.StreamError error = 4;
+   */
+  error?: StreamError | undefined;
+};
+
+/**
+ * Describes the message llmgateway.v1.WarmCacheResponse.
+ * Use `create(WarmCacheResponseSchema)` to create a new message.
+ */
+export const WarmCacheResponseSchema: GenMessage<WarmCacheResponse> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 12);
+
+/**
+ * What became of one request.
+ *
+ * @generated from message llmgateway.v1.WarmedRequest
+ */
+export type WarmedRequest = Message<"llmgateway.v1.WarmedRequest"> & {
+  /**
+   * Its place among all: those of `requests` from 0 on, then the most frequent.
+   *
+   * @generated from field: int32 index = 1;
+   */
+  index: number;
+
+  /**
+   * `kept`; `hit` when there was an answer already; `not_kept` when it was
+   * answered, and the answer may not be kept; `skipped` when it was not made,
+   * since it may not be kept or the money did not suffice; or `failed`.
+   *
+   * @generated from field: string outcome = 2;
+   */
+  outcome: string;
+
+  /**
+   * With `failed`: why, as in docs/errors.md. With `skipped`: `budget_exceeded`
+   * where that is why.
+   *
+   * @generated from field: string failure_kind = 3;
+   */
+  failureKind: string;
+
+  /**
+   * The same for people; empty where there is nothing to say.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * The id by which the gateway's log knows it; empty when it was not made.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * Who answered, or would have.
+   *
+   * @generated from field: string provider = 6;
+   */
+  provider: string;
+
+  /**
+   * The model that answered, or would have.
+   *
+   * @generated from field: string model = 7;
+   */
+  model: string;
+
+  /**
+   * What it cost; absent when that is not known.
+   *
+   * @generated from field: optional double cost_usd = 8;
+   */
+  costUsd?: number | undefined;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: optional int64 cost_pico_usd = 9;
+   */
+  costPicoUsd?: bigint | undefined;
+};
+
+/**
+ * Describes the message llmgateway.v1.WarmedRequest.
+ * Use `create(WarmedRequestSchema)` to create a new message.
+ */
+export const WarmedRequestSchema: GenMessage<WarmedRequest> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 13);
+
+/**
+ * What became of requests.
+ *
+ * @generated from message llmgateway.v1.WarmCacheTotals
+ */
+export type WarmCacheTotals = Message<"llmgateway.v1.WarmCacheTotals"> & {
+  /**
+   * How many there are to be answered, done or not.
+   *
+   * @generated from field: int32 requests = 1;
+   */
+  requests: number;
+
+  /**
+   * Answered and kept.
+   *
+   * @generated from field: int32 kept = 2;
+   */
+  kept: number;
+
+  /**
+   * Known already.
+   *
+   * @generated from field: int32 hits = 3;
+   */
+  hits: number;
+
+  /**
+   * Answered, and not kept.
+   *
+   * @generated from field: int32 not_kept = 4;
+   */
+  notKept: number;
+
+  /**
+   * Not made.
+   *
+   * @generated from field: int32 skipped = 5;
+   */
+  skipped: number;
+
+  /**
+   * Failed.
+   *
+   * @generated from field: int32 failed = 6;
+   */
+  failed: number;
+
+  /**
+   * What they cost together, as far as that is known.
+   *
+   * @generated from field: double cost_usd = 7;
+   */
+  costUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 cost_pico_usd = 8;
+   */
+  costPicoUsd: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.WarmCacheTotals.
+ * Use `create(WarmCacheTotalsSchema)` to create a new message.
+ */
+export const WarmCacheTotalsSchema: GenMessage<WarmCacheTotals> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 14);
+
+/**
  * What operators do. Where API keys are configured, it takes one with the scope
  * `admin`.
  *
@@ -198,6 +864,40 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof SetCircuitRequestSchema;
     output: typeof CircuitSchema;
+  },
+  /**
+   * Tells what the gateway's cache holds and what it saved. Its counts are this
+   * process's own, go on over reloads, and begin anew when it starts.
+   *
+   * @generated from rpc llmgateway.v1.AdminService.GetCacheStats
+   */
+  getCacheStats: {
+    methodKind: "unary";
+    input: typeof GetCacheStatsRequestSchema;
+    output: typeof GetCacheStatsResponseSchema;
+  },
+  /**
+   * Lets go of answers that the cache holds: those for which all holds that the
+   * request says, or every one. Calls under way are not touched.
+   *
+   * @generated from rpc llmgateway.v1.AdminService.ClearCache
+   */
+  clearCache: {
+    methodKind: "unary";
+    input: typeof ClearCacheRequestSchema;
+    output: typeof ClearCacheResponseSchema;
+  },
+  /**
+   * Has requests answered and kept before anybody asks, and tells of each as it
+   * is done. They are calls like any other, booked under the method `WarmCache`
+   * to whoever asks for them; it ends with them, or when the caller leaves.
+   *
+   * @generated from rpc llmgateway.v1.AdminService.WarmCache
+   */
+  warmCache: {
+    methodKind: "server_streaming";
+    input: typeof WarmCacheRequestSchema;
+    output: typeof WarmCacheResponseSchema;
   },
   /**
    * Tells what was spent: cost, tokens, requests, errors, savings and times, by

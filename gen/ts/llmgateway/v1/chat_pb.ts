@@ -191,7 +191,11 @@ export type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   /**
    * The caller's own key for this call, as the header `idempotency-key`: sent
    * again under the same key, the same request is not made anew but answered
-   * with what became of it, for as long as the configuration says.
+   * with what became of it, for as long as the configuration says (24 hours
+   * where it says nothing). What may differ is `stream`, `timeout_ms` and
+   * `metadata`; any other request under the key is `idempotency_conflict`. A
+   * call that failed at no cost frees its key. One that was broken off, or whose
+   * answer is `sensitive` and so not kept, is `outcome_unknown`.
    *
    * @generated from field: string idempotency_key = 28;
    */

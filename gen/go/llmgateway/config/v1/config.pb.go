@@ -264,8 +264,18 @@ type Cache struct {
 	// Requests that match one of these regular expressions are never kept; added
 	// to those for keys and passwords that are always there.
 	SensitivePatterns []string `protobuf:"bytes,11,rep,name=sensitive_patterns,json=sensitivePatterns,proto3" json:"sensitive_patterns,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What replicas share, where `REDIS_URL` is set.
+	Redis *CacheRedis `protobuf:"bytes,13,opt,name=redis,proto3" json:"redis,omitempty"`
+	// How long what became of a call is kept under its `idempotency_key`, whether
+	// or not `enabled`. Default 24h.
+	IdempotencyWindow *durationpb.Duration `protobuf:"bytes,20,opt,name=idempotency_window,json=idempotencyWindow,proto3" json:"idempotency_window,omitempty"`
+	// How many of the requests that were asked most are remembered, prompts
+	// included, in this process's memory alone, for `WarmCache` with
+	// `most_frequent`. Sensitive requests and those that may not be kept never
+	// are. Default 0.
+	RememberRequests *int32 `protobuf:"varint,30,opt,name=remember_requests,json=rememberRequests,proto3,oneof" json:"remember_requests,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Cache) Reset() {
@@ -375,6 +385,93 @@ func (x *Cache) GetSensitivePatterns() []string {
 	return nil
 }
 
+func (x *Cache) GetRedis() *CacheRedis {
+	if x != nil {
+		return x.Redis
+	}
+	return nil
+}
+
+func (x *Cache) GetIdempotencyWindow() *durationpb.Duration {
+	if x != nil {
+		return x.IdempotencyWindow
+	}
+	return nil
+}
+
+func (x *Cache) GetRememberRequests() int32 {
+	if x != nil && x.RememberRequests != nil {
+		return *x.RememberRequests
+	}
+	return 0
+}
+
+// Answers on Redis, behind those in memory. One that is down or slow fails no
+// call.
+type CacheRedis struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether they are kept there. Default true, where `REDIS_URL` is set.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// The most that a call waits for it. Default 5ms.
+	Timeout *durationpb.Duration `protobuf:"bytes,2,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// How long an answer in memory is given before Redis is asked whether it still
+	// holds. Default 30s.
+	MaxStaleness  *durationpb.Duration `protobuf:"bytes,3,opt,name=max_staleness,json=maxStaleness,proto3" json:"max_staleness,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CacheRedis) Reset() {
+	*x = CacheRedis{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CacheRedis) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CacheRedis) ProtoMessage() {}
+
+func (x *CacheRedis) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CacheRedis.ProtoReflect.Descriptor instead.
+func (*CacheRedis) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CacheRedis) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *CacheRedis) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *CacheRedis) GetMaxStaleness() *durationpb.Duration {
+	if x != nil {
+		return x.MaxStaleness
+	}
+	return nil
+}
+
 // What holds for answers of one model or alias.
 type CacheFamily struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -388,7 +485,7 @@ type CacheFamily struct {
 
 func (x *CacheFamily) Reset() {
 	*x = CacheFamily{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -400,7 +497,7 @@ func (x *CacheFamily) String() string {
 func (*CacheFamily) ProtoMessage() {}
 
 func (x *CacheFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -413,7 +510,7 @@ func (x *CacheFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheFamily.ProtoReflect.Descriptor instead.
 func (*CacheFamily) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CacheFamily) GetEnabled() bool {
@@ -444,7 +541,7 @@ type Alias struct {
 
 func (x *Alias) Reset() {
 	*x = Alias{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -456,7 +553,7 @@ func (x *Alias) String() string {
 func (*Alias) ProtoMessage() {}
 
 func (x *Alias) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -469,7 +566,7 @@ func (x *Alias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alias.ProtoReflect.Descriptor instead.
 func (*Alias) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Alias) GetTargets() []*WeightedTarget {
@@ -500,7 +597,7 @@ type WeightedTarget struct {
 
 func (x *WeightedTarget) Reset() {
 	*x = WeightedTarget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -512,7 +609,7 @@ func (x *WeightedTarget) String() string {
 func (*WeightedTarget) ProtoMessage() {}
 
 func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -525,7 +622,7 @@ func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedTarget.ProtoReflect.Descriptor instead.
 func (*WeightedTarget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *WeightedTarget) GetTarget() string {
@@ -570,7 +667,7 @@ type RoutingPolicy struct {
 
 func (x *RoutingPolicy) Reset() {
 	*x = RoutingPolicy{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +679,7 @@ func (x *RoutingPolicy) String() string {
 func (*RoutingPolicy) ProtoMessage() {}
 
 func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +692,7 @@ func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
 func (*RoutingPolicy) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RoutingPolicy) GetPrefer() []string {
@@ -659,7 +756,7 @@ type Resilience struct {
 
 func (x *Resilience) Reset() {
 	*x = Resilience{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +768,7 @@ func (x *Resilience) String() string {
 func (*Resilience) ProtoMessage() {}
 
 func (x *Resilience) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +781,7 @@ func (x *Resilience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resilience.ProtoReflect.Descriptor instead.
 func (*Resilience) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Resilience) GetCircuitBreaker() *CircuitBreaker {
@@ -746,7 +843,7 @@ type CircuitBreaker struct {
 
 func (x *CircuitBreaker) Reset() {
 	*x = CircuitBreaker{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +855,7 @@ func (x *CircuitBreaker) String() string {
 func (*CircuitBreaker) ProtoMessage() {}
 
 func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +868,7 @@ func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreaker.ProtoReflect.Descriptor instead.
 func (*CircuitBreaker) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CircuitBreaker) GetEnabled() bool {
@@ -841,7 +938,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +950,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +963,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Retries) GetMax() int32 {
@@ -924,7 +1021,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1033,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1046,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Retry) GetMax() int32 {
@@ -987,7 +1084,7 @@ type Hedging struct {
 
 func (x *Hedging) Reset() {
 	*x = Hedging{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1096,7 @@ func (x *Hedging) String() string {
 func (*Hedging) ProtoMessage() {}
 
 func (x *Hedging) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1109,7 @@ func (x *Hedging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedging.ProtoReflect.Descriptor instead.
 func (*Hedging) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Hedging) GetEnabled() bool {
@@ -1063,7 +1160,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1075,7 +1172,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1088,7 +1185,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Limit) GetMaxInFlight() int32 {
@@ -1132,7 +1229,7 @@ type StreamGuard struct {
 
 func (x *StreamGuard) Reset() {
 	*x = StreamGuard{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1241,7 @@ func (x *StreamGuard) String() string {
 func (*StreamGuard) ProtoMessage() {}
 
 func (x *StreamGuard) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1254,7 @@ func (x *StreamGuard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamGuard.ProtoReflect.Descriptor instead.
 func (*StreamGuard) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StreamGuard) GetMinTokensPerSecond() float64 {
@@ -1216,7 +1313,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1325,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1338,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Server) GetHost() string {
@@ -1350,7 +1447,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1362,7 +1459,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1375,7 +1472,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Cors) GetAllowedOrigins() []string {
@@ -1409,7 +1506,7 @@ type Http2 struct {
 
 func (x *Http2) Reset() {
 	*x = Http2{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1421,7 +1518,7 @@ func (x *Http2) String() string {
 func (*Http2) ProtoMessage() {}
 
 func (x *Http2) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1434,7 +1531,7 @@ func (x *Http2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Http2.ProtoReflect.Descriptor instead.
 func (*Http2) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Http2) GetMaxConcurrentStreams() int32 {
@@ -1471,7 +1568,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1483,7 +1580,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +1593,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Tls) GetCertPath() string {
@@ -1524,7 +1621,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +1633,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +1646,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Auth) GetKeys() []*ApiKey {
@@ -1579,7 +1676,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1688,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1701,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ApiKey) GetName() string {
@@ -1655,7 +1752,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +1764,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +1777,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RateLimit) GetRpm() int32 {
@@ -1760,7 +1857,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +1869,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +1882,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Provider) GetKind() string {
@@ -1937,7 +2034,7 @@ type ModelSettings struct {
 
 func (x *ModelSettings) Reset() {
 	*x = ModelSettings{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +2046,7 @@ func (x *ModelSettings) String() string {
 func (*ModelSettings) ProtoMessage() {}
 
 func (x *ModelSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +2059,7 @@ func (x *ModelSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSettings.ProtoReflect.Descriptor instead.
 func (*ModelSettings) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ModelSettings) GetTimeouts() *Timeouts {
@@ -2004,7 +2101,7 @@ type Dialect struct {
 
 func (x *Dialect) Reset() {
 	*x = Dialect{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2113,7 @@ func (x *Dialect) String() string {
 func (*Dialect) ProtoMessage() {}
 
 func (x *Dialect) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2126,7 @@ func (x *Dialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialect.ProtoReflect.Descriptor instead.
 func (*Dialect) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Dialect) GetMaxTokensField() string {
@@ -2077,7 +2174,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2186,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2199,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -2151,7 +2248,7 @@ type Prices struct {
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2260,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2176,7 +2273,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Prices) GetCatalogPath() string {
@@ -2234,7 +2331,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2246,7 +2343,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2259,7 +2356,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Budget) GetName() string {
@@ -2365,7 +2462,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2377,7 +2474,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2390,7 +2487,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Ledger) GetDataDir() string {
@@ -2445,7 +2542,7 @@ type Anomalies struct {
 
 func (x *Anomalies) Reset() {
 	*x = Anomalies{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2457,7 +2554,7 @@ func (x *Anomalies) String() string {
 func (*Anomalies) ProtoMessage() {}
 
 func (x *Anomalies) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2470,7 +2567,7 @@ func (x *Anomalies) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Anomalies.ProtoReflect.Descriptor instead.
 func (*Anomalies) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Anomalies) GetEnabled() bool {
@@ -2524,7 +2621,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2536,7 +2633,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2549,7 +2646,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -2644,7 +2741,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2656,7 +2753,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2669,7 +2766,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -2735,7 +2832,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2747,7 +2844,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2760,7 +2857,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -2793,7 +2890,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2805,7 +2902,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2818,7 +2915,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -2885,7 +2982,7 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
 	"\x0eTaskTypesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x93\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf3\a\n" +
 	"\x05Cache\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
@@ -2899,7 +2996,11 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\bcoalesce\x18\t \x01(\bH\x05R\bcoalesce\x88\x01\x01\x12/\n" +
 	"\x06replay\x18\n" +
 	" \x01(\tB\x17\xbaH\x14r\x12R\x00R\aat_onceR\x05pacedR\x06replay\x12@\n" +
-	"\x12sensitive_patterns\x18\v \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xe8\aR\x11sensitivePatterns\x1a^\n" +
+	"\x12sensitive_patterns\x18\v \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xe8\aR\x11sensitivePatterns\x126\n" +
+	"\x05redis\x18\r \x01(\v2 .llmgateway.config.v1.CacheRedisR\x05redis\x12R\n" +
+	"\x12idempotency_window\x18\x14 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x11idempotencyWindow\x12<\n" +
+	"\x11remember_requests\x18\x1e \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x00H\x06R\x10rememberRequests\x88\x01\x01\x1a^\n" +
 	"\rFamiliesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
 	"\x05value\x18\x02 \x01(\v2!.llmgateway.config.v1.CacheFamilyR\x05value:\x028\x01B\n" +
@@ -2910,7 +3011,15 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"_max_bytesB\x12\n" +
 	"\x10_max_entry_bytesB\x12\n" +
 	"\x10_max_temperatureB\v\n" +
-	"\t_coalesce\"o\n" +
+	"\t_coalesceB\x14\n" +
+	"\x12_remember_requests\"\xc4\x01\n" +
+	"\n" +
+	"CacheRedis\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x12A\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\f\xbaH\t\xaa\x01\x06\"\x02\b\x01*\x00R\atimeout\x12H\n" +
+	"\rmax_staleness\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\fmaxStalenessB\n" +
+	"\n" +
+	"\b_enabled\"o\n" +
 	"\vCacheFamily\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttlB\n" +
@@ -3197,131 +3306,136 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
 	(*Cache)(nil),               // 1: llmgateway.config.v1.Cache
-	(*CacheFamily)(nil),         // 2: llmgateway.config.v1.CacheFamily
-	(*Alias)(nil),               // 3: llmgateway.config.v1.Alias
-	(*WeightedTarget)(nil),      // 4: llmgateway.config.v1.WeightedTarget
-	(*RoutingPolicy)(nil),       // 5: llmgateway.config.v1.RoutingPolicy
-	(*Resilience)(nil),          // 6: llmgateway.config.v1.Resilience
-	(*CircuitBreaker)(nil),      // 7: llmgateway.config.v1.CircuitBreaker
-	(*Retries)(nil),             // 8: llmgateway.config.v1.Retries
-	(*Retry)(nil),               // 9: llmgateway.config.v1.Retry
-	(*Hedging)(nil),             // 10: llmgateway.config.v1.Hedging
-	(*Limit)(nil),               // 11: llmgateway.config.v1.Limit
-	(*StreamGuard)(nil),         // 12: llmgateway.config.v1.StreamGuard
-	(*Server)(nil),              // 13: llmgateway.config.v1.Server
-	(*Cors)(nil),                // 14: llmgateway.config.v1.Cors
-	(*Http2)(nil),               // 15: llmgateway.config.v1.Http2
-	(*Tls)(nil),                 // 16: llmgateway.config.v1.Tls
-	(*Auth)(nil),                // 17: llmgateway.config.v1.Auth
-	(*ApiKey)(nil),              // 18: llmgateway.config.v1.ApiKey
-	(*RateLimit)(nil),           // 19: llmgateway.config.v1.RateLimit
-	(*Provider)(nil),            // 20: llmgateway.config.v1.Provider
-	(*ModelSettings)(nil),       // 21: llmgateway.config.v1.ModelSettings
-	(*Dialect)(nil),             // 22: llmgateway.config.v1.Dialect
-	(*Timeouts)(nil),            // 23: llmgateway.config.v1.Timeouts
-	(*Prices)(nil),              // 24: llmgateway.config.v1.Prices
-	(*Budget)(nil),              // 25: llmgateway.config.v1.Budget
-	(*Ledger)(nil),              // 26: llmgateway.config.v1.Ledger
-	(*Anomalies)(nil),           // 27: llmgateway.config.v1.Anomalies
-	(*Jobs)(nil),                // 28: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),            // 29: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),              // 30: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 31: llmgateway.config.v1.Telemetry
-	nil,                         // 32: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 33: llmgateway.config.v1.Config.AliasesEntry
-	nil,                         // 34: llmgateway.config.v1.Config.FallbackChainsEntry
-	nil,                         // 35: llmgateway.config.v1.Config.RoutingPoliciesEntry
-	nil,                         // 36: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                         // 37: llmgateway.config.v1.Cache.FamiliesEntry
-	nil,                         // 38: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                         // 39: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 40: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                         // 41: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 42: google.protobuf.Duration
-	(*structpb.ListValue)(nil),  // 43: google.protobuf.ListValue
+	(*CacheRedis)(nil),          // 2: llmgateway.config.v1.CacheRedis
+	(*CacheFamily)(nil),         // 3: llmgateway.config.v1.CacheFamily
+	(*Alias)(nil),               // 4: llmgateway.config.v1.Alias
+	(*WeightedTarget)(nil),      // 5: llmgateway.config.v1.WeightedTarget
+	(*RoutingPolicy)(nil),       // 6: llmgateway.config.v1.RoutingPolicy
+	(*Resilience)(nil),          // 7: llmgateway.config.v1.Resilience
+	(*CircuitBreaker)(nil),      // 8: llmgateway.config.v1.CircuitBreaker
+	(*Retries)(nil),             // 9: llmgateway.config.v1.Retries
+	(*Retry)(nil),               // 10: llmgateway.config.v1.Retry
+	(*Hedging)(nil),             // 11: llmgateway.config.v1.Hedging
+	(*Limit)(nil),               // 12: llmgateway.config.v1.Limit
+	(*StreamGuard)(nil),         // 13: llmgateway.config.v1.StreamGuard
+	(*Server)(nil),              // 14: llmgateway.config.v1.Server
+	(*Cors)(nil),                // 15: llmgateway.config.v1.Cors
+	(*Http2)(nil),               // 16: llmgateway.config.v1.Http2
+	(*Tls)(nil),                 // 17: llmgateway.config.v1.Tls
+	(*Auth)(nil),                // 18: llmgateway.config.v1.Auth
+	(*ApiKey)(nil),              // 19: llmgateway.config.v1.ApiKey
+	(*RateLimit)(nil),           // 20: llmgateway.config.v1.RateLimit
+	(*Provider)(nil),            // 21: llmgateway.config.v1.Provider
+	(*ModelSettings)(nil),       // 22: llmgateway.config.v1.ModelSettings
+	(*Dialect)(nil),             // 23: llmgateway.config.v1.Dialect
+	(*Timeouts)(nil),            // 24: llmgateway.config.v1.Timeouts
+	(*Prices)(nil),              // 25: llmgateway.config.v1.Prices
+	(*Budget)(nil),              // 26: llmgateway.config.v1.Budget
+	(*Ledger)(nil),              // 27: llmgateway.config.v1.Ledger
+	(*Anomalies)(nil),           // 28: llmgateway.config.v1.Anomalies
+	(*Jobs)(nil),                // 29: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),            // 30: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),              // 31: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 32: llmgateway.config.v1.Telemetry
+	nil,                         // 33: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 34: llmgateway.config.v1.Config.AliasesEntry
+	nil,                         // 35: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                         // 36: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                         // 37: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                         // 38: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                         // 39: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                         // 40: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 41: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                         // 42: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 43: google.protobuf.Duration
+	(*structpb.ListValue)(nil),  // 44: google.protobuf.ListValue
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
-	13, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
-	17, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
-	19, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	32, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
-	24, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	30, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	31, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	25, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
-	26, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	28, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	33, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
-	34, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
-	35, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
-	36, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
-	6,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
+	14, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
+	18, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
+	20, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
+	33, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	25, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
+	31, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	32, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	26, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
+	27, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
+	29, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	34, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	35, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	36, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	37, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	7,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
 	1,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
-	42, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	42, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
-	37, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
-	42, // 19: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	4,  // 20: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	7,  // 21: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	8,  // 22: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	10, // 23: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	11, // 24: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	12, // 25: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	42, // 26: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	42, // 27: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	42, // 28: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	38, // 29: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	42, // 30: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	42, // 31: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	42, // 32: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	42, // 33: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	16, // 34: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	42, // 35: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	42, // 36: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	14, // 37: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	15, // 38: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	42, // 39: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	42, // 40: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	42, // 41: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	42, // 42: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	18, // 43: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	39, // 44: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	23, // 45: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	22, // 46: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	6,  // 47: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	40, // 48: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	23, // 49: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	11, // 50: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	42, // 51: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	42, // 52: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	42, // 53: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	42, // 54: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	41, // 55: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	42, // 56: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	27, // 57: llmgateway.config.v1.Ledger.anomalies:type_name -> llmgateway.config.v1.Anomalies
-	42, // 58: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	42, // 59: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	42, // 60: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	29, // 61: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	42, // 62: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	42, // 63: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	42, // 64: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	20, // 65: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	3,  // 66: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	43, // 67: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	5,  // 68: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	2,  // 69: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	9,  // 70: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	21, // 71: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	72, // [72:72] is the sub-list for method output_type
-	72, // [72:72] is the sub-list for method input_type
-	72, // [72:72] is the sub-list for extension type_name
-	72, // [72:72] is the sub-list for extension extendee
-	0,  // [0:72] is the sub-list for field type_name
+	43, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	43, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	38, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	2,  // 19: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
+	43, // 20: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
+	43, // 21: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
+	43, // 22: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
+	43, // 23: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	5,  // 24: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	8,  // 25: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	9,  // 26: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	11, // 27: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	12, // 28: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	13, // 29: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	43, // 30: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	43, // 31: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	43, // 32: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	39, // 33: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	43, // 34: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	43, // 35: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	43, // 36: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	43, // 37: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	17, // 38: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	43, // 39: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	43, // 40: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	15, // 41: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	16, // 42: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	43, // 43: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	43, // 44: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	43, // 45: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	43, // 46: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	19, // 47: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	40, // 48: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	24, // 49: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	23, // 50: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	7,  // 51: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	41, // 52: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	24, // 53: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	12, // 54: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	43, // 55: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	43, // 56: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	43, // 57: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	43, // 58: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	42, // 59: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	43, // 60: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	28, // 61: llmgateway.config.v1.Ledger.anomalies:type_name -> llmgateway.config.v1.Anomalies
+	43, // 62: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	43, // 63: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	43, // 64: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	30, // 65: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	43, // 66: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	43, // 67: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	43, // 68: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	21, // 69: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	4,  // 70: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	44, // 71: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	6,  // 72: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	3,  // 73: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	10, // 74: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	22, // 75: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	76, // [76:76] is the sub-list for method output_type
+	76, // [76:76] is the sub-list for method input_type
+	76, // [76:76] is the sub-list for extension type_name
+	76, // [76:76] is the sub-list for extension extendee
+	0,  // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -3334,29 +3448,30 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[22].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[26].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[21].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[23].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[25].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[27].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[28].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[29].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[31].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   42,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

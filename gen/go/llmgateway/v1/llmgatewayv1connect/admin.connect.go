@@ -38,6 +38,13 @@ const (
 	AdminServiceListCircuitsProcedure = "/llmgateway.v1.AdminService/ListCircuits"
 	// AdminServiceSetCircuitProcedure is the fully-qualified name of the AdminService's SetCircuit RPC.
 	AdminServiceSetCircuitProcedure = "/llmgateway.v1.AdminService/SetCircuit"
+	// AdminServiceGetCacheStatsProcedure is the fully-qualified name of the AdminService's
+	// GetCacheStats RPC.
+	AdminServiceGetCacheStatsProcedure = "/llmgateway.v1.AdminService/GetCacheStats"
+	// AdminServiceClearCacheProcedure is the fully-qualified name of the AdminService's ClearCache RPC.
+	AdminServiceClearCacheProcedure = "/llmgateway.v1.AdminService/ClearCache"
+	// AdminServiceWarmCacheProcedure is the fully-qualified name of the AdminService's WarmCache RPC.
+	AdminServiceWarmCacheProcedure = "/llmgateway.v1.AdminService/WarmCache"
 	// AdminServiceGetUsageProcedure is the fully-qualified name of the AdminService's GetUsage RPC.
 	AdminServiceGetUsageProcedure = "/llmgateway.v1.AdminService/GetUsage"
 	// AdminServiceListRequestsProcedure is the fully-qualified name of the AdminService's ListRequests
@@ -56,6 +63,16 @@ type AdminServiceClient interface {
 	// or leaves it to itself again. It holds for this process until it is set
 	// anew or the process ends.
 	SetCircuit(context.Context, *connect.Request[v1.SetCircuitRequest]) (*connect.Response[v1.Circuit], error)
+	// Tells what the gateway's cache holds and what it saved. Its counts are this
+	// process's own, go on over reloads, and begin anew when it starts.
+	GetCacheStats(context.Context, *connect.Request[v1.GetCacheStatsRequest]) (*connect.Response[v1.GetCacheStatsResponse], error)
+	// Lets go of answers that the cache holds: those for which all holds that the
+	// request says, or every one. Calls under way are not touched.
+	ClearCache(context.Context, *connect.Request[v1.ClearCacheRequest]) (*connect.Response[v1.ClearCacheResponse], error)
+	// Has requests answered and kept before anybody asks, and tells of each as it
+	// is done. They are calls like any other, booked under the method `WarmCache`
+	// to whoever asks for them; it ends with them, or when the caller leaves.
+	WarmCache(context.Context, *connect.Request[v1.WarmCacheRequest]) (*connect.ServerStreamForClient[v1.WarmCacheResponse], error)
 	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
 	// whatever is asked for.
 	GetUsage(context.Context, *connect.Request[v1.GetUsageRequest]) (*connect.Response[v1.GetUsageResponse], error)
@@ -89,6 +106,25 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("SetCircuit")),
 			connect.WithClientOptions(opts...),
 		),
+		getCacheStats: connect.NewClient[v1.GetCacheStatsRequest, v1.GetCacheStatsResponse](
+			httpClient,
+			baseURL+AdminServiceGetCacheStatsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("GetCacheStats")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		clearCache: connect.NewClient[v1.ClearCacheRequest, v1.ClearCacheResponse](
+			httpClient,
+			baseURL+AdminServiceClearCacheProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ClearCache")),
+			connect.WithClientOptions(opts...),
+		),
+		warmCache: connect.NewClient[v1.WarmCacheRequest, v1.WarmCacheResponse](
+			httpClient,
+			baseURL+AdminServiceWarmCacheProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("WarmCache")),
+			connect.WithClientOptions(opts...),
+		),
 		getUsage: connect.NewClient[v1.GetUsageRequest, v1.GetUsageResponse](
 			httpClient,
 			baseURL+AdminServiceGetUsageProcedure,
@@ -115,11 +151,14 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 
 // adminServiceClient implements AdminServiceClient.
 type adminServiceClient struct {
-	listCircuits *connect.Client[v1.ListCircuitsRequest, v1.ListCircuitsResponse]
-	setCircuit   *connect.Client[v1.SetCircuitRequest, v1.Circuit]
-	getUsage     *connect.Client[v1.GetUsageRequest, v1.GetUsageResponse]
-	listRequests *connect.Client[v1.ListRequestsRequest, v1.ListRequestsResponse]
-	getRequest   *connect.Client[v1.GetRequestRequest, v1.GetRequestResponse]
+	listCircuits  *connect.Client[v1.ListCircuitsRequest, v1.ListCircuitsResponse]
+	setCircuit    *connect.Client[v1.SetCircuitRequest, v1.Circuit]
+	getCacheStats *connect.Client[v1.GetCacheStatsRequest, v1.GetCacheStatsResponse]
+	clearCache    *connect.Client[v1.ClearCacheRequest, v1.ClearCacheResponse]
+	warmCache     *connect.Client[v1.WarmCacheRequest, v1.WarmCacheResponse]
+	getUsage      *connect.Client[v1.GetUsageRequest, v1.GetUsageResponse]
+	listRequests  *connect.Client[v1.ListRequestsRequest, v1.ListRequestsResponse]
+	getRequest    *connect.Client[v1.GetRequestRequest, v1.GetRequestResponse]
 }
 
 // ListCircuits calls llmgateway.v1.AdminService.ListCircuits.
@@ -130,6 +169,21 @@ func (c *adminServiceClient) ListCircuits(ctx context.Context, req *connect.Requ
 // SetCircuit calls llmgateway.v1.AdminService.SetCircuit.
 func (c *adminServiceClient) SetCircuit(ctx context.Context, req *connect.Request[v1.SetCircuitRequest]) (*connect.Response[v1.Circuit], error) {
 	return c.setCircuit.CallUnary(ctx, req)
+}
+
+// GetCacheStats calls llmgateway.v1.AdminService.GetCacheStats.
+func (c *adminServiceClient) GetCacheStats(ctx context.Context, req *connect.Request[v1.GetCacheStatsRequest]) (*connect.Response[v1.GetCacheStatsResponse], error) {
+	return c.getCacheStats.CallUnary(ctx, req)
+}
+
+// ClearCache calls llmgateway.v1.AdminService.ClearCache.
+func (c *adminServiceClient) ClearCache(ctx context.Context, req *connect.Request[v1.ClearCacheRequest]) (*connect.Response[v1.ClearCacheResponse], error) {
+	return c.clearCache.CallUnary(ctx, req)
+}
+
+// WarmCache calls llmgateway.v1.AdminService.WarmCache.
+func (c *adminServiceClient) WarmCache(ctx context.Context, req *connect.Request[v1.WarmCacheRequest]) (*connect.ServerStreamForClient[v1.WarmCacheResponse], error) {
+	return c.warmCache.CallServerStream(ctx, req)
 }
 
 // GetUsage calls llmgateway.v1.AdminService.GetUsage.
@@ -156,6 +210,16 @@ type AdminServiceHandler interface {
 	// or leaves it to itself again. It holds for this process until it is set
 	// anew or the process ends.
 	SetCircuit(context.Context, *connect.Request[v1.SetCircuitRequest]) (*connect.Response[v1.Circuit], error)
+	// Tells what the gateway's cache holds and what it saved. Its counts are this
+	// process's own, go on over reloads, and begin anew when it starts.
+	GetCacheStats(context.Context, *connect.Request[v1.GetCacheStatsRequest]) (*connect.Response[v1.GetCacheStatsResponse], error)
+	// Lets go of answers that the cache holds: those for which all holds that the
+	// request says, or every one. Calls under way are not touched.
+	ClearCache(context.Context, *connect.Request[v1.ClearCacheRequest]) (*connect.Response[v1.ClearCacheResponse], error)
+	// Has requests answered and kept before anybody asks, and tells of each as it
+	// is done. They are calls like any other, booked under the method `WarmCache`
+	// to whoever asks for them; it ends with them, or when the caller leaves.
+	WarmCache(context.Context, *connect.Request[v1.WarmCacheRequest], *connect.ServerStream[v1.WarmCacheResponse]) error
 	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
 	// whatever is asked for.
 	GetUsage(context.Context, *connect.Request[v1.GetUsageRequest]) (*connect.Response[v1.GetUsageResponse], error)
@@ -185,6 +249,25 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("SetCircuit")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceGetCacheStatsHandler := connect.NewUnaryHandler(
+		AdminServiceGetCacheStatsProcedure,
+		svc.GetCacheStats,
+		connect.WithSchema(adminServiceMethods.ByName("GetCacheStats")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceClearCacheHandler := connect.NewUnaryHandler(
+		AdminServiceClearCacheProcedure,
+		svc.ClearCache,
+		connect.WithSchema(adminServiceMethods.ByName("ClearCache")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceWarmCacheHandler := connect.NewServerStreamHandler(
+		AdminServiceWarmCacheProcedure,
+		svc.WarmCache,
+		connect.WithSchema(adminServiceMethods.ByName("WarmCache")),
+		connect.WithHandlerOptions(opts...),
+	)
 	adminServiceGetUsageHandler := connect.NewUnaryHandler(
 		AdminServiceGetUsageProcedure,
 		svc.GetUsage,
@@ -212,6 +295,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceListCircuitsHandler.ServeHTTP(w, r)
 		case AdminServiceSetCircuitProcedure:
 			adminServiceSetCircuitHandler.ServeHTTP(w, r)
+		case AdminServiceGetCacheStatsProcedure:
+			adminServiceGetCacheStatsHandler.ServeHTTP(w, r)
+		case AdminServiceClearCacheProcedure:
+			adminServiceClearCacheHandler.ServeHTTP(w, r)
+		case AdminServiceWarmCacheProcedure:
+			adminServiceWarmCacheHandler.ServeHTTP(w, r)
 		case AdminServiceGetUsageProcedure:
 			adminServiceGetUsageHandler.ServeHTTP(w, r)
 		case AdminServiceListRequestsProcedure:
@@ -233,6 +322,18 @@ func (UnimplementedAdminServiceHandler) ListCircuits(context.Context, *connect.R
 
 func (UnimplementedAdminServiceHandler) SetCircuit(context.Context, *connect.Request[v1.SetCircuitRequest]) (*connect.Response[v1.Circuit], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.SetCircuit is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) GetCacheStats(context.Context, *connect.Request[v1.GetCacheStatsRequest]) (*connect.Response[v1.GetCacheStatsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.GetCacheStats is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ClearCache(context.Context, *connect.Request[v1.ClearCacheRequest]) (*connect.Response[v1.ClearCacheResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.ClearCache is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) WarmCache(context.Context, *connect.Request[v1.WarmCacheRequest], *connect.ServerStream[v1.WarmCacheResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.WarmCache is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) GetUsage(context.Context, *connect.Request[v1.GetUsageRequest]) (*connect.Response[v1.GetUsageResponse], error) {

@@ -1,0 +1,110 @@
+/** What the client offers to operators, each as its RPC has it. It does not know who is one. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Client } from "@connectrpc/connect";
+import {
+  type AdminService,
+  type Circuit,
+  ClearCacheRequestSchema,
+  type ClearCacheResponse,
+  GetCacheStatsRequestSchema,
+  type GetCacheStatsResponse,
+  ListCircuitsRequestSchema,
+  type ListCircuitsResponse,
+  SetCircuitRequestSchema,
+  WarmCacheRequestSchema,
+  type WarmCacheResponse,
+} from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
+import {
+  GetRequestRequestSchema,
+  type GetRequestResponse,
+  GetUsageRequestSchema,
+  type GetUsageResponse,
+  ListRequestsRequestSchema,
+  type ListRequestsResponse,
+} from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
+import { Call, type CallOptions, type CallSettings } from "./call.ts";
+import { readStreamFailure } from "./error.ts";
+import type { Unary } from "./jobs.ts";
+
+/** What operators can ask of the gateway, with a key of the scope `admin` where there are keys. */
+export interface Admin {
+  /** Lists the circuits of providers and models. */
+  listCircuits(options?: CallOptions): Promise<ListCircuitsResponse>;
+  /** Opens or closes a circuit by hand, or leaves it to itself again. */
+  setCircuit(
+    request: MessageInitShape<typeof SetCircuitRequestSchema>,
+    options?: CallOptions,
+  ): Promise<Circuit>;
+  /** Tells what the gateway's cache holds, and what it saved. */
+  getCacheStats(options?: CallOptions): Promise<GetCacheStatsResponse>;
+  /** Lets go of answers that the cache holds. Every one goes only by `all: true`. */
+  clearCache(
+    request: MessageInitShape<typeof ClearCacheRequestSchema>,
+    options?: CallOptions,
+  ): Promise<ClearCacheResponse>;
+  /**
+   * Has requests answered and kept, and tells of each as it is done; the last event has `done`. Nothing is sent until
+   * it is read, and it is sent once. A reader who leaves the loop ends it at the gateway.
+   */
+  warmCache(
+    request: MessageInitShape<typeof WarmCacheRequestSchema>,
+    options?: CallOptions,
+  ): AsyncGenerator<WarmCacheResponse, void, undefined>;
+  /** Tells what was spent, by whatever is asked for. */
+  getUsage(
+    request?: MessageInitShape<typeof GetUsageRequestSchema>,
+    options?: CallOptions,
+  ): Promise<GetUsageResponse>;
+  /** Lists requests that are over, the latest first. */
+  listRequests(
+    request?: MessageInitShape<typeof ListRequestsRequestSchema>,
+    options?: CallOptions,
+  ): Promise<ListRequestsResponse>;
+  /** Tells one request with all that was tried for it. */
+  getRequest(
+    request: MessageInitShape<typeof GetRequestRequestSchema>,
+    options?: CallOptions,
+  ): Promise<GetRequestResponse>;
+}
+
+export function adminOver(rpc: Client<typeof AdminService>, unary: Unary, settings: CallSettings): Admin {
+  return {
+    listCircuits: (options = {}) => unary(ListCircuitsRequestSchema, rpc.listCircuits, {}, options),
+    setCircuit: (request, options = {}) => unary(SetCircuitRequestSchema, rpc.setCircuit, request, options),
+    getCacheStats: (options = {}) => unary(GetCacheStatsRequestSchema, rpc.getCacheStats, {}, options),
+    clearCache: (request, options = {}) => unary(ClearCacheRequestSchema, rpc.clearCache, request, options),
+    warmCache: (request, options = {}) => warmCache(rpc, settings, request, options),
+    getUsage: (request = {}, options = {}) => unary(GetUsageRequestSchema, rpc.getUsage, request, options),
+    listRequests: (request = {}, options = {}) =>
+      unary(ListRequestsRequestSchema, rpc.listRequests, request, options),
+    getRequest: (request, options = {}) => unary(GetRequestRequestSchema, rpc.getRequest, request, options),
+  };
+}
+
+async function* warmCache(
+  rpc: Client<typeof AdminService>,
+  settings: CallSettings,
+  request: MessageInitShape<typeof WarmCacheRequestSchema>,
+  options: CallOptions,
+): AsyncGenerator<WarmCacheResponse, void, undefined> {
+  const leaving = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, leaving.signal]) : leaving.signal;
+  // Many calls may take longer than any one.
+  const lasting = { ...settings, timeoutMs: undefined };
+  const call = new Call(WarmCacheRequestSchema, request, { ...options, signal }, lasting);
+  let begun = false;
+  let broken: WarmCacheResponse["error"];
+  try {
+    for await (const event of rpc.warmCache(call.message, call.attempt())) {
+      begun = true;
+      // The protocol's own error comes behind it.
+      broken = event.error;
+      if (!broken) yield event;
+    }
+  } catch (cause) {
+    throw broken ? readStreamFailure(broken, cause, call.requestId) : call.failure(cause, begun);
+  } finally {
+    leaving.abort();
+    call.close();
+  }
+}

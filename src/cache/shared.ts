@@ -1,0 +1,136 @@
+/**
+ * Answers in memory with those on Redis behind them, which replicas share. What is in memory is given without asking
+ * for a while only, then Redis is asked whether it still holds; where Redis does not answer, memory does.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { Answers, Entry, Which } from "./answers.ts";
+import { type Clears, textOf } from "./clears.ts";
+import type { Link } from "./link.ts";
+import { isMeant, type Memory } from "./memory.ts";
+import { type Stored, storedKeyOf } from "./stored.ts";
+import { sweep } from "./sweep.ts";
+
+export type Tier = "memory" | "redis";
+
+export interface SharedOptions {
+  readonly memory: Memory;
+  readonly stored: Stored;
+  readonly clears: Clears;
+  readonly link: Link;
+  readonly clock: Clock;
+  /** How long memory is trusted. */
+  readonly maxStalenessMs: number;
+  readonly onHit: (tier: Tier) => void;
+  readonly onError: (operation: string, reason: string) => void;
+}
+
+/** A clear that Redis did not take is tried again after so long. */
+const AGAIN_MS = 1_000;
+
+export class Shared implements Answers {
+  private readonly options: SharedOptions;
+  /** Until when each is given without asking. */
+  private readonly trusted = new WeakMap<Entry, number>();
+  private readonly looking = new Map<string, Promise<Hit | undefined>>();
+  /** Clears that Redis does not know of yet, by their text. */
+  private readonly owed = new Map<string, Which>();
+  private closed = false;
+
+  constructor(options: SharedOptions) {
+    this.options = options;
+  }
+
+  find(key: string, tenant: string): Entry | undefined | Promise<Entry | undefined> {
+    const { memory, clock } = this.options;
+    const held = memory.find(key);
+    if (held && (this.trusted.get(held) ?? 0) > clock.now())
+      return this.counted({ entry: held, tier: "memory" });
+    const name = storedKeyOf(key, tenant);
+    let looking = this.looking.get(name);
+    if (!looking) {
+      looking = this.look(key, tenant).finally(() => this.looking.delete(name));
+      this.looking.set(name, looking);
+    }
+    return looking.then((hit) => this.counted(hit));
+  }
+
+  keep(key: string, entry: Entry): void {
+    this.admit(key, entry);
+    this.options.stored.put(key, entry);
+  }
+
+  /** Has it in memory as well, as it is on Redis. */
+  admit(key: string, entry: Entry): void {
+    this.options.memory.keep(key, entry);
+    this.trust(entry);
+  }
+
+  async clear(which: Which): Promise<number> {
+    this.owed.set(textOf(which), which);
+    const here = await this.options.memory.clear(which);
+    // Most of what is here is there too.
+    return Math.max(here, await this.settle(which));
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  private async look(key: string, tenant: string): Promise<Hit | undefined> {
+    const { memory, stored } = this.options;
+    const said = await stored.look(key, tenant);
+    // Now, since it may have been cleared meanwhile.
+    const held = memory.find(key);
+    if (said?.current === false) return undefined;
+    const { entry } = said ?? {};
+    if (entry && !this.isOwed(entry) && !(held && held.answer.storedAtMs >= entry.answer.storedAtMs)) {
+      this.admit(key, entry);
+      return { entry, tier: "redis" };
+    }
+    // Redis may have let go of it, or never had room for it; what it knows to be cleared is not here any more.
+    if (held && said) this.trust(held);
+    return held && { entry: held, tier: "memory" };
+  }
+
+  private trust(entry: Entry): void {
+    const { clock, maxStalenessMs } = this.options;
+    this.trusted.set(entry, clock.now() + maxStalenessMs);
+  }
+
+  private counted(hit: Hit | undefined): Entry | undefined {
+    if (hit) this.options.onHit(hit.tier);
+    return hit?.entry;
+  }
+
+  private isOwed(entry: Entry): boolean {
+    for (const which of this.owed.values()) if (isMeant(entry, which)) return true;
+    return false;
+  }
+
+  /** Has Redis know of the clear, now or later. */
+  private async settle(which: Which): Promise<number> {
+    const { clears, link, clock, onError } = this.options;
+    try {
+      const told = await clears.add(which).then(
+        () => true,
+        () => false,
+      );
+      const swept = await sweep(which, link);
+      // One that was full has room now.
+      if (!told) await clears.add(which);
+      this.owed.delete(textOf(which));
+      return swept;
+    } catch (error) {
+      onError("clear", error instanceof Error ? error.message : String(error));
+      clock.after(AGAIN_MS, () => {
+        if (!this.closed) this.settle(which);
+      });
+      return 0;
+    }
+  }
+}
+
+interface Hit {
+  readonly entry: Entry;
+  readonly tier: Tier;
+}
