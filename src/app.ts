@@ -17,6 +17,7 @@ import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
 import type { Pricing } from "./cost/means.ts";
+import type { TipMeans } from "./cost/tips/tips.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
 import { cache, lookUp } from "./layers/cache.ts";
@@ -35,7 +36,7 @@ import { semantic } from "./layers/semantic.ts";
 import { expanded, template } from "./layers/template.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
-import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf } from "./models.ts";
+import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf, tipMeansOf } from "./models.ts";
 import { type Policies, policiesOf } from "./policies.ts";
 import { createPreviews, type Previews } from "./preview.ts";
 import type { Provider } from "./providers/provider.ts";
@@ -60,6 +61,8 @@ export interface Snapshot extends Previews, Keeping {
    * @throws CatalogError
    */
   pricesOf(catalog: string): Pricing;
+  readonly pricing: Pricing;
+  readonly tips: TipMeans;
   /** Models that were called and have no price, as `provider/model`. */
   unpricedModels(): string[];
   readonly models: readonly Model[];
@@ -105,6 +108,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   });
   const asked = way({ hedged: (next) => next, onCheaper: () => {} });
   const underWay = new UnderWay();
+  const pricing = pricingOf(config, catalog);
   const caching = cachingOf(config, {
     directory: directoryOf(config, catalog, providers),
     familyOf: familiesOf(config, catalog),
@@ -149,8 +153,10 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
       rehearse: drop(dropsOf(config))(
         client(new Map([...providers].map(([name, provider]) => [name, provider.rehearse]))),
       ),
-      means: { ...books, pricing: pricingOf(config, catalog) },
+      means: { ...books, pricing },
     }),
+    pricing,
+    tips: tipMeansOf(config, catalog),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     pricesOf: (other) => pricingOf(config, other === "" ? catalog : loadCatalog(other, "catalog")),

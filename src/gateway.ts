@@ -30,6 +30,7 @@ import { serveReflection } from "./rpc/reflection.ts";
 import { repriceHandler } from "./rpc/reprice-handler.ts";
 import { templateHandlers } from "./rpc/template-handlers.ts";
 import { usageHandlers } from "./rpc/usage-handlers.ts";
+import { watchSpending } from "./spending.ts";
 import { showStanding } from "./standing.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
@@ -95,6 +96,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     throw error;
   }
   const backlog = openBacklog({ store, env, inForce: () => current, signals, clock });
+  const flush = async () => books?.ledger?.flush();
+  const spending = watchSpending({ store, flush, inForce: () => current, signals, clock });
   showStanding(metrics.registry, standing, () => Object.keys(current.config.providers));
   const closing = new AbortController();
 
@@ -126,7 +129,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   });
 
-  const spent = { usage: store.usage, flush: async () => books?.ledger?.flush(), clock };
   const door = createDoor({
     handlers: new Map([
       ...createHandlers(() => ({
@@ -142,8 +144,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         providers: () => Object.keys(current.config.providers),
       }),
       ...cacheHandlers({ ...cached, clock, inForce: () => current }),
-      ...usageHandlers(spent),
-      repriceHandler({ ...spent, prices: (catalog) => current.pricesOf(catalog) }),
+      ...usageHandlers(spending),
+      repriceHandler({ ...spending, prices: (catalog) => current.pricesOf(catalog) }),
     ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),
@@ -193,6 +195,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.all([listener.close(drainMs + LAST_WORDS_MS), backlog.close(drainMs)]);
     overdue.cancel();
     await current.close();
+    await spending.stop();
     await cached.close();
     await books.close();
     await store.close();

@@ -24,6 +24,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "routes.ts",
     "standing.ts",
     "backlog.ts",
+    "spending.ts",
   ],
   ["rpc", "compat", "jobs", "config"],
   ["layers"],

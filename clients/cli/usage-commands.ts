@@ -1,5 +1,5 @@
 /** The commands about what was spent, with their options. What they do is loaded when one is called. */
-import { type Command, Option } from "commander";
+import { Argument, type Command, Option } from "commander";
 import { ago, dimensions, label, wholeNumber } from "./argument.ts";
 import type { JsonOptions } from "./jobs.ts";
 import { key, url } from "./option.ts";
@@ -7,15 +7,21 @@ import type { ListOptions } from "./requests.ts";
 import type { UsageOptions } from "./usage.ts";
 
 const ORDERS = ["cost", "requests", "errors", "attempts", "input_tokens", "output_tokens", "saved", "group"];
+const WHAT = ["anomalies", "tips"] as const;
 
 export function addUsageCommands(program: Command): void {
   about(program.command("usage").description("see what was spent, by anything that tells it apart"), "7d")
+    .addArgument(
+      new Argument("[what]", "what was out of the usual, or how to spend less, instead").choices(WHAT),
+    )
     .option("--by <dimensions>", 'such as "model,tag:team"', dimensions, [])
     .addOption(new Option("--order-by <what>", "what to sort by").choices(ORDERS))
     .addOption(new Option("--csv", "print it as CSV").conflicts("json"))
-    .action(async (options: UsageOptions) => {
+    .action(async (what: (typeof WHAT)[number] | undefined, options: UsageOptions) => {
       const { printUsage } = await import("./usage.ts");
-      process.exitCode = await printUsage(options);
+      const { printAnomalies, printTips } = await import("./spend-advice.ts");
+      const print = { usage: printUsage, anomalies: printAnomalies, tips: printTips }[what ?? "usage"];
+      process.exitCode = await print(options);
     });
   about(
     program.command("requests").description("list requests, or see one with all that was tried for it"),

@@ -60,13 +60,15 @@ async function all(gateway: Gateway, request: object, signal: AbortSignal): Prom
   }
 }
 
-function tableOf({ rows, total, since, until }: GetUsageResponse, by: readonly string[]): string {
+function tableOf({ rows, total, since, until, anomalies }: GetUsageResponse, by: readonly string[]): string {
   const title = `${when(since)} to ${when(until)}\n\n`;
   const head = [...by.map((name) => name.toUpperCase()), ...HEAD];
   const told =
     by.length === 0 ? [] : rows.map((row) => [...by.map((name) => row.group[name] || "-"), ...cells(row)]);
   const sum = total ? [[...by.map((_, index) => (index === 0 ? "total" : "")), ...cells(total)]] : [];
-  return title + table(head, [...told, ...sum]);
+  const { length } = anomalies;
+  const hint = length > 0 ? `\n${length} out of the usual: llmgateway usage anomalies\n` : "";
+  return title + table(head, [...told, ...sum]) + hint;
 }
 
 function cells(row: UsageRow): string[] {
@@ -82,7 +84,7 @@ function cells(row: UsageRow): string[] {
 }
 
 /** To the cent, or where it is less than a dollar to three digits; `--json` and `--csv` have it exactly. */
-function money(usd: number): string {
+export function money(usd: number): string {
   if (usd === 0) return "$0";
   return `$${usd >= 1 ? usd.toFixed(2) : usd.toFixed(12).replace(/(\.0*\d{3}).*/, "$1")}`;
 }

@@ -22,7 +22,7 @@ import type { Handler } from "./door.ts";
 import type { UsageBackend } from "./usage-handlers.ts";
 import { hoursOf, periodOf } from "./usage-request.ts";
 
-export interface RepriceBackend extends UsageBackend {
+export interface RepriceBackend extends Pick<UsageBackend, "usage" | "flush" | "clock"> {
   /**
    * @param catalog as JSON; the one in force when empty
    * @throws CatalogError

@@ -3,6 +3,7 @@ import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { AdminService } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import {
+  type Anomaly,
   type GetRequestRequest,
   type GetRequestResponse,
   GetRequestResponseSchema,
@@ -20,7 +21,15 @@ import {
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import { type PicoUsd, toUsd } from "../core/money.ts";
-import type { BookedAttempt, BookedCall, Dimension, UsageStore } from "../core/usage-store.ts";
+import type {
+  BookedAttempt,
+  BookedCall,
+  Dimension,
+  Period,
+  UsageFilter,
+  UsageStore,
+} from "../core/usage-store.ts";
+import { TIPS_BY, type TipMeans, tipsOf } from "../cost/tips/tips.ts";
 import type { Handler } from "./door.ts";
 import { pageOf, tokenOf } from "./usage-page.ts";
 import { filterOf, hoursOf, periodOf } from "./usage-request.ts";
@@ -31,6 +40,10 @@ export interface UsageBackend {
   /** Resolves once what is over by now is in the store. */
   flush(): Promise<void>;
   readonly clock: Pick<Clock, "now">;
+  /** What was out of the usual. */
+  anomalies(period: Period): Anomaly[];
+  /** What tips are made with, asked anew each time. */
+  tips(): TipMeans;
 }
 
 const DAY_MS = 86_400_000;
@@ -57,14 +70,13 @@ export function usageHandlers(backend: UsageBackend): [DescMethod, Handler][] {
   ];
 }
 
-async function tellUsage(
-  request: GetUsageRequest,
-  { usage, clock }: UsageBackend,
-): Promise<GetUsageResponse> {
+async function tellUsage(request: GetUsageRequest, backend: UsageBackend): Promise<GetUsageResponse> {
+  const { usage, clock } = backend;
   const page = pageOf(request);
   const period = page ?? hoursOf(periodOf(request, clock.now(), WEEK_MS));
   const groupBy = request.groupBy as Dimension[];
-  const sums = await usage.usage({ ...period, groupBy, filter: filterOf(request) });
+  const filter = filterOf(request);
+  const sums = await usage.usage({ ...period, groupBy, filter });
   const size = request.pageSize || USAGE_ROWS;
   const begin = page?.begin ?? 0;
   const ordered = inOrder(sums, request);
@@ -74,8 +86,24 @@ async function tellUsage(
     total: totalOf(sums),
     since: timestampFromMs(period.sinceMs),
     until: timestampFromMs(period.untilMs),
+    anomalies: anomaliesOf(filter, period, backend),
+    tips: request.tips
+      ? tipsOf(await usage.usage({ ...period, groupBy: TIPS_BY, filter }), backend.tips())
+      : [],
     nextPageToken: end < ordered.length ? tokenOf(request, { ...period, begin: end }) : "",
   });
+}
+
+/** They are known by provider and model alone. */
+function anomaliesOf(filter: UsageFilter, period: Period, backend: UsageBackend): Anomaly[] {
+  const { provider, model, ...others } = filter;
+  if (Object.keys(others).length > 0) return [];
+  return backend
+    .anomalies(period)
+    .filter(
+      (one) =>
+        (provider === undefined || one.provider === provider) && (model === undefined || one.model === model),
+    );
 }
 
 async function list(

@@ -58,7 +58,9 @@ type GetUsageRequest struct {
 	// Most rows on a page; 0 for 100.
 	PageSize int32 `protobuf:"varint,12,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before; empty for the first.
-	PageToken     string `protobuf:"bytes,13,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,13,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Whether to tell what could have been saved, too.
+	Tips          bool `protobuf:"varint,14,opt,name=tips,proto3" json:"tips,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -184,6 +186,13 @@ func (x *GetUsageRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *GetUsageRequest) GetTips() bool {
+	if x != nil {
+		return x.Tips
+	}
+	return false
+}
+
 // What was spent.
 type GetUsageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -197,6 +206,12 @@ type GetUsageResponse struct {
 	Until *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
 	// For the next page; empty when there is none.
 	NextPageToken string `protobuf:"bytes,5,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// What was out of the usual in this time, the latest first: all of it where there
+	// is no filter, that of a provider or a model where these are the filter, and none
+	// with any other. Where `ledger.anomalies` is switched off, there is none.
+	Anomalies []*Anomaly `protobuf:"bytes,6,rep,name=anomalies,proto3" json:"anomalies,omitempty"`
+	// What could have been saved, the most first, where it was asked for.
+	Tips          []*Tip `protobuf:"bytes,7,rep,name=tips,proto3" json:"tips,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -262,6 +277,265 @@ func (x *GetUsageResponse) GetUntil() *timestamppb.Timestamp {
 func (x *GetUsageResponse) GetNextPageToken() string {
 	if x != nil {
 		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *GetUsageResponse) GetAnomalies() []*Anomaly {
+	if x != nil {
+		return x.Anomalies
+	}
+	return nil
+}
+
+func (x *GetUsageResponse) GetTips() []*Tip {
+	if x != nil {
+		return x.Tips
+	}
+	return nil
+}
+
+// Spend that was out of the usual, from its first hour to its last. The usual is
+// what closed hours of the five weeks before came to at the prices of now, so that
+// a change of prices is none.
+type Anomaly struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `spend`: more than the usual of this hour of the week; `new_model`: a model that
+	// was never called before takes a good part; `model_share`: a model takes a greater
+	// part than it ever did; `unpriced_share`, `estimated_share`: more attempts than
+	// usual have no known price, or have tokens that the gateway counted.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Whose; empty when it is of all together.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Whose; empty when it is of all together.
+	Model string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
+	// Begin of its first hour.
+	Since *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	// End of its last hour.
+	Until *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=until,proto3" json:"until,omitempty"`
+	// What was seen in its worst hour: of `spend` the dollars of that hour, else the
+	// part of the 24 hours up to its end, from 0 to 1.
+	Observed float64 `protobuf:"fixed64,6,opt,name=observed,proto3" json:"observed,omitempty"`
+	// What was to be expected instead.
+	Expected float64 `protobuf:"fixed64,7,opt,name=expected,proto3" json:"expected,omitempty"`
+	// `observed` by `expected`; absent when that is 0.
+	Ratio *float64 `protobuf:"fixed64,8,opt,name=ratio,proto3,oneof" json:"ratio,omitempty"`
+	// The dollars beyond what was to be expected; absent where no price is known.
+	Usd *float64 `protobuf:"fixed64,9,opt,name=usd,proto3,oneof" json:"usd,omitempty"`
+	// For people to read.
+	Text          string `protobuf:"bytes,10,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Anomaly) Reset() {
+	*x = Anomaly{}
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Anomaly) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Anomaly) ProtoMessage() {}
+
+func (x *Anomaly) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Anomaly.ProtoReflect.Descriptor instead.
+func (*Anomaly) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Anomaly) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Anomaly) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *Anomaly) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Anomaly) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Anomaly) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Anomaly) GetObserved() float64 {
+	if x != nil {
+		return x.Observed
+	}
+	return 0
+}
+
+func (x *Anomaly) GetExpected() float64 {
+	if x != nil {
+		return x.Expected
+	}
+	return 0
+}
+
+func (x *Anomaly) GetRatio() float64 {
+	if x != nil && x.Ratio != nil {
+		return *x.Ratio
+	}
+	return 0
+}
+
+func (x *Anomaly) GetUsd() float64 {
+	if x != nil && x.Usd != nil {
+		return *x.Usd
+	}
+	return 0
+}
+
+func (x *Anomaly) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// A way to spend less, as far as the ledger knows.
+type Tip struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `prompt_cache`: a model hardly reads from the provider's prompt cache though
+	// others do; `cheaper_model`: another model has the same abilities for less than
+	// half; `answer_cache`: what the gateway's own cache saves, or that it is off.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Of the API key of this name; empty when it is of all.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// Whose spend it is; empty when it is of all.
+	Provider string `protobuf:"bytes,3,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Whose spend it is; empty when it is of all.
+	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
+	// What would have been saved in the time that was asked for; absent where the
+	// ledger cannot know.
+	SavesUsd *float64 `protobuf:"fixed64,5,opt,name=saves_usd,json=savesUsd,proto3,oneof" json:"saves_usd,omitempty"`
+	// `saves_usd`, exactly, in trillionths of a dollar.
+	SavesPicoUsd *int64 `protobuf:"varint,6,opt,name=saves_pico_usd,json=savesPicoUsd,proto3,oneof" json:"saves_pico_usd,omitempty"`
+	// What was seen, for people to read.
+	Text string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
+	// What to do, and what to mind.
+	Advice        string `protobuf:"bytes,8,opt,name=advice,proto3" json:"advice,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tip) Reset() {
+	*x = Tip{}
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tip) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tip) ProtoMessage() {}
+
+func (x *Tip) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tip.ProtoReflect.Descriptor instead.
+func (*Tip) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Tip) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Tip) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Tip) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *Tip) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Tip) GetSavesUsd() float64 {
+	if x != nil && x.SavesUsd != nil {
+		return *x.SavesUsd
+	}
+	return 0
+}
+
+func (x *Tip) GetSavesPicoUsd() int64 {
+	if x != nil && x.SavesPicoUsd != nil {
+		return *x.SavesPicoUsd
+	}
+	return 0
+}
+
+func (x *Tip) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Tip) GetAdvice() string {
+	if x != nil {
+		return x.Advice
 	}
 	return ""
 }
@@ -340,7 +614,7 @@ type UsageRow struct {
 
 func (x *UsageRow) Reset() {
 	*x = UsageRow{}
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[2]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +626,7 @@ func (x *UsageRow) String() string {
 func (*UsageRow) ProtoMessage() {}
 
 func (x *UsageRow) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[2]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +639,7 @@ func (x *UsageRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageRow.ProtoReflect.Descriptor instead.
 func (*UsageRow) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *UsageRow) GetGroup() map[string]string {
@@ -614,7 +888,7 @@ type ListRequestsRequest struct {
 
 func (x *ListRequestsRequest) Reset() {
 	*x = ListRequestsRequest{}
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -626,7 +900,7 @@ func (x *ListRequestsRequest) String() string {
 func (*ListRequestsRequest) ProtoMessage() {}
 
 func (x *ListRequestsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -639,7 +913,7 @@ func (x *ListRequestsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequestsRequest.ProtoReflect.Descriptor instead.
 func (*ListRequestsRequest) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListRequestsRequest) GetSince() *timestamppb.Timestamp {
@@ -746,7 +1020,7 @@ type ListRequestsResponse struct {
 
 func (x *ListRequestsResponse) Reset() {
 	*x = ListRequestsResponse{}
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +1032,7 @@ func (x *ListRequestsResponse) String() string {
 func (*ListRequestsResponse) ProtoMessage() {}
 
 func (x *ListRequestsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +1045,7 @@ func (x *ListRequestsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequestsResponse.ProtoReflect.Descriptor instead.
 func (*ListRequestsResponse) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListRequestsResponse) GetRequests() []*RequestSummary {
@@ -799,7 +1073,7 @@ type GetRequestRequest struct {
 
 func (x *GetRequestRequest) Reset() {
 	*x = GetRequestRequest{}
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -811,7 +1085,7 @@ func (x *GetRequestRequest) String() string {
 func (*GetRequestRequest) ProtoMessage() {}
 
 func (x *GetRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -824,7 +1098,7 @@ func (x *GetRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequestRequest.ProtoReflect.Descriptor instead.
 func (*GetRequestRequest) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetRequestRequest) GetId() string {
@@ -847,7 +1121,7 @@ type GetRequestResponse struct {
 
 func (x *GetRequestResponse) Reset() {
 	*x = GetRequestResponse{}
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[6]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +1133,7 @@ func (x *GetRequestResponse) String() string {
 func (*GetRequestResponse) ProtoMessage() {}
 
 func (x *GetRequestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[6]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +1146,7 @@ func (x *GetRequestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequestResponse.ProtoReflect.Descriptor instead.
 func (*GetRequestResponse) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetRequestResponse) GetRequest() *RequestSummary {
@@ -953,7 +1227,7 @@ type RequestSummary struct {
 
 func (x *RequestSummary) Reset() {
 	*x = RequestSummary{}
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[7]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1239,7 @@ func (x *RequestSummary) String() string {
 func (*RequestSummary) ProtoMessage() {}
 
 func (x *RequestSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[7]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1252,7 @@ func (x *RequestSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestSummary.ProtoReflect.Descriptor instead.
 func (*RequestSummary) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RequestSummary) GetRequestId() string {
@@ -1181,7 +1455,7 @@ type RecordedAttempt struct {
 
 func (x *RecordedAttempt) Reset() {
 	*x = RecordedAttempt{}
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[8]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1193,7 +1467,7 @@ func (x *RecordedAttempt) String() string {
 func (*RecordedAttempt) ProtoMessage() {}
 
 func (x *RecordedAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[8]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1206,7 +1480,7 @@ func (x *RecordedAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordedAttempt.ProtoReflect.Descriptor instead.
 func (*RecordedAttempt) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RecordedAttempt) GetAttempt() *Attempt {
@@ -1241,7 +1515,7 @@ var File_llmgateway_v1_usage_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\n" +
-	"\x19llmgateway/v1/usage.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xb3\x05\n" +
+	"\x19llmgateway/v1/usage.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xc7\x05\n" +
 	"\x0fGetUsageRequest\x120\n" +
 	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12k\n" +
@@ -1260,13 +1534,42 @@ const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\tpage_size\x18\f \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x90N(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"\xfa\x01\n" +
+	"page_token\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\x12\x12\n" +
+	"\x04tips\x18\x0e \x01(\bR\x04tips\"\xd8\x02\n" +
 	"\x10GetUsageResponse\x12+\n" +
 	"\x04rows\x18\x01 \x03(\v2\x17.llmgateway.v1.UsageRowR\x04rows\x12-\n" +
 	"\x05total\x18\x02 \x01(\v2\x17.llmgateway.v1.UsageRowR\x05total\x120\n" +
 	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12&\n" +
-	"\x0fnext_page_token\x18\x05 \x01(\tR\rnextPageToken\"\xb1\t\n" +
+	"\x0fnext_page_token\x18\x05 \x01(\tR\rnextPageToken\x124\n" +
+	"\tanomalies\x18\x06 \x03(\v2\x16.llmgateway.v1.AnomalyR\tanomalies\x12&\n" +
+	"\x04tips\x18\a \x03(\v2\x12.llmgateway.v1.TipR\x04tips\"\xc3\x02\n" +
+	"\aAnomaly\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1a\n" +
+	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\x03 \x01(\tR\x05model\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1a\n" +
+	"\bobserved\x18\x06 \x01(\x01R\bobserved\x12\x1a\n" +
+	"\bexpected\x18\a \x01(\x01R\bexpected\x12\x19\n" +
+	"\x05ratio\x18\b \x01(\x01H\x00R\x05ratio\x88\x01\x01\x12\x15\n" +
+	"\x03usd\x18\t \x01(\x01H\x01R\x03usd\x88\x01\x01\x12\x12\n" +
+	"\x04text\x18\n" +
+	" \x01(\tR\x04textB\b\n" +
+	"\x06_ratioB\x06\n" +
+	"\x04_usd\"\xf7\x01\n" +
+	"\x03Tip\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1a\n" +
+	"\bprovider\x18\x03 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\x04 \x01(\tR\x05model\x12 \n" +
+	"\tsaves_usd\x18\x05 \x01(\x01H\x00R\bsavesUsd\x88\x01\x01\x12)\n" +
+	"\x0esaves_pico_usd\x18\x06 \x01(\x03H\x01R\fsavesPicoUsd\x88\x01\x01\x12\x12\n" +
+	"\x04text\x18\a \x01(\tR\x04text\x12\x16\n" +
+	"\x06advice\x18\b \x01(\tR\x06adviceB\f\n" +
+	"\n" +
+	"_saves_usdB\x11\n" +
+	"\x0f_saves_pico_usd\"\xb1\t\n" +
 	"\bUsageRow\x128\n" +
 	"\x05group\x18\x01 \x03(\v2\".llmgateway.v1.UsageRow.GroupEntryR\x05group\x12\x19\n" +
 	"\bcost_usd\x18\x02 \x01(\x01R\acostUsd\x12\"\n" +
@@ -1395,46 +1698,52 @@ func file_llmgateway_v1_usage_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_usage_proto_rawDescData
 }
 
-var file_llmgateway_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_llmgateway_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_llmgateway_v1_usage_proto_goTypes = []any{
 	(*GetUsageRequest)(nil),       // 0: llmgateway.v1.GetUsageRequest
 	(*GetUsageResponse)(nil),      // 1: llmgateway.v1.GetUsageResponse
-	(*UsageRow)(nil),              // 2: llmgateway.v1.UsageRow
-	(*ListRequestsRequest)(nil),   // 3: llmgateway.v1.ListRequestsRequest
-	(*ListRequestsResponse)(nil),  // 4: llmgateway.v1.ListRequestsResponse
-	(*GetRequestRequest)(nil),     // 5: llmgateway.v1.GetRequestRequest
-	(*GetRequestResponse)(nil),    // 6: llmgateway.v1.GetRequestResponse
-	(*RequestSummary)(nil),        // 7: llmgateway.v1.RequestSummary
-	(*RecordedAttempt)(nil),       // 8: llmgateway.v1.RecordedAttempt
-	nil,                           // 9: llmgateway.v1.UsageRow.GroupEntry
-	nil,                           // 10: llmgateway.v1.RequestSummary.TagsEntry
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*Attempt)(nil),               // 12: llmgateway.v1.Attempt
+	(*Anomaly)(nil),               // 2: llmgateway.v1.Anomaly
+	(*Tip)(nil),                   // 3: llmgateway.v1.Tip
+	(*UsageRow)(nil),              // 4: llmgateway.v1.UsageRow
+	(*ListRequestsRequest)(nil),   // 5: llmgateway.v1.ListRequestsRequest
+	(*ListRequestsResponse)(nil),  // 6: llmgateway.v1.ListRequestsResponse
+	(*GetRequestRequest)(nil),     // 7: llmgateway.v1.GetRequestRequest
+	(*GetRequestResponse)(nil),    // 8: llmgateway.v1.GetRequestResponse
+	(*RequestSummary)(nil),        // 9: llmgateway.v1.RequestSummary
+	(*RecordedAttempt)(nil),       // 10: llmgateway.v1.RecordedAttempt
+	nil,                           // 11: llmgateway.v1.UsageRow.GroupEntry
+	nil,                           // 12: llmgateway.v1.RequestSummary.TagsEntry
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*Attempt)(nil),               // 14: llmgateway.v1.Attempt
 }
 var file_llmgateway_v1_usage_proto_depIdxs = []int32{
-	11, // 0: llmgateway.v1.GetUsageRequest.since:type_name -> google.protobuf.Timestamp
-	11, // 1: llmgateway.v1.GetUsageRequest.until:type_name -> google.protobuf.Timestamp
-	2,  // 2: llmgateway.v1.GetUsageResponse.rows:type_name -> llmgateway.v1.UsageRow
-	2,  // 3: llmgateway.v1.GetUsageResponse.total:type_name -> llmgateway.v1.UsageRow
-	11, // 4: llmgateway.v1.GetUsageResponse.since:type_name -> google.protobuf.Timestamp
-	11, // 5: llmgateway.v1.GetUsageResponse.until:type_name -> google.protobuf.Timestamp
-	9,  // 6: llmgateway.v1.UsageRow.group:type_name -> llmgateway.v1.UsageRow.GroupEntry
-	11, // 7: llmgateway.v1.ListRequestsRequest.since:type_name -> google.protobuf.Timestamp
-	11, // 8: llmgateway.v1.ListRequestsRequest.until:type_name -> google.protobuf.Timestamp
-	7,  // 9: llmgateway.v1.ListRequestsResponse.requests:type_name -> llmgateway.v1.RequestSummary
-	7,  // 10: llmgateway.v1.GetRequestResponse.request:type_name -> llmgateway.v1.RequestSummary
-	8,  // 11: llmgateway.v1.GetRequestResponse.attempts:type_name -> llmgateway.v1.RecordedAttempt
-	11, // 12: llmgateway.v1.RequestSummary.started_at:type_name -> google.protobuf.Timestamp
-	11, // 13: llmgateway.v1.RequestSummary.ended_at:type_name -> google.protobuf.Timestamp
-	10, // 14: llmgateway.v1.RequestSummary.tags:type_name -> llmgateway.v1.RequestSummary.TagsEntry
-	12, // 15: llmgateway.v1.RecordedAttempt.attempt:type_name -> llmgateway.v1.Attempt
-	11, // 16: llmgateway.v1.RecordedAttempt.started_at:type_name -> google.protobuf.Timestamp
-	11, // 17: llmgateway.v1.RecordedAttempt.settled_at:type_name -> google.protobuf.Timestamp
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	13, // 0: llmgateway.v1.GetUsageRequest.since:type_name -> google.protobuf.Timestamp
+	13, // 1: llmgateway.v1.GetUsageRequest.until:type_name -> google.protobuf.Timestamp
+	4,  // 2: llmgateway.v1.GetUsageResponse.rows:type_name -> llmgateway.v1.UsageRow
+	4,  // 3: llmgateway.v1.GetUsageResponse.total:type_name -> llmgateway.v1.UsageRow
+	13, // 4: llmgateway.v1.GetUsageResponse.since:type_name -> google.protobuf.Timestamp
+	13, // 5: llmgateway.v1.GetUsageResponse.until:type_name -> google.protobuf.Timestamp
+	2,  // 6: llmgateway.v1.GetUsageResponse.anomalies:type_name -> llmgateway.v1.Anomaly
+	3,  // 7: llmgateway.v1.GetUsageResponse.tips:type_name -> llmgateway.v1.Tip
+	13, // 8: llmgateway.v1.Anomaly.since:type_name -> google.protobuf.Timestamp
+	13, // 9: llmgateway.v1.Anomaly.until:type_name -> google.protobuf.Timestamp
+	11, // 10: llmgateway.v1.UsageRow.group:type_name -> llmgateway.v1.UsageRow.GroupEntry
+	13, // 11: llmgateway.v1.ListRequestsRequest.since:type_name -> google.protobuf.Timestamp
+	13, // 12: llmgateway.v1.ListRequestsRequest.until:type_name -> google.protobuf.Timestamp
+	9,  // 13: llmgateway.v1.ListRequestsResponse.requests:type_name -> llmgateway.v1.RequestSummary
+	9,  // 14: llmgateway.v1.GetRequestResponse.request:type_name -> llmgateway.v1.RequestSummary
+	10, // 15: llmgateway.v1.GetRequestResponse.attempts:type_name -> llmgateway.v1.RecordedAttempt
+	13, // 16: llmgateway.v1.RequestSummary.started_at:type_name -> google.protobuf.Timestamp
+	13, // 17: llmgateway.v1.RequestSummary.ended_at:type_name -> google.protobuf.Timestamp
+	12, // 18: llmgateway.v1.RequestSummary.tags:type_name -> llmgateway.v1.RequestSummary.TagsEntry
+	14, // 19: llmgateway.v1.RecordedAttempt.attempt:type_name -> llmgateway.v1.Attempt
+	13, // 20: llmgateway.v1.RecordedAttempt.started_at:type_name -> google.protobuf.Timestamp
+	13, // 21: llmgateway.v1.RecordedAttempt.settled_at:type_name -> google.protobuf.Timestamp
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_usage_proto_init() }
@@ -1444,14 +1753,16 @@ func file_llmgateway_v1_usage_proto_init() {
 	}
 	file_llmgateway_v1_receipt_proto_init()
 	file_llmgateway_v1_usage_proto_msgTypes[2].OneofWrappers = []any{}
-	file_llmgateway_v1_usage_proto_msgTypes[7].OneofWrappers = []any{}
+	file_llmgateway_v1_usage_proto_msgTypes[3].OneofWrappers = []any{}
+	file_llmgateway_v1_usage_proto_msgTypes[4].OneofWrappers = []any{}
+	file_llmgateway_v1_usage_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_usage_proto_rawDesc), len(file_llmgateway_v1_usage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

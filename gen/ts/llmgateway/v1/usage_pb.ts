@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/usage.proto.
  */
 export const file_llmgateway_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("ChlsbG1nYXRld2F5L3YxL3VzYWdlLnByb3RvEg1sbG1nYXRld2F5LnYxIsgECg9HZXRVc2FnZVJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJiCghncm91cF9ieRgDIAMoCUJQukhNkgFKEAgYASJEckIYgAIyPV4ocHJvdmlkZXJ8bW9kZWx8b3BlcmF0aW9ufHRlbmFudHxrZXl8cm91dGV8aG91cnxkYXl8dGFnOi4rKSQSGAoGdGVuYW50GAQgASgJQgi6SAVyAxiAAhIVCgNrZXkYBSABKAlCCLpIBXIDGIACEhoKCHByb3ZpZGVyGAYgASgJQgi6SAVyAxiAAhIXCgVtb2RlbBgHIAEoCUIIukgFcgMYgAISFwoFcm91dGUYCCABKAlCCLpIBXIDGIACEiwKCW9wZXJhdGlvbhgJIAEoCUIZukgWchRSAFIEY2hhdFIKZW1iZWRkaW5ncxIpCgR0YWdzGAogAygJQhu6SBiSARUQCCIRcg8YgAQyCl5bXj1dKz0uKiQSZgoIb3JkZXJfYnkYCyABKAlCVLpIUXJPUgBSBGNvc3RSCHJlcXVlc3RzUgZlcnJvcnNSCGF0dGVtcHRzUgxpbnB1dF90b2tlbnNSDW91dHB1dF90b2tlbnNSBXNhdmVkUgVncm91cBIdCglwYWdlX3NpemUYDCABKAVCCrpIBxoFGJBOKAASHAoKcGFnZV90b2tlbhgNIAEoCUIIukgFcgMYgAIi0AEKEEdldFVzYWdlUmVzcG9uc2USJQoEcm93cxgBIAMoCzIXLmxsbWdhdGV3YXkudjEuVXNhZ2VSb3cSJgoFdG90YWwYAiABKAsyFy5sbG1nYXRld2F5LnYxLlVzYWdlUm93EikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPbmV4dF9wYWdlX3Rva2VuGAUgASgJIqsGCghVc2FnZVJvdxIxCgVncm91cBgBIAMoCzIiLmxsbWdhdGV3YXkudjEuVXNhZ2VSb3cuR3JvdXBFbnRyeRIQCghjb3N0X3VzZBgCIAEoARIVCg1jb3N0X3BpY29fdXNkGAMgASgDEhAKCHJlcXVlc3RzGAQgASgDEg4KBmVycm9ycxgFIAEoAxIXCg9jYWNoZWRfcmVxdWVzdHMYBiABKAMSEQoJc2F2ZWRfdXNkGAcgASgBEhYKDnNhdmVkX3BpY29fdXNkGAggASgDEhAKCGF0dGVtcHRzGAkgASgDEgoKAm9rGAogASgDEg4KBmZhaWxlZBgLIAEoAxIRCglhYmFuZG9uZWQYDCABKAMSDwoHdW5rbm93bhgNIAEoAxITCgt1bmtub3duX3VzZBgOIAEoARIYChB1bmtub3duX3BpY29fdXNkGA8gASgDEhEKCWVzdGltYXRlZBgQIAEoAxIVCg1lc3RpbWF0ZWRfdXNkGBEgASgBEhoKEmVzdGltYXRlZF9waWNvX3VzZBgSIAEoAxIQCgh1bnByaWNlZBgTIAEoAxIXCg9lc3RpbWF0ZWRfc2hhcmUYFCABKAESFQoNdW5rbm93bl9zaGFyZRgVIAEoARIWCg51bnByaWNlZF9zaGFyZRgWIAEoARIUCgxpbnB1dF90b2tlbnMYFyABKAMSGwoTY2FjaGVkX2lucHV0X3Rva2VucxgYIAEoAxIaChJjYWNoZV93cml0ZV90b2tlbnMYGSABKAMSFQoNb3V0cHV0X3Rva2VucxgaIAEoAxIYChByZWFzb25pbmdfdG9rZW5zGBsgASgDEhsKDmxhdGVuY3lfcDUwX21zGBwgASgBSACIAQESGwoObGF0ZW5jeV9wOTVfbXMYHSABKAFIAYgBARIbCg5sYXRlbmN5X3A5OV9tcxgeIAEoAUgCiAEBGiwKCkdyb3VwRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIRCg9fbGF0ZW5jeV9wNTBfbXNCEQoPX2xhdGVuY3lfcDk1X21zQhEKD19sYXRlbmN5X3A5OV9tcyLQAwoTTGlzdFJlcXVlc3RzUmVxdWVzdBIpCgVzaW5jZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKBnRlbmFudBgDIAEoCUIIukgFcgMYgAISFQoDa2V5GAQgASgJQgi6SAVyAxiAAhIaCghwcm92aWRlchgFIAEoCUIIukgFcgMYgAISFwoFbW9kZWwYBiABKAlCCLpIBXIDGIACEhcKBXJvdXRlGAcgASgJQgi6SAVyAxiAAhIsCglvcGVyYXRpb24YCCABKAlCGbpIFnIUUgBSBGNoYXRSCmVtYmVkZGluZ3MSKQoEdGFncxgJIAMoCUIbukgYkgEVEAgiEXIPGIAEMgpeW149XSs9LiokEi8KB291dGNvbWUYCiABKAlCHrpIG3IZUgBSAm9rUgZmYWlsZWRSCWFiYW5kb25lZBIdCgxmYWlsdXJlX2tpbmQYCyABKAlCB7pIBHICGEASHQoJcGFnZV9zaXplGAwgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YDSABKAlCCLpIBXIDGIAEImAKFExpc3RSZXF1ZXN0c1Jlc3BvbnNlEi8KCHJlcXVlc3RzGAEgAygLMh0ubGxtZ2F0ZXdheS52MS5SZXF1ZXN0U3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoRR2V0UmVxdWVzdFJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAIidgoSR2V0UmVxdWVzdFJlc3BvbnNlEi4KB3JlcXVlc3QYASABKAsyHS5sbG1nYXRld2F5LnYxLlJlcXVlc3RTdW1tYXJ5EjAKCGF0dGVtcHRzGAIgAygLMh4ubGxtZ2F0ZXdheS52MS5SZWNvcmRlZEF0dGVtcHQi6wUKDlJlcXVlc3RTdW1tYXJ5EhIKCnJlcXVlc3RfaWQYASABKAkSDwoHY2FsbF9pZBgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGdGVuYW50GAUgASgJEgsKA2tleRgGIAEoCRI1CgR0YWdzGAcgAygLMicubGxtZ2F0ZXdheS52MS5SZXF1ZXN0U3VtbWFyeS5UYWdzRW50cnkSDgoGbWV0aG9kGAggASgJEhEKCW9wZXJhdGlvbhgJIAEoCRIQCghwcm90b2NvbBgKIAEoCRIQCghwcm92aWRlchgLIAEoCRINCgVtb2RlbBgMIAEoCRINCgVyb3V0ZRgNIAEoCRIPCgdvdXRjb21lGA4gASgJEhQKDGZhaWx1cmVfa2luZBgPIAEoCRIVCg1maW5pc2hfcmVhc29uGBAgASgJEhAKCGF0dGVtcHRzGBEgASgFEhIKCnByb3ZlbmFuY2UYEiABKAkSFQoNcHJpY2VfdmVyc2lvbhgTIAEoCRIaCg1lc3RpbWF0ZWRfdXNkGBQgASgBSACIAQESHwoSZXN0aW1hdGVkX3BpY29fdXNkGBUgASgDSAGIAQESFQoIY29zdF91c2QYFiABKAFIAogBARIaCg1jb3N0X3BpY29fdXNkGBcgASgDSAOIAQESEQoJc2F2ZWRfdXNkGBggASgBEhYKDnNhdmVkX3BpY29fdXNkGBkgASgDEhIKCmNhY2hlX2tpbmQYGiABKAkaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEAoOX2VzdGltYXRlZF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEILCglfY29zdF91c2RCEAoOX2Nvc3RfcGljb191c2QiqQEKD1JlY29yZGVkQXR0ZW1wdBInCgdhdHRlbXB0GAEgASgLMhYubGxtZ2F0ZXdheS52MS5BdHRlbXB0Eg0KBXN0YXRlGAIgASgJEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnNldHRsZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_llmgateway_v1_receipt]);
+  fileDesc("ChlsbG1nYXRld2F5L3YxL3VzYWdlLnByb3RvEg1sbG1nYXRld2F5LnYxItYECg9HZXRVc2FnZVJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJiCghncm91cF9ieRgDIAMoCUJQukhNkgFKEAgYASJEckIYgAIyPV4ocHJvdmlkZXJ8bW9kZWx8b3BlcmF0aW9ufHRlbmFudHxrZXl8cm91dGV8aG91cnxkYXl8dGFnOi4rKSQSGAoGdGVuYW50GAQgASgJQgi6SAVyAxiAAhIVCgNrZXkYBSABKAlCCLpIBXIDGIACEhoKCHByb3ZpZGVyGAYgASgJQgi6SAVyAxiAAhIXCgVtb2RlbBgHIAEoCUIIukgFcgMYgAISFwoFcm91dGUYCCABKAlCCLpIBXIDGIACEiwKCW9wZXJhdGlvbhgJIAEoCUIZukgWchRSAFIEY2hhdFIKZW1iZWRkaW5ncxIpCgR0YWdzGAogAygJQhu6SBiSARUQCCIRcg8YgAQyCl5bXj1dKz0uKiQSZgoIb3JkZXJfYnkYCyABKAlCVLpIUXJPUgBSBGNvc3RSCHJlcXVlc3RzUgZlcnJvcnNSCGF0dGVtcHRzUgxpbnB1dF90b2tlbnNSDW91dHB1dF90b2tlbnNSBXNhdmVkUgVncm91cBIdCglwYWdlX3NpemUYDCABKAVCCrpIBxoFGJBOKAASHAoKcGFnZV90b2tlbhgNIAEoCUIIukgFcgMYgAISDAoEdGlwcxgOIAEoCCKdAgoQR2V0VXNhZ2VSZXNwb25zZRIlCgRyb3dzGAEgAygLMhcubGxtZ2F0ZXdheS52MS5Vc2FnZVJvdxImCgV0b3RhbBgCIAEoCzIXLmxsbWdhdGV3YXkudjEuVXNhZ2VSb3cSKQoFc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9uZXh0X3BhZ2VfdG9rZW4YBSABKAkSKQoJYW5vbWFsaWVzGAYgAygLMhYubGxtZ2F0ZXdheS52MS5Bbm9tYWx5EiAKBHRpcHMYByADKAsyEi5sbG1nYXRld2F5LnYxLlRpcCL4AQoHQW5vbWFseRIMCgRraW5kGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEikKBXNpbmNlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIb2JzZXJ2ZWQYBiABKAESEAoIZXhwZWN0ZWQYByABKAESEgoFcmF0aW8YCCABKAFIAIgBARIQCgN1c2QYCSABKAFIAYgBARIMCgR0ZXh0GAogASgJQggKBl9yYXRpb0IGCgRfdXNkIrUBCgNUaXASDAoEa2luZBgBIAEoCRILCgNrZXkYAiABKAkSEAoIcHJvdmlkZXIYAyABKAkSDQoFbW9kZWwYBCABKAkSFgoJc2F2ZXNfdXNkGAUgASgBSACIAQESGwoOc2F2ZXNfcGljb191c2QYBiABKANIAYgBARIMCgR0ZXh0GAcgASgJEg4KBmFkdmljZRgIIAEoCUIMCgpfc2F2ZXNfdXNkQhEKD19zYXZlc19waWNvX3VzZCKrBgoIVXNhZ2VSb3cSMQoFZ3JvdXAYASADKAsyIi5sbG1nYXRld2F5LnYxLlVzYWdlUm93Lkdyb3VwRW50cnkSEAoIY29zdF91c2QYAiABKAESFQoNY29zdF9waWNvX3VzZBgDIAEoAxIQCghyZXF1ZXN0cxgEIAEoAxIOCgZlcnJvcnMYBSABKAMSFwoPY2FjaGVkX3JlcXVlc3RzGAYgASgDEhEKCXNhdmVkX3VzZBgHIAEoARIWCg5zYXZlZF9waWNvX3VzZBgIIAEoAxIQCghhdHRlbXB0cxgJIAEoAxIKCgJvaxgKIAEoAxIOCgZmYWlsZWQYCyABKAMSEQoJYWJhbmRvbmVkGAwgASgDEg8KB3Vua25vd24YDSABKAMSEwoLdW5rbm93bl91c2QYDiABKAESGAoQdW5rbm93bl9waWNvX3VzZBgPIAEoAxIRCgllc3RpbWF0ZWQYECABKAMSFQoNZXN0aW1hdGVkX3VzZBgRIAEoARIaChJlc3RpbWF0ZWRfcGljb191c2QYEiABKAMSEAoIdW5wcmljZWQYEyABKAMSFwoPZXN0aW1hdGVkX3NoYXJlGBQgASgBEhUKDXVua25vd25fc2hhcmUYFSABKAESFgoOdW5wcmljZWRfc2hhcmUYFiABKAESFAoMaW5wdXRfdG9rZW5zGBcgASgDEhsKE2NhY2hlZF9pbnB1dF90b2tlbnMYGCABKAMSGgoSY2FjaGVfd3JpdGVfdG9rZW5zGBkgASgDEhUKDW91dHB1dF90b2tlbnMYGiABKAMSGAoQcmVhc29uaW5nX3Rva2VucxgbIAEoAxIbCg5sYXRlbmN5X3A1MF9tcxgcIAEoAUgAiAEBEhsKDmxhdGVuY3lfcDk1X21zGB0gASgBSAGIAQESGwoObGF0ZW5jeV9wOTlfbXMYHiABKAFIAogBARosCgpHcm91cEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEQoPX2xhdGVuY3lfcDUwX21zQhEKD19sYXRlbmN5X3A5NV9tc0IRCg9fbGF0ZW5jeV9wOTlfbXMi0AMKE0xpc3RSZXF1ZXN0c1JlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYCgZ0ZW5hbnQYAyABKAlCCLpIBXIDGIACEhUKA2tleRgEIAEoCUIIukgFcgMYgAISGgoIcHJvdmlkZXIYBSABKAlCCLpIBXIDGIACEhcKBW1vZGVsGAYgASgJQgi6SAVyAxiAAhIXCgVyb3V0ZRgHIAEoCUIIukgFcgMYgAISLAoJb3BlcmF0aW9uGAggASgJQhm6SBZyFFIAUgRjaGF0UgplbWJlZGRpbmdzEikKBHRhZ3MYCSADKAlCG7pIGJIBFRAIIhFyDxiABDIKXltePV0rPS4qJBIvCgdvdXRjb21lGAogASgJQh66SBtyGVIAUgJva1IGZmFpbGVkUglhYmFuZG9uZWQSHQoMZmFpbHVyZV9raW5kGAsgASgJQge6SARyAhhAEh0KCXBhZ2Vfc2l6ZRgMIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGA0gASgJQgi6SAVyAxiABCJgChRMaXN0UmVxdWVzdHNSZXNwb25zZRIvCghyZXF1ZXN0cxgBIAMoCzIdLmxsbWdhdGV3YXkudjEuUmVxdWVzdFN1bW1hcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIisKEUdldFJlcXVlc3RSZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABGIACInYKEkdldFJlcXVlc3RSZXNwb25zZRIuCgdyZXF1ZXN0GAEgASgLMh0ubGxtZ2F0ZXdheS52MS5SZXF1ZXN0U3VtbWFyeRIwCghhdHRlbXB0cxgCIAMoCzIeLmxsbWdhdGV3YXkudjEuUmVjb3JkZWRBdHRlbXB0IusFCg5SZXF1ZXN0U3VtbWFyeRISCgpyZXF1ZXN0X2lkGAEgASgJEg8KB2NhbGxfaWQYAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnRlbmFudBgFIAEoCRILCgNrZXkYBiABKAkSNQoEdGFncxgHIAMoCzInLmxsbWdhdGV3YXkudjEuUmVxdWVzdFN1bW1hcnkuVGFnc0VudHJ5Eg4KBm1ldGhvZBgIIAEoCRIRCglvcGVyYXRpb24YCSABKAkSEAoIcHJvdG9jb2wYCiABKAkSEAoIcHJvdmlkZXIYCyABKAkSDQoFbW9kZWwYDCABKAkSDQoFcm91dGUYDSABKAkSDwoHb3V0Y29tZRgOIAEoCRIUCgxmYWlsdXJlX2tpbmQYDyABKAkSFQoNZmluaXNoX3JlYXNvbhgQIAEoCRIQCghhdHRlbXB0cxgRIAEoBRISCgpwcm92ZW5hbmNlGBIgASgJEhUKDXByaWNlX3ZlcnNpb24YEyABKAkSGgoNZXN0aW1hdGVkX3VzZBgUIAEoAUgAiAEBEh8KEmVzdGltYXRlZF9waWNvX3VzZBgVIAEoA0gBiAEBEhUKCGNvc3RfdXNkGBYgASgBSAKIAQESGgoNY29zdF9waWNvX3VzZBgXIAEoA0gDiAEBEhEKCXNhdmVkX3VzZBgYIAEoARIWCg5zYXZlZF9waWNvX3VzZBgZIAEoAxISCgpjYWNoZV9raW5kGBogASgJGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhAKDl9lc3RpbWF0ZWRfdXNkQhUKE19lc3RpbWF0ZWRfcGljb191c2RCCwoJX2Nvc3RfdXNkQhAKDl9jb3N0X3BpY29fdXNkIqkBCg9SZWNvcmRlZEF0dGVtcHQSJwoHYXR0ZW1wdBgBIAEoCzIWLmxsbWdhdGV3YXkudjEuQXR0ZW1wdBINCgVzdGF0ZRgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzZXR0bGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEJEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_llmgateway_v1_receipt]);
 
 /**
  * Of what, since when, and by what to tell it apart.
@@ -120,6 +120,13 @@ export type GetUsageRequest = Message<"llmgateway.v1.GetUsageRequest"> & {
    * @generated from field: string page_token = 13;
    */
   pageToken: string;
+
+  /**
+   * Whether to tell what could have been saved, too.
+   *
+   * @generated from field: bool tips = 14;
+   */
+  tips: boolean;
 };
 
 /**
@@ -169,6 +176,22 @@ export type GetUsageResponse = Message<"llmgateway.v1.GetUsageResponse"> & {
    * @generated from field: string next_page_token = 5;
    */
   nextPageToken: string;
+
+  /**
+   * What was out of the usual in this time, the latest first: all of it where there
+   * is no filter, that of a provider or a model where these are the filter, and none
+   * with any other. Where `ledger.anomalies` is switched off, there is none.
+   *
+   * @generated from field: repeated llmgateway.v1.Anomaly anomalies = 6;
+   */
+  anomalies: Anomaly[];
+
+  /**
+   * What could have been saved, the most first, where it was asked for.
+   *
+   * @generated from field: repeated llmgateway.v1.Tip tips = 7;
+   */
+  tips: Tip[];
 };
 
 /**
@@ -177,6 +200,169 @@ export type GetUsageResponse = Message<"llmgateway.v1.GetUsageResponse"> & {
  */
 export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_usage, 1);
+
+/**
+ * Spend that was out of the usual, from its first hour to its last. The usual is
+ * what closed hours of the five weeks before came to at the prices of now, so that
+ * a change of prices is none.
+ *
+ * @generated from message llmgateway.v1.Anomaly
+ */
+export type Anomaly = Message<"llmgateway.v1.Anomaly"> & {
+  /**
+   * `spend`: more than the usual of this hour of the week; `new_model`: a model that
+   * was never called before takes a good part; `model_share`: a model takes a greater
+   * part than it ever did; `unpriced_share`, `estimated_share`: more attempts than
+   * usual have no known price, or have tokens that the gateway counted.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Whose; empty when it is of all together.
+   *
+   * @generated from field: string provider = 2;
+   */
+  provider: string;
+
+  /**
+   * Whose; empty when it is of all together.
+   *
+   * @generated from field: string model = 3;
+   */
+  model: string;
+
+  /**
+   * Begin of its first hour.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 4;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * End of its last hour.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 5;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * What was seen in its worst hour: of `spend` the dollars of that hour, else the
+   * part of the 24 hours up to its end, from 0 to 1.
+   *
+   * @generated from field: double observed = 6;
+   */
+  observed: number;
+
+  /**
+   * What was to be expected instead.
+   *
+   * @generated from field: double expected = 7;
+   */
+  expected: number;
+
+  /**
+   * `observed` by `expected`; absent when that is 0.
+   *
+   * @generated from field: optional double ratio = 8;
+   */
+  ratio?: number | undefined;
+
+  /**
+   * The dollars beyond what was to be expected; absent where no price is known.
+   *
+   * @generated from field: optional double usd = 9;
+   */
+  usd?: number | undefined;
+
+  /**
+   * For people to read.
+   *
+   * @generated from field: string text = 10;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.Anomaly.
+ * Use `create(AnomalySchema)` to create a new message.
+ */
+export const AnomalySchema: GenMessage<Anomaly> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_usage, 2);
+
+/**
+ * A way to spend less, as far as the ledger knows.
+ *
+ * @generated from message llmgateway.v1.Tip
+ */
+export type Tip = Message<"llmgateway.v1.Tip"> & {
+  /**
+   * `prompt_cache`: a model hardly reads from the provider's prompt cache though
+   * others do; `cheaper_model`: another model has the same abilities for less than
+   * half; `answer_cache`: what the gateway's own cache saves, or that it is off.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Of the API key of this name; empty when it is of all.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * Whose spend it is; empty when it is of all.
+   *
+   * @generated from field: string provider = 3;
+   */
+  provider: string;
+
+  /**
+   * Whose spend it is; empty when it is of all.
+   *
+   * @generated from field: string model = 4;
+   */
+  model: string;
+
+  /**
+   * What would have been saved in the time that was asked for; absent where the
+   * ledger cannot know.
+   *
+   * @generated from field: optional double saves_usd = 5;
+   */
+  savesUsd?: number | undefined;
+
+  /**
+   * `saves_usd`, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: optional int64 saves_pico_usd = 6;
+   */
+  savesPicoUsd?: bigint | undefined;
+
+  /**
+   * What was seen, for people to read.
+   *
+   * @generated from field: string text = 7;
+   */
+  text: string;
+
+  /**
+   * What to do, and what to mind.
+   *
+   * @generated from field: string advice = 8;
+   */
+  advice: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.Tip.
+ * Use `create(TipSchema)` to create a new message.
+ */
+export const TipSchema: GenMessage<Tip> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_usage, 3);
 
 /**
  * What attempts and requests came to, each counted in the hour in which it began.
@@ -405,7 +591,7 @@ export type UsageRow = Message<"llmgateway.v1.UsageRow"> & {
  * Use `create(UsageRowSchema)` to create a new message.
  */
 export const UsageRowSchema: GenMessage<UsageRow> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_usage, 2);
+  messageDesc(file_llmgateway_v1_usage, 4);
 
 /**
  * Which requests to list.
@@ -511,7 +697,7 @@ export type ListRequestsRequest = Message<"llmgateway.v1.ListRequestsRequest"> &
  * Use `create(ListRequestsRequestSchema)` to create a new message.
  */
 export const ListRequestsRequestSchema: GenMessage<ListRequestsRequest> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_usage, 3);
+  messageDesc(file_llmgateway_v1_usage, 5);
 
 /**
  * Some requests.
@@ -539,7 +725,7 @@ export type ListRequestsResponse = Message<"llmgateway.v1.ListRequestsResponse">
  * Use `create(ListRequestsResponseSchema)` to create a new message.
  */
 export const ListRequestsResponseSchema: GenMessage<ListRequestsResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_usage, 4);
+  messageDesc(file_llmgateway_v1_usage, 6);
 
 /**
  * Which request to tell.
@@ -560,7 +746,7 @@ export type GetRequestRequest = Message<"llmgateway.v1.GetRequestRequest"> & {
  * Use `create(GetRequestRequestSchema)` to create a new message.
  */
 export const GetRequestRequestSchema: GenMessage<GetRequestRequest> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_usage, 5);
+  messageDesc(file_llmgateway_v1_usage, 7);
 
 /**
  * A request, and all that was tried for it.
@@ -588,7 +774,7 @@ export type GetRequestResponse = Message<"llmgateway.v1.GetRequestResponse"> & {
  * Use `create(GetRequestResponseSchema)` to create a new message.
  */
 export const GetRequestResponseSchema: GenMessage<GetRequestResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_usage, 6);
+  messageDesc(file_llmgateway_v1_usage, 8);
 
 /**
  * A request that is over. What was said in it is not kept.
@@ -787,7 +973,7 @@ export type RequestSummary = Message<"llmgateway.v1.RequestSummary"> & {
  * Use `create(RequestSummarySchema)` to create a new message.
  */
 export const RequestSummarySchema: GenMessage<RequestSummary> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_usage, 7);
+  messageDesc(file_llmgateway_v1_usage, 9);
 
 /**
  * A call to a provider as it was booked.
@@ -830,5 +1016,5 @@ export type RecordedAttempt = Message<"llmgateway.v1.RecordedAttempt"> & {
  * Use `create(RecordedAttemptSchema)` to create a new message.
  */
 export const RecordedAttemptSchema: GenMessage<RecordedAttempt> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_usage, 8);
+  messageDesc(file_llmgateway_v1_usage, 10);
 

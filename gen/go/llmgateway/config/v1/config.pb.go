@@ -2565,7 +2565,7 @@ func (x *Budget) GetWarnAt() []float64 {
 
 // What is kept of each call and of each attempt. The database is SQLite in
 // `data_dir`, or PostgreSQL where `DATABASE_URL` is set. Changes take effect at
-// the next start.
+// the next start, those of `anomalies` at once.
 type Ledger struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Folder of the database. Default `data`, in the working directory.
@@ -2580,7 +2580,9 @@ type Ledger struct {
 	// A call that a hard budget is about needs its row: it is refused as
 	// `budget_unavailable` where `drop` has no room for it, and with either while
 	// the database takes none. Default `wait`.
-	WhenFull      string `protobuf:"bytes,4,opt,name=when_full,json=whenFull,proto3" json:"when_full,omitempty"`
+	WhenFull string `protobuf:"bytes,4,opt,name=when_full,json=whenFull,proto3" json:"when_full,omitempty"`
+	// What of the spend is out of the usual.
+	Anomalies     *Anomalies `protobuf:"bytes,5,opt,name=anomalies,proto3" json:"anomalies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2643,6 +2645,79 @@ func (x *Ledger) GetWhenFull() string {
 	return ""
 }
 
+func (x *Ledger) GetAnomalies() *Anomalies {
+	if x != nil {
+		return x.Anomalies
+	}
+	return nil
+}
+
+// When spend is told as out of the usual: in the log, the metrics and with
+// `GetUsage`.
+type Anomalies struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether it is looked for. Default true.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// How many times the usual is too much. Default 2.
+	Ratio *float64 `protobuf:"fixed64,2,opt,name=ratio,proto3,oneof" json:"ratio,omitempty"`
+	// The least that an hour, or a day for what is looked at by the day, must be
+	// beyond the usual, in dollars. Default 1.
+	MinUsd        *float64 `protobuf:"fixed64,3,opt,name=min_usd,json=minUsd,proto3,oneof" json:"min_usd,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Anomalies) Reset() {
+	*x = Anomalies{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Anomalies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Anomalies) ProtoMessage() {}
+
+func (x *Anomalies) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Anomalies.ProtoReflect.Descriptor instead.
+func (*Anomalies) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Anomalies) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *Anomalies) GetRatio() float64 {
+	if x != nil && x.Ratio != nil {
+		return *x.Ratio
+	}
+	return 0
+}
+
+func (x *Anomalies) GetMinUsd() float64 {
+	if x != nil && x.MinUsd != nil {
+		return *x.MinUsd
+	}
+	return 0
+}
+
 // Work that nobody waits for. It is kept in the ledger's database.
 type Jobs struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2673,7 +2748,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2685,7 +2760,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2698,7 +2773,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -2793,7 +2868,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2805,7 +2880,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2818,7 +2893,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -2884,7 +2959,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2896,7 +2971,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2909,7 +2984,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -2942,7 +3017,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2954,7 +3029,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2967,7 +3042,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -3303,13 +3378,23 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\awarn_at\x18\v \x03(\x01B\x1e\xbaH\x1b\x92\x01\x18\x18\x01\"\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00$@!\x00\x00\x00\x00\x00\x00\x00\x00R\x06warnAt\x1a7\n" +
 	"\tTagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe8\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa7\x02\n" +
 	"\x06Ledger\x12\x19\n" +
 	"\bdata_dir\x18\x01 \x01(\tR\adataDir\x12D\n" +
 	"\tretention\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\v\xbaH\b\xaa\x01\x052\x03\b\xa08R\tretention\x126\n" +
 	"\x10max_waiting_rows\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(dH\x00R\x0emaxWaitingRows\x88\x01\x01\x120\n" +
-	"\twhen_full\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04waitR\x04dropR\bwhenFullB\x13\n" +
-	"\x11_max_waiting_rows\"\xdd\x04\n" +
+	"\twhen_full\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04waitR\x04dropR\bwhenFull\x12=\n" +
+	"\tanomalies\x18\x05 \x01(\v2\x1f.llmgateway.config.v1.AnomaliesR\tanomaliesB\x13\n" +
+	"\x11_max_waiting_rows\"\xb0\x01\n" +
+	"\tAnomalies\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x122\n" +
+	"\x05ratio\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x9a\x99\x99\x99\x99\x99\xf1?H\x01R\x05ratio\x88\x01\x01\x12.\n" +
+	"\amin_usd\x18\x03 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x02R\x06minUsd\x88\x01\x01B\n" +
+	"\n" +
+	"\b_enabledB\b\n" +
+	"\x06_ratioB\n" +
+	"\n" +
+	"\b_min_usd\"\xdd\x04\n" +
 	"\x04Jobs\x126\n" +
 	"\x0emax_concurrent\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x90N(\x01H\x00R\rmaxConcurrent\x88\x01\x01\x12D\n" +
@@ -3368,7 +3453,7 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
 	(*Cache)(nil),               // 1: llmgateway.config.v1.Cache
@@ -3399,110 +3484,112 @@ var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Prices)(nil),              // 26: llmgateway.config.v1.Prices
 	(*Budget)(nil),              // 27: llmgateway.config.v1.Budget
 	(*Ledger)(nil),              // 28: llmgateway.config.v1.Ledger
-	(*Jobs)(nil),                // 29: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),            // 30: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),              // 31: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 32: llmgateway.config.v1.Telemetry
-	nil,                         // 33: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 34: llmgateway.config.v1.Config.AliasesEntry
-	nil,                         // 35: llmgateway.config.v1.Config.FallbackChainsEntry
-	nil,                         // 36: llmgateway.config.v1.Config.RoutingPoliciesEntry
-	nil,                         // 37: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                         // 38: llmgateway.config.v1.Config.TemplatesEntry
-	nil,                         // 39: llmgateway.config.v1.Cache.FamiliesEntry
-	nil,                         // 40: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                         // 41: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 42: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                         // 43: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 44: google.protobuf.Duration
-	(*structpb.ListValue)(nil),  // 45: google.protobuf.ListValue
-	(*v1.Template)(nil),         // 46: llmgateway.v1.Template
+	(*Anomalies)(nil),           // 29: llmgateway.config.v1.Anomalies
+	(*Jobs)(nil),                // 30: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),            // 31: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),              // 32: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 33: llmgateway.config.v1.Telemetry
+	nil,                         // 34: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 35: llmgateway.config.v1.Config.AliasesEntry
+	nil,                         // 36: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                         // 37: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                         // 38: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                         // 39: llmgateway.config.v1.Config.TemplatesEntry
+	nil,                         // 40: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                         // 41: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                         // 42: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 43: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                         // 44: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 45: google.protobuf.Duration
+	(*structpb.ListValue)(nil),  // 46: google.protobuf.ListValue
+	(*v1.Template)(nil),         // 47: llmgateway.v1.Template
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
 	15, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
 	19, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
 	21, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	33, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	34, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
 	26, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	31, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	32, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	32, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	33, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
 	27, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
 	28, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	29, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	34, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
-	35, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
-	36, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
-	37, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	30, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	35, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	36, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	37, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	38, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
 	8,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
 	1,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
-	38, // 16: llmgateway.config.v1.Config.templates:type_name -> llmgateway.config.v1.Config.TemplatesEntry
-	44, // 17: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	44, // 18: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
-	39, // 19: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	39, // 16: llmgateway.config.v1.Config.templates:type_name -> llmgateway.config.v1.Config.TemplatesEntry
+	45, // 17: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	45, // 18: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	40, // 19: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
 	2,  // 20: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
 	4,  // 21: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
-	44, // 22: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
-	44, // 23: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
-	44, // 24: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
-	44, // 25: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	44, // 26: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
+	45, // 22: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
+	45, // 23: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
+	45, // 24: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
+	45, // 25: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	45, // 26: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
 	6,  // 27: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
 	9,  // 28: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
 	10, // 29: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
 	12, // 30: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
 	13, // 31: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
 	14, // 32: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	44, // 33: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	44, // 34: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	44, // 35: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	40, // 36: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	44, // 37: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	44, // 38: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	44, // 39: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	44, // 40: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	45, // 33: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	45, // 34: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	45, // 35: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	41, // 36: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	45, // 37: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	45, // 38: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	45, // 39: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	45, // 40: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
 	18, // 41: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	44, // 42: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	44, // 43: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	45, // 42: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	45, // 43: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
 	16, // 44: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
 	17, // 45: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	44, // 46: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	44, // 47: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	44, // 48: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	44, // 49: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	45, // 46: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	45, // 47: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	45, // 48: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	45, // 49: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
 	20, // 50: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	41, // 51: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	42, // 51: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
 	25, // 52: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
 	24, // 53: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
 	8,  // 54: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	42, // 55: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	43, // 55: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
 	25, // 56: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
 	13, // 57: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	44, // 58: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	44, // 59: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	44, // 60: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	44, // 61: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	43, // 62: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	44, // 63: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	44, // 64: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	44, // 65: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	44, // 66: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	30, // 67: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	44, // 68: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	44, // 69: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	44, // 70: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	22, // 71: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	5,  // 72: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	45, // 73: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	7,  // 74: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	46, // 75: llmgateway.config.v1.Config.TemplatesEntry.value:type_name -> llmgateway.v1.Template
-	3,  // 76: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	11, // 77: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	23, // 78: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	79, // [79:79] is the sub-list for method output_type
-	79, // [79:79] is the sub-list for method input_type
-	79, // [79:79] is the sub-list for extension type_name
-	79, // [79:79] is the sub-list for extension extendee
-	0,  // [0:79] is the sub-list for field type_name
+	45, // 58: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	45, // 59: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	45, // 60: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	45, // 61: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	44, // 62: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	45, // 63: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	29, // 64: llmgateway.config.v1.Ledger.anomalies:type_name -> llmgateway.config.v1.Anomalies
+	45, // 65: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	45, // 66: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	45, // 67: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	31, // 68: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	45, // 69: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	45, // 70: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	45, // 71: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	22, // 72: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	5,  // 73: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	46, // 74: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	7,  // 75: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	47, // 76: llmgateway.config.v1.Config.TemplatesEntry.value:type_name -> llmgateway.v1.Template
+	3,  // 77: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	11, // 78: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	23, // 79: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	80, // [80:80] is the sub-list for method output_type
+	80, // [80:80] is the sub-list for method input_type
+	80, // [80:80] is the sub-list for extension type_name
+	80, // [80:80] is the sub-list for extension extendee
+	0,  // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -3532,13 +3619,14 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[29].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[31].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[32].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   44,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
