@@ -32,6 +32,7 @@ export function emptyTally(): Tally {
     route: undefined,
     dropped: [],
     cache: undefined,
+    moderation: [],
     served: undefined,
     outlived: undefined,
   };

@@ -5,7 +5,7 @@
 import type { Span } from "@opentelemetry/api";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
-import type { Attempt, CacheLookup, Route } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Attempt, CacheLookup, Moderated, Route } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { PicoUsd } from "./money.ts";
 import type { Reply } from "./reply.ts";
 
@@ -107,6 +107,8 @@ export interface Tally {
   readonly dropped: string[];
   /** What the cache knew; undefined where there is none. */
   cache: CacheLookup | undefined;
+  /** What moderation found. */
+  readonly moderation: Moderated[];
   /** Set when the answer is of no attempt of this call. */
   served: Served | undefined;
   /** Set when the call is over and its attempts go on for others, who wait for their answer: resolves once they end. */

@@ -4,7 +4,7 @@ import type { Call } from "./call.ts";
 import { type PicoUsd, toUsd, ZERO } from "./money.ts";
 
 export function receiptOf(call: Call): Receipt {
-  const { attempts, route, dropped, cache, served } = call.tally;
+  const { attempts, route, dropped, cache, moderation, served } = call.tally;
   const told = served ?? tellingOf(attempts);
   return {
     $typeName: "llmgateway.v1.Receipt",
@@ -19,6 +19,7 @@ export function receiptOf(call: Call): Receipt {
     attempts: attempts.map((attempt) => ({ ...attempt })),
     dropped: [...dropped],
     ...(cache ? { cache } : {}),
+    moderation: moderation.map((found) => ({ ...found })),
   };
 }
 

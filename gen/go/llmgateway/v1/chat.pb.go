@@ -399,7 +399,9 @@ type ChatResponse struct {
 	// configuration allows that; such as `parameters.seed`.
 	Dropped []string `protobuf:"bytes,14,rep,name=dropped,proto3" json:"dropped,omitempty"`
 	// What the gateway's cache knew; absent where it is off.
-	Cache         *CacheLookup `protobuf:"bytes,15,opt,name=cache,proto3" json:"cache,omitempty"`
+	Cache *CacheLookup `protobuf:"bytes,15,opt,name=cache,proto3" json:"cache,omitempty"`
+	// What the gateway's moderation found; empty where it is off.
+	Moderation    []*Moderated `protobuf:"bytes,16,rep,name=moderation,proto3" json:"moderation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -535,6 +537,13 @@ func (x *ChatResponse) GetDropped() []string {
 func (x *ChatResponse) GetCache() *CacheLookup {
 	if x != nil {
 		return x.Cache
+	}
+	return nil
+}
+
+func (x *ChatResponse) GetModeration() []*Moderated {
+	if x != nil {
+		return x.Moderation
 	}
 	return nil
 }
@@ -916,7 +925,7 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\f_max_retriesB\b\n" +
 	"\x06_hedgeB\x19\n" +
 	"\x17_first_event_timeout_msB\x12\n" +
-	"\x10_idle_timeout_ms\"\xc7\x04\n" +
+	"\x10_idle_timeout_ms\"\x81\x05\n" +
 	"\fChatResponse\x12\x1a\n" +
 	"\bresponse\x18\x01 \x01(\tR\bresponse\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x126\n" +
@@ -936,7 +945,10 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\battempts\x18\f \x03(\v2\x16.llmgateway.v1.AttemptR\battempts\x12/\n" +
 	"\achoices\x18\r \x03(\v2\x15.llmgateway.v1.ChoiceR\achoices\x12\x18\n" +
 	"\adropped\x18\x0e \x03(\tR\adropped\x120\n" +
-	"\x05cache\x18\x0f \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\"u\n" +
+	"\x05cache\x18\x0f \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\x128\n" +
+	"\n" +
+	"moderation\x18\x10 \x03(\v2\x18.llmgateway.v1.ModeratedR\n" +
+	"moderation\"u\n" +
 	"\x06Choice\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x12#\n" +
@@ -1012,11 +1024,12 @@ var file_llmgateway_v1_chat_proto_goTypes = []any{
 	(*Cost)(nil),            // 14: llmgateway.v1.Cost
 	(*Attempt)(nil),         // 15: llmgateway.v1.Attempt
 	(*CacheLookup)(nil),     // 16: llmgateway.v1.CacheLookup
-	(*Reasoning)(nil),       // 17: llmgateway.v1.Reasoning
-	(*Receipt)(nil),         // 18: llmgateway.v1.Receipt
-	(*StreamError)(nil),     // 19: llmgateway.v1.StreamError
-	(*Citation)(nil),        // 20: llmgateway.v1.Citation
-	(*ProviderPart)(nil),    // 21: llmgateway.v1.ProviderPart
+	(*Moderated)(nil),       // 17: llmgateway.v1.Moderated
+	(*Reasoning)(nil),       // 18: llmgateway.v1.Reasoning
+	(*Receipt)(nil),         // 19: llmgateway.v1.Receipt
+	(*StreamError)(nil),     // 20: llmgateway.v1.StreamError
+	(*Citation)(nil),        // 21: llmgateway.v1.Citation
+	(*ProviderPart)(nil),    // 22: llmgateway.v1.ProviderPart
 }
 var file_llmgateway_v1_chat_proto_depIdxs = []int32{
 	7,  // 0: llmgateway.v1.ChatRequest.messages:type_name -> llmgateway.v1.Message
@@ -1033,18 +1046,19 @@ var file_llmgateway_v1_chat_proto_depIdxs = []int32{
 	15, // 11: llmgateway.v1.ChatResponse.attempts:type_name -> llmgateway.v1.Attempt
 	3,  // 12: llmgateway.v1.ChatResponse.choices:type_name -> llmgateway.v1.Choice
 	16, // 13: llmgateway.v1.ChatResponse.cache:type_name -> llmgateway.v1.CacheLookup
-	7,  // 14: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
-	5,  // 15: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
-	17, // 16: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
-	18, // 17: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
-	19, // 18: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
-	20, // 19: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
-	21, // 20: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	17, // 14: llmgateway.v1.ChatResponse.moderation:type_name -> llmgateway.v1.Moderated
+	7,  // 15: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
+	5,  // 16: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
+	18, // 17: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
+	19, // 18: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
+	20, // 19: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
+	21, // 20: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
+	22, // 21: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_chat_proto_init() }

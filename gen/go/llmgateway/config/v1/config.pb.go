@@ -72,7 +72,9 @@ type Config struct {
 	// How faults of providers are met; each provider may have it otherwise.
 	Resilience *Resilience `protobuf:"bytes,17,opt,name=resilience,proto3" json:"resilience,omitempty"`
 	// Answers that need not be paid for twice.
-	Cache         *Cache `protobuf:"bytes,18,opt,name=cache,proto3" json:"cache,omitempty"`
+	Cache *Cache `protobuf:"bytes,18,opt,name=cache,proto3" json:"cache,omitempty"`
+	// What looks at requests and answers before anybody else sees them.
+	Moderation    *Moderation `protobuf:"bytes,21,opt,name=moderation,proto3" json:"moderation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -233,6 +235,290 @@ func (x *Config) GetCache() *Cache {
 	return nil
 }
 
+func (x *Config) GetModeration() *Moderation {
+	if x != nil {
+		return x.Moderation
+	}
+	return nil
+}
+
+// Looks at the texts of requests before they are sent, and at those of answers
+// before they are given.
+type Moderation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Asked in this order, each about what the ones before it left. Empty for
+	// none.
+	Hooks         []*ModerationHook `protobuf:"bytes,1,rep,name=hooks,proto3" json:"hooks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moderation) Reset() {
+	*x = Moderation{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moderation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moderation) ProtoMessage() {}
+
+func (x *Moderation) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moderation.ProtoReflect.Descriptor instead.
+func (*Moderation) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Moderation) GetHooks() []*ModerationHook {
+	if x != nil {
+		return x.Hooks
+	}
+	return nil
+}
+
+// One of those who look.
+type ModerationHook struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique; appears in receipts, errors, logs and metrics.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it looks for: `pii` (personal data, by its form and its check digits),
+	// `secrets` (keys, tokens, passwords), `blocklist` (`words` and `patterns`),
+	// `max_length` (`max_chars`), or whom it asks: `provider_moderation` (the
+	// moderation endpoint of an OpenAI-like `provider`) or `webhook` (`url`).
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// When it looks: at the `request`; at a `stream` while it comes, before each
+	// piece is given; at the whole `reply` that is not streamed, and, where it
+	// does not look at the `stream`, at a streamed one's end, when it can still
+	// end the call in a failure but take back nothing. Default: all three, and
+	// for `provider_moderation` and `webhook` `request` and `reply`.
+	On []string `protobuf:"bytes,3,rep,name=on,proto3" json:"on,omitempty"`
+	// What becomes of what it finds: `allow` counts it, `flag` tells it in the
+	// receipt, `redact` puts a placeholder such as `[EMAIL_1]` in its place,
+	// `refuse` ends the call. A webhook's answer may be milder. Default `redact`
+	// for `pii` and `secrets`, else `refuse`.
+	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// What becomes of a call when the hook fails or takes too long: `closed`
+	// refuses it, `open` lets it pass, and the receipt says so. Default `closed`.
+	Fail string `protobuf:"bytes,5,opt,name=fail,proto3" json:"fail,omitempty"`
+	// The most that it may take each time. Default 2s.
+	Timeout *durationpb.Duration `protobuf:"bytes,6,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// Aliases, providers or `provider/model`, as requests name them, that it is
+	// for; empty for all requests.
+	Models []string `protobuf:"bytes,7,rep,name=models,proto3" json:"models,omitempty"`
+	// Names of API keys whose calls it does not look at.
+	ExemptKeys []string `protobuf:"bytes,8,rep,name=exempt_keys,json=exemptKeys,proto3" json:"exempt_keys,omitempty"`
+	// Whether placeholders for what the request held become it again in the
+	// answer. Default false.
+	Restore *bool `protobuf:"varint,9,opt,name=restore,proto3,oneof" json:"restore,omitempty"`
+	// For `pii` and `secrets`: what to look for, as docs/moderation.md lists it.
+	// Empty for all. For `provider_moderation`: which of the provider's categories
+	// count; empty for whatever it flags.
+	Categories []string `protobuf:"bytes,10,rep,name=categories,proto3" json:"categories,omitempty"`
+	// For `blocklist`: words and phrases, in any case, as whole words.
+	Words []string `protobuf:"bytes,11,rep,name=words,proto3" json:"words,omitempty"`
+	// For `blocklist`: regular expressions of RE2. In a stream they find what is
+	// no longer than 256 characters.
+	Patterns []string `protobuf:"bytes,12,rep,name=patterns,proto3" json:"patterns,omitempty"`
+	// For `max_length`: the most characters that a request or an answer may have.
+	MaxChars int32 `protobuf:"varint,13,opt,name=max_chars,json=maxChars,proto3" json:"max_chars,omitempty"`
+	// For `provider_moderation`: who is asked, by its name in `providers`; of the
+	// kind `openai` or `openai_compatible`. Default `openai`.
+	Provider string `protobuf:"bytes,14,opt,name=provider,proto3" json:"provider,omitempty"`
+	// For `provider_moderation`: the model. Default `omni-moderation-latest`.
+	Model string `protobuf:"bytes,15,opt,name=model,proto3" json:"model,omitempty"`
+	// For `webhook`: where to; the host must be one of
+	// `jobs.webhooks.allowed_hosts`, and requests are signed as those webhooks
+	// are.
+	Url string `protobuf:"bytes,16,opt,name=url,proto3" json:"url,omitempty"`
+	// For `provider_moderation` and `webhook` on a `stream`: how many characters
+	// are gathered before they are asked about. Default 500.
+	WindowChars *int32 `protobuf:"varint,17,opt,name=window_chars,json=windowChars,proto3,oneof" json:"window_chars,omitempty"`
+	// Whether it looks at the model's thoughts too. Default true.
+	Reasoning *bool `protobuf:"varint,18,opt,name=reasoning,proto3,oneof" json:"reasoning,omitempty"`
+	// Whether it looks at what tools are called with, and at what they answered.
+	// Default true.
+	Tools         *bool `protobuf:"varint,19,opt,name=tools,proto3,oneof" json:"tools,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModerationHook) Reset() {
+	*x = ModerationHook{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModerationHook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModerationHook) ProtoMessage() {}
+
+func (x *ModerationHook) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModerationHook.ProtoReflect.Descriptor instead.
+func (*ModerationHook) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ModerationHook) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetOn() []string {
+	if x != nil {
+		return x.On
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetFail() string {
+	if x != nil {
+		return x.Fail
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetModels() []string {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetExemptKeys() []string {
+	if x != nil {
+		return x.ExemptKeys
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetRestore() bool {
+	if x != nil && x.Restore != nil {
+		return *x.Restore
+	}
+	return false
+}
+
+func (x *ModerationHook) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetWords() []string {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetPatterns() []string {
+	if x != nil {
+		return x.Patterns
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetMaxChars() int32 {
+	if x != nil {
+		return x.MaxChars
+	}
+	return 0
+}
+
+func (x *ModerationHook) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetWindowChars() int32 {
+	if x != nil && x.WindowChars != nil {
+		return *x.WindowChars
+	}
+	return 0
+}
+
+func (x *ModerationHook) GetReasoning() bool {
+	if x != nil && x.Reasoning != nil {
+		return *x.Reasoning
+	}
+	return false
+}
+
+func (x *ModerationHook) GetTools() bool {
+	if x != nil && x.Tools != nil {
+		return *x.Tools
+	}
+	return false
+}
+
 // Keeps answers, and gives them to those who ask the same, of the same tenant
 // and `auth.keys.*.cache_scope` alone.
 type Cache struct {
@@ -280,7 +566,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -292,7 +578,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -305,7 +591,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Cache) GetEnabled() bool {
@@ -423,7 +709,7 @@ type CacheRedis struct {
 
 func (x *CacheRedis) Reset() {
 	*x = CacheRedis{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -435,7 +721,7 @@ func (x *CacheRedis) String() string {
 func (*CacheRedis) ProtoMessage() {}
 
 func (x *CacheRedis) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -448,7 +734,7 @@ func (x *CacheRedis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheRedis.ProtoReflect.Descriptor instead.
 func (*CacheRedis) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CacheRedis) GetEnabled() bool {
@@ -485,7 +771,7 @@ type CacheFamily struct {
 
 func (x *CacheFamily) Reset() {
 	*x = CacheFamily{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +783,7 @@ func (x *CacheFamily) String() string {
 func (*CacheFamily) ProtoMessage() {}
 
 func (x *CacheFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +796,7 @@ func (x *CacheFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheFamily.ProtoReflect.Descriptor instead.
 func (*CacheFamily) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CacheFamily) GetEnabled() bool {
@@ -541,7 +827,7 @@ type Alias struct {
 
 func (x *Alias) Reset() {
 	*x = Alias{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -553,7 +839,7 @@ func (x *Alias) String() string {
 func (*Alias) ProtoMessage() {}
 
 func (x *Alias) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -566,7 +852,7 @@ func (x *Alias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alias.ProtoReflect.Descriptor instead.
 func (*Alias) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Alias) GetTargets() []*WeightedTarget {
@@ -597,7 +883,7 @@ type WeightedTarget struct {
 
 func (x *WeightedTarget) Reset() {
 	*x = WeightedTarget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +895,7 @@ func (x *WeightedTarget) String() string {
 func (*WeightedTarget) ProtoMessage() {}
 
 func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +908,7 @@ func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedTarget.ProtoReflect.Descriptor instead.
 func (*WeightedTarget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WeightedTarget) GetTarget() string {
@@ -667,7 +953,7 @@ type RoutingPolicy struct {
 
 func (x *RoutingPolicy) Reset() {
 	*x = RoutingPolicy{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -679,7 +965,7 @@ func (x *RoutingPolicy) String() string {
 func (*RoutingPolicy) ProtoMessage() {}
 
 func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -692,7 +978,7 @@ func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
 func (*RoutingPolicy) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RoutingPolicy) GetPrefer() []string {
@@ -756,7 +1042,7 @@ type Resilience struct {
 
 func (x *Resilience) Reset() {
 	*x = Resilience{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -768,7 +1054,7 @@ func (x *Resilience) String() string {
 func (*Resilience) ProtoMessage() {}
 
 func (x *Resilience) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -781,7 +1067,7 @@ func (x *Resilience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resilience.ProtoReflect.Descriptor instead.
 func (*Resilience) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Resilience) GetCircuitBreaker() *CircuitBreaker {
@@ -843,7 +1129,7 @@ type CircuitBreaker struct {
 
 func (x *CircuitBreaker) Reset() {
 	*x = CircuitBreaker{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +1141,7 @@ func (x *CircuitBreaker) String() string {
 func (*CircuitBreaker) ProtoMessage() {}
 
 func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +1154,7 @@ func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreaker.ProtoReflect.Descriptor instead.
 func (*CircuitBreaker) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CircuitBreaker) GetEnabled() bool {
@@ -938,7 +1224,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +1236,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +1249,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Retries) GetMax() int32 {
@@ -1021,7 +1307,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1319,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1332,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Retry) GetMax() int32 {
@@ -1084,7 +1370,7 @@ type Hedging struct {
 
 func (x *Hedging) Reset() {
 	*x = Hedging{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1096,7 +1382,7 @@ func (x *Hedging) String() string {
 func (*Hedging) ProtoMessage() {}
 
 func (x *Hedging) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1395,7 @@ func (x *Hedging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedging.ProtoReflect.Descriptor instead.
 func (*Hedging) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Hedging) GetEnabled() bool {
@@ -1160,7 +1446,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1458,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1471,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Limit) GetMaxInFlight() int32 {
@@ -1229,7 +1515,7 @@ type StreamGuard struct {
 
 func (x *StreamGuard) Reset() {
 	*x = StreamGuard{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1527,7 @@ func (x *StreamGuard) String() string {
 func (*StreamGuard) ProtoMessage() {}
 
 func (x *StreamGuard) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1540,7 @@ func (x *StreamGuard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamGuard.ProtoReflect.Descriptor instead.
 func (*StreamGuard) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StreamGuard) GetMinTokensPerSecond() float64 {
@@ -1313,7 +1599,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1325,7 +1611,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1338,7 +1624,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Server) GetHost() string {
@@ -1447,7 +1733,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1745,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1758,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Cors) GetAllowedOrigins() []string {
@@ -1506,7 +1792,7 @@ type Http2 struct {
 
 func (x *Http2) Reset() {
 	*x = Http2{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1518,7 +1804,7 @@ func (x *Http2) String() string {
 func (*Http2) ProtoMessage() {}
 
 func (x *Http2) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1531,7 +1817,7 @@ func (x *Http2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Http2.ProtoReflect.Descriptor instead.
 func (*Http2) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Http2) GetMaxConcurrentStreams() int32 {
@@ -1568,7 +1854,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +1866,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +1879,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Tls) GetCertPath() string {
@@ -1621,7 +1907,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1919,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1932,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Auth) GetKeys() []*ApiKey {
@@ -1676,7 +1962,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1688,7 +1974,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +1987,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ApiKey) GetName() string {
@@ -1752,7 +2038,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1764,7 +2050,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1777,7 +2063,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RateLimit) GetRpm() int32 {
@@ -1857,7 +2143,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1869,7 +2155,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1882,7 +2168,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Provider) GetKind() string {
@@ -2034,7 +2320,7 @@ type ModelSettings struct {
 
 func (x *ModelSettings) Reset() {
 	*x = ModelSettings{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2046,7 +2332,7 @@ func (x *ModelSettings) String() string {
 func (*ModelSettings) ProtoMessage() {}
 
 func (x *ModelSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2059,7 +2345,7 @@ func (x *ModelSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSettings.ProtoReflect.Descriptor instead.
 func (*ModelSettings) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ModelSettings) GetTimeouts() *Timeouts {
@@ -2101,7 +2387,7 @@ type Dialect struct {
 
 func (x *Dialect) Reset() {
 	*x = Dialect{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2399,7 @@ func (x *Dialect) String() string {
 func (*Dialect) ProtoMessage() {}
 
 func (x *Dialect) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2412,7 @@ func (x *Dialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialect.ProtoReflect.Descriptor instead.
 func (*Dialect) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Dialect) GetMaxTokensField() string {
@@ -2174,7 +2460,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2186,7 +2472,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2199,7 +2485,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -2248,7 +2534,7 @@ type Prices struct {
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2260,7 +2546,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2273,7 +2559,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Prices) GetCatalogPath() string {
@@ -2331,7 +2617,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2343,7 +2629,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2356,7 +2642,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Budget) GetName() string {
@@ -2460,7 +2746,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2472,7 +2758,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2485,7 +2771,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Ledger) GetDataDir() string {
@@ -2546,7 +2832,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2558,7 +2844,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2571,7 +2857,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -2666,7 +2952,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2678,7 +2964,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2691,7 +2977,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -2757,7 +3043,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2769,7 +3055,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2782,7 +3068,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -2815,7 +3101,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2827,7 +3113,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2840,7 +3126,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -2868,7 +3154,7 @@ var File_llmgateway_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xef\r\n" +
+	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xb1\x0e\n" +
 	"\x06Config\x124\n" +
 	"\x06server\x18\x01 \x01(\v2\x1c.llmgateway.config.v1.ServerR\x06server\x12.\n" +
 	"\x04auth\x18\x02 \x01(\v2\x1a.llmgateway.config.v1.AuthR\x04auth\x12>\n" +
@@ -2892,7 +3178,10 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"resilience\x18\x11 \x01(\v2 .llmgateway.config.v1.ResilienceR\n" +
 	"resilience\x121\n" +
-	"\x05cache\x18\x12 \x01(\v2\x1b.llmgateway.config.v1.CacheR\x05cache\x1a\\\n" +
+	"\x05cache\x18\x12 \x01(\v2\x1b.llmgateway.config.v1.CacheR\x05cache\x12@\n" +
+	"\n" +
+	"moderation\x18\x15 \x01(\v2 .llmgateway.config.v1.ModerationR\n" +
+	"moderation\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
 	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\x1aW\n" +
@@ -2907,7 +3196,41 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
 	"\x0eTaskTypesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf3\a\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"R\n" +
+	"\n" +
+	"Moderation\x12D\n" +
+	"\x05hooks\x18\x01 \x03(\v2$.llmgateway.config.v1.ModerationHookB\b\xbaH\x05\x92\x01\x02\x10 R\x05hooks\"\xe3\x06\n" +
+	"\x0eModerationHook\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{1,64}$R\x04name\x12\\\n" +
+	"\x04kind\x18\x02 \x01(\tBH\xbaHErCR\x03piiR\asecretsR\tblocklistR\n" +
+	"max_lengthR\x13provider_moderationR\awebhookR\x04kind\x124\n" +
+	"\x02on\x18\x03 \x03(\tB$\xbaH!\x92\x01\x1e\x18\x01\"\x1ar\x18R\arequestR\x06streamR\x05replyR\x02on\x12<\n" +
+	"\x06action\x18\x04 \x01(\tB$\xbaH!r\x1fR\x00R\x05allowR\x04flagR\x06redactR\x06refuseR\x06action\x12)\n" +
+	"\x04fail\x18\x05 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x04openR\x06closedR\x04fail\x12=\n" +
+	"\atimeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\atimeout\x12\x16\n" +
+	"\x06models\x18\a \x03(\tR\x06models\x12\x1f\n" +
+	"\vexempt_keys\x18\b \x03(\tR\n" +
+	"exemptKeys\x12\x1d\n" +
+	"\arestore\x18\t \x01(\bH\x00R\arestore\x88\x01\x01\x12\x1e\n" +
+	"\n" +
+	"categories\x18\n" +
+	" \x03(\tR\n" +
+	"categories\x12(\n" +
+	"\x05words\x18\v \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\x90N\"\ar\x05\x10\x01\x18\x80\x01R\x05words\x12.\n" +
+	"\bpatterns\x18\f \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\xe8\aR\bpatterns\x12$\n" +
+	"\tmax_chars\x18\r \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bmaxChars\x12\x1a\n" +
+	"\bprovider\x18\x0e \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\x0f \x01(\tR\x05model\x12\x10\n" +
+	"\x03url\x18\x10 \x01(\tR\x03url\x123\n" +
+	"\fwindow_chars\x18\x11 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x01H\x01R\vwindowChars\x88\x01\x01\x12!\n" +
+	"\treasoning\x18\x12 \x01(\bH\x02R\treasoning\x88\x01\x01\x12\x19\n" +
+	"\x05tools\x18\x13 \x01(\bH\x03R\x05tools\x88\x01\x01B\n" +
+	"\n" +
+	"\b_restoreB\x0f\n" +
+	"\r_window_charsB\f\n" +
+	"\n" +
+	"_reasoningB\b\n" +
+	"\x06_tools\"\xf3\a\n" +
 	"\x05Cache\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
@@ -3221,134 +3544,139 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
-	(*Cache)(nil),               // 1: llmgateway.config.v1.Cache
-	(*CacheRedis)(nil),          // 2: llmgateway.config.v1.CacheRedis
-	(*CacheFamily)(nil),         // 3: llmgateway.config.v1.CacheFamily
-	(*Alias)(nil),               // 4: llmgateway.config.v1.Alias
-	(*WeightedTarget)(nil),      // 5: llmgateway.config.v1.WeightedTarget
-	(*RoutingPolicy)(nil),       // 6: llmgateway.config.v1.RoutingPolicy
-	(*Resilience)(nil),          // 7: llmgateway.config.v1.Resilience
-	(*CircuitBreaker)(nil),      // 8: llmgateway.config.v1.CircuitBreaker
-	(*Retries)(nil),             // 9: llmgateway.config.v1.Retries
-	(*Retry)(nil),               // 10: llmgateway.config.v1.Retry
-	(*Hedging)(nil),             // 11: llmgateway.config.v1.Hedging
-	(*Limit)(nil),               // 12: llmgateway.config.v1.Limit
-	(*StreamGuard)(nil),         // 13: llmgateway.config.v1.StreamGuard
-	(*Server)(nil),              // 14: llmgateway.config.v1.Server
-	(*Cors)(nil),                // 15: llmgateway.config.v1.Cors
-	(*Http2)(nil),               // 16: llmgateway.config.v1.Http2
-	(*Tls)(nil),                 // 17: llmgateway.config.v1.Tls
-	(*Auth)(nil),                // 18: llmgateway.config.v1.Auth
-	(*ApiKey)(nil),              // 19: llmgateway.config.v1.ApiKey
-	(*RateLimit)(nil),           // 20: llmgateway.config.v1.RateLimit
-	(*Provider)(nil),            // 21: llmgateway.config.v1.Provider
-	(*ModelSettings)(nil),       // 22: llmgateway.config.v1.ModelSettings
-	(*Dialect)(nil),             // 23: llmgateway.config.v1.Dialect
-	(*Timeouts)(nil),            // 24: llmgateway.config.v1.Timeouts
-	(*Prices)(nil),              // 25: llmgateway.config.v1.Prices
-	(*Budget)(nil),              // 26: llmgateway.config.v1.Budget
-	(*Ledger)(nil),              // 27: llmgateway.config.v1.Ledger
-	(*Jobs)(nil),                // 28: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),            // 29: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),              // 30: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 31: llmgateway.config.v1.Telemetry
-	nil,                         // 32: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 33: llmgateway.config.v1.Config.AliasesEntry
-	nil,                         // 34: llmgateway.config.v1.Config.FallbackChainsEntry
-	nil,                         // 35: llmgateway.config.v1.Config.RoutingPoliciesEntry
-	nil,                         // 36: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                         // 37: llmgateway.config.v1.Cache.FamiliesEntry
-	nil,                         // 38: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                         // 39: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 40: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                         // 41: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 42: google.protobuf.Duration
-	(*structpb.ListValue)(nil),  // 43: google.protobuf.ListValue
+	(*Moderation)(nil),          // 1: llmgateway.config.v1.Moderation
+	(*ModerationHook)(nil),      // 2: llmgateway.config.v1.ModerationHook
+	(*Cache)(nil),               // 3: llmgateway.config.v1.Cache
+	(*CacheRedis)(nil),          // 4: llmgateway.config.v1.CacheRedis
+	(*CacheFamily)(nil),         // 5: llmgateway.config.v1.CacheFamily
+	(*Alias)(nil),               // 6: llmgateway.config.v1.Alias
+	(*WeightedTarget)(nil),      // 7: llmgateway.config.v1.WeightedTarget
+	(*RoutingPolicy)(nil),       // 8: llmgateway.config.v1.RoutingPolicy
+	(*Resilience)(nil),          // 9: llmgateway.config.v1.Resilience
+	(*CircuitBreaker)(nil),      // 10: llmgateway.config.v1.CircuitBreaker
+	(*Retries)(nil),             // 11: llmgateway.config.v1.Retries
+	(*Retry)(nil),               // 12: llmgateway.config.v1.Retry
+	(*Hedging)(nil),             // 13: llmgateway.config.v1.Hedging
+	(*Limit)(nil),               // 14: llmgateway.config.v1.Limit
+	(*StreamGuard)(nil),         // 15: llmgateway.config.v1.StreamGuard
+	(*Server)(nil),              // 16: llmgateway.config.v1.Server
+	(*Cors)(nil),                // 17: llmgateway.config.v1.Cors
+	(*Http2)(nil),               // 18: llmgateway.config.v1.Http2
+	(*Tls)(nil),                 // 19: llmgateway.config.v1.Tls
+	(*Auth)(nil),                // 20: llmgateway.config.v1.Auth
+	(*ApiKey)(nil),              // 21: llmgateway.config.v1.ApiKey
+	(*RateLimit)(nil),           // 22: llmgateway.config.v1.RateLimit
+	(*Provider)(nil),            // 23: llmgateway.config.v1.Provider
+	(*ModelSettings)(nil),       // 24: llmgateway.config.v1.ModelSettings
+	(*Dialect)(nil),             // 25: llmgateway.config.v1.Dialect
+	(*Timeouts)(nil),            // 26: llmgateway.config.v1.Timeouts
+	(*Prices)(nil),              // 27: llmgateway.config.v1.Prices
+	(*Budget)(nil),              // 28: llmgateway.config.v1.Budget
+	(*Ledger)(nil),              // 29: llmgateway.config.v1.Ledger
+	(*Jobs)(nil),                // 30: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),            // 31: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),              // 32: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 33: llmgateway.config.v1.Telemetry
+	nil,                         // 34: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 35: llmgateway.config.v1.Config.AliasesEntry
+	nil,                         // 36: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                         // 37: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                         // 38: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                         // 39: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                         // 40: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                         // 41: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 42: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                         // 43: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 44: google.protobuf.Duration
+	(*structpb.ListValue)(nil),  // 45: google.protobuf.ListValue
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
-	14, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
-	18, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
-	20, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	32, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
-	25, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	30, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	31, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	26, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
-	27, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	28, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	33, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
-	34, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
-	35, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
-	36, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
-	7,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
-	1,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
-	42, // 16: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	42, // 17: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
-	37, // 18: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
-	2,  // 19: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
-	42, // 20: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
-	42, // 21: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
-	42, // 22: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
-	42, // 23: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	5,  // 24: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	8,  // 25: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	9,  // 26: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	11, // 27: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	12, // 28: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	13, // 29: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	42, // 30: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	42, // 31: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	42, // 32: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	38, // 33: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	42, // 34: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	42, // 35: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	42, // 36: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	42, // 37: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	17, // 38: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	42, // 39: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	42, // 40: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	15, // 41: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	16, // 42: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	42, // 43: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	42, // 44: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	42, // 45: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	42, // 46: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	19, // 47: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	39, // 48: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	24, // 49: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	23, // 50: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	7,  // 51: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	40, // 52: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	24, // 53: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	12, // 54: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	42, // 55: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	42, // 56: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	42, // 57: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	42, // 58: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	41, // 59: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	42, // 60: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	42, // 61: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	42, // 62: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	42, // 63: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	29, // 64: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	42, // 65: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	42, // 66: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	42, // 67: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	21, // 68: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	4,  // 69: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	43, // 70: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	6,  // 71: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	3,  // 72: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	10, // 73: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	22, // 74: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	75, // [75:75] is the sub-list for method output_type
-	75, // [75:75] is the sub-list for method input_type
-	75, // [75:75] is the sub-list for extension type_name
-	75, // [75:75] is the sub-list for extension extendee
-	0,  // [0:75] is the sub-list for field type_name
+	16, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
+	20, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
+	22, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
+	34, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	27, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
+	32, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	33, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	28, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
+	29, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
+	30, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	35, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	36, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	37, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	38, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	9,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
+	3,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
+	1,  // 16: llmgateway.config.v1.Config.moderation:type_name -> llmgateway.config.v1.Moderation
+	2,  // 17: llmgateway.config.v1.Moderation.hooks:type_name -> llmgateway.config.v1.ModerationHook
+	44, // 18: llmgateway.config.v1.ModerationHook.timeout:type_name -> google.protobuf.Duration
+	44, // 19: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	44, // 20: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	39, // 21: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	4,  // 22: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
+	44, // 23: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
+	44, // 24: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
+	44, // 25: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
+	44, // 26: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	7,  // 27: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	10, // 28: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	11, // 29: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	13, // 30: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	14, // 31: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	15, // 32: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	44, // 33: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	44, // 34: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	44, // 35: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	40, // 36: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	44, // 37: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	44, // 38: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	44, // 39: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	44, // 40: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	19, // 41: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	44, // 42: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	44, // 43: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	17, // 44: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	18, // 45: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	44, // 46: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	44, // 47: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	44, // 48: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	44, // 49: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	21, // 50: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	41, // 51: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	26, // 52: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	25, // 53: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	9,  // 54: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	42, // 55: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	26, // 56: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	14, // 57: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	44, // 58: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	44, // 59: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	44, // 60: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	44, // 61: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	43, // 62: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	44, // 63: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	44, // 64: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	44, // 65: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	44, // 66: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	31, // 67: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	44, // 68: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	44, // 69: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	44, // 70: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	23, // 71: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	6,  // 72: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	45, // 73: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	8,  // 74: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	5,  // 75: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	12, // 76: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	24, // 77: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	78, // [78:78] is the sub-list for method output_type
+	78, // [78:78] is the sub-list for method input_type
+	78, // [78:78] is the sub-list for extension type_name
+	78, // [78:78] is the sub-list for extension extendee
+	0,  // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -3356,34 +3684,35 @@ func file_llmgateway_config_v1_config_proto_init() {
 	if File_llmgateway_config_v1_config_proto != nil {
 		return
 	}
-	file_llmgateway_config_v1_config_proto_msgTypes[1].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[21].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[23].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[25].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[27].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[28].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[29].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[31].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[32].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   42,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
