@@ -26,12 +26,14 @@ import { hedge } from "./layers/hedge.ts";
 import { idempotent } from "./layers/idempotent.ts";
 import { limit } from "./layers/limit.ts";
 import { meter } from "./layers/meter.ts";
+import { masked, moderate } from "./layers/moderate.ts";
 import { record, type Signals } from "./layers/record.ts";
 import { remember } from "./layers/remember.ts";
 import { retry } from "./layers/retry.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
 import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf } from "./models.ts";
+import { moderatingOf } from "./moderating.ts";
 import { type Policies, policiesOf } from "./policies.ts";
 import { createPreviews, type Previews } from "./preview.ts";
 import { judge } from "./providers/availability.ts";
@@ -91,6 +93,8 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   });
   const asked = way({ hedged: (next) => next, onCheaper: () => {} });
   const underWay = new UnderWay();
+  const moderating = moderatingOf(config, surroundings);
+  const moderated: Layer = moderating.hooks.length > 0 ? moderate(moderating) : (next) => next;
   const caching = cachingOf(config, {
     directory: directoryOf(config, catalog, providers),
     familyOf: familiesOf(config, catalog),
@@ -107,7 +111,8 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     config,
     catalog,
     providers,
-    (next) => once(kept(sent(next))),
+    // Above what keeps answers: they are kept as they were given to what was left of the request, and looked at each time.
+    (next) => moderated(once(kept(sent(next)))),
     policies,
     underWay,
     surroundings,
@@ -118,7 +123,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ...createPreviews(
       asked,
       surroundings.admit,
-      async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
+      async (call) => (caching.isOn ? lookUp(await masked(call, moderating), caching) : undefined),
       { ...books, pricing: pricingOf(config, catalog) },
     ),
     authenticate: createAuthenticate(config.auth.keys),
@@ -131,7 +136,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     close: async () => {
       // Those that wait for a place or to try again have no connection yet, and will want one.
       await underWay.none();
-      await Promise.all([...providers.values()].map((provider) => provider.close()));
+      await Promise.all([...providers.values(), moderating].map((one) => one.close()));
     },
   };
 }

@@ -11,6 +11,7 @@ import { keyPath, type Violation } from "../core/strict-json.ts";
 import { isNetwork } from "../wire/address.ts";
 import { type CompleteConfig, type CompleteProvider, KINDS } from "./defaults.ts";
 import { isHttpUrl } from "./form.ts";
+import { moderationViolations } from "./moderation.ts";
 import { nameViolations } from "./names.ts";
 
 /** Every violation, one a field; none when the configuration can be used. */
@@ -24,6 +25,7 @@ export function violationsOf(config: CompleteConfig): Violation[] {
     ...defaultModelViolations("default_embedding_model", config.defaultEmbeddingModel, config),
     ...budgetViolations(config),
     ...nameViolations(config),
+    ...moderationViolations(config),
     ...patternViolations(config.cache.sensitivePatterns),
     ...networkViolations(config.jobs.webhooks.allowedNetworks),
     ...urlViolation("telemetry.otlp_endpoint", config.telemetry.otlpEndpoint),

@@ -34,7 +34,9 @@ export function moderate(means: ModerateMeans): Layer {
 export async function masked(call: Call, means: ModerateMeans): Promise<Call> {
   const hooks = means.hooks.filter((hook) => hook.looks.kind !== "asking" && hook.isFor(call));
   if (hooks.length === 0) return call;
-  return { ...call, request: await moderatedRequest(call, hooks, new Docket(call, means)) };
+  // It is no call, and so is not counted.
+  const docket = new Docket(call, { ...means, count: () => {} });
+  return { ...call, request: await moderatedRequest(call, hooks, docket) };
 }
 
 async function moderatedRequest(

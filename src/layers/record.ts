@@ -17,6 +17,7 @@ import { modelLabel } from "../telemetry/attempts.ts";
 import { countCached } from "../telemetry/cache.ts";
 import { type Logger, writeEvent } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { describeModeration, moderationEvent } from "../telemetry/moderation.ts";
 import { failSpan } from "../telemetry/trace.ts";
 
 export interface Signals {
@@ -183,6 +184,7 @@ class Recorded {
       cache: receipt.cache?.outcome,
       cache_kind: receipt.cacheKind || undefined,
       cache_reason: receipt.cache?.reason || undefined,
+      moderation: moderationEvent(receipt.moderation),
       saved_usd: receipt.cached ? cost?.savedUsd : undefined,
       input_tokens: cost?.inputTokens,
       output_tokens: cost?.outputTokens,
@@ -216,6 +218,7 @@ class Recorded {
       "llmgateway.cache.source_request_id": receipt.cache?.sourceRequestId || undefined,
     });
     if (receipt.route) describeRoute(span, receipt.route);
+    describeModeration(span, receipt.moderation);
     for (const [trigger, count] of Object.entries(triggersOf(receipt)))
       span.setAttribute(`llmgateway.${trigger}`, count);
     if (finishReason) span.setAttribute("gen_ai.response.finish_reasons", [finishReason]);

@@ -38,7 +38,10 @@ export function blocklist(words: readonly string[], patterns: readonly string[])
 
 function wordsIn(words: readonly string[]): (text: string) => Generator<Place> {
   const longestFirst = [...words].sort((a, b) => b.length - a.length);
-  const expression = RE2JS.compile(longestFirst.map((word) => RE2JS.quote(word)).join("|"), RE2JS.CASE_INSENSITIVE);
+  const expression = RE2JS.compile(
+    longestFirst.map((word) => RE2JS.quote(word)).join("|"),
+    RE2JS.CASE_INSENSITIVE,
+  );
   return function* (text) {
     const matcher = expression.matcher(text);
     for (let from = 0; from <= text.length && matcher.find(from); ) {

@@ -37,7 +37,10 @@ export class Placeholders {
   }
 
   private next(category: string): string {
-    const name = category.toUpperCase().replace(/[^A-Z0-9]+/g, "_").slice(0, 48);
+    const name = category
+      .toUpperCase()
+      .replace(/[^A-Z0-9]+/g, "_")
+      .slice(0, 48);
     const label = /^[A-Z]/.test(name) ? name : `X_${name}`.slice(0, 48);
     for (;;) {
       const count = (this.counts.get(label) ?? 0) + 1;
@@ -51,7 +54,10 @@ export class Placeholders {
 /** All that read like placeholders, in order. */
 export function placeholdersIn(text: string): { start: number; end: number }[] {
   if (!text.includes("[")) return [];
-  return [...text.matchAll(PLACEHOLDER)].map(({ index, 0: found }) => ({ start: index, end: index + found.length }));
+  return [...text.matchAll(PLACEHOLDER)].map(({ index, 0: found }) => ({
+    start: index,
+    end: index + found.length,
+  }));
 }
 
 /** From where on a text may be the beginning of one. */

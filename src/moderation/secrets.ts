@@ -22,7 +22,10 @@ const DETECTORS: readonly Detector[] = [
   byPattern("api_key", /(?<![A-Za-z0-9_])SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,128}/g),
   byPattern("api_key", /(?<![A-Za-z0-9_])(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])/g),
   byPattern("token", /(?<![A-Za-z0-9_])ya29\.[A-Za-z0-9_.-]{10,512}/g),
-  byPattern("token", /(?<![A-Za-z0-9_])eyJ[A-Za-z0-9_-]{8,2048}\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,1024}){0,3}/g),
+  byPattern(
+    "token",
+    /(?<![A-Za-z0-9_])eyJ[A-Za-z0-9_-]{8,2048}\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,1024}){0,3}/g,
+  ),
   byPattern("token", /(?<=\bBearer\s{1,8}["']?)(?=[A-Za-z._~+/=-]{0,64}\d)[A-Za-z0-9._~+/=-]{12,4096}/gi),
   byPattern("token", /(?<=\bauthorization["']?\s{0,8}[:=]\s{0,8}["']?Basic\s{1,8})[A-Za-z0-9+/=]{6,4096}/gi),
   byPattern(
@@ -33,7 +36,10 @@ const DETECTORS: readonly Detector[] = [
     "api_key",
     /(?<=(?:api[-_ ]?key|subscription-key|secret|token|access[-_ ]?key)["']?\s{0,8}[:=]\s{0,8}["']?)(?=[^\s\d"',;]{0,64}\d)[^\s"',;]{12,512}/gi,
   ),
-  byPattern("token", /(?<=[?&](?:key|api[-_]?key|token|access_token|sig|signature|x-amz-signature)=)[^\s&"']{8,512}/gi),
+  byPattern(
+    "token",
+    /(?<=[?&](?:key|api[-_]?key|token|access_token|sig|signature|x-amz-signature)=)[^\s&"']{8,512}/gi,
+  ),
   byPattern("password", /(?<=:\/\/[^\s/@:]{0,64}:)[^\s/@]{1,256}(?=@)/g),
 ];
 
@@ -54,6 +60,8 @@ function heldFrom(text: string): number {
   const begun = text.lastIndexOf(BEGIN);
   if (begun < 0 || text.length - begun > LONGEST_KEY) return start;
   const isEnded = /-----END [A-Z0-9 ]{0,40}-----/.test(text.slice(begun));
-  const isKey = /^-----BEGIN [A-Z0-9 ]{0,48}(?:PRIVATE KEY(?: BLOCK)?-{0,5}|$)/.test(text.slice(begun, begun + 80));
+  const isKey = /^-----BEGIN [A-Z0-9 ]{0,48}(?:PRIVATE KEY(?: BLOCK)?-{0,5}|$)/.test(
+    text.slice(begun, begun + 80),
+  );
   return isKey && !isEnded ? Math.min(begun, start) : start;
 }

@@ -18,7 +18,7 @@ const CALLING_CODES =
 const international = byPattern(
   "phone",
   new RegExp(
-    `(?<![\\w+.])(?:\\+ ?|00 ?(?=\\d{1,3}[ .\\-/(]))${CALLING_CODES}(?:[ .\\-/()\\u00a0\\u2010-\\u2013]{0,2}\\d){6,13}(?![\\d])`,
+    `(?<![\\w+.])(?:\\+ ?|(?<!\\d[ -])00 ?(?=\\d{1,3}[ .\\-/(]))${CALLING_CODES}(?:[ .\\-/()\\u00a0\\u2010-\\u2013]{0,2}\\d){6,13}(?![\\d])`,
     "g",
   ),
   (match) => digitsOf(match).replace(/^00/, "").length <= 15,

@@ -147,7 +147,9 @@ function isFodselsnummer(match: string): boolean {
 
 function isBsn(match: string): boolean {
   const digits = digitsOf(match).padStart(9, "0");
-  return digits.length === 9 && Number(digits) > 0 && weighted(digits, [9, 8, 7, 6, 5, 4, 3, 2, -1]) % 11 === 0;
+  return (
+    digits.length === 9 && Number(digits) > 0 && weighted(digits, [9, 8, 7, 6, 5, 4, 3, 2, -1]) % 11 === 0
+  );
 }
 
 function isCpf(match: string): boolean {
@@ -198,7 +200,12 @@ function isResidentId(match: string): boolean {
     number,
   ];
   const sum = weighted(match, [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]);
-  return year >= 1900 && year <= 2100 && isDay(year, month, day) && "10X98765432"[sum % 11] === match[17]?.toUpperCase();
+  return (
+    year >= 1900 &&
+    year <= 2100 &&
+    isDay(year, month, day) &&
+    "10X98765432"[sum % 11] === match[17]?.toUpperCase()
+  );
 }
 
 function isAhv(match: string): boolean {
