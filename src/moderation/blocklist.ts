@@ -36,22 +36,33 @@ export function blocklist(words: readonly string[], patterns: readonly string[])
   };
 }
 
+/** Whole words in any case: each place where a word can begin is looked up once for each length that words have. */
 function wordsIn(words: readonly string[]): (text: string) => Generator<Place> {
-  const longestFirst = [...words].sort((a, b) => b.length - a.length);
-  const expression = RE2JS.compile(
-    longestFirst.map((word) => RE2JS.quote(word)).join("|"),
-    RE2JS.CASE_INSENSITIVE,
-  );
+  const all = new Set(words.map((word) => word.toLowerCase()));
+  const lengths = new Map<string, number[]>();
+  for (const word of [...all].sort((a, b) => b.length - a.length)) {
+    const first = word.charAt(0);
+    const known = lengths.get(first) ?? [];
+    lengths.set(first, known);
+    if (known.at(-1) !== word.length) known.push(word.length);
+  }
+  const lengthAt = (text: string, start: number) =>
+    lengths
+      .get(text.charAt(start).toLowerCase())
+      ?.find((length) => all.has(text.slice(start, start + length).toLowerCase()) && !inWord(text, start + length));
   return function* (text) {
-    const matcher = expression.matcher(text);
-    for (let from = 0; from <= text.length && matcher.find(from); ) {
-      const [start, end] = [matcher.start(), matcher.end()];
-      const isWhole = !inWord(text, start) && !inWord(text, end);
-      if (isWhole) yield { start, end };
-      from = isWhole ? end : start + 1;
+    let from = 0;
+    for (const { index } of text.matchAll(BEGINNINGS)) {
+      const length = index < from ? undefined : lengthAt(text, index);
+      if (length === undefined) continue;
+      from = index + length;
+      yield { start: index, end: from };
     }
   };
 }
+
+/** A word, or what is none. */
+const BEGINNINGS = /[\p{L}\p{N}_]+|[^\p{L}\p{N}_]/gu;
 
 /** Whether a word goes on over this place. */
 function inWord(text: string, at: number): boolean {
