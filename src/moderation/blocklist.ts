@@ -49,7 +49,9 @@ function wordsIn(words: readonly string[]): (text: string) => Generator<Place> {
   const lengthAt = (text: string, start: number) =>
     lengths
       .get(text.charAt(start).toLowerCase())
-      ?.find((length) => all.has(text.slice(start, start + length).toLowerCase()) && !inWord(text, start + length));
+      ?.find(
+        (length) => all.has(text.slice(start, start + length).toLowerCase()) && !inWord(text, start + length),
+      );
   return function* (text) {
     let from = 0;
     for (const { index } of text.matchAll(BEGINNINGS)) {

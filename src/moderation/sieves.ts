@@ -47,7 +47,7 @@ function endOf({ from, upTo, isLast, text }: Part, spans: readonly Span[]): numb
 function editsIn(hook: Hook, part: Part, spans: readonly Span[], docket: Docket) {
   const { kind, text, from, upTo, inString } = part;
   const own = spans.flatMap(({ start, end, category }) =>
-    end > from && start < upTo
+    start === end || (end > from && start < upTo)
       ? [{ start: Math.max(start, from) - from, end: Math.min(end, upTo) - from, category }]
       : [],
   );

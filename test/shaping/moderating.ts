@@ -76,4 +76,3 @@ export function textIn(events: readonly StreamResponse[]): string {
 export async function textOf(moderated: Promise<Moderated>): Promise<string> {
   return textIn((await moderated).events);
 }
-

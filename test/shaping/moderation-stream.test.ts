@@ -38,7 +38,8 @@ function atOnce({ find }: Patterns, text: string): string {
   return edited(text, edits);
 }
 
-const streamed = (looks: Patterns, cut: readonly string[]) => textOf(moderatedBy([hookOf(looks)], {}, pieces(cut)));
+const streamed = (looks: Patterns, cut: readonly string[]) =>
+  textOf(moderatedBy([hookOf(looks)], {}, pieces(cut)));
 
 describe("a text in pieces", () => {
   const texts = LABELLED.map(({ text }) => `So: ${text} Good.`);
@@ -55,7 +56,10 @@ describe("a text in pieces", () => {
       const whole = atOnce(looks, text);
       for (const { category, start, end } of looks.find(text)) {
         for (let at = Math.max(1, start); at <= end; at++)
-          expect(await streamed(looks, [text.slice(0, at), text.slice(at)]), `${category} ${text} at ${at}`).toBe(whole);
+          expect(
+            await streamed(looks, [text.slice(0, at), text.slice(at)]),
+            `${category} ${text} at ${at}`,
+          ).toBe(whole);
       }
     }
   }, 60_000);
