@@ -11,7 +11,7 @@ import { keyPath, type Violation } from "../core/strict-json.ts";
 import { isNetwork } from "../wire/address.ts";
 import { type CompleteConfig, type CompleteProvider, KINDS } from "./defaults.ts";
 import { isHttpUrl } from "./form.ts";
-import { moderationViolations } from "./moderation.ts";
+import { moderationViolations } from "./moderation-check.ts";
 import { nameViolations } from "./names.ts";
 
 /** Every violation, one a field; none when the configuration can be used. */

@@ -4,7 +4,7 @@
  */
 
 import type { Transport } from "../wire/transport.ts";
-import { isFields } from "./answer.ts";
+import { isFields, parseAnswer } from "./answer.ts";
 import type { Asking, Said } from "./hook.ts";
 
 export interface ModerationEndpoint {
@@ -36,7 +36,7 @@ export function providerModeration(endpoint: ModerationEndpoint): Asking {
       );
       const text = await reply.text(MAX_REPLY_BYTES);
       if (reply.status !== 200) throw new Error(`the moderation endpoint answered ${reply.status}`);
-      return { said: saidIn(JSON.parse(text), texts, categories) };
+      return { said: saidIn(parseAnswer(text), texts, categories) };
     },
   };
 }

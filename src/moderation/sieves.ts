@@ -27,7 +27,10 @@ function patternSieve(hook: Hook, looks: Patterns, docket: Docket): Sieve {
     contextChars: CONTEXT_CHARS,
     keepsSeals: false,
     looksAt: hook.looksAt,
-    heldFrom: (text) => (text.length > MOST_HELD ? text.length : looks.heldFrom(text)),
+    heldFrom(text) {
+      const from = looks.heldFrom(text);
+      return text.length - from > MOST_HELD ? text.length : from;
+    },
     sift: (part) => {
       const spans = looks.find(part.text);
       const upTo = endOf(part, spans);
@@ -38,9 +41,9 @@ function patternSieve(hook: Hook, looks: Patterns, docket: Docket): Sieve {
 
 /** What ends later than the part is judged with what follows. */
 function endOf({ from, upTo, isLast, text }: Part, spans: readonly Span[]): number {
-  if (isLast || text.length > MOST_HELD) return upTo;
+  if (isLast) return upTo;
   const across = spans.find(({ start, end }) => start < upTo && end > upTo);
-  return across ? Math.max(from, across.start) : upTo;
+  return across && text.length - across.start <= MOST_HELD ? Math.max(from, across.start) : upTo;
 }
 
 /** Of what began in a part that was given, the rest is taken out. */

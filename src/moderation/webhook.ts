@@ -6,7 +6,7 @@ import { Pool } from "undici";
 
 import type { Networks } from "../wire/address.ts";
 import { createConnector, type Resolve } from "../wire/destination.ts";
-import { isFields } from "./answer.ts";
+import { isFields, parseAnswer } from "./answer.ts";
 import type { Action, Asking, Said, Verdict } from "./hook.ts";
 
 export interface WebhookMeans {
@@ -46,7 +46,7 @@ export function webhook(means: WebhookMeans): { readonly looks: Asking; close():
         });
         const text = await textOf(reply.body);
         if (reply.statusCode !== 200) throw new Error(`the receiver answered ${reply.statusCode}`);
-        return verdictIn(JSON.parse(text), texts);
+        return verdictIn(parseAnswer(text), texts);
       },
     },
     close: () => pool.close(),

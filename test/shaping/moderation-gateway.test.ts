@@ -212,6 +212,20 @@ describe("those who are asked", () => {
     expect(() => new Webhook(SECRET).verify(body, headers as Record<string, string>)).not.toThrow();
   });
 
+  it("a receiver that answers nonsense is one that failed, and none of it is told", async () => {
+    await using receiver = await startReceiver((_, response) => response.end("I read: Annie"));
+    const url = `http://127.0.0.1:${receiver.port}/look`;
+    const config = { ...CALLS_HERE.given, ...hooks({ name: "ours", kind: "webhook", url, fail: "open" }) };
+    await using both = await startBoth(config, CALLS_HERE.surroundings);
+    const reply = await REST.at(both.url).chat(ask("I am Annie"));
+    expect(reply.moderation).toMatchObject([
+      { stage: "request", action: "skipped", category: "failed" },
+      { stage: "reply", action: "skipped", category: "failed" },
+    ]);
+    expect(JSON.stringify(both.log.events)).toContain("the answer is no JSON");
+    expect(JSON.stringify(both.log.events)).not.toContain("Annie");
+  });
+
   it("a receiver that is not allowed stops the start", async () => {
     const config = hooks({ name: "ours", kind: "webhook", url: "https://elsewhere.example.com/look" });
     await expect(startBoth(config, CALLS_HERE.surroundings)).rejects.toThrow(

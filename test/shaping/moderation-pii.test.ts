@@ -100,9 +100,9 @@ describe("texts that are meant to take long", () => {
         }
         return performance.now() - startedMs;
       };
-      took(short);
-      const shortMs = took(short);
-      const longMs = took(long);
+      const best = (text: string) => Math.min(took(text), took(text), took(text));
+      const shortMs = best(short);
+      const longMs = best(long);
       // Were it the square, it would be sixteen times, and seconds.
       expect(longMs).toBeLessThan(10 * shortMs + 300);
     },

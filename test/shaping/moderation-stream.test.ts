@@ -97,6 +97,13 @@ describe("a text in pieces", () => {
     }
   });
 
+  it("comes out the same in pieces of any size", async () => {
+    const text = `${"Plain prose, word for word. ".repeat(1_500)}Card 4111 1111 1111 1111 it is.`;
+    const looks = pii([]);
+    for (const at of [text.length - 8, text.length - 15, text.length - 20, 25_000])
+      expect(await streamed(looks, [text.slice(0, at), text.slice(at)])).toBe(atOnce(looks, text));
+  });
+
   it("is held back no further than what may still be something", async () => {
     const said = async (text: string) => {
       const { events } = await moderatedBy([hookOf(pii([]))], {}, [[event({ token: text })]]);
