@@ -29,6 +29,7 @@ import { hedge } from "./layers/hedge.ts";
 import { idempotent } from "./layers/idempotent.ts";
 import { limit } from "./layers/limit.ts";
 import { meter } from "./layers/meter.ts";
+import { masked, moderate } from "./layers/moderate.ts";
 import { record, type Signals } from "./layers/record.ts";
 import { remember } from "./layers/remember.ts";
 import { retry } from "./layers/retry.ts";
@@ -37,6 +38,7 @@ import { expanded, template } from "./layers/template.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
 import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf, tipMeansOf } from "./models.ts";
+import { moderatingOf } from "./moderating.ts";
 import { type Policies, policiesOf } from "./policies.ts";
 import { createPreviews, type Previews } from "./preview.ts";
 import type { Provider } from "./providers/provider.ts";
@@ -109,6 +111,8 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   const asked = way({ hedged: (next) => next, onCheaper: () => {} });
   const underWay = new UnderWay();
   const pricing = pricingOf(config, catalog);
+  const moderating = moderatingOf(config, surroundings);
+  const moderated: Layer = moderating.hooks.length > 0 ? moderate(moderating) : (next) => next;
   const caching = cachingOf(config, {
     directory: directoryOf(config, catalog, providers),
     familyOf: familiesOf(config, catalog),
@@ -135,8 +139,10 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     providers,
     (retried) => (below) => {
       const routed = sent(retried(below));
-      // Templates above all that looks at what is asked: one may say who answers, and what.
-      return made(once(kept(comparing ? semantic(comparing, below)(routed) : routed)));
+      const answered = once(kept(comparing ? semantic(comparing, below)(routed) : routed));
+      // Templates above all that looks at what is asked: one may say who answers, and what. Moderation above what keeps
+      // answers: they are kept as they were given to what was left of the request, and looked at each time.
+      return made(moderated(answered));
     },
     policies,
     underWay,
@@ -149,7 +155,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
       way: asked,
       admit: surroundings.admit,
       expand: (call) => expanded(call, templates, room),
-      lookUp: async (call) => (caching.isOn ? lookUp(call, caching) : undefined),
+      lookUp: async (call) => (caching.isOn ? lookUp(await masked(call, moderating), caching) : undefined),
       rehearse: drop(dropsOf(config))(
         client(new Map([...providers].map(([name, provider]) => [name, provider.rehearse]))),
       ),
@@ -170,7 +176,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     close: async () => {
       // Those that wait for a place or to try again have no connection yet, and will want one.
       await underWay.none();
-      await Promise.all([...providers.values()].map((provider) => provider.close()));
+      await Promise.all([...providers.values(), moderating].map((one) => one.close()));
     },
   };
 }

@@ -12,6 +12,7 @@ import { templateFaults } from "../templates/templates.ts";
 import { isNetwork } from "../wire/address.ts";
 import { type CompleteConfig, type CompleteProvider, KINDS } from "./defaults.ts";
 import { isHttpUrl } from "./form.ts";
+import { moderationViolations } from "./moderation-check.ts";
 import { nameViolations } from "./names.ts";
 
 /** Every violation, one a field; none when the configuration can be used. */
@@ -26,6 +27,7 @@ export function violationsOf(config: CompleteConfig): Violation[] {
     ...budgetViolations(config),
     ...nameViolations(config),
     ...templateFaults(config.templates),
+    ...moderationViolations(config),
     ...patternViolations(config.cache.sensitivePatterns),
     ...networkViolations(config.jobs.webhooks.allowedNetworks),
     ...urlViolation("telemetry.otlp_endpoint", config.telemetry.otlpEndpoint),

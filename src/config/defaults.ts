@@ -31,6 +31,7 @@ import { LOW_COST } from "../routing/chooser.ts";
 import { bundled } from "../version.ts";
 import { completeCache } from "./cache.ts";
 import type { Complete } from "./complete.ts";
+import { completeModeration } from "./moderation.ts";
 import { type CompleteResilience, completeLimit, completeResilience, NO_LIMIT } from "./resilience.ts";
 
 /**
@@ -133,6 +134,7 @@ export function withDefaults(draft: Config): CompleteConfig {
     taskTypes: { ...TASK_TYPES, ...draft.taskTypes },
     resilience,
     cache: completeCache(draft.cache),
+    moderation: completeModeration(draft.moderation),
     telemetry: {
       ...telemetry,
       logLevel: telemetry.logLevel || "info",

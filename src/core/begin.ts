@@ -33,6 +33,7 @@ export function emptyTally(): Tally {
     dropped: [],
     cache: undefined,
     template: undefined,
+    moderation: [],
     served: undefined,
     outlived: undefined,
   };

@@ -5,7 +5,13 @@
 import type { Span } from "@opentelemetry/api";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
-import type { Attempt, CacheLookup, Route, TemplateUse } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type {
+  Attempt,
+  CacheLookup,
+  Moderated,
+  Route,
+  TemplateUse,
+} from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { PicoUsd } from "./money.ts";
 import type { Reply } from "./reply.ts";
 
@@ -111,6 +117,8 @@ export interface Tally {
   cache: CacheLookup | undefined;
   /** Of which its request was made; undefined for none. */
   template: TemplateUse | undefined;
+  /** What moderation found. */
+  readonly moderation: Moderated[];
   /** Set when the answer is of no attempt of this call. */
   served: Served | undefined;
   /** Set when the call is over and its attempts go on for others, who wait for their answer: resolves once they end. */

@@ -4,7 +4,7 @@ import type { Call } from "./call.ts";
 import { type PicoUsd, sum, toUsd, ZERO } from "./money.ts";
 
 export function receiptOf(call: Call): Receipt {
-  const { attempts, route, dropped, cache, template, served } = call.tally;
+  const { attempts, route, dropped, cache, moderation, template, served } = call.tally;
   const told = served ?? tellingOf(attempts);
   return {
     $typeName: "llmgateway.v1.Receipt",
@@ -20,6 +20,7 @@ export function receiptOf(call: Call): Receipt {
     dropped: [...dropped],
     ...(cache ? { cache } : {}),
     ...(template ? { template } : {}),
+    moderation: moderation.map((found) => ({ ...found })),
   };
 }
 

@@ -125,6 +125,7 @@ function told(receipt: Receipt | undefined) {
     cost: receipt?.cost,
     attempts: receipt?.attempts ?? [],
     dropped: receipt?.dropped ?? [],
+    moderation: receipt?.moderation ?? [],
     ...(receipt?.cache ? { cache: receipt.cache } : {}),
   };
 }

@@ -17,6 +17,7 @@ import { modelLabel } from "../telemetry/attempts.ts";
 import { countCached } from "../telemetry/cache.ts";
 import { type Logger, writeEvent } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { describeModeration, moderationEvent } from "../telemetry/moderation.ts";
 import { failSpan } from "../telemetry/trace.ts";
 
 export interface Signals {
@@ -187,6 +188,7 @@ class Recorded {
       cache_similarity: receipt.cache?.similarity,
       cache_shadow: this.call.tally.shadow?.outcome,
       cache_shadow_similarity: this.call.tally.shadow?.similarity,
+      moderation: moderationEvent(receipt.moderation),
       saved_usd: receipt.cached ? cost?.savedUsd : undefined,
       input_tokens: cost?.inputTokens,
       output_tokens: cost?.outputTokens,
@@ -222,6 +224,7 @@ class Recorded {
       "llmgateway.cache.source_request_id": receipt.cache?.sourceRequestId || undefined,
     });
     if (receipt.route) describeRoute(span, receipt.route);
+    describeModeration(span, receipt.moderation);
     for (const [trigger, count] of Object.entries(triggersOf(receipt)))
       span.setAttribute(`llmgateway.${trigger}`, count);
     if (finishReason) span.setAttribute("gen_ai.response.finish_reasons", [finishReason]);

@@ -429,6 +429,8 @@ type ChatResponse struct {
 	Dropped []string `protobuf:"bytes,14,rep,name=dropped,proto3" json:"dropped,omitempty"`
 	// What the gateway's cache knew; absent where it is off.
 	Cache *CacheLookup `protobuf:"bytes,15,opt,name=cache,proto3" json:"cache,omitempty"`
+	// What the gateway's moderation found; empty where it is off.
+	Moderation []*Moderated `protobuf:"bytes,16,rep,name=moderation,proto3" json:"moderation,omitempty"`
 	// The template of which the request was made; absent for none.
 	Template      *TemplateUse `protobuf:"bytes,18,opt,name=template,proto3" json:"template,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -566,6 +568,13 @@ func (x *ChatResponse) GetDropped() []string {
 func (x *ChatResponse) GetCache() *CacheLookup {
 	if x != nil {
 		return x.Cache
+	}
+	return nil
+}
+
+func (x *ChatResponse) GetModeration() []*Moderated {
+	if x != nil {
+		return x.Moderation
 	}
 	return nil
 }
@@ -960,7 +969,7 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\f_max_retriesB\b\n" +
 	"\x06_hedgeB\x19\n" +
 	"\x17_first_event_timeout_msB\x12\n" +
-	"\x10_idle_timeout_ms\"\xff\x04\n" +
+	"\x10_idle_timeout_ms\"\xb9\x05\n" +
 	"\fChatResponse\x12\x1a\n" +
 	"\bresponse\x18\x01 \x01(\tR\bresponse\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x126\n" +
@@ -980,7 +989,10 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\battempts\x18\f \x03(\v2\x16.llmgateway.v1.AttemptR\battempts\x12/\n" +
 	"\achoices\x18\r \x03(\v2\x15.llmgateway.v1.ChoiceR\achoices\x12\x18\n" +
 	"\adropped\x18\x0e \x03(\tR\adropped\x120\n" +
-	"\x05cache\x18\x0f \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\x126\n" +
+	"\x05cache\x18\x0f \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\x128\n" +
+	"\n" +
+	"moderation\x18\x10 \x03(\v2\x18.llmgateway.v1.ModeratedR\n" +
+	"moderation\x126\n" +
 	"\btemplate\x18\x12 \x01(\v2\x1a.llmgateway.v1.TemplateUseR\btemplate\"u\n" +
 	"\x06Choice\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x120\n" +
@@ -1058,12 +1070,13 @@ var file_llmgateway_v1_chat_proto_goTypes = []any{
 	(*Cost)(nil),            // 15: llmgateway.v1.Cost
 	(*Attempt)(nil),         // 16: llmgateway.v1.Attempt
 	(*CacheLookup)(nil),     // 17: llmgateway.v1.CacheLookup
-	(*TemplateUse)(nil),     // 18: llmgateway.v1.TemplateUse
-	(*Reasoning)(nil),       // 19: llmgateway.v1.Reasoning
-	(*Receipt)(nil),         // 20: llmgateway.v1.Receipt
-	(*StreamError)(nil),     // 21: llmgateway.v1.StreamError
-	(*Citation)(nil),        // 22: llmgateway.v1.Citation
-	(*ProviderPart)(nil),    // 23: llmgateway.v1.ProviderPart
+	(*Moderated)(nil),       // 18: llmgateway.v1.Moderated
+	(*TemplateUse)(nil),     // 19: llmgateway.v1.TemplateUse
+	(*Reasoning)(nil),       // 20: llmgateway.v1.Reasoning
+	(*Receipt)(nil),         // 21: llmgateway.v1.Receipt
+	(*StreamError)(nil),     // 22: llmgateway.v1.StreamError
+	(*Citation)(nil),        // 23: llmgateway.v1.Citation
+	(*ProviderPart)(nil),    // 24: llmgateway.v1.ProviderPart
 }
 var file_llmgateway_v1_chat_proto_depIdxs = []int32{
 	8,  // 0: llmgateway.v1.ChatRequest.messages:type_name -> llmgateway.v1.Message
@@ -1081,19 +1094,20 @@ var file_llmgateway_v1_chat_proto_depIdxs = []int32{
 	16, // 12: llmgateway.v1.ChatResponse.attempts:type_name -> llmgateway.v1.Attempt
 	3,  // 13: llmgateway.v1.ChatResponse.choices:type_name -> llmgateway.v1.Choice
 	17, // 14: llmgateway.v1.ChatResponse.cache:type_name -> llmgateway.v1.CacheLookup
-	18, // 15: llmgateway.v1.ChatResponse.template:type_name -> llmgateway.v1.TemplateUse
-	8,  // 16: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
-	5,  // 17: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
-	19, // 18: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
-	20, // 19: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
-	21, // 20: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
-	22, // 21: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
-	23, // 22: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	18, // 15: llmgateway.v1.ChatResponse.moderation:type_name -> llmgateway.v1.Moderated
+	19, // 16: llmgateway.v1.ChatResponse.template:type_name -> llmgateway.v1.TemplateUse
+	8,  // 17: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
+	5,  // 18: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
+	20, // 19: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
+	21, // 20: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
+	22, // 21: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
+	23, // 22: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
+	24, // 23: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_chat_proto_init() }

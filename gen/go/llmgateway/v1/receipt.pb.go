@@ -829,7 +829,9 @@ type Receipt struct {
 	// What the gateway's cache knew; absent where it is off.
 	Cache *CacheLookup `protobuf:"bytes,10,opt,name=cache,proto3" json:"cache,omitempty"`
 	// The template of which the request was made; absent for none.
-	Template      *TemplateUse `protobuf:"bytes,13,opt,name=template,proto3" json:"template,omitempty"`
+	Template *TemplateUse `protobuf:"bytes,13,opt,name=template,proto3" json:"template,omitempty"`
+	// What the gateway's moderation found; empty where it is off.
+	Moderation    []*Moderated `protobuf:"bytes,11,rep,name=moderation,proto3" json:"moderation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -941,6 +943,13 @@ func (x *Receipt) GetTemplate() *TemplateUse {
 	return nil
 }
 
+func (x *Receipt) GetModeration() []*Moderated {
+	if x != nil {
+		return x.Moderation
+	}
+	return nil
+}
+
 // The template of which a request was made.
 type TemplateUse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -996,6 +1005,90 @@ func (x *TemplateUse) GetVersion() int32 {
 	return 0
 }
 
+// What a moderation hook found, without any of the text.
+type Moderated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The hook, by its name in the configuration.
+	Hook string `protobuf:"bytes,1,opt,name=hook,proto3" json:"hook,omitempty"`
+	// Where it looked: `request`, `stream` or `reply`.
+	Stage string `protobuf:"bytes,2,opt,name=stage,proto3" json:"stage,omitempty"`
+	// What came of it: `flag`, `redact`, `refuse`, or `skipped` when the hook
+	// failed and the configuration lets such calls pass.
+	Action string `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
+	// What was found, such as `email`; when it was skipped, why: `timeout` or
+	// `failed`.
+	Category string `protobuf:"bytes,4,opt,name=category,proto3" json:"category,omitempty"`
+	// How often.
+	Count         int32 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moderated) Reset() {
+	*x = Moderated{}
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moderated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moderated) ProtoMessage() {}
+
+func (x *Moderated) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moderated.ProtoReflect.Descriptor instead.
+func (*Moderated) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Moderated) GetHook() string {
+	if x != nil {
+		return x.Hook
+	}
+	return ""
+}
+
+func (x *Moderated) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *Moderated) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Moderated) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *Moderated) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // What the gateway's cache knew of a request.
 type CacheLookup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1015,7 +1108,7 @@ type CacheLookup struct {
 
 func (x *CacheLookup) Reset() {
 	*x = CacheLookup{}
-	mi := &file_llmgateway_v1_receipt_proto_msgTypes[8]
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1120,7 @@ func (x *CacheLookup) String() string {
 func (*CacheLookup) ProtoMessage() {}
 
 func (x *CacheLookup) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_receipt_proto_msgTypes[8]
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1133,7 @@ func (x *CacheLookup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheLookup.ProtoReflect.Descriptor instead.
 func (*CacheLookup) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CacheLookup) GetOutcome() string {
@@ -1178,7 +1271,7 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\x05score\x18\a \x01(\x01H\x02R\x05score\x88\x01\x01B\x10\n" +
 	"\x0e_estimated_usdB\x15\n" +
 	"\x13_estimated_pico_usdB\b\n" +
-	"\x06_score\"\x9e\x03\n" +
+	"\x06_score\"\xd8\x03\n" +
 	"\aReceipt\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1a\n" +
@@ -1193,10 +1286,19 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\adropped\x18\t \x03(\tR\adropped\x120\n" +
 	"\x05cache\x18\n" +
 	" \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\x126\n" +
-	"\btemplate\x18\r \x01(\v2\x1a.llmgateway.v1.TemplateUseR\btemplate\";\n" +
+	"\btemplate\x18\r \x01(\v2\x1a.llmgateway.v1.TemplateUseR\btemplate\x128\n" +
+	"\n" +
+	"moderation\x18\v \x03(\v2\x18.llmgateway.v1.ModeratedR\n" +
+	"moderation\";\n" +
 	"\vTemplateUse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x05R\aversion\"\xd8\x01\n" +
+	"\aversion\x18\x02 \x01(\x05R\aversion\"\x7f\n" +
+	"\tModerated\x12\x12\n" +
+	"\x04hook\x18\x01 \x01(\tR\x04hook\x12\x14\n" +
+	"\x05stage\x18\x02 \x01(\tR\x05stage\x12\x16\n" +
+	"\x06action\x18\x03 \x01(\tR\x06action\x12\x1a\n" +
+	"\bcategory\x18\x04 \x01(\tR\bcategory\x12\x14\n" +
+	"\x05count\x18\x05 \x01(\x05R\x05count\"\xd8\x01\n" +
 	"\vCacheLookup\x12\x18\n" +
 	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12*\n" +
@@ -1219,7 +1321,7 @@ func file_llmgateway_v1_receipt_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_receipt_proto_rawDescData
 }
 
-var file_llmgateway_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_llmgateway_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_llmgateway_v1_receipt_proto_goTypes = []any{
 	(*Usage)(nil),                 // 0: llmgateway.v1.Usage
 	(*Cost)(nil),                  // 1: llmgateway.v1.Cost
@@ -1229,24 +1331,26 @@ var file_llmgateway_v1_receipt_proto_goTypes = []any{
 	(*Candidate)(nil),             // 5: llmgateway.v1.Candidate
 	(*Receipt)(nil),               // 6: llmgateway.v1.Receipt
 	(*TemplateUse)(nil),           // 7: llmgateway.v1.TemplateUse
-	(*CacheLookup)(nil),           // 8: llmgateway.v1.CacheLookup
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*Moderated)(nil),             // 8: llmgateway.v1.Moderated
+	(*CacheLookup)(nil),           // 9: llmgateway.v1.CacheLookup
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 }
 var file_llmgateway_v1_receipt_proto_depIdxs = []int32{
-	0, // 0: llmgateway.v1.Attempt.usage:type_name -> llmgateway.v1.Usage
-	3, // 1: llmgateway.v1.Attempt.line_items:type_name -> llmgateway.v1.LineItem
-	5, // 2: llmgateway.v1.Route.candidates:type_name -> llmgateway.v1.Candidate
-	4, // 3: llmgateway.v1.Receipt.route:type_name -> llmgateway.v1.Route
-	1, // 4: llmgateway.v1.Receipt.cost:type_name -> llmgateway.v1.Cost
-	2, // 5: llmgateway.v1.Receipt.attempts:type_name -> llmgateway.v1.Attempt
-	8, // 6: llmgateway.v1.Receipt.cache:type_name -> llmgateway.v1.CacheLookup
-	7, // 7: llmgateway.v1.Receipt.template:type_name -> llmgateway.v1.TemplateUse
-	9, // 8: llmgateway.v1.CacheLookup.stored_at:type_name -> google.protobuf.Timestamp
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	0,  // 0: llmgateway.v1.Attempt.usage:type_name -> llmgateway.v1.Usage
+	3,  // 1: llmgateway.v1.Attempt.line_items:type_name -> llmgateway.v1.LineItem
+	5,  // 2: llmgateway.v1.Route.candidates:type_name -> llmgateway.v1.Candidate
+	4,  // 3: llmgateway.v1.Receipt.route:type_name -> llmgateway.v1.Route
+	1,  // 4: llmgateway.v1.Receipt.cost:type_name -> llmgateway.v1.Cost
+	2,  // 5: llmgateway.v1.Receipt.attempts:type_name -> llmgateway.v1.Attempt
+	9,  // 6: llmgateway.v1.Receipt.cache:type_name -> llmgateway.v1.CacheLookup
+	7,  // 7: llmgateway.v1.Receipt.template:type_name -> llmgateway.v1.TemplateUse
+	8,  // 8: llmgateway.v1.Receipt.moderation:type_name -> llmgateway.v1.Moderated
+	10, // 9: llmgateway.v1.CacheLookup.stored_at:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_receipt_proto_init() }
@@ -1258,14 +1362,14 @@ func file_llmgateway_v1_receipt_proto_init() {
 	file_llmgateway_v1_receipt_proto_msgTypes[1].OneofWrappers = []any{}
 	file_llmgateway_v1_receipt_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_v1_receipt_proto_msgTypes[5].OneofWrappers = []any{}
-	file_llmgateway_v1_receipt_proto_msgTypes[8].OneofWrappers = []any{}
+	file_llmgateway_v1_receipt_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_receipt_proto_rawDesc), len(file_llmgateway_v1_receipt_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

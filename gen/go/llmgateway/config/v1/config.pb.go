@@ -78,7 +78,9 @@ type Config struct {
 	// name alone is version 1. Added to those that lie as a file each in the
 	// folder `templates` beside the configuration file, `name.yaml`,
 	// `name@2.yaml` or `name.2.yaml`.
-	Templates     map[string]*v1.Template `protobuf:"bytes,20,rep,name=templates,proto3" json:"templates,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Templates map[string]*v1.Template `protobuf:"bytes,20,rep,name=templates,proto3" json:"templates,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What looks at requests and answers before anybody else sees them.
+	Moderation    *Moderation `protobuf:"bytes,21,opt,name=moderation,proto3" json:"moderation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -246,6 +248,290 @@ func (x *Config) GetTemplates() map[string]*v1.Template {
 	return nil
 }
 
+func (x *Config) GetModeration() *Moderation {
+	if x != nil {
+		return x.Moderation
+	}
+	return nil
+}
+
+// Looks at the texts of requests before they are sent, and at those of answers
+// before they are given.
+type Moderation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Asked in this order, each about what the ones before it left. Empty for
+	// none.
+	Hooks         []*ModerationHook `protobuf:"bytes,1,rep,name=hooks,proto3" json:"hooks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moderation) Reset() {
+	*x = Moderation{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moderation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moderation) ProtoMessage() {}
+
+func (x *Moderation) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moderation.ProtoReflect.Descriptor instead.
+func (*Moderation) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Moderation) GetHooks() []*ModerationHook {
+	if x != nil {
+		return x.Hooks
+	}
+	return nil
+}
+
+// One of those who look.
+type ModerationHook struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique; appears in receipts, errors, logs and metrics.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it looks for: `pii` (personal data, by its form and its check digits),
+	// `secrets` (keys, tokens, passwords), `blocklist` (`words` and `patterns`),
+	// `max_length` (`max_chars`), or whom it asks: `provider_moderation` (the
+	// moderation endpoint of an OpenAI-like `provider`) or `webhook` (`url`).
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// When it looks: at the `request`; at a `stream` while it comes, before each
+	// piece is given; at the whole `reply` that is not streamed, and, where it
+	// does not look at the `stream`, at a streamed one's end, when it can still
+	// end the call in a failure but take back nothing. Default: all three, and
+	// for `provider_moderation` and `webhook` `request` and `reply`.
+	On []string `protobuf:"bytes,3,rep,name=on,proto3" json:"on,omitempty"`
+	// What becomes of what it finds: `allow` counts it, `flag` tells it in the
+	// receipt, `redact` puts a placeholder such as `[EMAIL_1]` in its place,
+	// `refuse` ends the call. A webhook's answer may be milder. Default `redact`
+	// for `pii` and `secrets`, else `refuse`.
+	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// What becomes of a call when the hook fails or takes too long: `closed`
+	// refuses it, `open` lets it pass, and the receipt says so. Default `closed`.
+	Fail string `protobuf:"bytes,5,opt,name=fail,proto3" json:"fail,omitempty"`
+	// The most that it may take each time. Default 2s.
+	Timeout *durationpb.Duration `protobuf:"bytes,6,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// Aliases, providers or `provider/model`, as requests name them, that it is
+	// for; empty for all requests.
+	Models []string `protobuf:"bytes,7,rep,name=models,proto3" json:"models,omitempty"`
+	// Names of API keys whose calls it does not look at.
+	ExemptKeys []string `protobuf:"bytes,8,rep,name=exempt_keys,json=exemptKeys,proto3" json:"exempt_keys,omitempty"`
+	// Whether placeholders for what the request held become it again in the
+	// answer. Default false.
+	Restore *bool `protobuf:"varint,9,opt,name=restore,proto3,oneof" json:"restore,omitempty"`
+	// For `pii` and `secrets`: what to look for, as docs/moderation.md lists it.
+	// Empty for all. For `provider_moderation`: which of the provider's categories
+	// count; empty for whatever it flags.
+	Categories []string `protobuf:"bytes,10,rep,name=categories,proto3" json:"categories,omitempty"`
+	// For `blocklist`: words and phrases, in any case, as whole words.
+	Words []string `protobuf:"bytes,11,rep,name=words,proto3" json:"words,omitempty"`
+	// For `blocklist`: regular expressions of RE2. In a stream they find what is
+	// no longer than 256 characters.
+	Patterns []string `protobuf:"bytes,12,rep,name=patterns,proto3" json:"patterns,omitempty"`
+	// For `max_length`: the most characters that a request or an answer may have.
+	MaxChars int32 `protobuf:"varint,13,opt,name=max_chars,json=maxChars,proto3" json:"max_chars,omitempty"`
+	// For `provider_moderation`: who is asked, by its name in `providers`; of the
+	// kind `openai` or `openai_compatible`. Default `openai`.
+	Provider string `protobuf:"bytes,14,opt,name=provider,proto3" json:"provider,omitempty"`
+	// For `provider_moderation`: the model. Default `omni-moderation-latest`.
+	Model string `protobuf:"bytes,15,opt,name=model,proto3" json:"model,omitempty"`
+	// For `webhook`: where to; the host must be one of
+	// `jobs.webhooks.allowed_hosts`, and requests are signed as those webhooks
+	// are.
+	Url string `protobuf:"bytes,16,opt,name=url,proto3" json:"url,omitempty"`
+	// For `provider_moderation` and `webhook` on a `stream`: how many characters
+	// are gathered before they are asked about. Default 500.
+	WindowChars *int32 `protobuf:"varint,17,opt,name=window_chars,json=windowChars,proto3,oneof" json:"window_chars,omitempty"`
+	// Whether it looks at the model's thoughts too. Default true.
+	Reasoning *bool `protobuf:"varint,18,opt,name=reasoning,proto3,oneof" json:"reasoning,omitempty"`
+	// Whether it looks at what tools are called with, and at what they answered.
+	// Default true.
+	Tools         *bool `protobuf:"varint,19,opt,name=tools,proto3,oneof" json:"tools,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModerationHook) Reset() {
+	*x = ModerationHook{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModerationHook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModerationHook) ProtoMessage() {}
+
+func (x *ModerationHook) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModerationHook.ProtoReflect.Descriptor instead.
+func (*ModerationHook) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ModerationHook) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetOn() []string {
+	if x != nil {
+		return x.On
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetFail() string {
+	if x != nil {
+		return x.Fail
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetModels() []string {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetExemptKeys() []string {
+	if x != nil {
+		return x.ExemptKeys
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetRestore() bool {
+	if x != nil && x.Restore != nil {
+		return *x.Restore
+	}
+	return false
+}
+
+func (x *ModerationHook) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetWords() []string {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetPatterns() []string {
+	if x != nil {
+		return x.Patterns
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetMaxChars() int32 {
+	if x != nil {
+		return x.MaxChars
+	}
+	return 0
+}
+
+func (x *ModerationHook) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetWindowChars() int32 {
+	if x != nil && x.WindowChars != nil {
+		return *x.WindowChars
+	}
+	return 0
+}
+
+func (x *ModerationHook) GetReasoning() bool {
+	if x != nil && x.Reasoning != nil {
+		return *x.Reasoning
+	}
+	return false
+}
+
+func (x *ModerationHook) GetTools() bool {
+	if x != nil && x.Tools != nil {
+		return *x.Tools
+	}
+	return false
+}
+
 // Keeps answers, and gives them to those who ask the same, of the same tenant
 // and `auth.keys.*.cache_scope` alone.
 type Cache struct {
@@ -295,7 +581,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +593,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +606,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Cache) GetEnabled() bool {
@@ -445,7 +731,7 @@ type CacheRedis struct {
 
 func (x *CacheRedis) Reset() {
 	*x = CacheRedis{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -457,7 +743,7 @@ func (x *CacheRedis) String() string {
 func (*CacheRedis) ProtoMessage() {}
 
 func (x *CacheRedis) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -470,7 +756,7 @@ func (x *CacheRedis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheRedis.ProtoReflect.Descriptor instead.
 func (*CacheRedis) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CacheRedis) GetEnabled() bool {
@@ -509,7 +795,7 @@ type CacheFamily struct {
 
 func (x *CacheFamily) Reset() {
 	*x = CacheFamily{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -521,7 +807,7 @@ func (x *CacheFamily) String() string {
 func (*CacheFamily) ProtoMessage() {}
 
 func (x *CacheFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -534,7 +820,7 @@ func (x *CacheFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheFamily.ProtoReflect.Descriptor instead.
 func (*CacheFamily) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CacheFamily) GetEnabled() bool {
@@ -584,7 +870,7 @@ type SemanticCache struct {
 
 func (x *SemanticCache) Reset() {
 	*x = SemanticCache{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +882,7 @@ func (x *SemanticCache) String() string {
 func (*SemanticCache) ProtoMessage() {}
 
 func (x *SemanticCache) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +895,7 @@ func (x *SemanticCache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SemanticCache.ProtoReflect.Descriptor instead.
 func (*SemanticCache) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SemanticCache) GetMode() string {
@@ -668,7 +954,7 @@ type Alias struct {
 
 func (x *Alias) Reset() {
 	*x = Alias{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +966,7 @@ func (x *Alias) String() string {
 func (*Alias) ProtoMessage() {}
 
 func (x *Alias) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +979,7 @@ func (x *Alias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alias.ProtoReflect.Descriptor instead.
 func (*Alias) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Alias) GetTargets() []*WeightedTarget {
@@ -724,7 +1010,7 @@ type WeightedTarget struct {
 
 func (x *WeightedTarget) Reset() {
 	*x = WeightedTarget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +1022,7 @@ func (x *WeightedTarget) String() string {
 func (*WeightedTarget) ProtoMessage() {}
 
 func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +1035,7 @@ func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedTarget.ProtoReflect.Descriptor instead.
 func (*WeightedTarget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WeightedTarget) GetTarget() string {
@@ -794,7 +1080,7 @@ type RoutingPolicy struct {
 
 func (x *RoutingPolicy) Reset() {
 	*x = RoutingPolicy{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +1092,7 @@ func (x *RoutingPolicy) String() string {
 func (*RoutingPolicy) ProtoMessage() {}
 
 func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +1105,7 @@ func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
 func (*RoutingPolicy) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RoutingPolicy) GetPrefer() []string {
@@ -883,7 +1169,7 @@ type Resilience struct {
 
 func (x *Resilience) Reset() {
 	*x = Resilience{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1181,7 @@ func (x *Resilience) String() string {
 func (*Resilience) ProtoMessage() {}
 
 func (x *Resilience) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1194,7 @@ func (x *Resilience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resilience.ProtoReflect.Descriptor instead.
 func (*Resilience) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Resilience) GetCircuitBreaker() *CircuitBreaker {
@@ -970,7 +1256,7 @@ type CircuitBreaker struct {
 
 func (x *CircuitBreaker) Reset() {
 	*x = CircuitBreaker{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -982,7 +1268,7 @@ func (x *CircuitBreaker) String() string {
 func (*CircuitBreaker) ProtoMessage() {}
 
 func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -995,7 +1281,7 @@ func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreaker.ProtoReflect.Descriptor instead.
 func (*CircuitBreaker) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CircuitBreaker) GetEnabled() bool {
@@ -1065,7 +1351,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1363,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1376,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Retries) GetMax() int32 {
@@ -1148,7 +1434,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1160,7 +1446,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1173,7 +1459,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Retry) GetMax() int32 {
@@ -1211,7 +1497,7 @@ type Hedging struct {
 
 func (x *Hedging) Reset() {
 	*x = Hedging{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1509,7 @@ func (x *Hedging) String() string {
 func (*Hedging) ProtoMessage() {}
 
 func (x *Hedging) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1522,7 @@ func (x *Hedging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedging.ProtoReflect.Descriptor instead.
 func (*Hedging) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Hedging) GetEnabled() bool {
@@ -1287,7 +1573,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1585,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1598,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Limit) GetMaxInFlight() int32 {
@@ -1356,7 +1642,7 @@ type StreamGuard struct {
 
 func (x *StreamGuard) Reset() {
 	*x = StreamGuard{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1368,7 +1654,7 @@ func (x *StreamGuard) String() string {
 func (*StreamGuard) ProtoMessage() {}
 
 func (x *StreamGuard) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1381,7 +1667,7 @@ func (x *StreamGuard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamGuard.ProtoReflect.Descriptor instead.
 func (*StreamGuard) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StreamGuard) GetMinTokensPerSecond() float64 {
@@ -1440,7 +1726,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1738,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +1751,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Server) GetHost() string {
@@ -1574,7 +1860,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1872,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1885,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Cors) GetAllowedOrigins() []string {
@@ -1633,7 +1919,7 @@ type Http2 struct {
 
 func (x *Http2) Reset() {
 	*x = Http2{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1645,7 +1931,7 @@ func (x *Http2) String() string {
 func (*Http2) ProtoMessage() {}
 
 func (x *Http2) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1658,7 +1944,7 @@ func (x *Http2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Http2.ProtoReflect.Descriptor instead.
 func (*Http2) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Http2) GetMaxConcurrentStreams() int32 {
@@ -1695,7 +1981,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1707,7 +1993,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1720,7 +2006,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Tls) GetCertPath() string {
@@ -1748,7 +2034,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1760,7 +2046,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1773,7 +2059,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Auth) GetKeys() []*ApiKey {
@@ -1803,7 +2089,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1815,7 +2101,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1828,7 +2114,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ApiKey) GetName() string {
@@ -1879,7 +2165,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1891,7 +2177,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1904,7 +2190,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RateLimit) GetRpm() int32 {
@@ -1984,7 +2270,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1996,7 +2282,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2009,7 +2295,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Provider) GetKind() string {
@@ -2161,7 +2447,7 @@ type ModelSettings struct {
 
 func (x *ModelSettings) Reset() {
 	*x = ModelSettings{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +2459,7 @@ func (x *ModelSettings) String() string {
 func (*ModelSettings) ProtoMessage() {}
 
 func (x *ModelSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +2472,7 @@ func (x *ModelSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSettings.ProtoReflect.Descriptor instead.
 func (*ModelSettings) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ModelSettings) GetTimeouts() *Timeouts {
@@ -2228,7 +2514,7 @@ type Dialect struct {
 
 func (x *Dialect) Reset() {
 	*x = Dialect{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2240,7 +2526,7 @@ func (x *Dialect) String() string {
 func (*Dialect) ProtoMessage() {}
 
 func (x *Dialect) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2253,7 +2539,7 @@ func (x *Dialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialect.ProtoReflect.Descriptor instead.
 func (*Dialect) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Dialect) GetMaxTokensField() string {
@@ -2301,7 +2587,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2313,7 +2599,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2326,7 +2612,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -2375,7 +2661,7 @@ type Prices struct {
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2387,7 +2673,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2400,7 +2686,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Prices) GetCatalogPath() string {
@@ -2458,7 +2744,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2470,7 +2756,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2483,7 +2769,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Budget) GetName() string {
@@ -2589,7 +2875,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2601,7 +2887,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2614,7 +2900,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Ledger) GetDataDir() string {
@@ -2669,7 +2955,7 @@ type Anomalies struct {
 
 func (x *Anomalies) Reset() {
 	*x = Anomalies{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2681,7 +2967,7 @@ func (x *Anomalies) String() string {
 func (*Anomalies) ProtoMessage() {}
 
 func (x *Anomalies) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2694,7 +2980,7 @@ func (x *Anomalies) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Anomalies.ProtoReflect.Descriptor instead.
 func (*Anomalies) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Anomalies) GetEnabled() bool {
@@ -2748,7 +3034,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +3046,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2773,7 +3059,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -2868,7 +3154,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2880,7 +3166,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2893,7 +3179,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -2959,7 +3245,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2971,7 +3257,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2984,7 +3270,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -3017,7 +3303,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3029,7 +3315,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3042,7 +3328,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -3070,7 +3356,7 @@ var File_llmgateway_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cllmgateway/v1/template.proto\"\xd0\x0f\n" +
+	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cllmgateway/v1/template.proto\"\x92\x10\n" +
 	"\x06Config\x124\n" +
 	"\x06server\x18\x01 \x01(\v2\x1c.llmgateway.config.v1.ServerR\x06server\x12.\n" +
 	"\x04auth\x18\x02 \x01(\v2\x1a.llmgateway.config.v1.AuthR\x04auth\x12>\n" +
@@ -3095,7 +3381,10 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"resilience\x18\x11 \x01(\v2 .llmgateway.config.v1.ResilienceR\n" +
 	"resilience\x121\n" +
 	"\x05cache\x18\x12 \x01(\v2\x1b.llmgateway.config.v1.CacheR\x05cache\x12\x87\x01\n" +
-	"\ttemplates\x18\x14 \x03(\v2+.llmgateway.config.v1.Config.TemplatesEntryB<\xbaH9\x9a\x016\"4r220^[a-zA-Z][a-zA-Z0-9_-]{0,63}(@[1-9][0-9]{0,5})?$R\ttemplates\x1a\\\n" +
+	"\ttemplates\x18\x14 \x03(\v2+.llmgateway.config.v1.Config.TemplatesEntryB<\xbaH9\x9a\x016\"4r220^[a-zA-Z][a-zA-Z0-9_-]{0,63}(@[1-9][0-9]{0,5})?$R\ttemplates\x12@\n" +
+	"\n" +
+	"moderation\x18\x15 \x01(\v2 .llmgateway.config.v1.ModerationR\n" +
+	"moderation\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
 	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\x1aW\n" +
@@ -3113,7 +3402,41 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aU\n" +
 	"\x0eTemplatesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
-	"\x05value\x18\x02 \x01(\v2\x17.llmgateway.v1.TemplateR\x05value:\x028\x01\"\xb4\b\n" +
+	"\x05value\x18\x02 \x01(\v2\x17.llmgateway.v1.TemplateR\x05value:\x028\x01\"R\n" +
+	"\n" +
+	"Moderation\x12D\n" +
+	"\x05hooks\x18\x01 \x03(\v2$.llmgateway.config.v1.ModerationHookB\b\xbaH\x05\x92\x01\x02\x10 R\x05hooks\"\xe3\x06\n" +
+	"\x0eModerationHook\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{1,64}$R\x04name\x12\\\n" +
+	"\x04kind\x18\x02 \x01(\tBH\xbaHErCR\x03piiR\asecretsR\tblocklistR\n" +
+	"max_lengthR\x13provider_moderationR\awebhookR\x04kind\x124\n" +
+	"\x02on\x18\x03 \x03(\tB$\xbaH!\x92\x01\x1e\x18\x01\"\x1ar\x18R\arequestR\x06streamR\x05replyR\x02on\x12<\n" +
+	"\x06action\x18\x04 \x01(\tB$\xbaH!r\x1fR\x00R\x05allowR\x04flagR\x06redactR\x06refuseR\x06action\x12)\n" +
+	"\x04fail\x18\x05 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x04openR\x06closedR\x04fail\x12=\n" +
+	"\atimeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\atimeout\x12\x16\n" +
+	"\x06models\x18\a \x03(\tR\x06models\x12\x1f\n" +
+	"\vexempt_keys\x18\b \x03(\tR\n" +
+	"exemptKeys\x12\x1d\n" +
+	"\arestore\x18\t \x01(\bH\x00R\arestore\x88\x01\x01\x12\x1e\n" +
+	"\n" +
+	"categories\x18\n" +
+	" \x03(\tR\n" +
+	"categories\x12(\n" +
+	"\x05words\x18\v \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\x90N\"\ar\x05\x10\x01\x18\x80\x01R\x05words\x12.\n" +
+	"\bpatterns\x18\f \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\xe8\aR\bpatterns\x12$\n" +
+	"\tmax_chars\x18\r \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bmaxChars\x12\x1a\n" +
+	"\bprovider\x18\x0e \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\x0f \x01(\tR\x05model\x12\x10\n" +
+	"\x03url\x18\x10 \x01(\tR\x03url\x123\n" +
+	"\fwindow_chars\x18\x11 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x01H\x01R\vwindowChars\x88\x01\x01\x12!\n" +
+	"\treasoning\x18\x12 \x01(\bH\x02R\treasoning\x88\x01\x01\x12\x19\n" +
+	"\x05tools\x18\x13 \x01(\bH\x03R\x05tools\x88\x01\x01B\n" +
+	"\n" +
+	"\b_restoreB\x0f\n" +
+	"\r_window_charsB\f\n" +
+	"\n" +
+	"_reasoningB\b\n" +
+	"\x06_tools\"\xb4\b\n" +
 	"\x05Cache\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
@@ -3453,143 +3776,148 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: llmgateway.config.v1.Config
-	(*Cache)(nil),               // 1: llmgateway.config.v1.Cache
-	(*CacheRedis)(nil),          // 2: llmgateway.config.v1.CacheRedis
-	(*CacheFamily)(nil),         // 3: llmgateway.config.v1.CacheFamily
-	(*SemanticCache)(nil),       // 4: llmgateway.config.v1.SemanticCache
-	(*Alias)(nil),               // 5: llmgateway.config.v1.Alias
-	(*WeightedTarget)(nil),      // 6: llmgateway.config.v1.WeightedTarget
-	(*RoutingPolicy)(nil),       // 7: llmgateway.config.v1.RoutingPolicy
-	(*Resilience)(nil),          // 8: llmgateway.config.v1.Resilience
-	(*CircuitBreaker)(nil),      // 9: llmgateway.config.v1.CircuitBreaker
-	(*Retries)(nil),             // 10: llmgateway.config.v1.Retries
-	(*Retry)(nil),               // 11: llmgateway.config.v1.Retry
-	(*Hedging)(nil),             // 12: llmgateway.config.v1.Hedging
-	(*Limit)(nil),               // 13: llmgateway.config.v1.Limit
-	(*StreamGuard)(nil),         // 14: llmgateway.config.v1.StreamGuard
-	(*Server)(nil),              // 15: llmgateway.config.v1.Server
-	(*Cors)(nil),                // 16: llmgateway.config.v1.Cors
-	(*Http2)(nil),               // 17: llmgateway.config.v1.Http2
-	(*Tls)(nil),                 // 18: llmgateway.config.v1.Tls
-	(*Auth)(nil),                // 19: llmgateway.config.v1.Auth
-	(*ApiKey)(nil),              // 20: llmgateway.config.v1.ApiKey
-	(*RateLimit)(nil),           // 21: llmgateway.config.v1.RateLimit
-	(*Provider)(nil),            // 22: llmgateway.config.v1.Provider
-	(*ModelSettings)(nil),       // 23: llmgateway.config.v1.ModelSettings
-	(*Dialect)(nil),             // 24: llmgateway.config.v1.Dialect
-	(*Timeouts)(nil),            // 25: llmgateway.config.v1.Timeouts
-	(*Prices)(nil),              // 26: llmgateway.config.v1.Prices
-	(*Budget)(nil),              // 27: llmgateway.config.v1.Budget
-	(*Ledger)(nil),              // 28: llmgateway.config.v1.Ledger
-	(*Anomalies)(nil),           // 29: llmgateway.config.v1.Anomalies
-	(*Jobs)(nil),                // 30: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),            // 31: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),              // 32: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),           // 33: llmgateway.config.v1.Telemetry
-	nil,                         // 34: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                         // 35: llmgateway.config.v1.Config.AliasesEntry
-	nil,                         // 36: llmgateway.config.v1.Config.FallbackChainsEntry
-	nil,                         // 37: llmgateway.config.v1.Config.RoutingPoliciesEntry
-	nil,                         // 38: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                         // 39: llmgateway.config.v1.Config.TemplatesEntry
-	nil,                         // 40: llmgateway.config.v1.Cache.FamiliesEntry
-	nil,                         // 41: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                         // 42: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                         // 43: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                         // 44: llmgateway.config.v1.Budget.TagsEntry
-	(*durationpb.Duration)(nil), // 45: google.protobuf.Duration
-	(*structpb.ListValue)(nil),  // 46: google.protobuf.ListValue
-	(*v1.Template)(nil),         // 47: llmgateway.v1.Template
+	(*Moderation)(nil),          // 1: llmgateway.config.v1.Moderation
+	(*ModerationHook)(nil),      // 2: llmgateway.config.v1.ModerationHook
+	(*Cache)(nil),               // 3: llmgateway.config.v1.Cache
+	(*CacheRedis)(nil),          // 4: llmgateway.config.v1.CacheRedis
+	(*CacheFamily)(nil),         // 5: llmgateway.config.v1.CacheFamily
+	(*SemanticCache)(nil),       // 6: llmgateway.config.v1.SemanticCache
+	(*Alias)(nil),               // 7: llmgateway.config.v1.Alias
+	(*WeightedTarget)(nil),      // 8: llmgateway.config.v1.WeightedTarget
+	(*RoutingPolicy)(nil),       // 9: llmgateway.config.v1.RoutingPolicy
+	(*Resilience)(nil),          // 10: llmgateway.config.v1.Resilience
+	(*CircuitBreaker)(nil),      // 11: llmgateway.config.v1.CircuitBreaker
+	(*Retries)(nil),             // 12: llmgateway.config.v1.Retries
+	(*Retry)(nil),               // 13: llmgateway.config.v1.Retry
+	(*Hedging)(nil),             // 14: llmgateway.config.v1.Hedging
+	(*Limit)(nil),               // 15: llmgateway.config.v1.Limit
+	(*StreamGuard)(nil),         // 16: llmgateway.config.v1.StreamGuard
+	(*Server)(nil),              // 17: llmgateway.config.v1.Server
+	(*Cors)(nil),                // 18: llmgateway.config.v1.Cors
+	(*Http2)(nil),               // 19: llmgateway.config.v1.Http2
+	(*Tls)(nil),                 // 20: llmgateway.config.v1.Tls
+	(*Auth)(nil),                // 21: llmgateway.config.v1.Auth
+	(*ApiKey)(nil),              // 22: llmgateway.config.v1.ApiKey
+	(*RateLimit)(nil),           // 23: llmgateway.config.v1.RateLimit
+	(*Provider)(nil),            // 24: llmgateway.config.v1.Provider
+	(*ModelSettings)(nil),       // 25: llmgateway.config.v1.ModelSettings
+	(*Dialect)(nil),             // 26: llmgateway.config.v1.Dialect
+	(*Timeouts)(nil),            // 27: llmgateway.config.v1.Timeouts
+	(*Prices)(nil),              // 28: llmgateway.config.v1.Prices
+	(*Budget)(nil),              // 29: llmgateway.config.v1.Budget
+	(*Ledger)(nil),              // 30: llmgateway.config.v1.Ledger
+	(*Anomalies)(nil),           // 31: llmgateway.config.v1.Anomalies
+	(*Jobs)(nil),                // 32: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),            // 33: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),              // 34: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),           // 35: llmgateway.config.v1.Telemetry
+	nil,                         // 36: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                         // 37: llmgateway.config.v1.Config.AliasesEntry
+	nil,                         // 38: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                         // 39: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                         // 40: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                         // 41: llmgateway.config.v1.Config.TemplatesEntry
+	nil,                         // 42: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                         // 43: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                         // 44: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                         // 45: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                         // 46: llmgateway.config.v1.Budget.TagsEntry
+	(*durationpb.Duration)(nil), // 47: google.protobuf.Duration
+	(*structpb.ListValue)(nil),  // 48: google.protobuf.ListValue
+	(*v1.Template)(nil),         // 49: llmgateway.v1.Template
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
-	15, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
-	19, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
-	21, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	34, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
-	26, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	32, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	33, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	27, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
-	28, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	30, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	35, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
-	36, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
-	37, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
-	38, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
-	8,  // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
-	1,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
-	39, // 16: llmgateway.config.v1.Config.templates:type_name -> llmgateway.config.v1.Config.TemplatesEntry
-	45, // 17: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	45, // 18: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
-	40, // 19: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
-	2,  // 20: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
-	4,  // 21: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
-	45, // 22: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
-	45, // 23: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
-	45, // 24: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
-	45, // 25: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	45, // 26: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
-	6,  // 27: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	9,  // 28: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	10, // 29: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	12, // 30: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	13, // 31: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	14, // 32: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	45, // 33: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	45, // 34: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	45, // 35: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	41, // 36: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	45, // 37: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	45, // 38: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	45, // 39: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	45, // 40: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	18, // 41: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	45, // 42: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	45, // 43: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	16, // 44: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	17, // 45: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	45, // 46: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	45, // 47: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	45, // 48: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	45, // 49: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	20, // 50: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	42, // 51: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	25, // 52: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	24, // 53: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	8,  // 54: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	43, // 55: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	25, // 56: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	13, // 57: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	45, // 58: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	45, // 59: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	45, // 60: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	45, // 61: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	44, // 62: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	45, // 63: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	29, // 64: llmgateway.config.v1.Ledger.anomalies:type_name -> llmgateway.config.v1.Anomalies
-	45, // 65: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	45, // 66: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	45, // 67: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	31, // 68: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	45, // 69: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	45, // 70: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	45, // 71: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	22, // 72: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	5,  // 73: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	46, // 74: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	7,  // 75: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	47, // 76: llmgateway.config.v1.Config.TemplatesEntry.value:type_name -> llmgateway.v1.Template
-	3,  // 77: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	11, // 78: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	23, // 79: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	80, // [80:80] is the sub-list for method output_type
-	80, // [80:80] is the sub-list for method input_type
-	80, // [80:80] is the sub-list for extension type_name
-	80, // [80:80] is the sub-list for extension extendee
-	0,  // [0:80] is the sub-list for field type_name
+	17, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
+	21, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
+	23, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
+	36, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	28, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
+	34, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	35, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	29, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
+	30, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
+	32, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	37, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	38, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	39, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	40, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	10, // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
+	3,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
+	41, // 16: llmgateway.config.v1.Config.templates:type_name -> llmgateway.config.v1.Config.TemplatesEntry
+	1,  // 17: llmgateway.config.v1.Config.moderation:type_name -> llmgateway.config.v1.Moderation
+	2,  // 18: llmgateway.config.v1.Moderation.hooks:type_name -> llmgateway.config.v1.ModerationHook
+	47, // 19: llmgateway.config.v1.ModerationHook.timeout:type_name -> google.protobuf.Duration
+	47, // 20: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	47, // 21: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	42, // 22: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	4,  // 23: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
+	6,  // 24: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
+	47, // 25: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
+	47, // 26: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
+	47, // 27: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
+	47, // 28: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	47, // 29: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
+	8,  // 30: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	11, // 31: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	12, // 32: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	14, // 33: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	15, // 34: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	16, // 35: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	47, // 36: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	47, // 37: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	47, // 38: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	43, // 39: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	47, // 40: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	47, // 41: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	47, // 42: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	47, // 43: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	20, // 44: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	47, // 45: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	47, // 46: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	18, // 47: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	19, // 48: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	47, // 49: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	47, // 50: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	47, // 51: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	47, // 52: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	22, // 53: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	44, // 54: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	27, // 55: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	26, // 56: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	10, // 57: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	45, // 58: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	27, // 59: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	15, // 60: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	47, // 61: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	47, // 62: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	47, // 63: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	47, // 64: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	46, // 65: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	47, // 66: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	31, // 67: llmgateway.config.v1.Ledger.anomalies:type_name -> llmgateway.config.v1.Anomalies
+	47, // 68: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	47, // 69: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	47, // 70: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	33, // 71: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	47, // 72: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	47, // 73: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	47, // 74: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	24, // 75: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	7,  // 76: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	48, // 77: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	9,  // 78: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	49, // 79: llmgateway.config.v1.Config.TemplatesEntry.value:type_name -> llmgateway.v1.Template
+	5,  // 80: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	13, // 81: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	25, // 82: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	83, // [83:83] is the sub-list for method output_type
+	83, // [83:83] is the sub-list for method input_type
+	83, // [83:83] is the sub-list for extension type_name
+	83, // [83:83] is the sub-list for extension extendee
+	0,  // [0:83] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -3597,36 +3925,37 @@ func file_llmgateway_config_v1_config_proto_init() {
 	if File_llmgateway_config_v1_config_proto != nil {
 		return
 	}
-	file_llmgateway_config_v1_config_proto_msgTypes[1].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[22].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[26].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[28].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[29].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[31].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[32].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[33].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[34].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   45,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
