@@ -4,13 +4,14 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     // They want the machine for themselves: npm run test:meter, test:wall, test:crash, test:jobs, test:faults,
-    // test:cache, test:shaping.
+    // test:cache, test:usage, test:shaping.
     exclude: [
       ...configDefaults.exclude,
       ...[
         "test/money/**",
         "test/jobs-chaos/**",
         "test/faults/**",
+        "test/usage/**",
         "test/cache/heavy*",
         "test/shaping/heavy*",
       ],

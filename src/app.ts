@@ -3,19 +3,21 @@
  * it. The only place that sees the configuration.
  */
 import { readFileSync } from "node:fs";
-import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Books, PriceFile } from "./books.ts";
 import { type Cached, type Keeping, keepingOf } from "./cached.ts";
 import { cachingOf } from "./caching.ts";
 import { comparingOf } from "./comparing.ts";
-import type { CompleteConfig, CompleteProvider } from "./config/defaults.ts";
+import type { CompleteConfig } from "./config/defaults.ts";
 import { type Call, type Layer, type RoutedCall, type Service, WARMING } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { sessionOf } from "./core/session.ts";
 import { UnderWay } from "./core/under-way.ts";
 import { type Catalog, loadCatalog } from "./cost/catalog.ts";
+import type { Pricing } from "./cost/means.ts";
+import type { TipMeans } from "./cost/tips/tips.ts";
 import type { Experiments } from "./experimenting.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
@@ -29,22 +31,26 @@ import { hedge } from "./layers/hedge.ts";
 import { idempotent } from "./layers/idempotent.ts";
 import { limit } from "./layers/limit.ts";
 import { meter } from "./layers/meter.ts";
+import { masked, moderate } from "./layers/moderate.ts";
 import { record, type Signals } from "./layers/record.ts";
 import { remember } from "./layers/remember.ts";
 import { retry } from "./layers/retry.ts";
 import { semantic } from "./layers/semantic.ts";
+import { expanded, template } from "./layers/template.ts";
 import { timeout } from "./layers/timeout.ts";
 import { trace } from "./layers/trace.ts";
-import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf } from "./models.ts";
+import { directoryOf, dropsOf, familiesOf, isPriced, modelsOf, pricingOf, tipMeansOf } from "./models.ts";
+import { moderatingOf } from "./moderating.ts";
 import { type Policies, policiesOf } from "./policies.ts";
 import { createPreviews, type Previews } from "./preview.ts";
-import { judge } from "./providers/availability.ts";
 import type { Provider } from "./providers/provider.ts";
-import { createProvider } from "./providers/registry.ts";
 import type { Traffic } from "./providers/traffic.ts";
+import { providerOf, statusOf } from "./providing.ts";
 import type { Standing } from "./resilience/standing.ts";
 import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
 import { countAttempt } from "./telemetry/attempts.ts";
+import type { Room } from "./templates/expand.ts";
+import { Templates } from "./templates/templates.ts";
 import { booking, varied } from "./varied.ts";
 import { wayOf } from "./way.ts";
 
@@ -54,9 +60,20 @@ export interface Snapshot extends Previews, Keeping {
   readonly service: Service;
   readonly authenticate: Authenticate;
   readonly prices: PriceFile;
+  /**
+   * By another catalog, as JSON; by the one in force when it is empty.
+   *
+   * @throws CatalogError
+   */
+  pricesOf(catalog: string): Pricing;
+  readonly pricing: Pricing;
+  readonly tips: TipMeans;
   /** Models that were called and have no price, as `provider/model`. */
   unpricedModels(): string[];
   readonly models: readonly Model[];
+  readonly templates: Templates;
+  /** What requests that are made of templates may have. */
+  readonly room: Room;
   status(): Promise<ProviderStatus[]>;
   /** Lets go of the providers' connections, once the calls on them have ended. */
   close(): Promise<void>;
@@ -88,7 +105,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   const providers = new Map(
     Object.entries(config.providers).map(([name, provider]) => [
       name,
-      build(name, provider, config, env, clock),
+      providerOf(name, provider, config, env, clock),
     ]),
   );
   const policies = policiesOf(config, { ...surroundings, random: Math.random });
@@ -99,6 +116,9 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   });
   const asked = way({ hedged: (next) => next, onCheaper: () => {} });
   const underWay = new UnderWay();
+  const pricing = pricingOf(config, catalog);
+  const moderating = moderatingOf(config, surroundings);
+  const moderated: Layer = moderating.hooks.length > 0 ? moderate(moderating) : (next) => next;
   const caching = cachingOf(config, {
     directory: directoryOf(config, catalog, providers),
     familyOf: familiesOf(config, catalog),
@@ -116,6 +136,9 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     ruleOf: caching.ruleOf,
     familyOf: familiesOf(config, catalog),
   });
+  const templates = new Templates(config.templates);
+  const room = { maxLength: config.server.maxBodyBytes };
+  const made = template(templates, room);
   const service = stack(
     config,
     catalog,
@@ -123,7 +146,10 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     (retried) => (below) => {
       const routed = sent(retried(below));
       const answered = kept(comparing ? semantic(comparing, below)(routed) : routed);
-      return once(varied(config, answered, routed, underWay, surroundings));
+      const shared = once(varied(config, answered, routed, underWay, surroundings));
+      // Templates above all that looks at what is asked: one may say who answers, and what. Moderation above what keeps
+      // answers: they are kept as they were given to what was left of the request, and looked at each time.
+      return made(moderated(shared));
     },
     policies,
     underWay,
@@ -132,15 +158,26 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   return {
     config,
     service,
-    ...createPreviews(
-      Object.keys(config.experiments).length > 0 ? (below) => experiment(laboratory)(asked(below)) : asked,
-      surroundings.admit,
-      async (call) => (caching.isOn ? lookUp(laboratory.resent(call), caching) : undefined),
-      { ...books, pricing: pricingOf(config, catalog) },
-    ),
+    ...createPreviews({
+      way:
+        Object.keys(config.experiments).length > 0 ? (below) => experiment(laboratory)(asked(below)) : asked,
+      admit: surroundings.admit,
+      expand: (call) => expanded(call, templates, room),
+      lookUp: async (call) =>
+        caching.isOn ? lookUp(laboratory.resent(await masked(call, moderating)), caching) : undefined,
+      rehearse: drop(dropsOf(config))(
+        client(new Map([...providers].map(([name, provider]) => [name, provider.rehearse]))),
+      ),
+      means: { ...books, pricing },
+    }),
+    pricing,
+    tips: tipMeansOf(config, catalog),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
-    ...keepingOf(caching, caching.isOn),
+    pricesOf: (other) => pricingOf(config, other === "" ? catalog : loadCatalog(other, "catalog")),
+    ...keepingOf(caching, caching.isOn, (call) => expanded(call, templates, room)),
+    templates,
+    room,
     unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
     models: modelsOf(config, catalog, providers),
     status: () =>
@@ -148,7 +185,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
     close: async () => {
       // Those that wait for a place or to try again have no connection yet, and will want one.
       await underWay.none();
-      await Promise.all([...providers.values()].map((provider) => provider.close()));
+      await Promise.all([...providers.values(), moderating].map((one) => one.close()));
     },
   };
 }
@@ -244,51 +281,4 @@ function rememberSession(
 ): void {
   const session = sessionOf(call);
   if (session && outcome === "ok" && usage) sessions.served(session, target, usage.inputTokens);
-}
-
-function build(
-  name: string,
-  provider: CompleteProvider,
-  { stream }: CompleteConfig,
-  env: Surroundings["env"],
-  clock: Clock,
-): Provider {
-  return createProvider({
-    name,
-    config: provider,
-    keys: keysIn(provider.apiKeyEnv ? env[provider.apiKeyEnv] : undefined),
-    env,
-    connectTimeoutMs: durationMs(provider.timeouts.connect),
-    maxConnections: provider.maxConnections,
-    bufferedReads: stream.bufferSize,
-    clock,
-    random: Math.random,
-  });
-}
-
-function keysIn(value = ""): string[] {
-  return value.split(",").filter(Boolean);
-}
-
-async function statusOf(
-  provider: Provider,
-  config: CompleteConfig,
-  { traffic, standing }: Surroundings,
-): Promise<ProviderStatus> {
-  const { name, kind } = provider;
-  const said = await provider.availability();
-  const recent = traffic.recent(name);
-  const circuit = standing.circuits.provider(name);
-  const { status, reason, checkedAtMs } = judge(said, recent, circuit);
-  return {
-    $typeName: "llmgateway.v1.ProviderStatus",
-    name,
-    kind,
-    status,
-    reason,
-    defaultModel: config.providers[name]?.defaultModel ?? "",
-    checkedAt: checkedAtMs === undefined ? undefined : timestampFromMs(checkedAtMs),
-    recent,
-    circuit: circuit.state,
-  };
 }

@@ -18,7 +18,8 @@ import { createBudgets, type ReloadableBudgets } from "./cost/budget/wall.ts";
 import { Estimator } from "./cost/estimate.ts";
 import { OutputHistory } from "./cost/history.ts";
 import { createLedger, type Ledger } from "./cost/ledger.ts";
-import type { Means } from "./cost/plan.ts";
+import type { Means } from "./cost/means.ts";
+import { PromptCaches } from "./cost/prompt-caches.ts";
 import { Sessions } from "./cost/sessions.ts";
 import { Tokenizer } from "./cost/tokenizer.ts";
 import { Unpriced } from "./cost/unpriced.ts";
@@ -70,6 +71,7 @@ export async function openBooks(config: CompleteConfig, store: Store, desk: Desk
   const learnt = {
     inputs: new Estimator(),
     outputs: new OutputHistory(),
+    caches: new PromptCaches(),
     tokenizer: new Tokenizer(),
     unpriced,
     sessions: new Sessions(desk.clock),
@@ -93,6 +95,7 @@ export async function openBooks(config: CompleteConfig, store: Store, desk: Desk
     const budgets: Budgets = {
       reach: () => "none",
       reserve: () => Promise.reject(new Error("there are no budgets")),
+      foresee: async () => ({ standings: [], incomplete: false, granted: undefined, refusal: undefined }),
     };
     const nothing = { replace: () => {}, keep: async () => {}, close: forget };
     return { ...learnt, ...nothing, settled, budgets, ledger: undefined };

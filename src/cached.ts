@@ -58,10 +58,16 @@ export interface Keeping {
   cacheFamily(model: string): string;
 }
 
-export function keepingOf({ ruleOf, objectionTo }: CacheMeans, cacheIsOn: boolean): Keeping {
+/** @param expand makes a call of its template */
+export function keepingOf(
+  { ruleOf, objectionTo }: CacheMeans,
+  cacheIsOn: boolean,
+  expand: (call: Call) => Call,
+): Keeping {
   return {
     cacheIsOn,
-    objectionTo(call) {
+    objectionTo(asked) {
+      const call = expand(asked);
       const { request } = call;
       if (request.$typeName !== "llmgateway.v1.ChatRequest") return "it is no chat";
       const rule = ruleOf(request);

@@ -3,50 +3,43 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { createValidator } from "@bufbuild/protovalidate";
-import type { ConnectRouter } from "@connectrpc/connect";
 import type { DestinationStream } from "pino";
-import { AdminService } from "../gen/ts/llmgateway/v1/admin_pb.ts";
-import { GatewayService } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
 import { type Cached, openCached } from "./cached.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { loadConfig } from "./config/load.ts";
+import { configPaths } from "./config/templates.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, pass, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
 import { Readiness } from "./core/readiness.ts";
 import { type Experiments, openExperiments } from "./experimenting.ts";
+import { createFronts, SERVICES } from "./fronts.ts";
 import { Traffic } from "./providers/traffic.ts";
 import { createStanding } from "./resilience/standing.ts";
 import { adminHandlers } from "./rpc/admin-handlers.ts";
-import { createAssets } from "./rpc/assets.ts";
 import { cacheHandlers } from "./rpc/cache-handlers.ts";
-import { createSend } from "./rpc/compression.ts";
-import { createConnectFront } from "./rpc/connect.ts";
-import { createCors } from "./rpc/cors.ts";
-import { createDoor, type Door } from "./rpc/door.ts";
+import { createDoor } from "./rpc/door.ts";
 import { toConnectError } from "./rpc/errors.ts";
 import { experimentHandlers } from "./rpc/experiment-handlers.ts";
 import { createHandlers } from "./rpc/handlers.ts";
 import { serveHealth } from "./rpc/health.ts";
-import { createHttpHandler, notFound } from "./rpc/http.ts";
 import { jobHandlers } from "./rpc/job-handlers.ts";
-import { createJsonFront } from "./rpc/json/front.ts";
 import { listen, urlOf } from "./rpc/listener.ts";
-import type { NodeHandler } from "./rpc/node.ts";
-import { createOperations } from "./rpc/operations.ts";
 import { serveReflection } from "./rpc/reflection.ts";
-import { unimplemented } from "./rpc/unimplemented.ts";
+import { repriceHandler } from "./rpc/reprice-handler.ts";
+import { templateHandlers } from "./rpc/template-handlers.ts";
+import { usageHandlers } from "./rpc/usage-handlers.ts";
+import { watchSpending } from "./spending.ts";
 import { showStanding } from "./standing.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { startTracing } from "./telemetry/trace.ts";
-import { bundled, VERSION } from "./version.ts";
+import { VERSION } from "./version.ts";
 
-export const SERVICES = [GatewayService, AdminService];
 /** For callers whose call was ended to hear why, before their connections are cut. */
 const LAST_WORDS_MS = 500;
 
@@ -108,6 +101,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     throw error;
   }
   const backlog = openBacklog({ store, env, inForce: () => current, signals, clock });
+  const flush = async () => books?.ledger?.flush();
+  const spending = watchSpending({ store, flush, inForce: () => current, signals, clock });
   showStanding(metrics.registry, standing, () => Object.keys(current.config.providers));
   const closing = new AbortController();
 
@@ -127,7 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return snapshot;
   };
   const watching = watchConfig<Snapshot>({
-    paths: [...(options.file ? [options.file] : []), config.prices.catalogPath],
+    paths: () => [...configPaths(options.file), config.prices.catalogPath],
     load: replace,
     onLoaded: ({ prices }) => {
       metrics.configReloads.inc({ success: "true" });
@@ -148,6 +143,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         version: VERSION,
         draining: readiness.has("draining"),
       })),
+      ...templateHandlers(() => current),
       ...jobHandlers(backlog.jobs),
       ...adminHandlers({
         circuits: standing.circuits,
@@ -155,6 +151,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       }),
       ...cacheHandlers({ ...cached, clock, inForce: () => current }),
       ...experimentHandlers(experiments),
+      ...usageHandlers(spending),
+      repriceHandler({ ...spending, prices: (catalog) => current.pricesOf(catalog) }),
     ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),
@@ -205,6 +203,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     overdue.cancel();
     await experiments.close();
     await current.close();
+    await spending.stop();
     await cached.close();
     await books.close();
     await store.close();
@@ -237,57 +236,6 @@ function openStoreOf(
       log.logger.error({ failure: reason }, "the database is gone");
       readiness.fail("database", `the database is gone: ${reason}`);
     },
-  });
-}
-
-export interface Behind {
-  readonly clock: Clock;
-  readonly door: Door;
-  readonly readiness: Readiness;
-  readonly registry: ReturnType<typeof createMetrics>["registry"];
-  /** Mounts the RPCs that do not go through the door. */
-  readonly ungated: (router: ConnectRouter) => void;
-}
-
-/** Everything that is served at the port, as the configuration wants it. */
-export function createFronts(
-  server: CompleteConfig["server"],
-  { clock, door, readiness, registry, ungated }: Behind,
-): NodeHandler {
-  const send = createSend(server.compressMinBytes);
-  const json = createJsonFront({
-    services: SERVICES,
-    door,
-    limits: { maxBytes: server.maxBodyBytes, maxDepth: server.maxJsonDepth },
-    pingIntervalMs: durationMs(server.pingInterval),
-    clock,
-    send,
-  });
-  const connect = createConnectFront({
-    services: SERVICES,
-    door,
-    ungated,
-    maxBodyBytes: server.maxBodyBytes,
-    maxJsonDepth: server.maxJsonDepth,
-    compressMinBytes: server.compressMinBytes,
-    fallback: unimplemented(door, notFound(json)),
-  });
-  return createHttpHandler({
-    operations: createOperations({
-      registry,
-      notReady: () => readiness.notReady,
-      send,
-      refuse: json.refuse,
-    }),
-    assets: server.console
-      ? createAssets({ folder: bundled("dist", "console"), send, refuse: json.refuse })
-      : undefined,
-    json,
-    connect,
-    cors: createCors({
-      allowedOrigins: server.cors.allowedOrigins,
-      maxAgeMs: durationMs(server.cors.maxAge),
-    }),
   });
 }
 

@@ -4,7 +4,9 @@ import type { CompleteConfig } from "./config/defaults.ts";
 import { BATCH_TIER, type Target } from "./core/call.ts";
 import { nameOf, splitName } from "./core/target.ts";
 import type { Catalog, ModelPrice } from "./cost/catalog.ts";
-import type { Pricing } from "./cost/plan.ts";
+import { familyOf } from "./cost/family.ts";
+import type { Pricing } from "./cost/means.ts";
+import type { TipMeans } from "./cost/tips/tips.ts";
 import type { BatchRules } from "./layers/batch.ts";
 import type { Provider } from "./providers/provider.ts";
 import type { Models } from "./routing/eligible.ts";
@@ -98,6 +100,40 @@ export function familiesOf(config: CompleteConfig, catalog: Catalog): (target: T
     const known = catalog.find(config.providers[provider]?.prices ?? provider, model);
     return nameOf({ provider, model: known?.model ?? model });
   };
+}
+
+/** Instead of a model, its provider's others that read tokens as it does, and can do all that it can. */
+export function tipMeansOf(config: CompleteConfig, catalog: Catalog): TipMeans {
+  const { offered } = knownModels(config, catalog);
+  const find = (target: Target) => priceOf(config, catalog, target);
+  return {
+    priceOf: find,
+    alternatives: (target) => {
+      const known = find(target);
+      const kind = config.providers[target.provider]?.kind ?? "";
+      const family = familyOf({ kind, model: target.model }).name;
+      if (!known) return [];
+      return offered(target.provider).flatMap(([model]) => {
+        const other = { provider: target.provider, model };
+        const price = find(other);
+        if (!price || price.model === known.model || !isAsAble(price, known)) return [];
+        return familyOf({ kind, model }).name === family ? [{ target: other, price }] : [];
+      });
+    },
+    cacheEnabled: config.cache.enabled,
+  };
+}
+
+/** What is not known of a model it cannot be relied on for. */
+function isAsAble(one: ModelPrice, other: ModelPrice): boolean {
+  const { capabilities: can } = one;
+  const needs = Object.entries(other.capabilities ?? {}).filter(([, able]) => able === true);
+  const as = (name: string) => can?.[name as keyof typeof can] === true;
+  return (
+    needs.every(([name]) => as(name)) &&
+    (one.contextWindowTokens ?? 0) >= (other.contextWindowTokens ?? 0) &&
+    (one.maxOutputTokens ?? 0) >= (other.maxOutputTokens ?? 0)
+  );
 }
 
 /** What is asked of a batch, whether calls are priced or not: without a price, none is half of it. */

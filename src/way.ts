@@ -18,7 +18,7 @@ import type { Models } from "./routing/eligible.ts";
 
 /** What it goes by, beside the configuration. */
 export interface RoutingMeans {
-  readonly books: Pick<Books, "inputs" | "outputs" | "sessions">;
+  readonly books: Pick<Books, "inputs" | "outputs" | "caches" | "sessions">;
   readonly standing: Standing;
 }
 

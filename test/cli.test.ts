@@ -165,10 +165,21 @@ describe("chat --dry-run", () => {
     const asked = open.emulator.meter.requests.length;
     const { status, stdout, stderr } = await chat("Hello", "--model", "openai/gpt-4o", "--dry-run");
     expect(stdout).toMatch(
-      /^target +openai\/gpt-4o\nbecause +the request names it\nabout to cost +\$0\.00\d+\ninput tokens +about 8\nprices +\S+\n$/,
+      /^target +openai\/gpt-4o\nbecause +the request names it\nabout to cost +\$0\.00\d+\nbetween +\$0\.0+\d+ and \$0\.1\d+\ninput tokens +8\noutput tokens +about \d+, at most 16384\nprices +\S+\n$/,
     );
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(open.emulator.meter.requests).toHaveLength(asked);
+  });
+
+  it("prints what it would be refused for", async () => {
+    const { status, stdout } = await chat("Hello", "--dry-run", "--max-cost", "0.000000001");
+    expect(stdout).toMatch(/\nrefused +budget_exceeded: max_cost_usd affords no reply/);
+    expect(status).toBe(0);
+  });
+
+  it("prints what money lowers the answer to", async () => {
+    const { stdout } = await chat("Hello", "--dry-run", "--max-cost", "0.001");
+    expect(stdout).toMatch(/\nmax_tokens +lowered to \d+, for want of money\n/);
   });
 
   it("prints it as JSON", async () => {

@@ -16,6 +16,13 @@ export function share(text: string): number {
   throw new InvalidArgumentError("It must be a number from 0 to 1.");
 }
 
+/** Such as `1%`, as a share of 1. */
+export function percent(text: string): number {
+  const number = Number(text.replace(/%$/, ""));
+  if (/\d/.test(text) && number >= 0 && number <= 100) return number / 100;
+  throw new InvalidArgumentError("It must be a percentage, such as 1% or 0.5%.");
+}
+
 /** An emulator's directives, without their brackets. */
 export function directives(text: string): string {
   try {
@@ -80,6 +87,13 @@ export function uuid(text: string): string {
   throw new InvalidArgumentError("It must be an id, such as 0191f2a0-5e3a-7cc1-9d3e-2b6f0a8c4d17.");
 }
 
+/** Names, separated by commas. */
+export function list(text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.length > 1 && names.every(Boolean)) return names;
+  throw new InvalidArgumentError("It must be two names or more, such as openai/gpt-4o,claude.");
+}
+
 /** A name and a value as one text, as the gateway takes them. */
 export function tag(text: string): string {
   label(text);
@@ -92,4 +106,21 @@ export function circuitName(text: string): { provider: string; model: string } {
   const [provider, model] = slash < 0 ? [text, ""] : [text.slice(0, slash), text.slice(slash + 1)];
   if (provider && (slash < 0 || model)) return { provider, model };
   throw new InvalidArgumentError("It must be a provider or provider/model, such as openai/gpt-4o.");
+}
+
+/** A span before now, a day of UTC, or a time. */
+export function ago(text: string): Date {
+  if (/^\d{4}-\d\d-\d\dT/.test(text)) return moment(text);
+  if (/^\d{4}-/.test(text)) return new Date(`${day(text)}T00:00:00Z`);
+  return new Date(Date.now() - span(text));
+}
+
+const DIMENSION = /^(?:provider|model|operation|tenant|key|route|hour|day|tag:.+)$/;
+
+export function dimensions(text: string): string[] {
+  const names = text.split(",");
+  if (names.every((name) => DIMENSION.test(name)) && new Set(names).size === names.length) return names;
+  throw new InvalidArgumentError(
+    "It must be some of provider, model, operation, tenant, key, route, hour, day and tag:NAME, with commas between.",
+  );
 }

@@ -5,13 +5,17 @@ import {
   type ChatRequest,
   ChatRequestSchema,
   ChatResponseSchema,
-  type StreamResponse,
   StreamResponseSchema,
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Gateway } from "../typescript/src/node.ts";
 import { type CallOptions, call, JSON_OPTIONS } from "./call.ts";
+import { compare } from "./compare/compare.ts";
 import { describeReceipt } from "./describe.ts";
 import { dryRun } from "./dry-run.ts";
+import { InputError } from "./input-error.ts";
+import type { FromTemplate } from "./template-commands.ts";
+import { textOf } from "./text.ts";
+import { readVariables } from "./variables.ts";
 
 /** By what the router chooses, and keeps to it. */
 export interface RouteOptions {
@@ -30,11 +34,13 @@ export interface KeepOptions {
   readonly sensitive?: boolean;
 }
 
-export interface ChatOptions extends CallOptions, RouteOptions, KeepOptions {
+export interface ChatOptions extends CallOptions, RouteOptions, KeepOptions, FromTemplate {
   readonly model: string;
   readonly modelVersion: string;
   readonly stream: boolean;
   readonly dryRun?: boolean;
+  /** Who answer beside each other, in place of `model`. */
+  readonly compare?: readonly string[];
   readonly system?: string;
   readonly maxTokens?: number;
   readonly maxCost?: number;
@@ -44,20 +50,42 @@ export interface ChatOptions extends CallOptions, RouteOptions, KeepOptions {
 }
 
 /** Prints the answer to standard output and the cost to standard error; gives the exit status. */
-export async function chat(message: string, options: ChatOptions): Promise<number> {
-  const request = requestOf(message === "-" ? await text(process.stdin) : message, options);
+export async function chat(message: string | undefined, options: ChatOptions): Promise<number> {
+  if (options.compare) return compareModels(message, options.compare, options);
+  const request = await requestOf(message, options);
   const answer = options.dryRun ? dryRun : options.stream ? stream : unary;
   return call(options, (gateway, signal) => answer(gateway, request, signal, options.json));
 }
 
-/** What the options ask for, with the content as the user's message. */
-export function requestOf(
-  content: string,
-  options: Omit<ChatOptions, "stream" | "dryRun" | "json" | "url">,
-): ChatRequest {
-  const { system, maxTokens } = options;
+/** The most that it may cost is for all of them together. */
+async function compareModels(
+  message: string | undefined,
+  models: readonly string[],
+  { maxCost, ...options }: ChatOptions,
+): Promise<number> {
+  const { model, modelVersion, dryRun: isDry } = options;
+  if (model || modelVersion || isDry)
+    throw new InputError("--compare names the models: leave out --model, --model-version and --dry-run");
+  return compare(await requestOf(message, options), { ...options, models, maxCost });
+}
+
+/** What the options ask for, with the message as the user's. */
+export async function requestOf(
+  message: string | undefined,
+  options: Omit<ChatOptions, "stream" | "dryRun" | "compare" | "json" | "url">,
+): Promise<ChatRequest> {
+  const { system, maxTokens, template = "", templateVersion = 0 } = options;
+  if (message === undefined && !template)
+    throw new InputError("give the message, or a template by --template");
+  const content = message === "-" ? await text(process.stdin) : message;
   return create(ChatRequestSchema, {
-    messages: [...(system ? [{ role: "system", content: system }] : []), { role: "user", content }],
+    messages: [
+      ...(system ? [{ role: "system", content: system }] : []),
+      ...(content === undefined ? [] : [{ role: "user", content }]),
+    ],
+    template,
+    templateVersion,
+    variables: await readVariables(options.var),
     model: options.model,
     modelVersion: options.modelVersion,
     routingPolicy: options.policy ?? "",
@@ -110,10 +138,4 @@ async function stream(
     process.stdout.write("\n");
     process.stderr.write(`${describeReceipt(await events.receipt)}\n`);
   }
-}
-
-/** What is shown of one event: text and refusals as they are, a tool call as its name and then its arguments. */
-export function textOf({ token, refusal, toolCall }: StreamResponse): string {
-  const { name = "", arguments: args = "", input = "" } = toolCall ?? {};
-  return (token ?? refusal ?? "") + (name && `\n${name} `) + args + input;
 }

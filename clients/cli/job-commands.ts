@@ -6,6 +6,7 @@ import type { CallOptions } from "./call.ts";
 import type { JobsListOptions, JsonOptions } from "./jobs.ts";
 import { key, maxCost, timeout, url } from "./option.ts";
 import type { SubmitOptions } from "./submit.ts";
+import { templateOptions } from "./template-commands.ts";
 
 const MAX_INT32 = 2_147_483_647;
 const JOB_STATUS = ["pending", "running", "completed", "failed", "cancelled", "expired"];
@@ -18,7 +19,7 @@ export function addJobCommands(program: Command): void {
 }
 
 function addJobs(jobs: Command): void {
-  later(jobs.command("submit").description("submit a job and print its id"))
+  const submitting = later(jobs.command("submit").description("submit a job and print its id"))
     .argument("[message]", 'what to say; "-" reads standard input')
     .option("--file <file>", 'the request as JSON; "-" reads standard input')
     .option("-m, --model <model>", 'who answers, such as "openai" or "openai/gpt-4o"', "")
@@ -36,6 +37,7 @@ function addJobs(jobs: Command): void {
       const { submit } = await import("./submit.ts");
       process.exitCode = await submit(message, options);
     });
+  for (const option of templateOptions()) submitting.addOption(option);
 
   asked(jobs.command("list").description("list your jobs, the newest first"))
     .addOption(new Option("--status <status>", "only those with this status").choices(JOB_STATUS).default(""))

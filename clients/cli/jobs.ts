@@ -10,9 +10,9 @@ import {
 } from "../../gen/ts/llmgateway/v1/job_pb.ts";
 import type { Gateway } from "../typescript/src/node.ts";
 import { type CallOptions, call, JSON_OPTIONS } from "./call.ts";
-import { textOf } from "./chat.ts";
 import { describeReceipt, dollars } from "./describe.ts";
 import { fields, table } from "./table.ts";
+import { textOf } from "./text.ts";
 
 export interface JsonOptions extends CallOptions {
   readonly json: boolean;

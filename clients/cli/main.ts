@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-/** The command line: serve, chat, embed, jobs, batch, webhooks, circuits, cache, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
+/** The command line: serve, chat, embed, templates, jobs, batch, webhooks, circuits, cache, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
 import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
 import { addAdminCommands } from "./admin-commands.ts";
-import { day, directives, share, span, wholeNumber } from "./argument.ts";
+import { day, directives, list, share, span, wholeNumber } from "./argument.ts";
+import { addAuditCommands } from "./audit-commands.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { EmbedOptions } from "./embed.ts";
 import type { EmulateOptions } from "./emulate.ts";
@@ -13,6 +14,8 @@ import { InputError } from "./input-error.ts";
 import { addJobCommands } from "./job-commands.ts";
 import { key, maxCost, timeout, url } from "./option.ts";
 import type { ImportOptions, PricesOptions } from "./prices.ts";
+import { addTemplateCommands, templateOptions } from "./template-commands.ts";
+import { addUsageCommands } from "./usage-commands.ts";
 
 const MAX_INT32 = 2_147_483_647;
 
@@ -29,13 +32,14 @@ program
     await serve();
   });
 
-program
+const chatting = program
   .command("chat")
   .description("send one message and print the answer and what it cost")
-  .argument("<message>", 'what to say; "-" reads standard input')
+  .argument("[message]", 'what to say; "-" reads standard input; may be left out with --template')
   .option("-m, --model <model>", 'who answers, such as "openai" or "openai/gpt-4o"', "")
   .option("--model-version <version>", "the provider's model, when --model names only the provider", "")
   .option("-s, --stream", "print the answer as it comes", false)
+  .option("--compare <models>", "ask several models at once, such as openai/gpt-4o,claude", list)
   .option("--policy <name>", "the routing policy by which to choose who answers")
   .option("--low-cost", "choose the cheapest of those who could answer")
   .option("--task <type>", 'what it is about, such as "summarization", for the router to choose by')
@@ -58,10 +62,11 @@ program
   .option("--json", "print the reply, or each event, as JSON", false)
   .addOption(url())
   .addOption(key())
-  .action(async (message: string, options: ChatOptions) => {
+  .action(async (message: string | undefined, options: ChatOptions) => {
     const { chat } = await import("./chat.ts");
     process.exitCode = await chat(message, options);
   });
+for (const option of templateOptions()) chatting.addOption(option);
 
 program
   .command("embed")
@@ -81,8 +86,10 @@ program
     process.exitCode = await embed(texts, options);
   });
 
+addTemplateCommands(program);
 addJobCommands(program);
 addAdminCommands(program);
+addUsageCommands(program);
 
 program
   .command("emulate")
@@ -140,6 +147,8 @@ prices
     const { importPrices } = await import("./prices.ts");
     process.exitCode = await importPrices(options);
   });
+
+addAuditCommands(program, prices);
 
 program
   .command("demo")

@@ -41,11 +41,12 @@ export async function submit(message: string | undefined, options: SubmitOptions
 }
 
 async function readRequest(message: string | undefined, options: SubmitOptions): Promise<SubmitJobRequest> {
-  if ((message === undefined) === (options.file === undefined)) {
-    throw new InputError("give the message, or a request by --file, and not both");
+  const isWritten = message !== undefined || options.template !== undefined;
+  if (isWritten === (options.file !== undefined)) {
+    throw new InputError("give the message or --template, or a request by --file, and not both");
   }
   const { callbackUrl, priority, runAt, startWithin, idempotencyKey, metadata } = options;
-  const base = options.file === undefined ? await written(message ?? "", options) : await filed(options);
+  const base = options.file === undefined ? await written(message, options) : await filed(options);
   return create(SubmitJobRequestSchema, {
     ...base,
     ...(callbackUrl === undefined ? {} : { callbackUrl }),
@@ -57,11 +58,8 @@ async function readRequest(message: string | undefined, options: SubmitOptions):
   });
 }
 
-async function written(message: string, options: SubmitOptions): Promise<SubmitJobRequest> {
-  const { $typeName, stream, ...asked } = requestOf(
-    message === "-" ? await text(process.stdin) : message,
-    options,
-  );
+async function written(message: string | undefined, options: SubmitOptions): Promise<SubmitJobRequest> {
+  const { $typeName, stream, ...asked } = await requestOf(message, options);
   return create(SubmitJobRequestSchema, asked);
 }
 

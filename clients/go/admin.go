@@ -99,3 +99,27 @@ func (c *Client) warm(caller context.Context, message *v1.WarmCacheRequest, take
 	failure.addEvent(broken)
 	return failure
 }
+
+// GetUsage tells what was spent, by whatever is asked for. Where the gateway has API keys, it takes one with the scope
+// admin. Its error is an [*Error].
+func (c *Client) GetUsage(ctx context.Context, request *v1.GetUsageRequest) (*v1.GetUsageResponse, error) {
+	return unary(ctx, c, c.admin.GetUsage, request)
+}
+
+// ListRequests lists requests that are over, the latest first. Where the gateway has API keys, it takes one with the
+// scope admin. Its error is an [*Error].
+func (c *Client) ListRequests(ctx context.Context, request *v1.ListRequestsRequest) (*v1.ListRequestsResponse, error) {
+	return unary(ctx, c, c.admin.ListRequests, request)
+}
+
+// GetRequest tells one request with all that was tried for it. Where the gateway has API keys, it takes one with the
+// scope admin. Its error is an [*Error].
+func (c *Client) GetRequest(ctx context.Context, request *v1.GetRequestRequest) (*v1.GetRequestResponse, error) {
+	return unary(ctx, c, c.admin.GetRequest, request)
+}
+
+// Reprice works out what past calls cost by other prices or at other models. Where the gateway has API keys, it takes
+// one with the scope admin. Its error is an [*Error].
+func (c *Client) Reprice(ctx context.Context, request *v1.RepriceRequest) (*v1.RepriceResponse, error) {
+	return unary(ctx, c, c.admin.Reprice, request)
+}

@@ -76,6 +76,17 @@ func (c *Client) ListModels(ctx context.Context, request *v1.ListModelsRequest) 
 	return unary(ctx, c, c.rpc.ListModels, request)
 }
 
+// ListTemplates tells which templates a request can name; with a name, all of that one. Its error is an [*Error].
+func (c *Client) ListTemplates(ctx context.Context, request *v1.ListTemplatesRequest) (*v1.ListTemplatesResponse, error) {
+	return unary(ctx, c, c.rpc.ListTemplates, request)
+}
+
+// RenderTemplate fills a template, as a request that names it would be made of it, and asks nobody. Its error is an
+// [*Error].
+func (c *Client) RenderTemplate(ctx context.Context, request *v1.RenderTemplateRequest) (*v1.RenderTemplateResponse, error) {
+	return unary(ctx, c, c.rpc.RenderTemplate, request)
+}
+
 // GetStatus tells which providers can be called, and why the others cannot. Its error is an [*Error].
 func (c *Client) GetStatus(ctx context.Context, request *v1.GetStatusRequest) (*v1.GetStatusResponse, error) {
 	return unary(ctx, c, c.rpc.GetStatus, request)

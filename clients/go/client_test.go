@@ -10,6 +10,7 @@ import (
 	"connectrpc.com/connect"
 	llmgateway "github.com/llmgateway/llmgateway/clients/go"
 	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 const weatherParameters = `{"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}`
@@ -70,6 +71,31 @@ func TestEmbedMakesVectorsAndSaysWhatTheyCost(t *testing.T) {
 		}
 		if reply.GetRequestId() != id {
 			t.Errorf("request id %q, not %q", reply.GetRequestId(), id)
+		}
+	})
+}
+
+func TestDryRun(t *testing.T) {
+	atGateway(t, func(t *testing.T, client *llmgateway.Client) {
+		reply, err := client.DryRun(patient(t), ask("Hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		least, expected, most := reply.GetMinPicoUsd(), reply.GetEstimatedPicoUsd(), reply.GetMaxPicoUsd()
+		if least <= 0 || expected < least || most < expected {
+			t.Errorf("costs %d, %d, %d", least, expected, most)
+		}
+		if reply.GetProvider() == "" || reply.GetInputTokens() == 0 || reply.GetWouldBeRefused() != nil {
+			t.Errorf("reply %v", reply)
+		}
+		poor := ask("Hello")
+		poor.MaxCostUsd = proto.Float64(1e-9)
+		reply, err = client.DryRun(patient(t), poor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind := reply.GetWouldBeRefused().GetKind(); kind != "budget_exceeded" {
+			t.Errorf("would be refused as %q", kind)
 		}
 	})
 }

@@ -17,9 +17,9 @@ interface Message {
   readonly fields: readonly Field[];
 }
 
-/** The page, from the text of config.proto and of an example file. */
-export function configurationPage(proto: string, example: string): string {
-  const messages = parseMessages(proto);
+/** The page, from the texts of config.proto, of template.proto, whose messages it has in common with the contract, and of an example file. */
+export function configurationPage(proto: string, templates: string, example: string): string {
+  const messages = parseMessages(`${proto}\n${templates}`.replaceAll("llmgateway.v1.", ""));
   return [
     "# Configuration",
     "The gateway runs without any: every field has a default. Settings come from a YAML file, whose path is in `LLMGATEWAY_CONFIG`, and from environment variables, which win over the file. An unknown field, a wrong type or a malformed variable stops the start, and the message names all of them.",
@@ -114,6 +114,9 @@ function typeInWords(type: string, messages: ReadonlyMap<string, Message>): stri
     bool: "true or false",
     "google.protobuf.Duration": "duration",
     "google.protobuf.ListValue": "list of strings",
+    "google.protobuf.Value": "any value",
+    Message: "message",
+    Parameters: "object, as in ChatRequest",
   }[type];
   return words ?? (messages.has(type) ? "object" : type);
 }
@@ -132,6 +135,7 @@ if (import.meta.main) {
   const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
   const page = configurationPage(
     read("proto/llmgateway/config/v1/config.proto"),
+    read("proto/llmgateway/v1/template.proto"),
     read("docs/configuration.example.yaml"),
   );
   writeFileSync(new URL("../../docs/configuration.md", import.meta.url), page);

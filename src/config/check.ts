@@ -8,9 +8,11 @@ import { createValidator, type Violation as RuleViolation } from "@bufbuild/prot
 import { ConfigSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { patternFault } from "../cache/patterns.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
+import { templateFaults } from "../templates/templates.ts";
 import { isNetwork } from "../wire/address.ts";
 import { type CompleteConfig, type CompleteProvider, KINDS } from "./defaults.ts";
 import { isHttpUrl } from "./form.ts";
+import { moderationViolations } from "./moderation-check.ts";
 import { nameViolations } from "./names.ts";
 
 /** Every violation, one a field; none when the configuration can be used. */
@@ -24,6 +26,8 @@ export function violationsOf(config: CompleteConfig): Violation[] {
     ...defaultModelViolations("default_embedding_model", config.defaultEmbeddingModel, config),
     ...budgetViolations(config),
     ...nameViolations(config),
+    ...templateFaults(config.templates),
+    ...moderationViolations(config),
     ...patternViolations(config.cache.sensitivePatterns),
     ...networkViolations(config.jobs.webhooks.allowedNetworks),
     ...urlViolation("telemetry.otlp_endpoint", config.telemetry.otlpEndpoint),

@@ -3,8 +3,8 @@
 /** What no default exists for: absent it means something of its own. */
 type Optional = "tls" | "delay" | "maxCostPerRequest" | "parameters" | "start" | "stop" | "$unknown";
 
-/** Lists of the well-known types are kept as they are. */
-type WellKnown = { readonly $typeName: `google.protobuf.${string}` };
+/** Lists of the well-known types are kept as they are, and so is what the contract has too: absent means something there. */
+type WellKnown = { readonly $typeName: `google.protobuf.${string}` | `llmgateway.v1.${string}` };
 
 export type Complete<T> = T extends string | number | bigint | boolean
   ? T

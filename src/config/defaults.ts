@@ -5,6 +5,7 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
+  AnomaliesSchema,
   type ApiKey,
   AuthSchema,
   type Config,
@@ -31,6 +32,7 @@ import { bundled } from "../version.ts";
 import { completeCache } from "./cache.ts";
 import type { Complete } from "./complete.ts";
 import { completeExperiment } from "./experiments.ts";
+import { completeModeration } from "./moderation.ts";
 import { type CompleteResilience, completeLimit, completeResilience, NO_LIMIT } from "./resilience.ts";
 
 /**
@@ -51,6 +53,7 @@ export function withDefaults(draft: Config): CompleteConfig {
   const auth = draft.auth ?? create(AuthSchema);
   const prices = draft.prices ?? create(PricesSchema);
   const ledger = draft.ledger ?? create(LedgerSchema);
+  const anomalies = ledger.anomalies ?? create(AnomaliesSchema);
   const jobs = draft.jobs ?? create(JobsSchema);
   const stream = draft.stream ?? create(StreamSchema);
   const telemetry = draft.telemetry ?? create(TelemetrySchema);
@@ -96,6 +99,12 @@ export function withDefaults(draft: Config): CompleteConfig {
       retention: ledger.retention ?? durationFromMs(90 * 86_400_000),
       maxWaitingRows: ledger.maxWaitingRows ?? 20_000,
       whenFull: ledger.whenFull || "wait",
+      anomalies: {
+        ...anomalies,
+        enabled: anomalies.enabled ?? true,
+        ratio: anomalies.ratio ?? 2,
+        minUsd: anomalies.minUsd ?? 1,
+      },
     },
     jobs: {
       ...jobs,
@@ -127,6 +136,7 @@ export function withDefaults(draft: Config): CompleteConfig {
     experiments: mapValues(draft.experiments, completeExperiment),
     resilience,
     cache: completeCache(draft.cache),
+    moderation: completeModeration(draft.moderation),
     telemetry: {
       ...telemetry,
       logLevel: telemetry.logLevel || "info",

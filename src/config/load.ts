@@ -4,17 +4,18 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { type Config, ConfigSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
-import { readStrict, type Violation } from "../core/strict-json.ts";
+import { keyPath, readStrict, type Violation } from "../core/strict-json.ts";
 import { violationsOf } from "./check.ts";
 import { type CompleteConfig, withDefaults } from "./defaults.ts";
 import { applyEnvironment, type Environment } from "./environment.ts";
 import { ConfigError, type Problem } from "./error.ts";
 import { SECRET } from "./form.ts";
+import { readTemplates, type TemplateFile } from "./templates.ts";
 import { ENVIRONMENT } from "./variables.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
 export interface Sources {
-  /** Path of a YAML file; without it the environment and the defaults decide alone. */
+  /** Path of a YAML file, beside which templates may lie; without it the environment and the defaults decide alone. */
   readonly file?: string | undefined;
   readonly env: Environment;
 }
@@ -28,10 +29,12 @@ export interface Sources {
 export function loadConfig({ file, env }: Sources): CompleteConfig {
   const problems: Problem[] = [];
   const draft = file === undefined ? create(ConfigSchema) : readConfigFile(file, problems);
+  const beside = file === undefined ? [] : readTemplates(file, problems);
+  if (draft) addTemplates(draft, beside, problems);
   const origins = applyEnvironment(draft ?? create(ConfigSchema), env, problems);
   if (draft === undefined) throw new ConfigError(problems);
   const config = withDefaults(draft);
-  for (const violation of violationsOf(config)) problems.push(blame(violation, origins, file));
+  for (const violation of violationsOf(config)) problems.push(blame(violation, origins, file, beside));
   problems.push(...unusableSecrets(config, env));
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(config);
@@ -46,12 +49,28 @@ function readConfigFile(file: string, problems: Problem[]): Config | undefined {
   return undefined;
 }
 
-/** The source that set the field: a variable whose field it is or is part of, otherwise the file. */
+/** Those in files are added to those in the configuration, and replace none. */
+function addTemplates(draft: Config, beside: readonly TemplateFile[], problems: Problem[]): void {
+  for (const { key, path, template } of beside) {
+    if (Object.hasOwn(draft.templates, key)) {
+      const description = `there is another template ${JSON.stringify(key)}; keep one of them`;
+      problems.push({ source: path, path: "", description });
+    } else draft.templates[key] = template;
+  }
+}
+
+/** The source that set the field: the file of a template, a variable whose field it is or is part of, otherwise the file. */
 function blame(
   { field, description }: Violation,
   origins: ReadonlyMap<string, string>,
   file = "configuration",
+  beside: readonly TemplateFile[] = [],
 ): Problem {
+  for (const { key, path } of beside) {
+    const whole = keyPath("templates", key);
+    if (field === whole || field.startsWith(`${whole}.`))
+      return { source: path, path: field.slice(whole.length + 1), description };
+  }
   const [path, variable] =
     [...origins].find(([path]) => field === path || field.startsWith(`${path}.`)) ?? [];
   return { source: path === undefined ? file : (variable ?? file), path: field, description };

@@ -5,7 +5,8 @@
 import { type StatsListener, unwatchFile, watchFile } from "node:fs";
 
 export interface Watched<T> {
-  readonly paths: readonly string[];
+  /** Asked again at each change: there may be others by then, or fewer. Folders change with what is in them. */
+  readonly paths: () => readonly string[];
   /** Makes a whole new snapshot; throws when a file is not right. */
   readonly load: () => T;
   readonly onLoaded: (snapshot: T) => void;
@@ -22,19 +23,29 @@ export interface Watched<T> {
 export function watchConfig<T>({ paths, load, onLoaded, onFailed, intervalMs = 2000 }: Watched<T>): {
   close(): void;
 } {
+  let watched = new Set<string>();
   const onChange: StatsListener = (now, before) => {
     // The first look at a file that is not there is reported like a change.
     if (now.nlink === 0 && before.nlink === 0) return;
+    // Before it is loaded, so that no change is lost between.
+    look();
     try {
       onLoaded(load());
     } catch (error) {
       onFailed(error);
     }
   };
-  for (const path of paths) watchFile(path, { interval: intervalMs, persistent: false }, onChange);
+  const look = () => {
+    const wanted = new Set(paths());
+    for (const path of watched.difference(wanted)) unwatchFile(path, onChange);
+    for (const path of wanted.difference(watched))
+      watchFile(path, { interval: intervalMs, persistent: false }, onChange);
+    watched = wanted;
+  };
+  look();
   return {
     close() {
-      for (const path of paths) unwatchFile(path, onChange);
+      for (const path of watched) unwatchFile(path, onChange);
     },
   };
 }

@@ -32,6 +32,8 @@ export function emptyTally(): Tally {
     route: undefined,
     dropped: [],
     cache: undefined,
+    template: undefined,
+    moderation: [],
     served: undefined,
     outlived: undefined,
   };

@@ -5,7 +5,13 @@
 import type { Span } from "@opentelemetry/api";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
-import type { Attempt, CacheLookup, Route } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type {
+  Attempt,
+  CacheLookup,
+  Moderated,
+  Route,
+  TemplateUse,
+} from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { PicoUsd } from "./money.ts";
 import type { Reply } from "./reply.ts";
 
@@ -84,6 +90,8 @@ export const WARMING = "WarmCache";
 export interface Call {
   readonly context: RequestContext;
   readonly request: ModelRequest;
+  /** The request as it came, where a template made another of it. */
+  readonly asked?: ModelRequest | undefined;
   readonly streaming: boolean;
   /** The request's `metadata`, as it may be kept. */
   readonly labels: Readonly<Record<string, string>>;
@@ -120,6 +128,10 @@ export interface Tally {
   readonly dropped: string[];
   /** What the cache knew; undefined where there is none. */
   cache: CacheLookup | undefined;
+  /** Of which its request was made; undefined for none. */
+  template: TemplateUse | undefined;
+  /** What moderation found. */
+  readonly moderation: Moderated[];
   /** Set when the answer is of no attempt of this call. */
   served: Served | undefined;
   /** Set when the call is over and its attempts go on for others, who wait for their answer: resolves once they end. */

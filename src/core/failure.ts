@@ -36,6 +36,8 @@ export type FailureKind =
   | "provider_bad_request"
   | "context_too_long"
   | "content_filtered"
+  | "content_refused"
+  | "moderation_unavailable"
   | "provider_auth"
   | "provider_permission"
   | "model_not_found"
@@ -110,6 +112,8 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   provider_bad_request: { ...CALLER, code: Code.InvalidArgument, http: 400 },
   context_too_long: { ...CALLER, ...ELSEWHERE, code: Code.InvalidArgument, http: 400 },
   content_filtered: { ...CALLER, code: Code.InvalidArgument, http: 400 },
+  content_refused: { ...CALLER, code: Code.InvalidArgument, http: 400 },
+  moderation_unavailable: { ...OPERATOR, retryable: true, code: Code.Unavailable, http: 503 },
   provider_auth: { ...OPERATOR, ...ELSEWHERE, code: Code.Internal, http: 500 },
   provider_permission: { ...OPERATOR, ...ELSEWHERE, code: Code.Internal, http: 500 },
   model_not_found: { ...CALLER, ...ELSEWHERE, code: Code.NotFound, http: 404 },
@@ -146,6 +150,7 @@ const OF_THE_GATEWAY: ReadonlySet<string> = new Set<FailureKind>([
   "budget_unavailable",
   "jobs_unavailable",
   "idempotency_unavailable",
+  "moderation_unavailable",
   "job_lost",
 ]);
 
@@ -226,6 +231,12 @@ export function invalidRequest(violations: readonly Violation[]): Failure {
     : "invalid request";
   return new Failure("invalid_request", text, { violations });
 }
+
+/** A request for a chat that neither says anything nor names a template. */
+export const NOTHING_SAID: Violation = {
+  field: "messages",
+  description: "must contain at least 1 item(s), or name a template",
+};
 
 /** The same for another call: what it was spent on, and whether it was told, are that one's own. */
 export function retold(failure: Failure): Failure {

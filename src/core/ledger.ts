@@ -24,7 +24,9 @@ export interface Intent extends Payer {
   readonly operation: Operation;
   /** As `experiment/variant`; empty for a call that is part of none. */
   readonly variant?: string;
-  /** Pending; its number, target, price version and `reserved_pico_usd` are what is kept. */
+  /** As `routeName` writes it; empty for what is sent before a route is chosen. */
+  readonly route: string;
+  /** Pending; its number, target, trigger, price version and `reserved_pico_usd` are what is kept. */
   readonly attempt: Attempt;
 }
 
@@ -86,7 +88,7 @@ export interface LedgerStore {
    * @returns how many there were
    */
   closeOrphans(nowMs: number): Promise<number>;
-  /** Sums what is whole hours old by the hour, and deletes rows begun before then. */
+  /** Sums what is whole hours old by the hour and by the day, and deletes rows begun before then. */
   rollUp(nowMs: number, keepSinceMs: number): Promise<void>;
   /**
    * Keeps a state of the price catalog, by its version, for ever.

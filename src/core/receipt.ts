@@ -4,7 +4,7 @@ import type { Assignment, Call } from "./call.ts";
 import { type PicoUsd, sum, toUsd, ZERO } from "./money.ts";
 
 export function receiptOf(call: Call): Receipt {
-  const { attempts, route, dropped, cache, served, experiment } = call.tally;
+  const { attempts, route, dropped, cache, moderation, template, served, experiment } = call.tally;
   const told = served ?? tellingOf(attempts);
   return {
     $typeName: "llmgateway.v1.Receipt",
@@ -20,6 +20,8 @@ export function receiptOf(call: Call): Receipt {
     dropped: [...dropped],
     ...(cache ? { cache } : {}),
     ...(experiment ? { experiment: variantOf(experiment) } : {}),
+    ...(template ? { template } : {}),
+    moderation: moderation.map((found) => ({ ...found })),
   };
 }
 

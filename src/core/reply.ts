@@ -94,6 +94,7 @@ export async function fold(reply: Reply): Promise<ChatResponse> {
     finishReason: first.finishReason,
     choices: done.length > 1 ? done : [],
     ...told(receipt),
+    ...(receipt?.template ? { template: receipt.template } : {}),
   };
 }
 
@@ -124,6 +125,7 @@ function told(receipt: Receipt | undefined) {
     cost: receipt?.cost,
     attempts: receipt?.attempts ?? [],
     dropped: receipt?.dropped ?? [],
+    moderation: receipt?.moderation ?? [],
     ...(receipt?.cache ? { cache: receipt.cache } : {}),
     ...(receipt?.experiment ? { experiment: receipt.experiment } : {}),
   };

@@ -8,6 +8,7 @@ import type { Capabilities } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Message } from "../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { ModelRequest } from "../core/call.ts";
 import type { ModelPrice } from "./catalog.ts";
+import { hasMoreWords } from "./words.ts";
 
 export interface Unmet {
   /** Path of the field in proto names. */
@@ -63,13 +64,14 @@ function addSizes(
       met: ({ maxOutputTokens = 0 }) => wish <= maxOutputTokens,
     });
   }
-  if (contextWindowTokens !== undefined && hasMoreWords(request, contextWindowTokens)) {
+  // An estimate by length may be far above the truth.
+  if (contextWindowTokens !== undefined && hasMoreWords(request.messages, contextWindowTokens)) {
     unmet.push({
       field: CONTEXT_FIELD,
       lack: `reads ${contextWindowTokens} tokens at most, and these have more words than that`,
       wanted: "that reads more",
       instead: "shorten them",
-      met: ({ contextWindowTokens = 0 }) => !hasMoreWords(request, contextWindowTokens),
+      met: ({ contextWindowTokens = 0 }) => !hasMoreWords(request.messages, contextWindowTokens),
     });
   }
 }
@@ -188,38 +190,4 @@ function partsOf(messages: readonly Message[], kind: "image" | "file"): string[]
       part.case === kind ? [`messages[${message}].parts[${index}].${kind}`] : [],
     ),
   );
-}
-
-/**
- * Whether the input is certainly longer than so many tokens: no tokenizer joins words into one token, while an
- * estimate by length may be far above the truth.
- */
-function hasMoreWords({ messages }: ChatRequest, tokens: number): boolean {
-  // A word has a letter and a space, so that short texts need no counting.
-  let length = 0;
-  for (const { content, parts } of messages) {
-    length += content.length;
-    for (const { part } of parts) if (part.case === "text") length += part.value.length;
-  }
-  if (length < 2 * tokens) return false;
-  let left = tokens;
-  for (const { content, parts } of messages) {
-    left -= wordsOf(content, left);
-    for (const { part } of parts) if (part.case === "text") left -= wordsOf(part.value, left);
-    if (left < 0) return true;
-  }
-  return false;
-}
-
-/** No further than to one word more than `most`. */
-function wordsOf(text: string, most: number): number {
-  let words = 0;
-  let isApart = true;
-  for (let at = 0; at < text.length && words <= most; at++) {
-    const code = text.charCodeAt(at);
-    const isSpace = code === 32 || (code >= 9 && code <= 13);
-    if (isApart && !isSpace) words++;
-    isApart = isSpace;
-  }
-  return words;
 }

@@ -57,7 +57,11 @@ export function certainTier({ serviceTier }: Foreseen): string {
   return serviceTier === BATCH_TIER ? BATCH_TIER : "";
 }
 
-function possible({ standard, serviceTiers }: ModelPrice, asked: string | undefined): Iterable<Tariff> {
+/** In which service tiers it may be served. */
+export function possible(
+  { standard, serviceTiers }: ModelPrice,
+  asked: string | undefined,
+): Iterable<Tariff> {
   if (asked === "auto") return serviceTiers.values();
   const tariff = (asked && serviceTiers.get(asked)) || standard;
   return asked === BATCH_TIER ? [tariff] : [standard, tariff];

@@ -7,7 +7,7 @@ import type { ModelRequest } from "../core/call.ts";
 import { nameOf } from "../core/target.ts";
 import { Calibration, type Offset } from "./calibration.ts";
 import { type Asked, type Family, familyOf, textTokens, tokensAround } from "./family.ts";
-import { type Features, featuresOf, isText } from "./features.ts";
+import { type Features, featuresOf, isText, kindOf } from "./features.ts";
 import { imageTokens } from "./images.ts";
 
 export interface EstimateTarget extends Asked {
@@ -24,14 +24,14 @@ export interface Estimate {
 }
 
 export class Estimator {
-  private readonly families = new Map<Family["name"], Calibration>();
+  private readonly families = new Map<string, Calibration>();
   private readonly models = new LRUMap<string, Model>(MODELS);
   /** Whoever compares targets asks for the same request at each, and it is long to read. */
   private last: { readonly request: ModelRequest; readonly features: Features } | undefined;
 
   estimate(request: ModelRequest, target: EstimateTarget): Estimate {
     const features = this.featuresOf(request);
-    const model = this.modelOf(target);
+    const model = this.modelOf(target, features);
     const { mean, spread } = this.offsetOf(model);
     const raw = sizeOf(model.family, features);
     const images = imagesOf(features, target);
@@ -48,11 +48,11 @@ export class Estimator {
   observe({ features }: Estimate, target: EstimateTarget, inputTokens: number): void {
     // Of what no one could know beforehand there is nothing to learn.
     if (!isText(features)) return;
-    const model = this.modelOf(target);
+    const model = this.modelOf(target, features);
     const raw = sizeOf(model.family, features);
     if (inputTokens <= 0 || raw.text + raw.around <= 0) return;
     const logRatio = Math.log(inputTokens / (raw.text + raw.around));
-    const ofFamily = this.calibrationOf(model.family);
+    const ofFamily = this.calibrationOf(model);
     model.calibration ??= new Calibration(ofFamily.offset.spread);
     // What holds for all of the family is learnt there.
     model.calibration.add(logRatio - ofFamily.offset.mean);
@@ -64,17 +64,19 @@ export class Estimator {
     return this.last.features;
   }
 
-  private modelOf(target: EstimateTarget): Model {
-    const key = nameOf(target);
+  private modelOf(target: EstimateTarget, features: Features): Model {
+    const kind = kindOf(features);
+    const key = kind + nameOf(target);
     const known = this.models.get(key);
     if (known) return known;
-    const model: Model = { family: familyOf(target), calibration: undefined };
+    const family = familyOf(target);
+    const model: Model = { family, familyKey: kind + family.name, calibration: undefined };
     this.models.set(key, model);
     return model;
   }
 
-  private offsetOf({ family, calibration }: Model): Offset {
-    const ofFamily = this.families.get(family.name)?.offset;
+  private offsetOf({ family, familyKey, calibration }: Model): Offset {
+    const ofFamily = this.families.get(familyKey)?.offset;
     const ofModel = calibration?.offset;
     return {
       mean: (ofFamily?.mean ?? 0) + (ofModel?.mean ?? 0),
@@ -82,17 +84,19 @@ export class Estimator {
     };
   }
 
-  private calibrationOf(family: Family): Calibration {
-    const known = this.families.get(family.name);
+  private calibrationOf({ family, familyKey }: Model): Calibration {
+    const known = this.families.get(familyKey);
     if (known) return known;
     const calibration = new Calibration(family.spread);
-    this.families.set(family.name, calibration);
+    this.families.set(familyKey, calibration);
     return calibration;
   }
 }
 
 interface Model {
   readonly family: Family;
+  /** What its family learns it by. */
+  readonly familyKey: string;
   /** Undefined before anything was measured of it. */
   calibration: Calibration | undefined;
 }

@@ -50,6 +50,14 @@ export function isText({ images, fileBytes, remoteFiles, openRounds }: Features)
   return images.length + fileBytes + remoteFiles + openRounds === 0;
 }
 
+/**
+ * What kind of request it is, for whoever learns from earlier ones: how a model is told of tools says nothing of
+ * plain texts, and an answer that is thought over, or is a call, is of another length. It has nothing of its texts.
+ */
+export function kindOf({ tools, schemaText, thinking }: Features): string {
+  return `${tools > 0 ? "tools " : ""}${schemaText ? "schema " : ""}${thinking ? "thinking " : ""}`;
+}
+
 /** Calls that the provider answers itself go round at most so often before it hands over: Anthropic's default. */
 const SERVER_TOOL_ROUNDS = 10;
 // Only what is known to make providers read more. https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools

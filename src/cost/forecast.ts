@@ -5,7 +5,9 @@ import { nameOf } from "../core/target.ts";
 import type { ModelPrice } from "./catalog.ts";
 import type { Foreseen } from "./ceiling.ts";
 import type { Estimate, EstimateTarget } from "./estimate.ts";
-import type { OutputHistory } from "./history.ts";
+import { kindOf } from "./features.ts";
+import type { Means } from "./means.ts";
+import { type CacheTokens, NOTHING_CACHED } from "./prompt-caches.ts";
 
 /** How much an attempt will read and write. */
 export interface Demand extends Foreseen {
@@ -15,12 +17,18 @@ export interface Demand extends Foreseen {
   readonly maxInputTokens: number;
   /** How many answers are written: none for embeddings. */
   readonly answers: number;
-  /** Tokens that an answer usually has. */
+  /** By what the lengths of such answers are remembered. */
+  readonly answersLike: string;
+  /** Tokens that an answer usually has: half of them have more. */
   readonly expectedTokens: number;
+  /** Tokens that answers have on average, by which their cost is reckoned. */
+  readonly meanTokens: number;
   /** Tokens that an answer seldom exceeds. */
   readonly likelyTokens: number;
   /** Tokens that no answer can exceed; undefined when there is no limit that is known. */
   readonly maxTokens: number | undefined;
+  /** What of the input is likely to be read from prompt caches, or to be written there. */
+  readonly cache: CacheTokens;
   /** Whether the caller set that limit, and so reckons with answers that long. */
   readonly asked: boolean;
   /** Whether all that is written is seen as it comes, so that nothing is thought unseen. */
@@ -33,22 +41,27 @@ export function demandOf(
   target: EstimateTarget,
   model: ModelPrice | undefined,
   { inputTokens, maxInputTokens, features }: Estimate,
-  outputs: OutputHistory,
+  { outputs, caches }: Pick<Means, "outputs" | "caches">,
 ): Demand {
   const input = { inputTokens, maxInputTokens, images: features.images.length };
   if (request.$typeName === "llmgateway.v1.EmbedRequest") return { ...input, ...NOTHING_WRITTEN };
   const { maxTokens: asked, choices = 1, serviceTier = "" } = request.parameters ?? {};
   const limit = model?.maxOutputTokens ?? model?.contextWindowTokens;
-  const { expected, likely } = outputs.expect(nameOf(target), asked, limit);
+  const cacheWrites = cacheWritesOf(request, target);
+  const answersLike = kindOf(features) + nameOf(target);
+  const { expected, likely } = outputs.expect(answersLike, asked, limit);
   return {
     ...input,
     answers: choices,
+    answersLike,
     expectedTokens: expected,
+    meanTokens: outputs.mean(answersLike, least(asked, limit)),
     likelyTokens: likely,
     maxTokens: least(asked, limit),
     asked: asked !== undefined,
     visible: !thinksUnseen(model, features.thinking),
-    cacheWrites: cacheWritesOf(request, target),
+    cacheWrites,
+    cache: caches.expect(nameOf(target), cacheWrites, inputTokens),
     serviceTier,
     media: input.images > 0 || MEDIA.test(target.model),
   };
@@ -56,12 +69,15 @@ export function demandOf(
 
 const NOTHING_WRITTEN = {
   answers: 0,
+  answersLike: "",
   expectedTokens: 0,
+  meanTokens: 0,
   likelyTokens: 0,
   maxTokens: undefined,
   asked: true,
   visible: true,
   cacheWrites: "none",
+  cache: NOTHING_CACHED,
   media: false,
 } as const;
 

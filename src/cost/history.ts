@@ -8,7 +8,7 @@ export interface ExpectedOutput {
   readonly likely: number;
 }
 
-/** Of a provider's model, as many tokens as it wrote for one answer. */
+/** Of a provider's model and a kind of request, as many tokens as it wrote for one answer. */
 export class OutputHistory {
   private readonly histograms = new LRUMap<string, Histogram>(TARGETS);
 
@@ -17,6 +17,15 @@ export class OutputHistory {
     const { expected, likely } = this.histograms.get(target)?.outlook ?? PRIOR;
     const most = Math.min(...limits.map((limit = Infinity) => limit));
     return { expected: Math.min(expected, most), likely: Math.min(likely, most) };
+  }
+
+  /**
+   * How long an answer is on average, which is what many of them cost: long ones count for more than in the median.
+   *
+   * @param limit that no answer exceeds
+   */
+  mean(target: string, limit = Number.POSITIVE_INFINITY): number {
+    return this.histograms.get(target)?.mean(limit) ?? Math.min(PRIOR.expected, limit);
   }
 
   observe(target: string, outputTokens: number): void {
@@ -42,6 +51,11 @@ const MARGIN = 1.25;
 
 class Histogram {
   private readonly counts = new Float32Array(BUCKETS + 1);
+  /** Of the answers alone, without the prior: how many, and their tokens. */
+  private readonly answers = new Float64Array(BUCKETS + 1);
+  private readonly tokens = new Float64Array(BUCKETS + 1);
+  private longest = 0;
+  private meanOfAll: number | undefined;
   private total = 0;
   /** Asked for with every call, and changed only by answers. */
   private known: ExpectedOutput | undefined;
@@ -56,17 +70,45 @@ class Histogram {
     return this.known;
   }
 
+  mean(limit: number): number {
+    if (limit < 2 * boundOf(this.longest)) return this.meanWithin(limit);
+    this.meanOfAll ??= this.meanWithin(limit);
+    return this.meanOfAll;
+  }
+
   add(tokens: number): void {
+    // One answer that is longer than any other must not stand for all.
+    const believed = Math.min(tokens, this.outlook.likely);
+    const at = bucketOf(believed);
+    this.answers[at] = (this.answers[at] ?? 0) + 1;
+    this.tokens[at] = (this.tokens[at] ?? 0) + believed;
+    this.longest = Math.max(this.longest, at);
     this.count(tokens, 1);
     this.known = undefined;
+    this.meanOfAll = undefined;
     if (this.total < FULL) return;
     this.total /= 2;
-    for (let at = 0; at <= BUCKETS; at++) this.counts[at] = (this.counts[at] ?? 0) / 2;
+    for (const sums of [this.counts, this.answers, this.tokens]) {
+      for (let at = 0; at <= BUCKETS; at++) sums[at] = (sums[at] ?? 0) / 2;
+    }
+  }
+
+  private meanWithin(limit: number): number {
+    let answers = 0;
+    let tokens = 0;
+    for (let at = 0; at <= this.longest; at++) {
+      const many = this.answers[at] ?? 0;
+      if (many === 0) continue;
+      answers += many;
+      tokens += Math.min(this.tokens[at] ?? 0, limit * many);
+    }
+    // What nobody measured is soon forgotten.
+    const prior = Math.max(0, PRIOR_ANSWERS - answers);
+    return Math.round((tokens + prior * Math.min(PRIOR.expected, limit)) / (answers + prior));
   }
 
   private count(tokens: number, answers: number): void {
-    const at = Math.round(BUCKETS_PER_DOUBLING * Math.log2(Math.max(1, tokens)));
-    const bucket = Math.min(at, BUCKETS);
+    const bucket = bucketOf(tokens);
     this.counts[bucket] = (this.counts[bucket] ?? 0) + answers;
     this.total += answers;
   }
@@ -78,6 +120,14 @@ class Histogram {
       left -= this.counts[bucket] ?? 0;
       if (left <= 0) break;
     }
-    return Math.round(2 ** (bucket / BUCKETS_PER_DOUBLING));
+    return Math.round(boundOf(bucket));
   }
+}
+
+function bucketOf(tokens: number): number {
+  return Math.min(Math.round(BUCKETS_PER_DOUBLING * Math.log2(Math.max(1, tokens))), BUCKETS);
+}
+
+function boundOf(bucket: number): number {
+  return 2 ** (bucket / BUCKETS_PER_DOUBLING);
 }

@@ -26,7 +26,8 @@ export interface Quote {
 }
 
 export function quote(model: ModelPrice, demand: Demand): Quote {
-  const { inputTokens, maxInputTokens, answers, expectedTokens, likelyTokens, maxTokens } = demand;
+  const { inputTokens, maxInputTokens, answers, expectedTokens, meanTokens, likelyTokens, maxTokens } =
+    demand;
   const rates = worstRates(model, maxInputTokens, demand);
   const input = sum(rates.fixedPico, times(rates.inputPicoPerToken, maxInputTokens));
   const perToken = rates.outputPicoPerToken;
@@ -36,9 +37,10 @@ export function quote(model: ModelPrice, demand: Demand): Quote {
   return {
     least: cost(Math.min(expectedTokens, limit)),
     expected: (lowered = limit) => {
-      const outputTokens = Math.min(expectedTokens, limit, lowered) * answers;
-      const expected = usage("estimated", { inputTokens, outputTokens, serviceTier: certainTier(demand) });
-      return priced(model, expected)?.total ?? input;
+      const outputTokens = Math.min(meanTokens, limit, lowered) * answers;
+      const tokens = { inputTokens, outputTokens, ...demand.cache };
+      const expected = usage("estimated", { ...tokens, serviceTier: certainTier(demand) });
+      return priced(model, expected, demand.images)?.total ?? input;
     },
     wanted: cost(demand.asked ? limit : Math.min(likelyTokens, limit)),
     most: cost(limit),

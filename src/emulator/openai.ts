@@ -13,6 +13,7 @@ import { describeFile, findFile, uploadFile } from "./openai/files.ts";
 import { acceptedInput } from "./openai/input.ts";
 import { requireKey } from "./openai/key.ts";
 import { describeModel, listModels } from "./openai/models.ts";
+import { encodeModeration } from "./openai/moderations.ts";
 import { encodeReply, encodeUsage, replyHead } from "./openai/reply.ts";
 import { decodeChat, decodeModel, directed, parseBody } from "./openai/request.ts";
 import { encodeStream, sse } from "./openai/stream.ts";
@@ -23,6 +24,7 @@ import { writeScript } from "./script.ts";
 export const openAiFormat: Format = (method, path) => {
   if (method === "POST" && path.endsWith("/chat/completions")) return answering(answerChat, path);
   if (method === "POST" && path.endsWith("/embeddings")) return answering(answerEmbedding, path);
+  if (method === "POST" && path.endsWith("/moderations")) return answering(answerModeration, path);
   const work = workOf(method, path);
   if (work !== undefined) return answering(work, path);
   const models = /\/v1\/models(?:\/(.+))?$/.exec(path);
@@ -136,6 +138,23 @@ async function answerEmbedding(
   if (!(await playBefore(exchange, fault, input, errorAnswer))) return;
   const texts = inputs.map((one) => one.text);
   const answer = ok(exchange, encodeEmbedding(request, texts, fault?.noUsage !== true));
+  await playUnary(exchange, fault, answer, { outputTokens: 0, reasoningTokens: 0 }, errorAnswer);
+}
+
+/** Faults are asked for in the texts, as of embeddings. */
+async function answerModeration(exchange: Exchange, stage: Stage): Promise<void> {
+  const body = parseBody(await exchange.body());
+  exchange.record.model = nameOf(body.model);
+  const answer = ok(exchange, encodeModeration(body, exchange.arrival.id));
+  const asked = [body.input].flat().map((text) => directed(nameOf(text)).fault);
+  const fault = chooseFault(
+    asked.findLast((one) => one !== undefined),
+    stage,
+    exchange.arrival.ordinal,
+  );
+  const errorAnswer = (shown: Fault) => withIds(exchange, faultAnswer(shown, false));
+  const input = { inputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0 };
+  if (!(await playBefore(exchange, fault, input, errorAnswer))) return;
   await playUnary(exchange, fault, answer, { outputTokens: 0, reasoningTokens: 0 }, errorAnswer);
 }
 

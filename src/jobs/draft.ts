@@ -4,6 +4,7 @@ import { create, toBinary, toJson } from "@bufbuild/protobuf";
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { type ChatRequest, ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { SubmitBatchRequest, SubmitJobRequest } from "../../gen/ts/llmgateway/v1/job_pb.ts";
+import type { TemplateUse } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { RequestContext, Target } from "../core/call.ts";
 import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
 import { fingerprintOf, idempotencyKeyOf } from "../core/idempotency.ts";
@@ -19,6 +20,8 @@ export interface Previewed {
   readonly target: Target;
   /** Undefined when the price is not known. */
   readonly estimated: PicoUsd | undefined;
+  /** Of which it is made; undefined for none. */
+  readonly template?: TemplateUse | undefined;
 }
 
 export interface DraftOptions {
@@ -92,8 +95,10 @@ async function jobOf(
   context: RequestContext,
   { preview, limits, nowMs }: DraftOptions,
 ): Promise<NewJob> {
-  const { target, estimated } = await preview(chat, context);
-  const request = toBinary(ChatRequestSchema, chat);
+  const { target, estimated, template } = await preview(chat, context);
+  // Whatever becomes the latest until it runs.
+  const pinned = template ? { ...chat, templateVersion: template.version } : chat;
+  const request = toBinary(ChatRequestSchema, pinned);
   if (request.length > limits.maxJobBytes) {
     const text = `a job may have ${limits.maxJobBytes} bytes, and this one has ${request.length}; pass files by URL`;
     throw new Failure("payload_too_large", text);
@@ -140,7 +145,7 @@ function chatOf(request: SubmitJobRequest): ChatRequest {
   const { messages, model, modelVersion, parameters, maxCostUsd, tools, toolChoice } = request;
   const { responseFormat, timeoutMs, metadata, extraBody } = request;
   const { preferLowCost, routingPolicy, taskType, fallbackChain, sessionId, resilience } = request;
-  const { cache, cacheTtlSeconds, sensitive, experiment } = request;
+  const { cache, cacheTtlSeconds, sensitive, template, variables, templateVersion, experiment } = request;
   return create(ChatRequestSchema, {
     messages,
     model,
@@ -156,6 +161,9 @@ function chatOf(request: SubmitJobRequest): ChatRequest {
     sessionId,
     cache,
     sensitive,
+    template,
+    variables,
+    templateVersion,
     ...(cacheTtlSeconds === undefined ? {} : { cacheTtlSeconds }),
     ...(resilience ? { resilience } : {}),
     ...(parameters ? { parameters } : {}),

@@ -85,7 +85,7 @@ class Keyed {
     this.means = means;
     this.sensitive = request.sensitive;
     this.name = { tenant, principal, key };
-    this.holder = { callId, requestId, fingerprint: fingerprintOf([saidIn(request)]) };
+    this.holder = { callId, requestId, fingerprint: fingerprintOf([saidIn(askedIn(call, request))]) };
     this.id = JSON.stringify([tenant, principal, key]);
   }
 
@@ -234,6 +234,11 @@ class Keyed {
     signal.addEventListener("abort", leave, { once: true });
     return Promise.race([what, left.promise]).finally(() => signal.removeEventListener("abort", leave));
   }
+}
+
+/** A template may have another version by the second time. */
+function askedIn({ asked }: Call, request: ChatRequest): ChatRequest {
+  return asked?.$typeName === "llmgateway.v1.ChatRequest" ? asked : request;
 }
 
 /**

@@ -8,10 +8,12 @@ import type { Clock } from "../core/clock.ts";
 import { toFailure } from "../core/failure.ts";
 import type { Lag } from "../core/lag.ts";
 import { redact } from "../core/redact.ts";
+import { routeName } from "../core/route-name.ts";
 import { nameOf } from "../core/target.ts";
 import type { Ledger } from "../cost/ledger.ts";
+import type { Means } from "../cost/means.ts";
 import { Metered, type Recount } from "../cost/metered.ts";
-import { type Means, type Plan, planAttempt } from "../cost/plan.ts";
+import { type Plan, planAttempt } from "../cost/plan.ts";
 
 export interface Accounts extends Means {
   /** Undefined when nothing is booked. */
@@ -67,7 +69,8 @@ function begin(call: RoutedCall, plan: Plan, accounts: Accounts): Metered {
 function learn({ target, estimate, demand }: Plan, { usage, outcome }: Attempt, means: Means): void {
   if (usage?.provenance !== "measured" || outcome !== "ok") return;
   means.inputs.observe(estimate, target, usage.inputTokens);
-  if (demand.answers > 0) means.outputs.observe(nameOf(target), usage.outputTokens / demand.answers);
+  means.caches.observe(nameOf(target), demand.cacheWrites, usage);
+  if (demand.answers > 0) means.outputs.observe(demand.answersLike, usage.outputTokens / demand.answers);
 }
 
 function recountOf({ request }: RoutedCall, { target }: Plan, { tokenizer }: Means): Recount | undefined {
@@ -86,22 +89,15 @@ function begun(
   attempt: Attempt,
   { ledger, clock }: Accounts,
 ): Promise<void> | undefined {
-  const { context, labels, signal } = call;
+  const { context, labels, signal, tally } = call;
   const { callId, requestId, tenant, principal } = context;
   const startedAtMs = clock.now();
   // A model that nobody knows may be anything, a key included.
   const kept = model ? attempt : { ...attempt, model: redact(attempt.model) };
   const payer = { tenant, principal, tags: labels };
-  const { experiment } = call.tally;
+  const { experiment } = tally;
   const variant = experiment ? `${experiment.name}/${experiment.variant}` : "";
-  const intent = {
-    ...payer,
-    callId,
-    requestId,
-    startedAtMs,
-    operation: operationOf(call),
-    variant,
-    attempt: kept,
-  };
+  const which = { operation: operationOf(call), route: routeName(tally.route), variant };
+  const intent = { ...payer, ...which, callId, requestId, startedAtMs, attempt: kept };
   return ledger?.open(intent, { durable: bounded, signal });
 }

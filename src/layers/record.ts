@@ -17,6 +17,7 @@ import { modelLabel } from "../telemetry/attempts.ts";
 import { countCached } from "../telemetry/cache.ts";
 import { type Logger, writeEvent } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { describeModeration, moderationEvent } from "../telemetry/moderation.ts";
 import { failSpan } from "../telemetry/trace.ts";
 
 export interface Signals {
@@ -183,12 +184,14 @@ class Recorded {
       first_event_ms: this.firstEventMs,
       attempts: receipt.attempts.length,
       ...triggersOf(receipt),
+      template: receipt.template && `${receipt.template.name}@${receipt.template.version}`,
       cache: receipt.cache?.outcome,
       cache_kind: receipt.cacheKind || undefined,
       cache_reason: receipt.cache?.reason || undefined,
       cache_similarity: receipt.cache?.similarity,
       cache_shadow: this.call.tally.shadow?.outcome,
       cache_shadow_similarity: this.call.tally.shadow?.similarity,
+      moderation: moderationEvent(receipt.moderation),
       saved_usd: receipt.cached ? cost?.savedUsd : undefined,
       input_tokens: cost?.inputTokens,
       output_tokens: cost?.outputTokens,
@@ -219,11 +222,14 @@ class Recorded {
       "llmgateway.route": receipt.route?.policy,
       "llmgateway.experiment": receipt.experiment?.name,
       "llmgateway.experiment.variant": receipt.experiment?.variant,
+      "llmgateway.template.name": receipt.template?.name,
+      "llmgateway.template.version": receipt.template?.version,
       "llmgateway.cache": receipt.cache?.outcome,
       "llmgateway.cache.kind": receipt.cacheKind || undefined,
       "llmgateway.cache.source_request_id": receipt.cache?.sourceRequestId || undefined,
     });
     if (receipt.route) describeRoute(span, receipt.route);
+    describeModeration(span, receipt.moderation);
     for (const [trigger, count] of Object.entries(triggersOf(receipt)))
       span.setAttribute(`llmgateway.${trigger}`, count);
     if (finishReason) span.setAttribute("gen_ai.response.finish_reasons", [finishReason]);

@@ -13,7 +13,7 @@ import { decompressed } from "../wire/decompress.ts";
 import { type FrameReader, frameReader } from "../wire/frames.ts";
 import type { Transport, WireReply } from "../wire/transport.ts";
 import type { Credentials, Proof } from "./credentials.ts";
-import type { Decoded, Dialect, EmbeddingFormat, StreamDecoder, WireBody } from "./dialect.ts";
+import type { Decoded, Dialect, EmbeddingFormat, StreamDecoder, WireBody, Wish } from "./dialect.ts";
 import { type Ask, embed } from "./embedder.ts";
 
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
@@ -69,13 +69,12 @@ function sooner(failure: Failure, otherwiseMs: number | undefined): Failure {
   return failure;
 }
 
+export function wishOf({ target, streaming, maxTokens, modelMaxTokens }: AttemptCall): Wish {
+  return { model: target.model, stream: streaming, maxTokens, modelMaxTokens };
+}
+
 async function chat(call: AttemptCall, request: ChatRequest, dialect: Dialect, post: Post): Promise<Reply> {
-  const wire = dialect.encode(request, {
-    model: call.target.model,
-    stream: call.streaming,
-    maxTokens: call.maxTokens,
-    modelMaxTokens: call.modelMaxTokens,
-  });
+  const wire = dialect.encode(request, wishOf(call));
   const reply = await post(wire, call.signal, sessionOf(call));
   const frames = frameReader(reply.headers["content-type"]?.toString() ?? "");
   return frames

@@ -2,6 +2,7 @@
 import type { Provider as ProviderConfig } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { type AttemptCall, isBatch, type Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
+import { embedded } from "../core/reply.ts";
 import { createTransport } from "../wire/transport.ts";
 import { rememberAvailability } from "./availability.ts";
 import { BatchLane } from "./batch/lane.ts";
@@ -9,7 +10,7 @@ import { batchProvider } from "./batch/provider.ts";
 import type { BatchAdapter } from "./batch_adapter.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Dialect } from "./dialect.ts";
-import { httpProvider, splitBaseUrl } from "./http.ts";
+import { httpProvider, splitBaseUrl, wishOf } from "./http.ts";
 import type { Provider } from "./provider.ts";
 
 /** One provider's slice of the configuration, and what surrounds it. */
@@ -29,7 +30,7 @@ export interface ProviderSettings {
 }
 
 /** What the kind decides of a provider. */
-export type Working = Pick<Provider, "serve" | "batches" | "availability" | "close">;
+export type Working = Pick<Provider, "serve" | "rehearse" | "batches" | "availability" | "close">;
 
 export interface Kind {
   /** Why such a provider cannot be called, for people; empty when it can. */
@@ -67,9 +68,16 @@ export function overHttp(settings: ProviderSettings, parts: HttpParts): Working 
   const unusual = other && httpProvider(other.dialect, endpoint, transport);
   const single: Service<AttemptCall> = (call) =>
     unusual && other.speaks(call.target.model) ? unusual(call) : usual(call);
+  const rehearse: Service<AttemptCall> = async (call) => {
+    const { request, target } = call;
+    const dialect = other?.speaks(target.model) ? other.dialect : parts.dialect;
+    if (request.$typeName === "llmgateway.v1.ChatRequest") dialect.encode(request, wishOf(call));
+    return embedded([]);
+  };
   const batched = batches && batchProvider(parts.dialect, new BatchLane(batches, settings.clock));
   return {
     serve: batched ? (call) => (isBatch(call) ? batched(call) : single(call)) : single,
+    rehearse,
     batches: batched !== undefined,
     availability: rememberAvailability(parts.check, settings.clock, settings.random),
     close: transport.close,

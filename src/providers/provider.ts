@@ -8,6 +8,8 @@ export interface Provider {
   /** Why it is not called at all; empty when it is. */
   readonly off: string;
   readonly serve: Service<AttemptCall>;
+  /** Fails as `serve` would before anything is sent, and sends nothing. */
+  readonly rehearse: Service<AttemptCall>;
   /** Whether it serves batches. */
   readonly batches: boolean;
   /** Asks the provider whether it would serve, or remembers what it said lately. */

@@ -1,6 +1,7 @@
 /** The kinds of provider, as a table. */
 import type { AttemptCall, Service } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
+import { embedded } from "../core/reply.ts";
 import { bedrock } from "./bedrock/provider.ts";
 import { claude } from "./claude/provider.ts";
 import { gemini } from "./gemini/provider.ts";
@@ -23,6 +24,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     whyOff: () => "",
     build: () => ({
       serve: mockProvider(),
+      rehearse: async () => embedded([]),
       batches: false,
       availability: async () => ({ status: "available", reason: "" }),
       close: async () => {},
@@ -44,5 +46,5 @@ function closed(name: string, reason: string): Working {
     throw new Failure("provider_unavailable", `the provider ${name} is off: ${reason}`);
   };
   const availability = async () => ({ status: "off", reason }) as const;
-  return { serve, batches: false, availability, close: async () => {} };
+  return { serve, rehearse: serve, batches: false, availability, close: async () => {} };
 }

@@ -16,11 +16,11 @@ export class Allowance {
     return this.most === undefined || this.share(places) >= 2n * (expected ?? ZERO);
   }
 
-  /** @returns what the call may cost at most, undefined for no limit; `none` when that is less than it is expected to cost */
+  /** @returns what the call may cost at most, undefined for no limit; `none` when all that is left is not well above what is expected */
   take(expected: PicoUsd | undefined, places: number): PicoUsd | undefined | "none" {
     if (this.most === undefined) return undefined;
-    const share = this.hasPlenty(expected, places) ? this.share(places) : this.share(1);
-    if (share === 0n || share < (expected ?? ZERO)) return "none";
+    const share = this.share(this.hasPlenty(expected, places) ? places : 1);
+    if (share === 0n || !this.hasPlenty(expected, 1)) return "none";
     this.gone = sum(this.gone, share);
     return share;
   }

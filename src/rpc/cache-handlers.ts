@@ -15,7 +15,7 @@ import type { Frequent } from "../cache/frequent.ts";
 import { type CacheStats, hitRate, NOTHING } from "../cache/stats.ts";
 import type { RequestContext } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { Failure, invalidRequest } from "../core/failure.ts";
+import { Failure, invalidRequest, NOTHING_SAID } from "../core/failure.ts";
 import { type PicoUsd, toUsd } from "../core/money.ts";
 import type { Handler } from "./door.ts";
 import { type Means, type Wanted, warm } from "./warm.ts";
@@ -141,6 +141,8 @@ function wantedOf(
     const description = "must hold a request, or most_frequent must be above 0";
     throw invalidRequest([{ field: "requests", description }]);
   }
+  const empty = requests.findIndex(({ messages, template }) => messages.length === 0 && template === "");
+  if (empty >= 0) throw invalidRequest([{ ...NOTHING_SAID, field: `requests[${empty}].messages` }]);
   const own = { tenant: tenant ?? context.tenant, cacheScope: cacheScope ?? context.cacheScope };
   const theirs = frequent.most(
     mostFrequent,

@@ -122,14 +122,21 @@ async function unary(message: Message, context: HandlerContext): Promise<Message
 async function* serverStreaming(message: Message, context: HandlerContext): AsyncGenerator<Message> {
   const request = opened(context);
   let begun = false;
+  let isTaken = true;
   try {
     const answer: Answer = await request.invoke(message);
     setHeaders(request, context);
     for await (const batch of answer.batches ?? []) {
       begun = true;
-      yield* batch;
+      for (const event of batch) {
+        isTaken = false;
+        yield event;
+        isTaken = true;
+      }
     }
   } catch (error) {
+    // Thrown in by connect-node: nobody reads any more, and what is given up has told its end.
+    if (!isTaken) throw error;
     const failure = request.fail(error);
     setHeaders(request, context);
     if (begun) yield toErrorEvent(failure, context.method.output);

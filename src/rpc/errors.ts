@@ -10,6 +10,7 @@ import {
 } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { type WarmCacheResponse, WarmCacheResponseSchema } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { type CompareEvent, CompareEventSchema } from "../../gen/ts/llmgateway/v1/compare_pb.ts";
 import { type JobEvent, JobEventSchema } from "../../gen/ts/llmgateway/v1/job_pb.ts";
 import { type Receipt, ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Failure } from "../core/failure.ts";
@@ -48,14 +49,17 @@ export function toErrorJson(failure: Failure): JsonValue {
 export function toErrorEvent(
   failure: Failure,
   output: DescMessage,
-): StreamResponse | JobEvent | WarmCacheResponse {
+): StreamResponse | JobEvent | WarmCacheResponse | CompareEvent {
   const last = brokenOff(failure);
+  if (output === CompareEventSchema)
+    return { $typeName: "llmgateway.v1.CompareEvent", model: "", error: last.error };
   if (output === WarmCacheResponseSchema)
     return { $typeName: "llmgateway.v1.WarmCacheResponse", done: false, error: last.error };
   return output === JobEventSchema ? { $typeName: "llmgateway.v1.JobEvent", output: last } : last;
 }
 
-function brokenOff(failure: Failure): StreamResponse {
+/** What tells within a stream of answers that one broke off. */
+export function brokenOff(failure: Failure): StreamResponse {
   return event({
     error: {
       $typeName: "llmgateway.v1.StreamError",

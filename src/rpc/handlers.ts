@@ -1,6 +1,7 @@
 /** What each RPC of GatewayService does: what a model is asked goes down the stack, the rest is read off the gateway's state. */
 import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { CompareRequest } from "../../gen/ts/llmgateway/v1/compare_pb.ts";
 import type { EmbedRequest } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
   type DryRunResponse,
@@ -14,14 +15,14 @@ import {
   type ProviderStatus,
 } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { beginCall } from "../core/begin.ts";
-import type { RequestContext, Service } from "../core/call.ts";
+import type { RequestContext } from "../core/call.ts";
 import { invalidRequest } from "../core/failure.ts";
 import { fold, foldEmbeddings } from "../core/reply.ts";
+import { compare as compareModels, type Means } from "./compare.ts";
 import type { Handler } from "./door.ts";
 
 /** What the handlers need of the gateway. Read anew for each request, since a reload replaces it. */
-export interface Backend {
-  readonly service: Service;
+export interface Backend extends Means {
   readonly version: string;
   readonly draining: boolean;
   readonly priceVersion: string;
@@ -34,7 +35,7 @@ export interface Backend {
 }
 
 export function createHandlers(backend: () => Backend): ReadonlyMap<DescMethod, Handler> {
-  const { chat, stream, embed, dryRun, listModels, getStatus } = GatewayService.method;
+  const { chat, stream, compare, embed, dryRun, listModels, getStatus } = GatewayService.method;
   return new Map<DescMethod, Handler>([
     [
       chat,
@@ -54,6 +55,12 @@ export function createHandlers(backend: () => Backend): ReadonlyMap<DescMethod, 
         const reply = await backend().service(beginCall(message as ChatRequest, context, true));
         return { batches: reply.events };
       },
+    ],
+    [
+      compare,
+      async (message, context) => ({
+        batches: compareModels(message as CompareRequest, context, backend()),
+      }),
     ],
     [
       embed,

@@ -134,7 +134,7 @@ class Item {
     if (share === "none")
       return this.told("skipped", {
         failureKind: "budget_exceeded",
-        reason: "the rest of max_cost_usd is less than it is expected to cost",
+        reason: "the rest of max_cost_usd is less than twice what it is expected to cost",
       });
     for (;;) {
       const call = this.callOf(share);

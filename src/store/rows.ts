@@ -4,6 +4,7 @@
  */
 import type { Attempt, LineItem } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { CallRow, Intent, LedgerBatch, Settlement, SpendFilter } from "../core/ledger.ts";
+import { routeName } from "../core/route-name.ts";
 
 /** What a column holds. In a row, JSON and what exceeds a double are text. */
 export type Kind = "text" | "integer" | "bigint" | "json" | "uuid";
@@ -29,6 +30,8 @@ export const INTENT_COLUMNS = {
   operation: "text",
   provider: "text",
   model: "text",
+  route: "text",
+  trigger: "text",
   price_version: "text",
   reserved_pico_usd: "bigint",
   variant: "text",
@@ -77,6 +80,7 @@ export const CALL_COLUMNS = {
   provider: "text",
   model: "text",
   policy: "text",
+  route: "text",
   outcome: "text",
   failure_kind: "text",
   finish_reason: "text",
@@ -143,6 +147,8 @@ function intentRow(intent: Intent, instance: string): Row {
     intent.operation,
     attempt.provider,
     attempt.model,
+    intent.route,
+    attempt.trigger,
     attempt.priceVersion,
     integer(attempt.reservedPicoUsd),
     intent.variant ?? "",
@@ -197,6 +203,7 @@ function callRow(call: CallRow): Row {
     receipt.provider,
     receipt.model,
     receipt.route?.policy ?? "",
+    routeName(receipt.route),
     call.outcome,
     call.failureKind,
     call.finishReason,

@@ -28,6 +28,7 @@ export interface Metrics {
   readonly cacheEvictions: Counter<"reason">;
   readonly coalesced: Counter<"provider" | "model">;
   readonly coalescedSavingsUsd: Counter<"provider" | "model">;
+  readonly moderation: Counter<"hook" | "action" | "stage">;
   readonly configReloads: Counter<"success">;
   readonly inFlight: Gauge<"route">;
   readonly budgetWarnings: Counter<"budget" | "ratio">;
@@ -193,6 +194,12 @@ export function createMetrics(): Metrics {
       name: "llm_coalesced_savings_usd_total",
       help: "US dollars that the answers of those calls cost those who paid for them.",
       labelNames: ["provider", "model"],
+      registers,
+    }),
+    moderation: new Counter({
+      name: "llm_moderation_total",
+      help: "What moderation hooks found, by what came of it (allow, flag, redact, refuse, skipped) and where they looked.",
+      labelNames: ["hook", "action", "stage"],
       registers,
     }),
     configReloads: new Counter({

@@ -5,6 +5,7 @@ import { loadCatalog } from "../../src/cost/catalog.ts";
 import { Estimator } from "../../src/cost/estimate.ts";
 import { OutputHistory } from "../../src/cost/history.ts";
 import { expectedCost, expectedInput } from "../../src/cost/plan.ts";
+import { PromptCaches } from "../../src/cost/prompt-caches.ts";
 import { choose, LOW_COST } from "../../src/routing/chooser.ts";
 import { callOf } from "../support/call.ts";
 import { routeMeansOf } from "../support/route.ts";
@@ -22,6 +23,7 @@ function measure(count: number, words: number): string {
   const means = {
     inputs: new Estimator(),
     outputs: new OutputHistory(),
+    caches: new PromptCaches(),
     pricing: {
       version: catalog.version,
       find: ({ provider, model }: { provider: string; model: string }) => catalog.find(provider, model),

@@ -15,6 +15,7 @@ import { type Batch, event } from "../../src/core/reply.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
 import { Estimator } from "../../src/cost/estimate.ts";
 import { OutputHistory } from "../../src/cost/history.ts";
+import { PromptCaches } from "../../src/cost/prompt-caches.ts";
 import { Sessions } from "../../src/cost/sessions.ts";
 import { breaker } from "../../src/layers/breaker.ts";
 import { guard } from "../../src/layers/guard.ts";
@@ -164,6 +165,7 @@ function providerOf(name: string): Provider {
     off: "",
     batches: false,
     serve: nobody,
+    rehearse: nobody,
     availability: nobody,
     close: async () => {},
   };
@@ -182,6 +184,7 @@ function stackOf(given: object): { readonly router: Stack; readonly policies: St
   const books = {
     inputs: new Estimator(),
     outputs: new OutputHistory(),
+    caches: new PromptCaches(),
     sessions: new Sessions(systemClock),
   };
   const way = wayOf(config, catalog, new Map(PROVIDERS.map((name) => [name, providerOf(name)])), {

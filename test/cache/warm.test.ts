@@ -48,7 +48,7 @@ describe("a budget over all", () => {
       expect(both.emulator.meter.requests).toHaveLength(kept);
       expect(events.find(({ request }) => request?.outcome === "skipped")?.request).toMatchObject({
         failureKind: "budget_exceeded",
-        reason: "the rest of max_cost_usd is less than it is expected to cost",
+        reason: "the rest of max_cost_usd is less than twice what it is expected to cost",
       });
     },
   );

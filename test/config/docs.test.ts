@@ -13,7 +13,11 @@ const proto = read("proto/llmgateway/config/v1/config.proto");
 describe("docs/configuration.md", () => {
   it("is up to date", () => {
     expect(read("docs/configuration.md")).toBe(
-      configurationPage(proto, read("docs/configuration.example.yaml")),
+      configurationPage(
+        proto,
+        read("proto/llmgateway/v1/template.proto"),
+        read("docs/configuration.example.yaml"),
+      ),
     );
   });
 

@@ -26,7 +26,7 @@ afterEach(() => {
 
 function start(onLoaded = (port: number) => void ports.push(port)): void {
   watch = watchConfig({
-    paths: [file],
+    paths: () => [file],
     load: () => loadConfig({ file, env: {} }),
     onLoaded: (config) => onLoaded(config.server.port),
     onFailed: (error) => errors.push(error),
@@ -98,7 +98,7 @@ it("stops when it is closed", async () => {
   // Another watch of the same file proves that the change could have been seen.
   const seen: number[] = [];
   const other = watchConfig({
-    paths: [file],
+    paths: () => [file],
     load: () => 0,
     onLoaded: (value) => seen.push(value),
     onFailed: () => {},

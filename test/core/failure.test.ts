@@ -35,6 +35,7 @@ describe("the table of failures", () => {
         "job_not_ended",
         "jobs_unavailable",
         "idempotency_unavailable",
+        "moderation_unavailable",
         "concurrency_limited",
         "slow_reader",
       ];

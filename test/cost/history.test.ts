@@ -55,6 +55,35 @@ describe("an answer's length", () => {
   });
 });
 
+describe("an answer's length on average", () => {
+  it("is guessed before there was one, and within its limit", () => {
+    expect(new OutputHistory().mean(MODEL)).toBe(256);
+    expect(new OutputHistory().mean(MODEL, 100)).toBe(100);
+  });
+
+  it("counts long ones for what they are, unlike the median", () => {
+    const history = having(repeated(50, 10, 10, 10, 970));
+    expect(history.mean(MODEL)).toBe(250);
+    expect(history.expect(MODEL).expected).toBeLessThan(12);
+  });
+
+  it("is that of answers that the limit cuts", () => {
+    const history = having(repeated(50, 10, 10, 10, 970));
+    expect(history.mean(MODEL, 90)).toBe(30);
+    expect(history.mean(MODEL, 5)).toBe(5);
+  });
+
+  it("is not that of one answer", () => {
+    expect(having([60_000]).mean(MODEL)).toBeLessThan(1_000);
+    expect(having([0]).mean(MODEL)).toBe(224);
+  });
+
+  it("follows when it changes for good", () => {
+    const history = having(repeated(20_000, 2_000), having(repeated(20_000, 50)));
+    expect(Math.abs(history.mean(MODEL) / 2_000 - 1)).toBeLessThan(0.1);
+  });
+});
+
 it("no more than a thousand targets are remembered, and those that were met last", () => {
   const history = new OutputHistory();
   for (const tokens of repeated(100, 20)) history.observe("first", tokens);

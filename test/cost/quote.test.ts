@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PicoUsd } from "../../src/core/money.ts";
 import type { Demand } from "../../src/cost/forecast.ts";
+import { NOTHING_CACHED } from "../../src/cost/prompt-caches.ts";
 import { quote } from "../../src/cost/quote.ts";
 import { INPUT, OUTPUT, priceOf } from "../support/prices.ts";
 
@@ -13,13 +14,16 @@ function demand(given: Partial<Demand> = {}): Demand {
     inputTokens: 5,
     maxInputTokens: 5,
     answers: 1,
+    answersLike: "openai/gpt-4o",
     expectedTokens: 10,
+    meanTokens: 12,
     likelyTokens: 100,
     maxTokens: 1_000,
     asked: false,
     visible: true,
     images: 0,
     cacheWrites: "none",
+    cache: NOTHING_CACHED,
     media: false,
     ...given,
   };
@@ -69,9 +73,9 @@ describe("what money affords", () => {
 describe("what an attempt costs", () => {
   const cost = (tokens: bigint, input = 5n) => input * INPUT + tokens * OUTPUT;
 
-  it("is expected by what answers usually have, and by the input as it is estimated", () => {
+  it("is expected by what answers have on average, and by the input as it is estimated", () => {
     const quoted = quote(model, demand({ maxInputTokens: 9 }));
-    expect(quoted.expected(undefined)).toBe(cost(10n));
+    expect(quoted.expected(undefined)).toBe(cost(12n));
     expect(quoted.expected(4)).toBe(cost(4n));
     expect(quoted.least).toBe(cost(10n, 9n));
   });

@@ -29,7 +29,7 @@ export interface Outcome {
 
 type Chat = Exclude<MessageInitShape<typeof ChatRequestSchema>, { $typeName: string; $unknown?: unknown }>;
 
-interface Task {
+export interface Task {
   readonly request: Chat;
   readonly streamed: boolean;
 }
@@ -81,7 +81,7 @@ async function ended(events: AsyncIterable<StreamResponse>) {
 }
 
 /** The same for the same seed: short questions most of all, and of everything else some. */
-function workload(count: number): Task[] {
+export function workload(count: number): Task[] {
   const random = mulberry32(SEED);
   return Array.from({ length: count }, (_, index) => ({
     request: KINDS[Math.floor(random() * KINDS.length)]?.(random, index) ?? {},

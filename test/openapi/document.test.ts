@@ -7,7 +7,7 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { http } from "../../gen/ts/google/api/annotations_pb.ts";
 import { FAILURES, type FailureKind } from "../../src/core/failure.ts";
-import { SERVICES } from "../../src/gateway.ts";
+import { SERVICES } from "../../src/fronts.ts";
 import { VERSION } from "../../src/version.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { DOCUMENT, objections, TEXT } from "../support/openapi.ts";
@@ -96,7 +96,7 @@ describe("what is in it", () => {
 
   test("is examples of streams whose events are what they should be", async () => {
     const streams = Object.entries(components.examples).filter(([, { value }]) => typeof value === "string");
-    expect(streams.length).toBe(3);
+    expect(streams.length).toBe(4);
     for (const [name, { value }] of streams) {
       for await (const { event, data = "" } of readEvents(ReadableStream.from([value as string]))) {
         const [schema = ""] = name.split(".");

@@ -54,7 +54,11 @@ export async function check(reply: Response, verb: string, path: string) {
 }
 
 /** Of the streams that are no answers. */
-const EVENTS: Readonly<Record<string, string>> = { "/watch": "JobEvent", "/warm": "WarmCacheResponse" };
+const EVENTS: Readonly<Record<string, string>> = {
+  "/watch": "JobEvent",
+  "/warm": "WarmCacheResponse",
+  "/compare": "CompareEvent",
+};
 
 async function eventsOf(reply: Response, schema: string) {
   const events: Record<string, unknown>[] = [];

@@ -96,6 +96,17 @@ describe("an answer is what it promises", () => {
     expect((await exchange(open.url, path, { verb: "GET" })).status).toBe(200);
   });
 
+  test("of a comparison", async () => {
+    const compare = (models: string[]) =>
+      exchange(open.url, "/v1/gateway/compare", {
+        body: { request: { messages: [{ role: "user", content: "Hello" }] }, models },
+      });
+    const { events } = await compare(["openai/gpt-4o", "nobody/knows"]);
+    expect(events?.at(-1)).toMatchObject({ totals: { served: 1, failed: 1 } });
+    expect((await compare(["openai", "openai"])).status).toBe(400);
+    expect((await compare(["nobody/knows", "nobody/either"])).status).toBe(404);
+  });
+
   test("of the cache, to operators", async () => {
     await using fresh = await startBoth({ cache: { enabled: true } });
     const requests = [ask("Hello"), ask("[[emulate: status=500]] Hello")];

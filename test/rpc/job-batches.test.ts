@@ -165,8 +165,9 @@ describe("the service tier of batches", () => {
   test("costs half, to the pico-dollar, and says the same", async () => {
     await using both = await start({});
     const client = jobsAt(both.url);
-    const whole = await endOf(client, await client.submitJob(ask));
-    const half = await endOf(client, await client.submitJob(inBatch));
+    // Both are estimated before anything is learnt of either.
+    const submitted = [await client.submitJob(ask), await client.submitJob(inBatch)] as const;
+    const [whole, half] = [await endOf(client, submitted[0]), await endOf(client, submitted[1])];
     expect(half).toMatchObject({ status: "completed", runs: 1 });
     expect((half.costPicoUsd ?? 0n) * 2n).toBe(whole.costPicoUsd);
     expect((half.estimatedCostPicoUsd ?? 0n) * 2n).toBe(whole.estimatedCostPicoUsd);

@@ -42,6 +42,7 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
       provider: "claude",
       model: "claude-sonnet-5",
       priceVersion: "7",
+      trigger: "retry",
     };
     await ledger.append(
       batchOf({
@@ -52,6 +53,7 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
             principal: "key-1",
             tags,
             variant: "trial/a",
+            route: "alias:fast",
             attempt,
           }),
           intentOf("call-2", { startedAtMs: NOW, attempt: { reservedPicoUsd: undefined as never } }),
@@ -97,6 +99,8 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
       operation: "chat",
       provider: "claude",
       model: "claude-sonnet-5",
+      route: "alias:fast",
+      trigger: "retry",
       served_model: "claude-sonnet-5-1",
       price_version: "7",
       reserved_pico_usd: 1_000n,
@@ -350,7 +354,7 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
     ]);
     const calledSince = await place.rows("SELECT call_id FROM calls ORDER BY call_id");
     expect(calledSince.map(({ call_id }) => call_id)).toEqual(["a0", "a1", "a2", "a3"]);
-    const hours = await place.rows("SELECT * FROM spend_hours ORDER BY hour_ms");
+    const hours = await place.rows("SELECT * FROM spend_hours WHERE attempts > 0 ORDER BY hour_ms");
     expect(hours.map(({ hour_ms }) => hour_ms)).toEqual(
       [5, 4, 3, 2, 1].map((age) => BigInt(THIS_HOUR - age * HOUR)),
     );
@@ -379,7 +383,10 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
     await ledger.rollUp(NOW, NOW);
     await ledger.rollUp(NOW, NOW);
     expect(await spent()).toEqual(after);
-    expect(await place.rows("SELECT sum(attempts) AS attempts FROM spend_hours")).toEqual([{ attempts: 6n }]);
+    for (const table of ["spend_hours", "spend_days"])
+      expect(
+        await place.rows(`SELECT sum(attempts) AS attempts, sum(requests) AS requests FROM ${table}`),
+      ).toEqual([{ attempts: 6n, requests: 5n }]);
   });
 
   it("rolls up more than it takes at once", async () => {
@@ -397,7 +404,11 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
     await Promise.all([ledger.rollUp(NOW, NOW), ledger.rollUp(NOW, NOW)]);
     expect(await everything(place)).toEqual([[], []]);
     expect(await ledger.spent({}, EVER)).toBe(5_500n);
-    expect(await place.rows("SELECT attempts FROM spend_hours")).toEqual([{ attempts: 5_500n }]);
+    for (const table of ["spend_hours", "spend_days"])
+      expect(await place.rows(`SELECT attempts, requests FROM ${table} ORDER BY attempts`)).toEqual([
+        { attempts: 0n, requests: 5_500n },
+        { attempts: 5_500n, requests: 0n },
+      ]);
   });
 
   it("books what a gateway that is gone left open, and only that", async () => {

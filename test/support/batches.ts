@@ -6,7 +6,7 @@ import type { Clock } from "../../src/core/clock.ts";
 import type { BudgetRule } from "../../src/cost/budget/scopes.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
 import { createLedger } from "../../src/cost/ledger.ts";
-import type { Pricing } from "../../src/cost/plan.ts";
+import type { Pricing } from "../../src/cost/means.ts";
 import { batch } from "../../src/layers/batch.ts";
 import { client } from "../../src/layers/client.ts";
 import { deadline } from "../../src/layers/deadline.ts";

@@ -27,6 +27,12 @@ import {
   StreamResponseSchema,
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import {
+  type CompareEvent,
+  CompareEventSchema,
+  type CompareRequest,
+  CompareRequestSchema,
+} from "../../gen/ts/llmgateway/v1/compare_pb.ts";
+import {
   type EmbedRequest,
   EmbedRequestSchema,
   type EmbedResponse,
@@ -45,6 +51,8 @@ export type ChatInit = Exclude<MessageInitShape<typeof ChatRequestSchema>, ChatR
 
 export type EmbedInit = Exclude<MessageInitShape<typeof EmbedRequestSchema>, EmbedRequest>;
 
+export type CompareInit = Exclude<MessageInitShape<typeof CompareRequestSchema>, CompareRequest>;
+
 export interface Caller {
   readonly name: string;
   readonly protocol: "rest" | "connect" | "grpc" | "grpc-web";
@@ -55,6 +63,7 @@ export interface Caller {
 export interface Conversation {
   chat(request: ChatInit, options?: CallOptions): Promise<ChatResponse>;
   stream(request: ChatInit, options?: CallOptions): AsyncIterable<StreamResponse>;
+  compare(request: CompareInit, options?: CallOptions): AsyncIterable<CompareEvent>;
   embed(request: EmbedInit, options?: CallOptions): Promise<EmbedResponse>;
   dryRun(request: ChatInit, options?: CallOptions): Promise<DryRunResponse>;
 }
@@ -104,6 +113,13 @@ function rest(url: string, post: Post): Conversation {
       const reply = await ask(post, `${url}/v1/gateway/stream`, restJson(request), options);
       for await (const { data } of readEvents(reply.pieces)) {
         if (data !== undefined) yield fromJson(StreamResponseSchema, JSON.parse(data));
+      }
+    },
+    async *compare(request, options = {}) {
+      const json = jsonOf(CompareRequestSchema, request);
+      const reply = await ask(post, `${url}/v1/gateway/compare`, json, options);
+      for await (const { data } of readEvents(reply.pieces)) {
+        if (data !== undefined) yield fromJson(CompareEventSchema, JSON.parse(data));
       }
     },
     async embed(request, options = {}) {

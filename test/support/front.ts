@@ -5,7 +5,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { loadConfig } from "../../src/config/load.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { Readiness } from "../../src/core/readiness.ts";
-import { createFronts } from "../../src/gateway.ts";
+import { createFronts } from "../../src/fronts.ts";
 import { createAuthenticate } from "../../src/rpc/auth.ts";
 import { createDoor } from "../../src/rpc/door.ts";
 import { type Listener, type ListenerOptions, listen } from "../../src/rpc/listener.ts";

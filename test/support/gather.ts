@@ -1,9 +1,8 @@
 /** A stream to its end, which may be an error. */
 import { ConnectError } from "@connectrpc/connect";
-import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 
-export async function gather(events: AsyncIterable<StreamResponse>) {
-  const gathered: StreamResponse[] = [];
+export async function gather<Event>(events: AsyncIterable<Event>) {
+  const gathered: Event[] = [];
   try {
     for await (const event of events) gathered.push(event);
   } catch (error) {

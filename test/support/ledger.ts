@@ -1,5 +1,5 @@
 /** Rows of the ledger to write, with what a test does not care about filled in. */
-import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Attempt, Route } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { CallRow, Intent, LedgerBatch, Settlement } from "../../src/core/ledger.ts";
 import { receiptOf } from "../../src/core/receipt.ts";
 import { usage } from "../../src/core/usage.ts";
@@ -18,6 +18,7 @@ export function intentOf(
     principal: "anonymous",
     tags: {},
     operation: "chat",
+    route: "explicit",
     ...fields,
     attempt: attemptOf({ priceVersion: "1", reservedPicoUsd: 900n, ...attempt }),
   };
@@ -51,4 +52,28 @@ export function callRowOf(callId: string, fields: Partial<CallRow> = {}): CallRo
 
 export function batchOf(batch: Partial<LedgerBatch>): LedgerBatch {
   return { intents: [], settlements: [], calls: [], durable: true, ...batch };
+}
+
+/** What a call came to, as far as a ledger keeps it. */
+export function receiptWith(fields: {
+  readonly requestId?: string;
+  readonly provider?: string;
+  readonly model?: string;
+  readonly policy?: string;
+  readonly name?: string;
+  readonly savedPicoUsd?: bigint;
+  readonly cacheKind?: string;
+}): CallRow["receipt"] {
+  const { policy = "explicit", name = "", savedPicoUsd = 0n, ...told } = fields;
+  const receipt = receiptOf(callOf());
+  const route = {
+    $typeName: "llmgateway.v1.Route" as const,
+    policy,
+    name,
+    reason: "",
+    fallbackChain: "",
+    candidates: [],
+  } satisfies Route;
+  if (receipt.cost) receipt.cost.savedPicoUsd = savedPicoUsd;
+  return { ...receipt, ...told, route };
 }

@@ -4,6 +4,7 @@ import { memoryCounters } from "../../src/cost/budget/memory.ts";
 import { type BudgetOptions, createBudgets } from "../../src/cost/budget/wall.ts";
 import { Estimator } from "../../src/cost/estimate.ts";
 import { OutputHistory } from "../../src/cost/history.ts";
+import { PromptCaches } from "../../src/cost/prompt-caches.ts";
 import { Tokenizer } from "../../src/cost/tokenizer.ts";
 import type { Accounts } from "../../src/layers/meter.ts";
 import { PRICING } from "./prices.ts";
@@ -13,6 +14,7 @@ export function accountsOf(clock: Clock, given: Partial<Accounts> = {}): Account
     pricing: PRICING,
     inputs: new Estimator(),
     outputs: new OutputHistory(),
+    caches: new PromptCaches(),
     tokenizer: new Tokenizer(),
     budgets: budgetsOf(clock, []),
     ledger: undefined,

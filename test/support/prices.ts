@@ -2,7 +2,7 @@
 
 import type { ModelPrice } from "../../src/cost/catalog.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
-import type { Pricing } from "../../src/cost/plan.ts";
+import type { Pricing } from "../../src/cost/means.ts";
 
 const catalog = loadCatalog(
   JSON.stringify({

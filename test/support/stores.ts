@@ -8,13 +8,17 @@ import { onTestFinished } from "vitest";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { hasPostgres, type PostgresServer, startPostgres } from "./postgres.ts";
 
-export interface Place {
+export interface Base {
   /** As `openStore` takes it. */
   readonly where: Where;
-  /** A store upon it, as a gateway of that name opens it. Closed with the test. */
-  open(instance?: string): Promise<Store>;
   /** What is in it. Whole numbers are bigint, JSON is text. */
   rows(sql: string): Promise<Record<string, unknown>[]>;
+  drop(): Promise<void>;
+}
+
+export interface Place extends Pick<Base, "where" | "rows"> {
+  /** A store upon it, as a gateway of that name opens it. Closed with the test. */
+  open(instance?: string): Promise<Store>;
 }
 
 export interface Where {
@@ -26,6 +30,8 @@ export interface Engine {
   readonly name: string;
   /** An empty database, gone with the test. */
   place(): Promise<Place>;
+  /** One that stays until it is dropped. */
+  base(): Promise<Base>;
   stop(): Promise<void>;
 }
 
@@ -42,16 +48,22 @@ export function temporaryFolder(): string {
 
 const sqlite: Engine = {
   name: "SQLite",
-  async place() {
-    const dataDir = temporaryFolder();
-    return {
-      where: { dataDir },
-      open: (instance = "here") => open({ dataDir }, instance),
-      rows: async (sql) => rowsOf(join(dataDir, "llmgateway.db"), sql),
-    };
-  },
+  place: async () => placeOf(folderOf(temporaryFolder())),
+  base: async () => folderOf(mkdtempSync(join(tmpdir(), "llmgateway-store-"))),
   stop: async () => {},
 };
+
+function folderOf(dataDir: string): Base {
+  return {
+    where: { dataDir },
+    rows: async (sql) => rowsOf(join(dataDir, "llmgateway.db"), sql),
+    drop: async () => rmSync(dataDir, { recursive: true, force: true }),
+  };
+}
+
+function placeOf({ where, rows }: Base): Place {
+  return { where, rows, open: (instance = "here") => open(where, instance) };
+}
 
 /** Read as an operator would, beside the gateway that writes. */
 export function rowsOf(file: string, sql: string): Record<string, unknown>[] {
@@ -65,18 +77,20 @@ export function rowsOf(file: string, sql: string): Record<string, unknown>[] {
 
 function postgres(): Engine {
   let server: Promise<PostgresServer> | undefined;
+  const base = async (): Promise<Base> => {
+    server ??= startPostgres();
+    const databaseUrl = await (await server).createDatabase();
+    // It goes with its server.
+    return {
+      where: { databaseUrl, dataDir: "" },
+      rows: (sql) => query(databaseUrl, sql),
+      drop: async () => {},
+    };
+  };
   return {
     name: "PostgreSQL",
-    async place() {
-      server ??= startPostgres();
-      const databaseUrl = await (await server).createDatabase();
-      const where = { databaseUrl, dataDir: "" };
-      return {
-        where,
-        open: (instance = "here") => open(where, instance),
-        rows: (sql) => query(databaseUrl, sql),
-      };
-    },
+    place: async () => placeOf(await base()),
+    base,
     stop: async () => (await server)?.stop(),
   };
 }

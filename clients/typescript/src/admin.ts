@@ -21,6 +21,15 @@ import {
   PromoteVariantRequestSchema,
   StopExperimentRequestSchema,
 } from "../../../gen/ts/llmgateway/v1/experiment_pb.ts";
+import { RepriceRequestSchema, type RepriceResponse } from "../../../gen/ts/llmgateway/v1/reprice_pb.ts";
+import {
+  GetRequestRequestSchema,
+  type GetRequestResponse,
+  GetUsageRequestSchema,
+  type GetUsageResponse,
+  ListRequestsRequestSchema,
+  type ListRequestsResponse,
+} from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
 import { Call, type CallOptions, type CallSettings } from "./call.ts";
 import { readStreamFailure } from "./error.ts";
 import type { Unary } from "./jobs.ts";
@@ -64,6 +73,26 @@ export interface Admin {
     request: MessageInitShape<typeof StopExperimentRequestSchema>,
     options?: CallOptions,
   ): Promise<Experiment>;
+  /** Tells what was spent, by whatever is asked for. */
+  getUsage(
+    request?: MessageInitShape<typeof GetUsageRequestSchema>,
+    options?: CallOptions,
+  ): Promise<GetUsageResponse>;
+  /** Lists requests that are over, the latest first. */
+  listRequests(
+    request?: MessageInitShape<typeof ListRequestsRequestSchema>,
+    options?: CallOptions,
+  ): Promise<ListRequestsResponse>;
+  /** Tells one request with all that was tried for it. */
+  getRequest(
+    request: MessageInitShape<typeof GetRequestRequestSchema>,
+    options?: CallOptions,
+  ): Promise<GetRequestResponse>;
+  /** Works out what past calls cost by other prices, or at other models. */
+  reprice(
+    request?: MessageInitShape<typeof RepriceRequestSchema>,
+    options?: CallOptions,
+  ): Promise<RepriceResponse>;
 }
 
 export function adminOver(rpc: Client<typeof AdminService>, unary: Unary, settings: CallSettings): Admin {
@@ -79,6 +108,11 @@ export function adminOver(rpc: Client<typeof AdminService>, unary: Unary, settin
       unary(PromoteVariantRequestSchema, rpc.promoteVariant, request, options),
     stopExperiment: (request, options = {}) =>
       unary(StopExperimentRequestSchema, rpc.stopExperiment, request, options),
+    getUsage: (request = {}, options = {}) => unary(GetUsageRequestSchema, rpc.getUsage, request, options),
+    listRequests: (request = {}, options = {}) =>
+      unary(ListRequestsRequestSchema, rpc.listRequests, request, options),
+    getRequest: (request, options = {}) => unary(GetRequestRequestSchema, rpc.getRequest, request, options),
+    reprice: (request = {}, options = {}) => unary(RepriceRequestSchema, rpc.reprice, request, options),
   };
 }
 

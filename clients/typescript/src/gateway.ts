@@ -3,6 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { AdminService } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { CompareEvent, CompareRequestSchema } from "../../../gen/ts/llmgateway/v1/compare_pb.ts";
 import { EmbedRequestSchema, type EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
   RecordFeedbackRequestSchema,
@@ -16,9 +17,16 @@ import {
   ListModelsRequestSchema,
   type ListModelsResponse,
 } from "../../../gen/ts/llmgateway/v1/gateway_pb.ts";
+import {
+  ListTemplatesRequestSchema,
+  type ListTemplatesResponse,
+  RenderTemplateRequestSchema,
+  type RenderTemplateResponse,
+} from "../../../gen/ts/llmgateway/v1/template_pb.ts";
 import { type Admin, adminOver } from "./admin.ts";
 import { Call, type CallOptions, type CallSettings, markSent } from "./call.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { compare } from "./compare.ts";
 import { type Jobs, jobsOver, type Unary } from "./jobs.ts";
 import { type ApiKey, withKey } from "./key.ts";
 import { type RetryOptions, withRetry } from "./retry.ts";
@@ -47,6 +55,11 @@ export type {
   StreamResponse,
   ToolCallDelta,
 } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
+export type {
+  CompareEvent,
+  CompareRequest,
+  CompareTotals,
+} from "../../../gen/ts/llmgateway/v1/compare_pb.ts";
 export type { Embedding, EmbedRequest, EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 export type {
   Experiment,
@@ -89,7 +102,30 @@ export type {
   ToolCall,
   ToolResult,
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
-export type { Attempt, Cost, Receipt, Route, Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
+export type {
+  Attempt,
+  Cost,
+  Receipt,
+  Route,
+  TemplateUse,
+  Usage,
+} from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
+export type { RepricedRow, RepriceResponse } from "../../../gen/ts/llmgateway/v1/reprice_pb.ts";
+export type {
+  ListTemplatesResponse,
+  RenderTemplateResponse,
+  Template,
+  TemplateVariable,
+  TemplateVersion,
+} from "../../../gen/ts/llmgateway/v1/template_pb.ts";
+export type {
+  GetRequestResponse,
+  GetUsageResponse,
+  ListRequestsResponse,
+  RecordedAttempt,
+  RequestSummary,
+  UsageRow,
+} from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
 export type { Admin } from "./admin.ts";
 export type { CallOptions } from "./call.ts";
 export type { Clock } from "./clock.ts";
@@ -127,6 +163,15 @@ export interface Gateway extends Jobs, Admin {
   chat(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<ChatResponse>;
   /** Continues a conversation, and answers as the words come. */
   stream(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): GatewayStream;
+  /**
+   * Has several models continue a conversation at once, and tells the words of each as they come; one that fails does
+   * not end the others. The last event has `totals`. Nothing is sent until it is read, and it is sent once. A reader who
+   * leaves the loop ends all of it.
+   */
+  compare(
+    request: MessageInitShape<typeof CompareRequestSchema>,
+    options?: CallOptions,
+  ): AsyncGenerator<CompareEvent, void, undefined>;
   /** Tells what would become of a chat, and about what it would cost, and has nobody answer it. */
   dryRun(request: MessageInitShape<typeof ChatRequestSchema>, options?: CallOptions): Promise<DryRunResponse>;
   /** Makes a vector of each text in `input`. */
@@ -141,6 +186,16 @@ export interface Gateway extends Jobs, Admin {
     request?: MessageInitShape<typeof ListModelsRequestSchema>,
     options?: CallOptions,
   ): Promise<ListModelsResponse>;
+  /** Lists the templates that a chat can name in `template`; with a name, all of that one. */
+  listTemplates(
+    request?: MessageInitShape<typeof ListTemplatesRequestSchema>,
+    options?: CallOptions,
+  ): Promise<ListTemplatesResponse>;
+  /** Fills a template, as a chat that names it would be made of it, and asks nobody. */
+  renderTemplate(
+    request: MessageInitShape<typeof RenderTemplateRequestSchema>,
+    options?: CallOptions,
+  ): Promise<RenderTemplateResponse>;
   /** Tells which providers can be called, and why the others cannot. */
   getStatus(
     request?: MessageInitShape<typeof GetStatusRequestSchema>,
@@ -199,12 +254,17 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
         });
         return { call, first };
       }),
+    compare: (request, callOptions = {}) => compare(rpc, settings, request, callOptions),
     dryRun: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.dryRun, request, callOptions),
     embed: (request, callOptions = {}) => unary(EmbedRequestSchema, rpc.embed, request, callOptions),
     recordFeedback: (request, callOptions = {}) =>
       unary(RecordFeedbackRequestSchema, rpc.recordFeedback, request, callOptions),
     listModels: (request = {}, callOptions = {}) =>
       unary(ListModelsRequestSchema, rpc.listModels, request, callOptions),
+    listTemplates: (request = {}, callOptions = {}) =>
+      unary(ListTemplatesRequestSchema, rpc.listTemplates, request, callOptions),
+    renderTemplate: (request, callOptions = {}) =>
+      unary(RenderTemplateRequestSchema, rpc.renderTemplate, request, callOptions),
     getStatus: (request = {}, callOptions = {}) =>
       unary(GetStatusRequestSchema, rpc.getStatus, request, callOptions),
     ...adminOver(admin, unary, settings),

@@ -18,8 +18,8 @@ const NOT_OVER_CONNECT: readonly FailureKind[] = ["method_not_allowed", "unsuppo
 /** A failure for each status, as it is answered. */
 const EXAMPLES: Partial<Record<FailureKind, { message: string } & FailureDetails>> = {
   invalid_request: {
-    message: "messages: must contain at least 1 item(s)",
-    violations: [{ field: "messages", description: "must contain at least 1 item(s)" }],
+    message: "messages: must contain at least 1 item(s), or name a template",
+    violations: [{ field: "messages", description: "must contain at least 1 item(s), or name a template" }],
   },
   unauthenticated: { message: "the API key is not known" },
   permission_denied: { message: "this takes an API key with the scope admin" },

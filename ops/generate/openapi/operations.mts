@@ -144,10 +144,22 @@ function connectGet(contract: Contract, method: DescMethod, description: string)
 
 /** What can go wrong with this RPC on every protocol, and with it on this one. */
 function kindsOf(method: DescMethod, own: readonly FailureKind[]): readonly FailureKind[] {
-  if (!isRead(method) || tellsAnOutcome(method))
+  if (!asksNobody(method) || tellsAnOutcome(method))
     return KINDS.filter((kind) => own.includes(kind) || !OF_THE_PROTOCOL.includes(kind));
   const stored: readonly FailureKind[] = isStored(method) ? ["not_found", "jobs_unavailable"] : [];
-  return ["invalid_request", "unauthenticated", "internal", ...stored, ...own];
+  const named: readonly FailureKind[] = isOfTemplates(method) ? ["not_found"] : [];
+  return [
+    ...new Set<FailureKind>(["invalid_request", "unauthenticated", "internal", ...stored, ...named, ...own]),
+  ];
+}
+
+/** Whether it fails with nothing that a call of a provider can fail with. */
+function asksNobody(method: DescMethod): boolean {
+  return isRead(method) || isOfTemplates(method);
+}
+
+function isOfTemplates({ input }: DescMethod): boolean {
+  return input.file.name.endsWith("/template");
 }
 
 /** Whether it fails with whatever a call has failed with that was made before. */
@@ -177,7 +189,7 @@ function streamingTwin({ methodKind, parent, input }: DescMethod): DescMethod | 
 }
 
 function replyHeaders(method: DescMethod) {
-  return headerRefs(["x-request-id", ...(isRead(method) ? [] : RATE_LIMIT_HEADERS)]);
+  return headerRefs(["x-request-id", ...(asksNobody(method) ? [] : RATE_LIMIT_HEADERS)]);
 }
 
 function parameterRefs(names: readonly string[]) {

@@ -40,6 +40,7 @@ const RULES =
 const LEAVES: Readonly<Record<string, Schema>> = {
   "google.protobuf.Timestamp": { type: "string", format: "date-time" },
   "google.protobuf.Struct": { type: "object", additionalProperties: true },
+  "google.protobuf.Value": {},
   "google.protobuf.Duration": {
     type: "string",
     pattern: "^-?[0-9]+(\\.[0-9]{1,9})?s$",

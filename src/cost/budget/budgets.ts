@@ -1,4 +1,5 @@
 /** What budgets are to those who spend: reserve before, settle after. How they count is for others to say. */
+import type { Failure } from "../../core/failure.ts";
 import type { PicoUsd } from "../../core/money.ts";
 
 /** What a budget can be about. */
@@ -39,6 +40,31 @@ export interface Reservation {
   settle(spent: PicoUsd): void;
 }
 
+/** What a budget stands at that is about an attempt. */
+export interface Standing {
+  readonly budget: string;
+  /** The values of its `each`, such as `tenant=acme`. */
+  readonly scope: string;
+  readonly period: string;
+  readonly hard: boolean;
+  readonly limit: PicoUsd;
+  readonly spent: PicoUsd;
+  readonly reserved: PicoUsd;
+  readonly windowEndMs: number;
+}
+
+/** What would become of an ask, as things are now. */
+export interface Outlook {
+  /** The one with the least left first. */
+  readonly standings: readonly Standing[];
+  /** Whether some could not be read. */
+  readonly incomplete: boolean;
+  /** What would be held ready; undefined where nothing is, for want of a budget or of money. */
+  readonly granted: PicoUsd | undefined;
+  /** What `reserve` would fail with. */
+  readonly refusal: Failure | undefined;
+}
+
 /** Whether budgets are about an attempt, and whether one of them is hard. */
 export type Reach = "none" | "soft" | "hard";
 
@@ -50,4 +76,9 @@ export interface Budgets {
    * @throws Failure `budget_exceeded` that names the budget, or the signal's reason
    */
   reserve(ask: Ask): Promise<Reservation>;
+  /**
+   * Tells what would become of it, and holds nothing. It does not wait for what others hold, and takes for granted
+   * that it comes back.
+   */
+  foresee(ask: Ask): Promise<Outlook>;
 }

@@ -16,6 +16,8 @@ export interface Counter {
   readonly budget: string;
   /** The values of the budget's `each`, such as `tenant=acme`; empty when it has none. */
   readonly scope: string;
+  /** `hour`, `day` or `month`. */
+  readonly period: string;
   readonly limit: PicoUsd;
   /** Whether what goes beyond the limit is refused. */
   readonly hard: boolean;
@@ -58,6 +60,12 @@ export interface Counters {
    * @throws Failure `budget_unavailable` when a hard one cannot be counted
    */
   reserve(counters: readonly Counter[], amounts: Amounts, last: boolean): Outcome | Promise<Outcome>;
+  /**
+   * What they stand at, in one step. A soft one that cannot be read is left out.
+   *
+   * @throws what is in the way of reading a hard one
+   */
+  read(counters: readonly Counter[]): Promise<readonly Figures[]>;
   /** What is known here of the windows that are not over. */
   snapshot(): Iterable<Figures>;
   /** Whether others count as well, so that money may come back without a word. */
@@ -81,11 +89,37 @@ export interface Surroundings {
 
 export type CreateCounters = (surroundings: Surroundings) => Counters;
 
+export type Verdict =
+  | { readonly granted: PicoUsd }
+  | { readonly short: Figures }
+  | { readonly exceeded: Figures };
+
+/** What becomes of an ask where these counters stand so. */
+export function verdictOn(all: Iterable<Figures>, amounts: Amounts, last: boolean): Verdict {
+  let tightest: Figures | undefined;
+  let headroom = amounts.most as bigint;
+  for (const figures of all) {
+    const { counter, spent, reserved } = figures;
+    if (!counter.hard) continue;
+    const left = counter.limit - spent;
+    if (left < amounts.least) return { exceeded: figures };
+    if (!tightest || left - reserved < headroom) {
+      tightest = figures;
+      headroom = left - reserved;
+    }
+  }
+  if (!tightest) return { granted: amounts.most };
+  if (headroom >= amounts.wanted) return { granted: grantOf(amounts, headroom) };
+  if (!last && tightest.reserved > 0n) return { short: tightest };
+  if (headroom < amounts.least) return { exceeded: tightest };
+  return { granted: headroom as PicoUsd };
+}
+
 /**
  * What is granted of the headroom where all that is wanted is there: more than wanted, up to a quarter of what is
  * left, so that no call leaves nothing to the others.
  */
-export function grantOf({ wanted, most }: Amounts, headroom: bigint): PicoUsd {
+function grantOf({ wanted, most }: Amounts, headroom: bigint): PicoUsd {
   const share = headroom / SHARES;
   const amount = share > wanted ? share : wanted;
   return (amount < most ? amount : most) as PicoUsd;

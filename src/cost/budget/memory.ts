@@ -1,15 +1,15 @@
 /** Counts in this process. It asks the ledger what was spent before, and knows nothing of other gateways. */
-import { type PicoUsd, ZERO } from "../../core/money.ts";
+import { type PicoUsd, sum, ZERO } from "../../core/money.ts";
 import type { Reservation } from "./budgets.ts";
 import {
   type Amounts,
   type Counter,
   type Counters,
   type Figures,
-  grantOf,
   type Outcome,
   type Surroundings,
   unavailable,
+  verdictOn,
 } from "./counters.ts";
 
 /** Counters that hold nothing are forgotten beyond so many; the ledger knows what they stood at. */
@@ -24,8 +24,8 @@ export function memoryCounters(surroundings: Surroundings): Counters {
 interface Entry {
   /** With the limit that was in force when it was last asked. */
   counter: Counter;
-  spent: bigint;
-  reserved: bigint;
+  spent: PicoUsd;
+  reserved: PicoUsd;
   /** The greatest part of the limit that was told of. */
   toldRatio: number;
 }
@@ -53,6 +53,14 @@ class MemoryCounters implements Counters {
     return this.decide(entries, amounts, last);
   }
 
+  async read(counters: readonly Counter[]): Promise<readonly Figures[]> {
+    const entries = await Promise.all(counters.map((counter) => this.entryOf(counter)));
+    return entries.flatMap((entry, at) => {
+      const counter = counters[at];
+      return entry && counter ? [{ ...figuresOf(entry), counter }] : [];
+    });
+  }
+
   *snapshot(): Iterable<Figures> {
     const now = this.surroundings.clock.now();
     for (const entry of this.entries.values()) {
@@ -65,27 +73,13 @@ class MemoryCounters implements Counters {
   }
 
   private decide(entries: readonly Entry[], amounts: Amounts, last: boolean): Outcome {
-    let tightest: Entry | undefined;
-    let headroom = amounts.most as bigint;
-    for (const entry of entries) {
-      const { counter, spent, reserved } = entry;
-      if (!counter.hard) continue;
-      const left = counter.limit - spent;
-      if (left < amounts.least) return { exceeded: figuresOf(entry) };
-      if (!tightest || left - reserved < headroom) {
-        tightest = entry;
-        headroom = left - reserved;
-      }
-    }
-    if (!tightest) return { reservation: this.hold(entries, amounts.most) };
-    if (headroom >= amounts.wanted) return { reservation: this.hold(entries, grantOf(amounts, headroom)) };
-    if (!last && tightest.reserved > 0n) return { short: tightest.counter };
-    if (headroom < amounts.least) return { exceeded: figuresOf(tightest) };
-    return { reservation: this.hold(entries, headroom as PicoUsd) };
+    const verdict = verdictOn(entries, amounts, last);
+    if ("granted" in verdict) return { reservation: this.hold(entries, verdict.granted) };
+    return "short" in verdict ? { short: verdict.short.counter } : { exceeded: figuresOf(verdict.exceeded) };
   }
 
   private hold(entries: readonly Entry[], granted: PicoUsd): Reservation {
-    for (const entry of entries) entry.reserved += granted;
+    for (const entry of entries) entry.reserved = sum(entry.reserved, granted);
     return new Held(entries, granted, this.surroundings);
   }
 
@@ -119,7 +113,7 @@ class MemoryCounters implements Counters {
 
   private async load(counter: Counter): Promise<Entry> {
     const spent = await this.surroundings.spentSince(counter.filter, counter.windowStartMs);
-    const entry: Entry = { counter, spent, reserved: 0n, toldRatio: 0 };
+    const entry: Entry = { counter, spent, reserved: ZERO, toldRatio: 0 };
     this.makeRoom();
     this.entries.set(counter.key, entry);
     return entry;
@@ -159,7 +153,7 @@ class Held implements Reservation {
       if (counter.hard && headroom < more) more = headroom;
     }
     if (!this.entries || more <= 0n) return this.granted;
-    for (const entry of this.entries) entry.reserved += more;
+    for (const entry of this.entries) entry.reserved = sum(entry.reserved, more as PicoUsd);
     this.granted = (this.granted + more) as PicoUsd;
     return this.granted;
   }
@@ -169,8 +163,8 @@ class Held implements Reservation {
     if (!entries) return;
     this.entries = undefined;
     for (const entry of entries) {
-      entry.reserved -= this.granted;
-      entry.spent += spent;
+      entry.reserved = (entry.reserved - this.granted) as PicoUsd;
+      entry.spent = sum(entry.spent, spent);
       if (spent > ZERO) this.warn(entry);
     }
     this.surroundings.onFreed(entries.map(({ counter }) => counter));
@@ -186,6 +180,6 @@ class Held implements Reservation {
   }
 }
 
-function figuresOf({ counter, spent, reserved }: Entry): Figures {
-  return { counter, spent: spent as PicoUsd, reserved: reserved as PicoUsd };
+function figuresOf({ counter, spent, reserved }: Figures): Figures {
+  return { counter, spent, reserved };
 }

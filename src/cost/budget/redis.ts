@@ -84,6 +84,22 @@ class RedisCounters implements Counters {
     }
   }
 
+  async read(counters: readonly Counter[]): Promise<readonly Figures[]> {
+    const [, figures] = await this.script.run("look", "", keysOf(counters), {
+      counters: counters.map(limitOf),
+    });
+    const amounts = figures as (string | null)[];
+    return Promise.all(
+      counters.map(async (counter, i) => {
+        const [spent, reserved] = amounts.slice(2 * i);
+        if (spent && reserved) return { counter, spent: pico(spent), reserved: pico(reserved) };
+        // Nobody has asked for it yet.
+        const before = await this.surroundings.spentSince(counter.filter, counter.windowStartMs);
+        return { counter, spent: before, reserved: ZERO };
+      }),
+    );
+  }
+
   *snapshot(): Iterable<Figures> {
     const now = this.clock.now();
     for (const figures of this.known.values()) if (figures.counter.windowEndMs > now) yield figures;

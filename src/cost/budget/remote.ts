@@ -28,7 +28,7 @@ export class RemoteScript {
    * @param counters their keys
    */
   async run(
-    step: "reserve" | "extend" | "settle" | "renew",
+    step: "reserve" | "extend" | "settle" | "renew" | "look",
     reservation: string,
     counters: readonly string[],
     input: object,

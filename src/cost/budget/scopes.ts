@@ -65,6 +65,7 @@ function compile(rule: BudgetRule): Compiled {
       key: `${identity}${value}@${window.startMs}`,
       budget: rule.name,
       scope: each.map(({ label, read }) => `${label}=${read(spending)}`).join(","),
+      period: rule.per,
       limit,
       hard,
       thresholds,

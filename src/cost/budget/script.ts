@@ -185,7 +185,15 @@ local function settle()
   return { 'settled', figures(counters), crossed }
 end
 
+-- Holds and makes nothing.
+local function look()
+  local counters = {}
+  for i = 1, #input.counters do counters[i] = read(KEYS[3 + i]) or false end
+  return { 'seen', figures(counters) }
+end
+
 reap()
+if op == 'look' then return look() end
 if op == 'reserve' then return reserve() end
 if op == 'extend' then return extend() end
 if op == 'settle' then return settle() end

@@ -4,9 +4,20 @@
  */
 import type { Clock } from "../../core/clock.ts";
 import { Failure } from "../../core/failure.ts";
-import { toUsd, ZERO } from "../../core/money.ts";
-import type { Ask, Budgets, Reach, Reservation } from "./budgets.ts";
-import type { Counter, Counters, CreateCounters, Figures, Outcome, Surroundings } from "./counters.ts";
+import { type PicoUsd, toUsd, ZERO } from "../../core/money.ts";
+import type { Ask, Budgets, Outlook, Reach, Reservation, Standing } from "./budgets.ts";
+import {
+  type Amounts,
+  type Counter,
+  type Counters,
+  type CreateCounters,
+  type Figures,
+  type Outcome,
+  type Surroundings,
+  unavailable,
+  type Verdict,
+  verdictOn,
+} from "./counters.ts";
 import { Lines, type Place } from "./lines.ts";
 import { type BudgetRule, compileScopes } from "./scopes.ts";
 
@@ -38,6 +49,9 @@ const POLL_MS = { least: 20, spread: 80 };
 
 /** When others may have given something back. */
 const RETRY_MS = 2_000;
+
+/** Who only asks does not wait for a ledger that is slow. */
+const READ_MS = 1_000;
 
 /** For what no budget is about. */
 const UNBOUND = { extend: async (most) => most, settle: () => {} } satisfies Omit<Reservation, "granted">;
@@ -77,7 +91,37 @@ class Wall implements ReloadableBudgets {
     const less = await ask.tighten?.();
     const again = less && (await this.tryReserve({ ...ask, ...less }));
     if (again && !("exceeded" in again)) return again.reservation;
-    throw this.refusal((again ?? outcome).exceeded, { ...ask, ...less });
+    const { exceeded } = again ?? outcome;
+    this.onRefused(exceeded.counter.budget);
+    throw this.refusalOf(exceeded, less ?? ask);
+  }
+
+  async foresee(ask: Ask): Promise<Outlook> {
+    const counters = this.scopes.of(ask.spending, this.clock.now());
+    if (counters.length === 0)
+      return { standings: [], incomplete: false, granted: undefined, refusal: undefined };
+    let all: readonly Figures[];
+    try {
+      all = await this.within(READ_MS, this.counters.read(counters));
+    } catch (cause) {
+      const hard = counters.some((counter) => counter.hard);
+      const refusal = hard ? unavailable(counters, cause) : undefined;
+      return { standings: [], incomplete: true, granted: undefined, refusal };
+    }
+    let needs: Amounts = ask;
+    let verdict = verdictOn(all, needs, false);
+    const less = "exceeded" in verdict ? await ask.tighten?.() : undefined;
+    if (less) {
+      needs = less;
+      verdict = verdictOn(all, needs, false);
+    }
+    const refusal = "exceeded" in verdict ? this.refusalOf(verdict.exceeded, needs) : undefined;
+    return {
+      standings: all.toSorted(byLeft).map(standingOf),
+      incomplete: all.length < counters.length,
+      granted: grantedBy(verdict, needs),
+      refusal,
+    };
   }
 
   private async tryReserve(ask: Ask): Promise<Decided> {
@@ -151,9 +195,14 @@ class Wall implements ReloadableBudgets {
     throw signal.reason;
   }
 
-  private refusal({ counter, spent, reserved }: Figures, { least }: Ask): Failure {
-    const { budget, limit, windowEndMs } = counter;
-    this.onRefused(budget);
+  private within<T>(limitMs: number, reading: Promise<T>): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = this.clock.after(limitMs, () => reject(new Error(`not read within ${limitMs} ms`)));
+    return Promise.race([reading, late]).finally(() => timer.cancel());
+  }
+
+  private refusalOf({ counter, spent, reserved }: Figures, { least }: Amounts): Failure {
+    const { limit, windowEndMs } = counter;
     const lastsMs = Math.max(0, windowEndMs - this.clock.now());
     const held = limit - spent >= least && reserved > ZERO;
     const text = held
@@ -175,6 +224,28 @@ class Wall implements ReloadableBudgets {
       { retryAfterMs: RETRY_MS },
     );
   }
+}
+
+/** Where it would wait for what others hold, that is taken to come back, as far as it is needed. */
+function grantedBy(verdict: Verdict, { least }: Amounts): PicoUsd | undefined {
+  if ("granted" in verdict) return verdict.granted;
+  if ("exceeded" in verdict) return undefined;
+  const left = leftOf(verdict.short);
+  return (left > least ? left : least) as PicoUsd;
+}
+
+function byLeft(a: Figures, b: Figures): number {
+  const [left, other] = [leftOf(a), leftOf(b)];
+  return left < other ? -1 : Number(left > other);
+}
+
+function leftOf({ counter, spent, reserved }: Figures): bigint {
+  return counter.limit - spent - reserved;
+}
+
+function standingOf({ counter, spent, reserved }: Figures): Standing {
+  const { budget, scope, period, hard, limit, windowEndMs } = counter;
+  return { budget, scope, period, hard, limit, spent, reserved, windowEndMs };
 }
 
 function nameOf({ budget, scope }: Counter): string {

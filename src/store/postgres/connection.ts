@@ -3,7 +3,7 @@
  * replicas may start at once. It knows nothing of the tables.
  */
 import { setTimeout as wait } from "node:timers/promises";
-import { DatabaseError, Pool, type PoolClient } from "pg";
+import { DatabaseError, Pool, type PoolClient, type QueryConfig } from "pg";
 import { redact } from "../../core/redact.ts";
 import { type Migrations, stepsFrom } from "../version.ts";
 
@@ -17,6 +17,8 @@ export interface Postgres {
 const RETRY_AFTER_MS = [0, 300];
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
+/** What is done to tables of many rows takes its time. */
+const MIGRATION_TIMEOUT_MS = 3_600_000;
 /** Any number that nobody else locks. */
 const MIGRATIONS_KEY = "7063041298531";
 
@@ -54,7 +56,8 @@ export async function migratePostgres({ transaction }: Postgres, migrations: Mig
       "SELECT coalesce(max(version), 0) AS version FROM llmgateway_migrations",
     );
     for (const { version, sql } of stepsFrom(rows[0]?.version, migrations)) {
-      await client.query(sql);
+      await client.query("SET LOCAL statement_timeout = 0");
+      await client.query({ text: sql, query_timeout: MIGRATION_TIMEOUT_MS } as QueryConfig);
       await client.query("INSERT INTO llmgateway_migrations VALUES ($1, $2)", [version, Date.now()]);
     }
   });

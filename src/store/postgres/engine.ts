@@ -9,6 +9,7 @@ import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import { hourOf } from "../hours.ts";
 import { rowsOf, textOf } from "../rows.ts";
+import { usageOn } from "../usage.ts";
 import { Alive, locked, lockKey } from "./alive.ts";
 import { connectPostgres, messageOf, migratePostgres, type Postgres } from "./connection.ts";
 import { experimentsOn } from "./experiments.ts";
@@ -18,6 +19,7 @@ import { knownOn } from "./known.ts";
 import { POSTGRES_MIGRATIONS } from "./migrations.ts";
 import { outboxOn } from "./outbox.ts";
 import { openQueue, type Queue } from "./queue.ts";
+import { readingOn } from "./reading.ts";
 import * as statements from "./statements.ts";
 
 export interface PostgresOptions {
@@ -53,6 +55,7 @@ export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
     idempotency: idempotencyOn(postgres, instance),
     known: knownOn(postgres),
     experiments: experimentsOn(postgres),
+    usage: usageOn(readingOn(postgres)),
     close,
   };
 }
@@ -109,9 +112,10 @@ async function settle(client: PoolClient, rows: string, count: number): Promise<
 async function rollUpSome(client: PoolClient, nowMs: number, keepSinceMs: number): Promise<boolean> {
   if (!(await locked(client, ROLL_UP_KEY))) return false;
   const { rows } = await client.query(statements.ROLL_UP, [nowMs]);
+  const rolledCalls = await client.query(statements.ROLL_UP_CALLS, [nowMs]);
   const attempts = await client.query(statements.DELETE_ATTEMPTS, [keepSinceMs]);
   const calls = await client.query(statements.DELETE_CALLS, [keepSinceMs]);
-  return [rows[0]?.count, attempts.rowCount, calls.rowCount].some(
+  return [rows[0]?.count, rolledCalls.rows[0]?.count, attempts.rowCount, calls.rowCount].some(
     (count) => Number(count) === statements.CHUNK_ROWS,
   );
 }

@@ -1,5 +1,6 @@
 /** The tables of the PostgreSQL database, version by version. They know nothing of who asks. */
 import type { Migrations } from "../version.ts";
+import { SUMS_BY_DAY } from "./sums-by-day.ts";
 
 export const POSTGRES_MIGRATIONS: Migrations = [
   `
@@ -251,6 +252,7 @@ export const POSTGRES_MIGRATIONS: Migrations = [
   CREATE INDEX known_requests_by_end ON known_requests (expires_at_ms);
   CREATE INDEX known_requests_by_age ON known_requests (stored_at_ms);
   `,
+  SUMS_BY_DAY,
   // The variant of an experiment that served, and how experiments stand.
   `
   ALTER TABLE attempts ADD COLUMN variant text NOT NULL DEFAULT '';

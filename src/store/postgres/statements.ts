@@ -1,6 +1,6 @@
 /** What is said to PostgreSQL: each statement takes all of its rows as one JSON text. It knows no connection. */
 import type { SpendFilter } from "../../core/ledger.ts";
-import { bookHours, HOUR_KEYS, SPENT } from "../hours.ts";
+import { ATTEMPT_SUMS, bookSums, CALL_SUMS, SPENT } from "../hours.ts";
 import { CALL_COLUMNS, type Columns, INTENT_COLUMNS, SETTLEMENT_COLUMNS, storedFilter } from "../rows.ts";
 
 /** So few at once that others are not held up. */
@@ -20,9 +20,10 @@ const UNKNOWN_ONES = `
 /** Before anything is done to them, so that no sum of their hour comes in between. */
 export const LOCK_UNKNOWN = `${UNKNOWN_ONES} ORDER BY a.call_id, a.number FOR UPDATE OF a`;
 /** Takes them out of the sums. */
-export const TAKE_OUT = flagAndBook("-", false, `${UNKNOWN_ONES} AND a.rolled_up`);
+export const TAKE_OUT = flagAndBook("attempts", "-", false, `${UNKNOWN_ONES} AND a.rolled_up`);
 
 export const ROLL_UP = flagAndBook(
+  "attempts",
   "",
   true,
   `SELECT call_id, number FROM attempts
@@ -30,11 +31,20 @@ export const ROLL_UP = flagAndBook(
    ORDER BY started_at_ms LIMIT ${CHUNK_ROWS} FOR UPDATE`,
 );
 
+export const ROLL_UP_CALLS = flagAndBook(
+  "calls",
+  "",
+  true,
+  `SELECT call_id FROM calls WHERE NOT rolled_up AND started_at_ms < $1
+   ORDER BY started_at_ms LIMIT ${CHUNK_ROWS} FOR UPDATE`,
+);
+
 export const DELETE_ATTEMPTS = `
   DELETE FROM attempts WHERE (call_id, number) IN (
     SELECT call_id, number FROM attempts WHERE rolled_up AND started_at_ms < $1 LIMIT ${CHUNK_ROWS})`;
 export const DELETE_CALLS = `
-  DELETE FROM calls WHERE call_id IN (SELECT call_id FROM calls WHERE started_at_ms < $1 LIMIT ${CHUNK_ROWS})`;
+  DELETE FROM calls WHERE call_id IN (
+    SELECT call_id FROM calls WHERE rolled_up AND started_at_ms < $1 LIMIT ${CHUNK_ROWS})`;
 
 export const OPEN_INSTANCES =
   "SELECT DISTINCT instance FROM attempts WHERE state = 'open' AND instance <> $1";
@@ -84,13 +94,16 @@ function valuesOf(columns: Columns): string[] {
   return Object.values(columns).map((kind, index) => `(r->>${index})::${types[kind]}`);
 }
 
-/** Marks attempts as being in the sums of their hours, or not any more, and makes it so. Tells how many. */
-function flagAndBook(sign: "" | "-", rolledUp: boolean, chosen: string): string {
-  const conflict = [...HOUR_KEYS, "md5(tags::text)"].join();
+/** Marks rows as being in the sums of their hours and days, or not any more, and makes it so. Tells how many. */
+function flagAndBook(table: "attempts" | "calls", sign: "" | "-", rolledUp: boolean, chosen: string): string {
+  const [sums, same] =
+    table === "calls"
+      ? [CALL_SUMS, "t.call_id = c.call_id"]
+      : [ATTEMPT_SUMS, "t.call_id = c.call_id AND t.number = c.number"];
+  const book = (grain: "hour" | "day") => bookSums(grain, sums, sign, "booked", "md5(tags::text)");
   return `
     WITH chosen AS (${chosen}), booked AS (
-      UPDATE attempts AS a SET rolled_up = ${rolledUp} FROM chosen AS c
-      WHERE a.call_id = c.call_id AND a.number = c.number RETURNING a.*
-    ), hours AS (${bookHours(sign, "booked", conflict)})
+      UPDATE ${table} AS t SET rolled_up = ${rolledUp} FROM chosen AS c WHERE ${same} RETURNING t.*
+    ), hours AS (${book("hour")}), days AS (${book("day")})
     SELECT count(*) AS count FROM booked`;
 }

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { SpendFilter } from "../../core/ledger.ts";
-import { bookHours, HOUR_KEYS, hourOf, SPENT } from "../hours.ts";
+import { ATTEMPT_SUMS, bookSums, CALL_SUMS, hourOf, SPENT, type Summed } from "../hours.ts";
 import {
   type BatchRows,
   CALL_COLUMNS,
@@ -69,11 +69,12 @@ export class SqliteLedger {
 
   /** A part of the work. Returns whether there is more. */
   rollUp(nowMs: number, keepSinceMs: number): boolean {
-    const { due, flag, oldAttempts, oldCalls } = this.statements;
+    const { sumAttempts, flagAttempts, sumCalls, flagCalls, oldAttempts, oldCalls } = this.statements;
     const [now, keepSince] = [hourOf(nowMs), hourOf(keepSinceMs)];
     return this.db.write(true, () => {
-      due.run(now);
-      const changes = [flag.run(now), oldAttempts.run(keepSince), oldCalls.run(keepSince)];
+      for (const sum of [...sumAttempts, ...sumCalls]) sum.run(now);
+      const flagged = [flagAttempts.run(now), flagCalls.run(now)];
+      const changes = [...flagged, oldAttempts.run(keepSince), oldCalls.run(keepSince)];
       return changes.some((result) => Number(result.changes) === CHUNK_ROWS);
     });
   }
@@ -87,7 +88,7 @@ export class SqliteLedger {
   /** Booked before: by us, which stands, or as unknown, which gives way to what is known now. */
   private settleLate(callId: Value, number: Value, rest: readonly Value[]): void {
     const { settlement, takeOut, unflag } = this.statements;
-    takeOut.run(callId, number);
+    for (const sum of takeOut) sum.run(callId, number);
     unflag.run(callId, number);
     settlement.run(...rest, callId, number, "unknown");
   }
@@ -98,27 +99,34 @@ type Value = string | number | null;
 function prepare(db: Database) {
   const one = "call_id = ? AND number = ?";
   const lateOne = `${one} AND state = 'unknown' AND rolled_up = 1`;
-  const due = `rowid IN (SELECT rowid FROM attempts WHERE rolled_up = 0 AND started_at_ms < ? AND state <> 'open'
+  const due = (table: string, condition = "true") => `rowid IN (
+    SELECT rowid FROM ${table} WHERE rolled_up = 0 AND started_at_ms < ? AND ${condition}
     ORDER BY started_at_ms, rowid LIMIT ${CHUNK_ROWS})`;
+  const [dueAttempts, dueCalls] = [due("attempts", "state <> 'open'"), due("calls")];
+  const book = (sums: Summed, sign: "" | "-", source: string) =>
+    [bookSums("hour", sums, sign, source, "tags"), bookSums("day", sums, sign, source, "tags")].map((sql) =>
+      db.prepare(sql),
+    );
   const old = (table: string, condition: string) => `
     DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} WHERE ${condition} LIMIT ${CHUNK_ROWS})`;
   const settled = Object.keys(SETTLEMENT_COLUMNS).slice(2);
-  const conflict = [...HOUR_KEYS, "tags"].join();
   return {
     intent: db.prepare(insert("attempts", INTENT_COLUMNS)),
     settlement: db.prepare(
       `UPDATE attempts SET ${settled.map(setter).join()}, state = 'settled' WHERE ${one} AND state = ?`,
     ),
     call: db.prepare(insert("calls", CALL_COLUMNS)),
-    takeOut: db.prepare(bookHours("-", `attempts WHERE ${lateOne}`, conflict)),
+    takeOut: book(ATTEMPT_SUMS, "-", `attempts WHERE ${lateOne}`),
     unflag: db.prepare(`UPDATE attempts SET rolled_up = 0 WHERE ${lateOne}`),
     orphans: db.prepare(`
       UPDATE attempts SET state = 'unknown', outcome = 'unknown', settled_at_ms = ?
       WHERE rolled_up = 0 AND state = 'open' AND instance <> ?`),
-    due: db.prepare(bookHours("", `attempts WHERE ${due}`, conflict)),
-    flag: db.prepare(`UPDATE attempts SET rolled_up = 1 WHERE ${due}`),
+    sumAttempts: book(ATTEMPT_SUMS, "", `attempts WHERE ${dueAttempts}`),
+    flagAttempts: db.prepare(`UPDATE attempts SET rolled_up = 1 WHERE ${dueAttempts}`),
+    sumCalls: book(CALL_SUMS, "", `calls WHERE ${dueCalls}`),
+    flagCalls: db.prepare(`UPDATE calls SET rolled_up = 1 WHERE ${dueCalls}`),
     oldAttempts: db.prepare(old("attempts", "rolled_up = 1 AND started_at_ms < ?")),
-    oldCalls: db.prepare(old("calls", "started_at_ms < ?")),
+    oldCalls: db.prepare(old("calls", "rolled_up = 1 AND started_at_ms < ?")),
     catalog: db.prepare("INSERT INTO price_catalogs VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"),
     catalogSum: db.prepare("SELECT sha256 FROM price_catalogs WHERE version = ?"),
   };

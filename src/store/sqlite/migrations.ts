@@ -1,5 +1,6 @@
 /** The tables of the SQLite database, version by version. They know nothing of who asks. */
 import type { Migrations } from "../version.ts";
+import { SUMS_BY_DAY } from "./sums-by-day.ts";
 
 // Of states a list would be a table that SQLite builds anew for each row, which took a third of its insertion.
 export const SQLITE_MIGRATIONS: Migrations = [
@@ -262,6 +263,7 @@ export const SQLITE_MIGRATIONS: Migrations = [
   CREATE INDEX known_requests_by_end ON known_requests (expires_at_ms);
   CREATE INDEX known_requests_by_age ON known_requests (stored_at_ms);
   `,
+  SUMS_BY_DAY,
   // The variant of an experiment that served, and how experiments stand.
   `
   ALTER TABLE attempts ADD COLUMN variant TEXT NOT NULL DEFAULT '';

@@ -1,4 +1,4 @@
-/** What the thread that owns the database is asked, and what it answers. */
+/** What the threads beside the database are asked, and what they answer. */
 import type { SpendFilter } from "../../core/ledger.ts";
 
 export type Question =
@@ -10,6 +10,8 @@ export type Question =
   | { readonly kind: "keepCatalog"; readonly version: string; readonly json: string; readonly nowMs: number }
   /** A method of what owns these tables. */
   | { readonly kind: Tables; readonly method: string; readonly args: readonly unknown[] }
+  /** For the thread that reads: rows with their columns' names, or as lists. */
+  | { readonly kind: "rows" | "lists"; readonly text: string; readonly values: readonly (string | number)[] }
   | { readonly kind: "close" };
 
 export type Tables = "jobs" | "outbox" | "idempotency" | "known" | "experiments";

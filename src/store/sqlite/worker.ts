@@ -52,6 +52,9 @@ function answer(question: Question): unknown {
     case "known":
     case "experiments":
       return Reflect.get(tables[question.kind], question.method).apply(tables[question.kind], question.args);
+    case "rows":
+    case "lists":
+      throw new Error("another thread reads");
     case "close":
       folder.close();
       parentPort?.close();

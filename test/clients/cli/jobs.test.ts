@@ -63,7 +63,7 @@ describe("jobs submit", () => {
   });
 
   it.each([
-    ["neither a message nor a file", [], "give the message, or a request by --file"],
+    ["neither a message nor a file", [], "give the message or --template, or a request by --file"],
     ["a file that is none", ["--file", "nowhere.json"], "nowhere.json: ENOENT"],
     ["a time that is none", ["Hello", "--run-at", "soon"], "It must be a time"],
     ["a span that is none", ["Hello", "--start-within", "long"], "It must be a span of time"],

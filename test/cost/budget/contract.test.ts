@@ -49,6 +49,43 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
     await stands(30, 0);
   });
 
+  it("tells what would become of an ask, and holds nothing", async () => {
+    const { wall, name, refusals } = await one({ limitUsd: 1 }, { before: mills(100) });
+    const untouched = await wall.foresee(ask(10, 100, 900));
+    expect(untouched).toMatchObject({ granted: mills(225), refusal: undefined, incomplete: false });
+    expect(untouched.standings).toMatchObject([
+      { budget: name, period: "day", hard: true, limit: mills(1_000), spent: mills(100), reserved: ZERO },
+    ]);
+    const held = await wall.reserve(ask(10, 600));
+    const { standings, granted } = await wall.foresee(ask(10, 400));
+    expect(standings).toMatchObject([{ spent: mills(100), reserved: mills(600) }]);
+    // What others hold comes back, as far as it is needed; until then there is this.
+    expect(granted).toBe(mills(300));
+    expect((await wall.foresee(ask(350, 400))).granted).toBe(mills(350));
+    const { refusal } = await wall.foresee(ask(901));
+    expect(refusal?.message).toContain(`budget ${name} is used up`);
+    expect(refusals).toEqual([]);
+    held.settle(ZERO);
+    expect((await wall.reserve(ask(900))).granted).toBe(mills(900));
+  });
+
+  it("looks more closely before it tells of a refusal", async () => {
+    const { wall } = await one();
+    const tighten = async () => ({ least: mills(1), wanted: mills(1), most: mills(1) });
+    expect(await wall.foresee(ask(2_000, 2_000, 2_000, { tighten }))).toMatchObject({
+      granted: mills(1),
+      refusal: undefined,
+    });
+  });
+
+  it.each(["hard", "soft"])("tells that it cannot be read: %s", async (mode) => {
+    const spentSince = () => Promise.reject(new Error("the ledger is away"));
+    const { wall } = await one({ mode }, { spentSince });
+    const { standings, incomplete, refusal } = await wall.foresee(ask(1));
+    expect({ standings, incomplete }).toEqual({ standings: [], incomplete: true });
+    expect(refusal?.kind).toBe(mode === "hard" ? "budget_unavailable" : undefined);
+  });
+
   it("grants no more than a quarter of what is left, unless more is wanted", async () => {
     const { wall } = await one();
     expect((await wall.reserve(ask(1, 10, 900))).granted).toBe(mills(250));

@@ -1348,7 +1348,7 @@ var File_llmgateway_v1_admin_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x19llmgateway/v1/admin.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1ellmgateway/v1/experiment.proto\"\x15\n" +
+	"\x19llmgateway/v1/admin.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1ellmgateway/v1/experiment.proto\x1a\x1bllmgateway/v1/reprice.proto\x1a\x19llmgateway/v1/usage.proto\"\x15\n" +
 	"\x13ListCircuitsRequest\"J\n" +
 	"\x14ListCircuitsResponse\x122\n" +
 	"\bcircuits\x18\x01 \x03(\v2\x16.llmgateway.v1.CircuitR\bcircuits\"\x8e\x01\n" +
@@ -1458,7 +1458,7 @@ const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\askipped\x18\x05 \x01(\x05R\askipped\x12\x16\n" +
 	"\x06failed\x18\x06 \x01(\x05R\x06failed\x12\x19\n" +
 	"\bcost_usd\x18\a \x01(\x01R\acostUsd\x12\"\n" +
-	"\rcost_pico_usd\x18\b \x01(\x03R\vcostPicoUsd2\x83\b\n" +
+	"\rcost_pico_usd\x18\b \x01(\x03R\vcostPicoUsd2\xd4\v\n" +
 	"\fAdminService\x12x\n" +
 	"\fListCircuits\x12\".llmgateway.v1.ListCircuitsRequest\x1a#.llmgateway.v1.ListCircuitsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/circuits\x90\x02\x01\x12{\n" +
 	"\n" +
@@ -1469,7 +1469,12 @@ const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\tWarmCache\x12\x1f.llmgateway.v1.WarmCacheRequest\x1a .llmgateway.v1.WarmCacheResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/cache/warm0\x01\x12\x81\x01\n" +
 	"\x0eGetExperiments\x12$.llmgateway.v1.GetExperimentsRequest\x1a%.llmgateway.v1.GetExperimentsResponse\"\"\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/gateway/experiments\x90\x02\x01\x12\x8a\x01\n" +
 	"\x0ePromoteVariant\x12$.llmgateway.v1.PromoteVariantRequest\x1a\x19.llmgateway.v1.Experiment\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/gateway/experiments/{experiment}/promote\x12\x87\x01\n" +
-	"\x0eStopExperiment\x12$.llmgateway.v1.StopExperimentRequest\x1a\x19.llmgateway.v1.Experiment\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/gateway/experiments/{experiment}/stopBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
+	"\x0eStopExperiment\x12$.llmgateway.v1.StopExperimentRequest\x1a\x19.llmgateway.v1.Experiment\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/gateway/experiments/{experiment}/stop\x12i\n" +
+	"\bGetUsage\x12\x1e.llmgateway.v1.GetUsageRequest\x1a\x1f.llmgateway.v1.GetUsageResponse\"\x1c\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/gateway/usage\x90\x02\x01\x12x\n" +
+	"\fListRequests\x12\".llmgateway.v1.ListRequestsRequest\x1a#.llmgateway.v1.ListRequestsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/requests\x90\x02\x01\x12w\n" +
+	"\n" +
+	"GetRequest\x12 .llmgateway.v1.GetRequestRequest\x1a!.llmgateway.v1.GetRequestResponse\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/gateway/requests/{id}\x90\x02\x01\x12q\n" +
+	"\aReprice\x12\x1d.llmgateway.v1.RepriceRequest\x1a\x1e.llmgateway.v1.RepriceResponse\"'\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/gateway/usage/reprice\x90\x02\x01BDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
 
 var (
 	file_llmgateway_v1_admin_proto_rawDescOnce sync.Once
@@ -1506,8 +1511,16 @@ var file_llmgateway_v1_admin_proto_goTypes = []any{
 	(*GetExperimentsRequest)(nil),  // 18: llmgateway.v1.GetExperimentsRequest
 	(*PromoteVariantRequest)(nil),  // 19: llmgateway.v1.PromoteVariantRequest
 	(*StopExperimentRequest)(nil),  // 20: llmgateway.v1.StopExperimentRequest
-	(*GetExperimentsResponse)(nil), // 21: llmgateway.v1.GetExperimentsResponse
-	(*Experiment)(nil),             // 22: llmgateway.v1.Experiment
+	(*GetUsageRequest)(nil),        // 21: llmgateway.v1.GetUsageRequest
+	(*ListRequestsRequest)(nil),    // 22: llmgateway.v1.ListRequestsRequest
+	(*GetRequestRequest)(nil),      // 23: llmgateway.v1.GetRequestRequest
+	(*RepriceRequest)(nil),         // 24: llmgateway.v1.RepriceRequest
+	(*GetExperimentsResponse)(nil), // 25: llmgateway.v1.GetExperimentsResponse
+	(*Experiment)(nil),             // 26: llmgateway.v1.Experiment
+	(*GetUsageResponse)(nil),       // 27: llmgateway.v1.GetUsageResponse
+	(*ListRequestsResponse)(nil),   // 28: llmgateway.v1.ListRequestsResponse
+	(*GetRequestResponse)(nil),     // 29: llmgateway.v1.GetRequestResponse
+	(*RepriceResponse)(nil),        // 30: llmgateway.v1.RepriceResponse
 }
 var file_llmgateway_v1_admin_proto_depIdxs = []int32{
 	3,  // 0: llmgateway.v1.ListCircuitsResponse.circuits:type_name -> llmgateway.v1.Circuit
@@ -1529,16 +1542,24 @@ var file_llmgateway_v1_admin_proto_depIdxs = []int32{
 	18, // 16: llmgateway.v1.AdminService.GetExperiments:input_type -> llmgateway.v1.GetExperimentsRequest
 	19, // 17: llmgateway.v1.AdminService.PromoteVariant:input_type -> llmgateway.v1.PromoteVariantRequest
 	20, // 18: llmgateway.v1.AdminService.StopExperiment:input_type -> llmgateway.v1.StopExperimentRequest
-	1,  // 19: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
-	3,  // 20: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
-	5,  // 21: llmgateway.v1.AdminService.GetCacheStats:output_type -> llmgateway.v1.GetCacheStatsResponse
-	10, // 22: llmgateway.v1.AdminService.ClearCache:output_type -> llmgateway.v1.ClearCacheResponse
-	12, // 23: llmgateway.v1.AdminService.WarmCache:output_type -> llmgateway.v1.WarmCacheResponse
-	21, // 24: llmgateway.v1.AdminService.GetExperiments:output_type -> llmgateway.v1.GetExperimentsResponse
-	22, // 25: llmgateway.v1.AdminService.PromoteVariant:output_type -> llmgateway.v1.Experiment
-	22, // 26: llmgateway.v1.AdminService.StopExperiment:output_type -> llmgateway.v1.Experiment
-	19, // [19:27] is the sub-list for method output_type
-	11, // [11:19] is the sub-list for method input_type
+	21, // 19: llmgateway.v1.AdminService.GetUsage:input_type -> llmgateway.v1.GetUsageRequest
+	22, // 20: llmgateway.v1.AdminService.ListRequests:input_type -> llmgateway.v1.ListRequestsRequest
+	23, // 21: llmgateway.v1.AdminService.GetRequest:input_type -> llmgateway.v1.GetRequestRequest
+	24, // 22: llmgateway.v1.AdminService.Reprice:input_type -> llmgateway.v1.RepriceRequest
+	1,  // 23: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
+	3,  // 24: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
+	5,  // 25: llmgateway.v1.AdminService.GetCacheStats:output_type -> llmgateway.v1.GetCacheStatsResponse
+	10, // 26: llmgateway.v1.AdminService.ClearCache:output_type -> llmgateway.v1.ClearCacheResponse
+	12, // 27: llmgateway.v1.AdminService.WarmCache:output_type -> llmgateway.v1.WarmCacheResponse
+	25, // 28: llmgateway.v1.AdminService.GetExperiments:output_type -> llmgateway.v1.GetExperimentsResponse
+	26, // 29: llmgateway.v1.AdminService.PromoteVariant:output_type -> llmgateway.v1.Experiment
+	26, // 30: llmgateway.v1.AdminService.StopExperiment:output_type -> llmgateway.v1.Experiment
+	27, // 31: llmgateway.v1.AdminService.GetUsage:output_type -> llmgateway.v1.GetUsageResponse
+	28, // 32: llmgateway.v1.AdminService.ListRequests:output_type -> llmgateway.v1.ListRequestsResponse
+	29, // 33: llmgateway.v1.AdminService.GetRequest:output_type -> llmgateway.v1.GetRequestResponse
+	30, // 34: llmgateway.v1.AdminService.Reprice:output_type -> llmgateway.v1.RepriceResponse
+	23, // [23:35] is the sub-list for method output_type
+	11, // [11:23] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
 	11, // [11:11] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name
@@ -1552,6 +1573,8 @@ func file_llmgateway_v1_admin_proto_init() {
 	file_llmgateway_v1_chat_proto_init()
 	file_llmgateway_v1_error_proto_init()
 	file_llmgateway_v1_experiment_proto_init()
+	file_llmgateway_v1_reprice_proto_init()
+	file_llmgateway_v1_usage_proto_init()
 	file_llmgateway_v1_admin_proto_msgTypes[5].OneofWrappers = []any{}
 	file_llmgateway_v1_admin_proto_msgTypes[11].OneofWrappers = []any{}
 	file_llmgateway_v1_admin_proto_msgTypes[13].OneofWrappers = []any{}

@@ -27,6 +27,10 @@ const (
 	AdminService_GetExperiments_FullMethodName = "/llmgateway.v1.AdminService/GetExperiments"
 	AdminService_PromoteVariant_FullMethodName = "/llmgateway.v1.AdminService/PromoteVariant"
 	AdminService_StopExperiment_FullMethodName = "/llmgateway.v1.AdminService/StopExperiment"
+	AdminService_GetUsage_FullMethodName       = "/llmgateway.v1.AdminService/GetUsage"
+	AdminService_ListRequests_FullMethodName   = "/llmgateway.v1.AdminService/ListRequests"
+	AdminService_GetRequest_FullMethodName     = "/llmgateway.v1.AdminService/GetRequest"
+	AdminService_Reprice_FullMethodName        = "/llmgateway.v1.AdminService/Reprice"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -62,6 +66,16 @@ type AdminServiceClient interface {
 	// Ends an experiment: its calls go where they would without it. It holds as
 	// PromoteVariant does, which begins it again.
 	StopExperiment(ctx context.Context, in *StopExperimentRequest, opts ...grpc.CallOption) (*Experiment, error)
+	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
+	// whatever is asked for.
+	GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error)
+	// Lists requests that are over, the latest first.
+	ListRequests(ctx context.Context, in *ListRequestsRequest, opts ...grpc.CallOption) (*ListRequestsResponse, error)
+	// Tells one request with all that was tried for it.
+	GetRequest(ctx context.Context, in *GetRequestRequest, opts ...grpc.CallOption) (*GetRequestResponse, error)
+	// Works out what past calls cost by other prices, or at other models, from their
+	// recorded tokens. It rewrites nothing.
+	Reprice(ctx context.Context, in *RepriceRequest, opts ...grpc.CallOption) (*RepriceResponse, error)
 }
 
 type adminServiceClient struct {
@@ -161,6 +175,46 @@ func (c *adminServiceClient) StopExperiment(ctx context.Context, in *StopExperim
 	return out, nil
 }
 
+func (c *adminServiceClient) GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetUsageResponse)
+	err := c.cc.Invoke(ctx, AdminService_GetUsage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListRequests(ctx context.Context, in *ListRequestsRequest, opts ...grpc.CallOption) (*ListRequestsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRequestsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListRequests_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) GetRequest(ctx context.Context, in *GetRequestRequest, opts ...grpc.CallOption) (*GetRequestResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetRequestResponse)
+	err := c.cc.Invoke(ctx, AdminService_GetRequest_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) Reprice(ctx context.Context, in *RepriceRequest, opts ...grpc.CallOption) (*RepriceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RepriceResponse)
+	err := c.cc.Invoke(ctx, AdminService_Reprice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -194,6 +248,16 @@ type AdminServiceServer interface {
 	// Ends an experiment: its calls go where they would without it. It holds as
 	// PromoteVariant does, which begins it again.
 	StopExperiment(context.Context, *StopExperimentRequest) (*Experiment, error)
+	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
+	// whatever is asked for.
+	GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error)
+	// Lists requests that are over, the latest first.
+	ListRequests(context.Context, *ListRequestsRequest) (*ListRequestsResponse, error)
+	// Tells one request with all that was tried for it.
+	GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error)
+	// Works out what past calls cost by other prices, or at other models, from their
+	// recorded tokens. It rewrites nothing.
+	Reprice(context.Context, *RepriceRequest) (*RepriceResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -227,6 +291,18 @@ func (UnimplementedAdminServiceServer) PromoteVariant(context.Context, *PromoteV
 }
 func (UnimplementedAdminServiceServer) StopExperiment(context.Context, *StopExperimentRequest) (*Experiment, error) {
 	return nil, status.Error(codes.Unimplemented, "method StopExperiment not implemented")
+}
+func (UnimplementedAdminServiceServer) GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetUsage not implemented")
+}
+func (UnimplementedAdminServiceServer) ListRequests(context.Context, *ListRequestsRequest) (*ListRequestsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRequests not implemented")
+}
+func (UnimplementedAdminServiceServer) GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetRequest not implemented")
+}
+func (UnimplementedAdminServiceServer) Reprice(context.Context, *RepriceRequest) (*RepriceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Reprice not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -386,6 +462,78 @@ func _AdminService_StopExperiment_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_GetUsage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetUsageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).GetUsage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_GetUsage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).GetUsage(ctx, req.(*GetUsageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListRequests_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRequestsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListRequests(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListRequests_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListRequests(ctx, req.(*ListRequestsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_GetRequest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetRequestRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).GetRequest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_GetRequest_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).GetRequest(ctx, req.(*GetRequestRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_Reprice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RepriceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Reprice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Reprice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Reprice(ctx, req.(*RepriceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -420,6 +568,22 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "StopExperiment",
 			Handler:    _AdminService_StopExperiment_Handler,
+		},
+		{
+			MethodName: "GetUsage",
+			Handler:    _AdminService_GetUsage_Handler,
+		},
+		{
+			MethodName: "ListRequests",
+			Handler:    _AdminService_ListRequests_Handler,
+		},
+		{
+			MethodName: "GetRequest",
+			Handler:    _AdminService_GetRequest_Handler,
+		},
+		{
+			MethodName: "Reprice",
+			Handler:    _AdminService_Reprice_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -24,12 +24,10 @@ const (
 )
 
 // A conversation to be continued.
-//
-// Field numbers that later features will take are left free: 30-39 for
-// templates.
 type ChatRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The conversation so far, oldest first.
+	// The conversation so far, oldest first. At least one, unless there is a
+	// `template`, whose messages come before these.
 	Messages []*Message `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	// Who answers: a provider (`openai`, with `model_version`), a provider and
 	// model (`openai/gpt-4o`), a model that the price catalog knows (`gpt-4o`), a
@@ -100,6 +98,16 @@ type ChatRequest struct {
 	// whatever `model` names. Empty as the configuration says. A name that means no
 	// experiment that runs means nothing, so that callers outlive experiments.
 	Experiment string `protobuf:"bytes,33,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	// The configured template of which the request is made, by its name or as
+	// `name@version`; empty for none. Its messages come before those of the
+	// request. What it says of `model` and `parameters` holds, and the request may
+	// say otherwise where the template allows it.
+	Template string `protobuf:"bytes,30,opt,name=template,proto3" json:"template,omitempty"`
+	// What its `{{variables}}` stand for, each as text: `"3"`, `"true"`,
+	// `"[1, 2]"`. They are put in as they are and never read as anything else.
+	Variables map[string]string `protobuf:"bytes,31,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Which version of the template; 0 for the latest.
+	TemplateVersion int32 `protobuf:"varint,32,opt,name=template_version,json=templateVersion,proto3" json:"template_version,omitempty"`
 	// Fields for the provider that this contract does not know, merged into the
 	// body as they are. They cannot replace what the gateway itself sets.
 	ExtraBody     *structpb.Struct `protobuf:"bytes,40,opt,name=extra_body,json=extraBody,proto3" json:"extra_body,omitempty"`
@@ -291,6 +299,27 @@ func (x *ChatRequest) GetExperiment() string {
 	return ""
 }
 
+func (x *ChatRequest) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *ChatRequest) GetVariables() map[string]string {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *ChatRequest) GetTemplateVersion() int32 {
+	if x != nil {
+		return x.TemplateVersion
+	}
+	return 0
+}
+
 func (x *ChatRequest) GetExtraBody() *structpb.Struct {
 	if x != nil {
 		return x.ExtraBody
@@ -412,7 +441,11 @@ type ChatResponse struct {
 	// What the gateway's cache knew; absent where it is off.
 	Cache *CacheLookup `protobuf:"bytes,15,opt,name=cache,proto3" json:"cache,omitempty"`
 	// The experiment that it was part of; absent for none.
-	Experiment    *ExperimentVariant `protobuf:"bytes,17,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	Experiment *ExperimentVariant `protobuf:"bytes,17,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	// What the gateway's moderation found; empty where it is off.
+	Moderation []*Moderated `protobuf:"bytes,16,rep,name=moderation,proto3" json:"moderation,omitempty"`
+	// The template of which the request was made; absent for none.
+	Template      *TemplateUse `protobuf:"bytes,18,opt,name=template,proto3" json:"template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -555,6 +588,20 @@ func (x *ChatResponse) GetCache() *CacheLookup {
 func (x *ChatResponse) GetExperiment() *ExperimentVariant {
 	if x != nil {
 		return x.Experiment
+	}
+	return nil
+}
+
+func (x *ChatResponse) GetModeration() []*Moderated {
+	if x != nil {
+		return x.Moderation
+	}
+	return nil
+}
+
+func (x *ChatResponse) GetTemplate() *TemplateUse {
+	if x != nil {
+		return x.Template
 	}
 	return nil
 }
@@ -885,10 +932,9 @@ var File_llmgateway_v1_chat_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x18llmgateway/v1/chat.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\x91\n" +
-	"\n" +
-	"\vChatRequest\x12?\n" +
-	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\bmessages\x12\x1e\n" +
+	"\x18llmgateway/v1/chat.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19llmgateway/v1/error.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xfa\v\n" +
+	"\vChatRequest\x12=\n" +
+	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\t\xbaH\x06\x92\x01\x03\x10\x90NR\bmessages\x12\x1e\n" +
 	"\x05model\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12-\n" +
 	"\rmodel_version\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\fmodelVersion\x129\n" +
 	"\n" +
@@ -920,10 +966,16 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\x0fidempotency_key\x18\x1c \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x12'\n" +
 	"\n" +
 	"experiment\x18! \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
-	"experiment\x126\n" +
+	"experiment\x12$\n" +
+	"\btemplate\x18\x1e \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\btemplate\x12Q\n" +
+	"\tvariables\x18\x1f \x03(\v2).llmgateway.v1.ChatRequest.VariablesEntryB\b\xbaH\x05\x9a\x01\x02\x10dR\tvariables\x122\n" +
+	"\x10template_version\x18  \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0ftemplateVersion\x126\n" +
 	"\n" +
 	"extra_body\x18( \x01(\v2\x17.google.protobuf.StructR\textraBody\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a<\n" +
+	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0f\n" +
 	"\r_max_cost_usdB\r\n" +
@@ -940,7 +992,7 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\f_max_retriesB\b\n" +
 	"\x06_hedgeB\x19\n" +
 	"\x17_first_event_timeout_msB\x12\n" +
-	"\x10_idle_timeout_ms\"\x89\x05\n" +
+	"\x10_idle_timeout_ms\"\xfb\x05\n" +
 	"\fChatResponse\x12\x1a\n" +
 	"\bresponse\x18\x01 \x01(\tR\bresponse\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x126\n" +
@@ -963,7 +1015,11 @@ const file_llmgateway_v1_chat_proto_rawDesc = "" +
 	"\x05cache\x18\x0f \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\x12@\n" +
 	"\n" +
 	"experiment\x18\x11 \x01(\v2 .llmgateway.v1.ExperimentVariantR\n" +
-	"experiment\"u\n" +
+	"experiment\x128\n" +
+	"\n" +
+	"moderation\x18\x10 \x03(\v2\x18.llmgateway.v1.ModeratedR\n" +
+	"moderation\x126\n" +
+	"\btemplate\x18\x12 \x01(\v2\x1a.llmgateway.v1.TemplateUseR\btemplate\"u\n" +
 	"\x06Choice\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x120\n" +
 	"\amessage\x18\x02 \x01(\v2\x16.llmgateway.v1.MessageR\amessage\x12#\n" +
@@ -1020,7 +1076,7 @@ func file_llmgateway_v1_chat_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_chat_proto_rawDescData
 }
 
-var file_llmgateway_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_llmgateway_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_llmgateway_v1_chat_proto_goTypes = []any{
 	(*ChatRequest)(nil),       // 0: llmgateway.v1.ChatRequest
 	(*Resilience)(nil),        // 1: llmgateway.v1.Resilience
@@ -1029,51 +1085,57 @@ var file_llmgateway_v1_chat_proto_goTypes = []any{
 	(*StreamResponse)(nil),    // 4: llmgateway.v1.StreamResponse
 	(*ToolCallDelta)(nil),     // 5: llmgateway.v1.ToolCallDelta
 	nil,                       // 6: llmgateway.v1.ChatRequest.MetadataEntry
-	(*Message)(nil),           // 7: llmgateway.v1.Message
-	(*Parameters)(nil),        // 8: llmgateway.v1.Parameters
-	(*Tool)(nil),              // 9: llmgateway.v1.Tool
-	(*ResponseFormat)(nil),    // 10: llmgateway.v1.ResponseFormat
-	(*structpb.Struct)(nil),   // 11: google.protobuf.Struct
-	(*ToolCall)(nil),          // 12: llmgateway.v1.ToolCall
-	(*Route)(nil),             // 13: llmgateway.v1.Route
-	(*Cost)(nil),              // 14: llmgateway.v1.Cost
-	(*Attempt)(nil),           // 15: llmgateway.v1.Attempt
-	(*CacheLookup)(nil),       // 16: llmgateway.v1.CacheLookup
-	(*ExperimentVariant)(nil), // 17: llmgateway.v1.ExperimentVariant
-	(*Reasoning)(nil),         // 18: llmgateway.v1.Reasoning
-	(*Receipt)(nil),           // 19: llmgateway.v1.Receipt
-	(*StreamError)(nil),       // 20: llmgateway.v1.StreamError
-	(*Citation)(nil),          // 21: llmgateway.v1.Citation
-	(*ProviderPart)(nil),      // 22: llmgateway.v1.ProviderPart
+	nil,                       // 7: llmgateway.v1.ChatRequest.VariablesEntry
+	(*Message)(nil),           // 8: llmgateway.v1.Message
+	(*Parameters)(nil),        // 9: llmgateway.v1.Parameters
+	(*Tool)(nil),              // 10: llmgateway.v1.Tool
+	(*ResponseFormat)(nil),    // 11: llmgateway.v1.ResponseFormat
+	(*structpb.Struct)(nil),   // 12: google.protobuf.Struct
+	(*ToolCall)(nil),          // 13: llmgateway.v1.ToolCall
+	(*Route)(nil),             // 14: llmgateway.v1.Route
+	(*Cost)(nil),              // 15: llmgateway.v1.Cost
+	(*Attempt)(nil),           // 16: llmgateway.v1.Attempt
+	(*CacheLookup)(nil),       // 17: llmgateway.v1.CacheLookup
+	(*ExperimentVariant)(nil), // 18: llmgateway.v1.ExperimentVariant
+	(*Moderated)(nil),         // 19: llmgateway.v1.Moderated
+	(*TemplateUse)(nil),       // 20: llmgateway.v1.TemplateUse
+	(*Reasoning)(nil),         // 21: llmgateway.v1.Reasoning
+	(*Receipt)(nil),           // 22: llmgateway.v1.Receipt
+	(*StreamError)(nil),       // 23: llmgateway.v1.StreamError
+	(*Citation)(nil),          // 24: llmgateway.v1.Citation
+	(*ProviderPart)(nil),      // 25: llmgateway.v1.ProviderPart
 }
 var file_llmgateway_v1_chat_proto_depIdxs = []int32{
-	7,  // 0: llmgateway.v1.ChatRequest.messages:type_name -> llmgateway.v1.Message
-	8,  // 1: llmgateway.v1.ChatRequest.parameters:type_name -> llmgateway.v1.Parameters
-	9,  // 2: llmgateway.v1.ChatRequest.tools:type_name -> llmgateway.v1.Tool
-	10, // 3: llmgateway.v1.ChatRequest.response_format:type_name -> llmgateway.v1.ResponseFormat
+	8,  // 0: llmgateway.v1.ChatRequest.messages:type_name -> llmgateway.v1.Message
+	9,  // 1: llmgateway.v1.ChatRequest.parameters:type_name -> llmgateway.v1.Parameters
+	10, // 2: llmgateway.v1.ChatRequest.tools:type_name -> llmgateway.v1.Tool
+	11, // 3: llmgateway.v1.ChatRequest.response_format:type_name -> llmgateway.v1.ResponseFormat
 	6,  // 4: llmgateway.v1.ChatRequest.metadata:type_name -> llmgateway.v1.ChatRequest.MetadataEntry
 	1,  // 5: llmgateway.v1.ChatRequest.resilience:type_name -> llmgateway.v1.Resilience
-	11, // 6: llmgateway.v1.ChatRequest.extra_body:type_name -> google.protobuf.Struct
-	7,  // 7: llmgateway.v1.ChatResponse.message:type_name -> llmgateway.v1.Message
-	12, // 8: llmgateway.v1.ChatResponse.tool_calls:type_name -> llmgateway.v1.ToolCall
-	13, // 9: llmgateway.v1.ChatResponse.route:type_name -> llmgateway.v1.Route
-	14, // 10: llmgateway.v1.ChatResponse.cost:type_name -> llmgateway.v1.Cost
-	15, // 11: llmgateway.v1.ChatResponse.attempts:type_name -> llmgateway.v1.Attempt
-	3,  // 12: llmgateway.v1.ChatResponse.choices:type_name -> llmgateway.v1.Choice
-	16, // 13: llmgateway.v1.ChatResponse.cache:type_name -> llmgateway.v1.CacheLookup
-	17, // 14: llmgateway.v1.ChatResponse.experiment:type_name -> llmgateway.v1.ExperimentVariant
-	7,  // 15: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
-	5,  // 16: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
-	18, // 17: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
-	19, // 18: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
-	20, // 19: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
-	21, // 20: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
-	22, // 21: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	7,  // 6: llmgateway.v1.ChatRequest.variables:type_name -> llmgateway.v1.ChatRequest.VariablesEntry
+	12, // 7: llmgateway.v1.ChatRequest.extra_body:type_name -> google.protobuf.Struct
+	8,  // 8: llmgateway.v1.ChatResponse.message:type_name -> llmgateway.v1.Message
+	13, // 9: llmgateway.v1.ChatResponse.tool_calls:type_name -> llmgateway.v1.ToolCall
+	14, // 10: llmgateway.v1.ChatResponse.route:type_name -> llmgateway.v1.Route
+	15, // 11: llmgateway.v1.ChatResponse.cost:type_name -> llmgateway.v1.Cost
+	16, // 12: llmgateway.v1.ChatResponse.attempts:type_name -> llmgateway.v1.Attempt
+	3,  // 13: llmgateway.v1.ChatResponse.choices:type_name -> llmgateway.v1.Choice
+	17, // 14: llmgateway.v1.ChatResponse.cache:type_name -> llmgateway.v1.CacheLookup
+	18, // 15: llmgateway.v1.ChatResponse.experiment:type_name -> llmgateway.v1.ExperimentVariant
+	19, // 16: llmgateway.v1.ChatResponse.moderation:type_name -> llmgateway.v1.Moderated
+	20, // 17: llmgateway.v1.ChatResponse.template:type_name -> llmgateway.v1.TemplateUse
+	8,  // 18: llmgateway.v1.Choice.message:type_name -> llmgateway.v1.Message
+	5,  // 19: llmgateway.v1.StreamResponse.tool_call:type_name -> llmgateway.v1.ToolCallDelta
+	21, // 20: llmgateway.v1.StreamResponse.reasoning:type_name -> llmgateway.v1.Reasoning
+	22, // 21: llmgateway.v1.StreamResponse.receipt:type_name -> llmgateway.v1.Receipt
+	23, // 22: llmgateway.v1.StreamResponse.error:type_name -> llmgateway.v1.StreamError
+	24, // 23: llmgateway.v1.StreamResponse.citation:type_name -> llmgateway.v1.Citation
+	25, // 24: llmgateway.v1.StreamResponse.provider_part:type_name -> llmgateway.v1.ProviderPart
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_chat_proto_init() }
@@ -1094,7 +1156,7 @@ func file_llmgateway_v1_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_chat_proto_rawDesc), len(file_llmgateway_v1_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

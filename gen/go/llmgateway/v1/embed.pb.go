@@ -188,7 +188,9 @@ type EmbedResponse struct {
 	Attempts []*Attempt `protobuf:"bytes,12,rep,name=attempts,proto3" json:"attempts,omitempty"`
 	// What of the request the model cannot do and was left out, such as
 	// `input_type`.
-	Dropped       []string `protobuf:"bytes,14,rep,name=dropped,proto3" json:"dropped,omitempty"`
+	Dropped []string `protobuf:"bytes,14,rep,name=dropped,proto3" json:"dropped,omitempty"`
+	// What the gateway's moderation found; empty where it is off.
+	Moderation    []*Moderated `protobuf:"bytes,16,rep,name=moderation,proto3" json:"moderation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -293,6 +295,13 @@ func (x *EmbedResponse) GetDropped() []string {
 	return nil
 }
 
+func (x *EmbedResponse) GetModeration() []*Moderated {
+	if x != nil {
+		return x.Moderation
+	}
+	return nil
+}
+
 // A text as a vector.
 type Embedding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -378,7 +387,7 @@ const file_llmgateway_v1_embed_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
 	"\v_dimensionsB\x0f\n" +
 	"\r_max_cost_usdB\r\n" +
-	"\v_timeout_ms\"\xf4\x02\n" +
+	"\v_timeout_ms\"\xae\x03\n" +
 	"\rEmbedResponse\x128\n" +
 	"\n" +
 	"embeddings\x18\x01 \x03(\v2\x18.llmgateway.v1.EmbeddingR\n" +
@@ -394,7 +403,10 @@ const file_llmgateway_v1_embed_proto_rawDesc = "" +
 	" \x01(\v2\x14.llmgateway.v1.RouteR\x05route\x12'\n" +
 	"\x04cost\x18\v \x01(\v2\x13.llmgateway.v1.CostR\x04cost\x122\n" +
 	"\battempts\x18\f \x03(\v2\x16.llmgateway.v1.AttemptR\battempts\x12\x18\n" +
-	"\adropped\x18\x0e \x03(\tR\adropped\"9\n" +
+	"\adropped\x18\x0e \x03(\tR\adropped\x128\n" +
+	"\n" +
+	"moderation\x18\x10 \x03(\v2\x18.llmgateway.v1.ModeratedR\n" +
+	"moderation\"9\n" +
 	"\tEmbedding\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x16\n" +
 	"\x06values\x18\x02 \x03(\x02R\x06valuesBDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
@@ -421,6 +433,7 @@ var file_llmgateway_v1_embed_proto_goTypes = []any{
 	(*Route)(nil),           // 5: llmgateway.v1.Route
 	(*Cost)(nil),            // 6: llmgateway.v1.Cost
 	(*Attempt)(nil),         // 7: llmgateway.v1.Attempt
+	(*Moderated)(nil),       // 8: llmgateway.v1.Moderated
 }
 var file_llmgateway_v1_embed_proto_depIdxs = []int32{
 	3, // 0: llmgateway.v1.EmbedRequest.metadata:type_name -> llmgateway.v1.EmbedRequest.MetadataEntry
@@ -429,11 +442,12 @@ var file_llmgateway_v1_embed_proto_depIdxs = []int32{
 	5, // 3: llmgateway.v1.EmbedResponse.route:type_name -> llmgateway.v1.Route
 	6, // 4: llmgateway.v1.EmbedResponse.cost:type_name -> llmgateway.v1.Cost
 	7, // 5: llmgateway.v1.EmbedResponse.attempts:type_name -> llmgateway.v1.Attempt
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	8, // 6: llmgateway.v1.EmbedResponse.moderation:type_name -> llmgateway.v1.Moderated
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_embed_proto_init() }

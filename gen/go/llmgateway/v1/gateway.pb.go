@@ -23,7 +23,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What would become of a request.
+// What would become of a request. What is told of its cost is about one attempt
+// at the first target.
 type DryRunResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who would be asked first.
@@ -32,11 +33,13 @@ type DryRunResponse struct {
 	Model string `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
 	// Why, and who would be asked after that.
 	Route *Route `protobuf:"bytes,3,opt,name=route,proto3" json:"route,omitempty"`
-	// What it is expected to cost there; absent when the price is not known.
+	// What it is expected to cost there, by how long earlier answers of the model
+	// were and by what was measured of earlier requests; absent when the price is
+	// not known.
 	EstimatedUsd *float64 `protobuf:"fixed64,4,opt,name=estimated_usd,json=estimatedUsd,proto3,oneof" json:"estimated_usd,omitempty"`
 	// The same, exactly, in trillionths of a dollar.
 	EstimatedPicoUsd *int64 `protobuf:"varint,5,opt,name=estimated_pico_usd,json=estimatedPicoUsd,proto3,oneof" json:"estimated_pico_usd,omitempty"`
-	// Tokens that would be read, as estimated.
+	// Tokens that would be read.
 	InputTokens int32 `protobuf:"varint,6,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
 	// What of the request the model cannot do and would be left out, where the
 	// configuration allows that.
@@ -48,7 +51,40 @@ type DryRunResponse struct {
 	Cache *CacheLookup `protobuf:"bytes,9,opt,name=cache,proto3" json:"cache,omitempty"`
 	// The experiment that it would be part of; absent for none. Where calls are
 	// shared by lot, another call may draw another variant.
-	Experiment    *ExperimentVariant `protobuf:"bytes,12,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	Experiment *ExperimentVariant `protobuf:"bytes,22,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	// Where `input_tokens` comes from: `counted` by the model's own tokenizer, or
+	// `estimated` where none is known for it or the request has more than text.
+	InputTokensProvenance string `protobuf:"bytes,10,opt,name=input_tokens_provenance,json=inputTokensProvenance,proto3" json:"input_tokens_provenance,omitempty"`
+	// What it costs at the least: its words, as read from the cheapest cache that
+	// they may be in, and no answer. Absent when the price is not known.
+	MinUsd *float64 `protobuf:"fixed64,11,opt,name=min_usd,json=minUsd,proto3,oneof" json:"min_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	MinPicoUsd *int64 `protobuf:"varint,12,opt,name=min_pico_usd,json=minPicoUsd,proto3,oneof" json:"min_pico_usd,omitempty"`
+	// What it costs at most: the longest input that it may be, and answers as
+	// long as they may get, at the dearest price that may apply. A budget would
+	// hold up to that much ready. Where nothing limits an answer, 128,000 tokens
+	// are taken. Absent when the price is not known.
+	MaxUsd *float64 `protobuf:"fixed64,13,opt,name=max_usd,json=maxUsd,proto3,oneof" json:"max_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	MaxPicoUsd *int64 `protobuf:"varint,14,opt,name=max_pico_usd,json=maxPicoUsd,proto3,oneof" json:"max_pico_usd,omitempty"`
+	// Tokens that would be written, as the model usually does; of all `choices`
+	// together.
+	ExpectedOutputTokens int32 `protobuf:"varint,15,opt,name=expected_output_tokens,json=expectedOutputTokens,proto3" json:"expected_output_tokens,omitempty"`
+	// Tokens that would be written at most, of all `choices` together; absent when
+	// nothing limits them.
+	MaxOutputTokens *int32 `protobuf:"varint,16,opt,name=max_output_tokens,json=maxOutputTokens,proto3,oneof" json:"max_output_tokens,omitempty"`
+	// What `max_tokens` would be lowered to for want of money; absent where it
+	// would be left alone.
+	MaxTokens *int32 `protobuf:"varint,17,opt,name=max_tokens,json=maxTokens,proto3,oneof" json:"max_tokens,omitempty"`
+	// The budgets that are about it, the one with the least left first.
+	Budgets []*BudgetHeadroom `protobuf:"bytes,18,rep,name=budgets,proto3" json:"budgets,omitempty"`
+	// Whether budgets could not be read at this time, so that some are missing.
+	BudgetsUnavailable bool `protobuf:"varint,19,opt,name=budgets_unavailable,json=budgetsUnavailable,proto3" json:"budgets_unavailable,omitempty"`
+	// Why a call would be refused for want of money, as things are now; absent
+	// when it would not be.
+	WouldBeRefused *Refusal `protobuf:"bytes,20,opt,name=would_be_refused,json=wouldBeRefused,proto3" json:"would_be_refused,omitempty"`
+	// The template of which the request was made; absent for none.
+	Template      *TemplateUse `protobuf:"bytes,21,opt,name=template,proto3" json:"template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -153,6 +189,299 @@ func (x *DryRunResponse) GetExperiment() *ExperimentVariant {
 	return nil
 }
 
+func (x *DryRunResponse) GetInputTokensProvenance() string {
+	if x != nil {
+		return x.InputTokensProvenance
+	}
+	return ""
+}
+
+func (x *DryRunResponse) GetMinUsd() float64 {
+	if x != nil && x.MinUsd != nil {
+		return *x.MinUsd
+	}
+	return 0
+}
+
+func (x *DryRunResponse) GetMinPicoUsd() int64 {
+	if x != nil && x.MinPicoUsd != nil {
+		return *x.MinPicoUsd
+	}
+	return 0
+}
+
+func (x *DryRunResponse) GetMaxUsd() float64 {
+	if x != nil && x.MaxUsd != nil {
+		return *x.MaxUsd
+	}
+	return 0
+}
+
+func (x *DryRunResponse) GetMaxPicoUsd() int64 {
+	if x != nil && x.MaxPicoUsd != nil {
+		return *x.MaxPicoUsd
+	}
+	return 0
+}
+
+func (x *DryRunResponse) GetExpectedOutputTokens() int32 {
+	if x != nil {
+		return x.ExpectedOutputTokens
+	}
+	return 0
+}
+
+func (x *DryRunResponse) GetMaxOutputTokens() int32 {
+	if x != nil && x.MaxOutputTokens != nil {
+		return *x.MaxOutputTokens
+	}
+	return 0
+}
+
+func (x *DryRunResponse) GetMaxTokens() int32 {
+	if x != nil && x.MaxTokens != nil {
+		return *x.MaxTokens
+	}
+	return 0
+}
+
+func (x *DryRunResponse) GetBudgets() []*BudgetHeadroom {
+	if x != nil {
+		return x.Budgets
+	}
+	return nil
+}
+
+func (x *DryRunResponse) GetBudgetsUnavailable() bool {
+	if x != nil {
+		return x.BudgetsUnavailable
+	}
+	return false
+}
+
+func (x *DryRunResponse) GetWouldBeRefused() *Refusal {
+	if x != nil {
+		return x.WouldBeRefused
+	}
+	return nil
+}
+
+func (x *DryRunResponse) GetTemplate() *TemplateUse {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+// What a budget has left.
+type BudgetHeadroom struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The budget's name in the configuration.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The values of its `each`, such as `tenant=acme`; empty when it has none.
+	Scope string `protobuf:"bytes,2,opt,name=scope,proto3" json:"scope,omitempty"`
+	// `hour`, `day` or `month`.
+	Period string `protobuf:"bytes,3,opt,name=period,proto3" json:"period,omitempty"`
+	// `hard` where what goes beyond the limit is refused, or `soft`.
+	Mode string `protobuf:"bytes,4,opt,name=mode,proto3" json:"mode,omitempty"`
+	// When counting begins anew.
+	ResetsAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=resets_at,json=resetsAt,proto3" json:"resets_at,omitempty"`
+	// What may be spent in each period.
+	LimitUsd float64 `protobuf:"fixed64,6,opt,name=limit_usd,json=limitUsd,proto3" json:"limit_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	LimitPicoUsd int64 `protobuf:"varint,7,opt,name=limit_pico_usd,json=limitPicoUsd,proto3" json:"limit_pico_usd,omitempty"`
+	// What was spent in this one.
+	SpentUsd float64 `protobuf:"fixed64,8,opt,name=spent_usd,json=spentUsd,proto3" json:"spent_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	SpentPicoUsd int64 `protobuf:"varint,9,opt,name=spent_pico_usd,json=spentPicoUsd,proto3" json:"spent_pico_usd,omitempty"`
+	// What is held ready for calls under way.
+	ReservedUsd float64 `protobuf:"fixed64,10,opt,name=reserved_usd,json=reservedUsd,proto3" json:"reserved_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	ReservedPicoUsd int64 `protobuf:"varint,11,opt,name=reserved_pico_usd,json=reservedPicoUsd,proto3" json:"reserved_pico_usd,omitempty"`
+	// The limit without both; below zero where more was spent.
+	LeftUsd float64 `protobuf:"fixed64,12,opt,name=left_usd,json=leftUsd,proto3" json:"left_usd,omitempty"`
+	// The same, exactly, in trillionths of a dollar.
+	LeftPicoUsd   int64 `protobuf:"varint,13,opt,name=left_pico_usd,json=leftPicoUsd,proto3" json:"left_pico_usd,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BudgetHeadroom) Reset() {
+	*x = BudgetHeadroom{}
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BudgetHeadroom) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BudgetHeadroom) ProtoMessage() {}
+
+func (x *BudgetHeadroom) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BudgetHeadroom.ProtoReflect.Descriptor instead.
+func (*BudgetHeadroom) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *BudgetHeadroom) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *BudgetHeadroom) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *BudgetHeadroom) GetPeriod() string {
+	if x != nil {
+		return x.Period
+	}
+	return ""
+}
+
+func (x *BudgetHeadroom) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *BudgetHeadroom) GetResetsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResetsAt
+	}
+	return nil
+}
+
+func (x *BudgetHeadroom) GetLimitUsd() float64 {
+	if x != nil {
+		return x.LimitUsd
+	}
+	return 0
+}
+
+func (x *BudgetHeadroom) GetLimitPicoUsd() int64 {
+	if x != nil {
+		return x.LimitPicoUsd
+	}
+	return 0
+}
+
+func (x *BudgetHeadroom) GetSpentUsd() float64 {
+	if x != nil {
+		return x.SpentUsd
+	}
+	return 0
+}
+
+func (x *BudgetHeadroom) GetSpentPicoUsd() int64 {
+	if x != nil {
+		return x.SpentPicoUsd
+	}
+	return 0
+}
+
+func (x *BudgetHeadroom) GetReservedUsd() float64 {
+	if x != nil {
+		return x.ReservedUsd
+	}
+	return 0
+}
+
+func (x *BudgetHeadroom) GetReservedPicoUsd() int64 {
+	if x != nil {
+		return x.ReservedPicoUsd
+	}
+	return 0
+}
+
+func (x *BudgetHeadroom) GetLeftUsd() float64 {
+	if x != nil {
+		return x.LeftUsd
+	}
+	return 0
+}
+
+func (x *BudgetHeadroom) GetLeftPicoUsd() int64 {
+	if x != nil {
+		return x.LeftPicoUsd
+	}
+	return 0
+}
+
+// What a call would fail with.
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in docs/errors.md.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// What would be said, for people.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Refusal) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Refusal) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // Which models to list.
 type ListModelsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -164,7 +493,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[1]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -176,7 +505,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[1]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -189,7 +518,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{1}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListModelsRequest) GetProvider() string {
@@ -210,7 +539,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[2]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -222,7 +551,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[2]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -235,7 +564,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListModelsResponse) GetModels() []*Model {
@@ -273,7 +602,7 @@ type Model struct {
 
 func (x *Model) Reset() {
 	*x = Model{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -285,7 +614,7 @@ func (x *Model) String() string {
 func (*Model) ProtoMessage() {}
 
 func (x *Model) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[3]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -298,7 +627,7 @@ func (x *Model) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Model.ProtoReflect.Descriptor instead.
 func (*Model) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Model) GetId() string {
@@ -400,7 +729,7 @@ type Capabilities struct {
 
 func (x *Capabilities) Reset() {
 	*x = Capabilities{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -412,7 +741,7 @@ func (x *Capabilities) String() string {
 func (*Capabilities) ProtoMessage() {}
 
 func (x *Capabilities) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[4]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -425,7 +754,7 @@ func (x *Capabilities) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Capabilities.ProtoReflect.Descriptor instead.
 func (*Capabilities) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Capabilities) GetChat() bool {
@@ -528,7 +857,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -540,7 +869,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[5]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -553,7 +882,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{7}
 }
 
 // The gateway and its providers.
@@ -576,7 +905,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[6]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +917,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[6]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +930,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetStatusResponse) GetStatus() string {
@@ -666,7 +995,7 @@ type ProviderStatus struct {
 
 func (x *ProviderStatus) Reset() {
 	*x = ProviderStatus{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[7]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +1007,7 @@ func (x *ProviderStatus) String() string {
 func (*ProviderStatus) ProtoMessage() {}
 
 func (x *ProviderStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[7]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +1020,7 @@ func (x *ProviderStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderStatus.ProtoReflect.Descriptor instead.
 func (*ProviderStatus) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ProviderStatus) GetName() string {
@@ -768,7 +1097,7 @@ type RecentCalls struct {
 
 func (x *RecentCalls) Reset() {
 	*x = RecentCalls{}
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[8]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -780,7 +1109,7 @@ func (x *RecentCalls) String() string {
 func (*RecentCalls) ProtoMessage() {}
 
 func (x *RecentCalls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_gateway_proto_msgTypes[8]
+	mi := &file_llmgateway_v1_gateway_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -793,7 +1122,7 @@ func (x *RecentCalls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecentCalls.ProtoReflect.Descriptor instead.
 func (*RecentCalls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_v1_gateway_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RecentCalls) GetAttempts() int32 {
@@ -828,7 +1157,7 @@ var File_llmgateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x1ellmgateway/v1/experiment.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xca\x03\n" +
+	"\x1bllmgateway/v1/gateway.proto\x12\rllmgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/compare.proto\x1a\x19llmgateway/v1/embed.proto\x1a\x1ellmgateway/v1/experiment.proto\x1a\x17llmgateway/v1/job.proto\x1a\x1bllmgateway/v1/receipt.proto\x1a\x1cllmgateway/v1/template.proto\"\xda\b\n" +
 	"\x0eDryRunResponse\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12*\n" +
@@ -840,10 +1169,52 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\rprice_version\x18\b \x01(\tR\fpriceVersion\x120\n" +
 	"\x05cache\x18\t \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\x12@\n" +
 	"\n" +
-	"experiment\x18\f \x01(\v2 .llmgateway.v1.ExperimentVariantR\n" +
-	"experimentB\x10\n" +
+	"experiment\x18\x16 \x01(\v2 .llmgateway.v1.ExperimentVariantR\n" +
+	"experiment\x126\n" +
+	"\x17input_tokens_provenance\x18\n" +
+	" \x01(\tR\x15inputTokensProvenance\x12\x1c\n" +
+	"\amin_usd\x18\v \x01(\x01H\x02R\x06minUsd\x88\x01\x01\x12%\n" +
+	"\fmin_pico_usd\x18\f \x01(\x03H\x03R\n" +
+	"minPicoUsd\x88\x01\x01\x12\x1c\n" +
+	"\amax_usd\x18\r \x01(\x01H\x04R\x06maxUsd\x88\x01\x01\x12%\n" +
+	"\fmax_pico_usd\x18\x0e \x01(\x03H\x05R\n" +
+	"maxPicoUsd\x88\x01\x01\x124\n" +
+	"\x16expected_output_tokens\x18\x0f \x01(\x05R\x14expectedOutputTokens\x12/\n" +
+	"\x11max_output_tokens\x18\x10 \x01(\x05H\x06R\x0fmaxOutputTokens\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"max_tokens\x18\x11 \x01(\x05H\aR\tmaxTokens\x88\x01\x01\x127\n" +
+	"\abudgets\x18\x12 \x03(\v2\x1d.llmgateway.v1.BudgetHeadroomR\abudgets\x12/\n" +
+	"\x13budgets_unavailable\x18\x13 \x01(\bR\x12budgetsUnavailable\x12@\n" +
+	"\x10would_be_refused\x18\x14 \x01(\v2\x16.llmgateway.v1.RefusalR\x0ewouldBeRefused\x126\n" +
+	"\btemplate\x18\x15 \x01(\v2\x1a.llmgateway.v1.TemplateUseR\btemplateB\x10\n" +
 	"\x0e_estimated_usdB\x15\n" +
-	"\x13_estimated_pico_usd\"/\n" +
+	"\x13_estimated_pico_usdB\n" +
+	"\n" +
+	"\b_min_usdB\x0f\n" +
+	"\r_min_pico_usdB\n" +
+	"\n" +
+	"\b_max_usdB\x0f\n" +
+	"\r_max_pico_usdB\x14\n" +
+	"\x12_max_output_tokensB\r\n" +
+	"\v_max_tokens\"\xb3\x03\n" +
+	"\x0eBudgetHeadroom\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05scope\x18\x02 \x01(\tR\x05scope\x12\x16\n" +
+	"\x06period\x18\x03 \x01(\tR\x06period\x12\x12\n" +
+	"\x04mode\x18\x04 \x01(\tR\x04mode\x127\n" +
+	"\tresets_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bresetsAt\x12\x1b\n" +
+	"\tlimit_usd\x18\x06 \x01(\x01R\blimitUsd\x12$\n" +
+	"\x0elimit_pico_usd\x18\a \x01(\x03R\flimitPicoUsd\x12\x1b\n" +
+	"\tspent_usd\x18\b \x01(\x01R\bspentUsd\x12$\n" +
+	"\x0espent_pico_usd\x18\t \x01(\x03R\fspentPicoUsd\x12!\n" +
+	"\freserved_usd\x18\n" +
+	" \x01(\x01R\vreservedUsd\x12*\n" +
+	"\x11reserved_pico_usd\x18\v \x01(\x03R\x0freservedPicoUsd\x12\x19\n" +
+	"\bleft_usd\x18\f \x01(\x01R\aleftUsd\x12\"\n" +
+	"\rleft_pico_usd\x18\r \x01(\x03R\vleftPicoUsd\"7\n" +
+	"\aRefusal\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"/\n" +
 	"\x11ListModelsRequest\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\"B\n" +
 	"\x12ListModelsResponse\x12,\n" +
@@ -918,10 +1289,11 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\bfailures\x18\x02 \x01(\x05R\bfailures\x12\x1f\n" +
 	"\verror_share\x18\x03 \x01(\x01R\n" +
 	"errorShare\x12*\n" +
-	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xd7\x11\n" +
+	"\x11last_failure_kind\x18\x04 \x01(\tR\x0flastFailureKind2\xce\x14\n" +
 	"\x0eGatewayService\x12\\\n" +
 	"\x04Chat\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1b.llmgateway.v1.ChatResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/chat\x12d\n" +
-	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12e\n" +
+	"\x06Stream\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.StreamResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/gateway/stream0\x01\x12g\n" +
+	"\aCompare\x12\x1d.llmgateway.v1.CompareRequest\x1a\x1b.llmgateway.v1.CompareEvent\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/gateway/compare0\x01\x12e\n" +
 	"\x05Embed\x12\x1b.llmgateway.v1.EmbedRequest\x1a\x1c.llmgateway.v1.EmbedResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/gateway/embeddings\x12c\n" +
 	"\x06DryRun\x12\x1a.llmgateway.v1.ChatRequest\x1a\x1d.llmgateway.v1.DryRunResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/gateway/dry-run\x12]\n" +
 	"\tSubmitJob\x12\x1f.llmgateway.v1.SubmitJobRequest\x1a\x12.llmgateway.v1.Job\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/gateway/jobs\x12`\n" +
@@ -940,7 +1312,9 @@ const file_llmgateway_v1_gateway_proto_rawDesc = "" +
 	"\x10RedeliverWebhook\x12&.llmgateway.v1.RedeliverWebhookRequest\x1a\x16.llmgateway.v1.Webhook\"3\x82\xd3\xe4\x93\x02-\"+/v1/gateway/webhooks/{webhook_id}/redeliver\x12~\n" +
 	"\x0eRecordFeedback\x12$.llmgateway.v1.RecordFeedbackRequest\x1a%.llmgateway.v1.RecordFeedbackResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/gateway/feedback\x12p\n" +
 	"\n" +
-	"ListModels\x12 .llmgateway.v1.ListModelsRequest\x1a!.llmgateway.v1.ListModelsResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/models\x90\x02\x01\x12m\n" +
+	"ListModels\x12 .llmgateway.v1.ListModelsRequest\x1a!.llmgateway.v1.ListModelsResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/models\x90\x02\x01\x12|\n" +
+	"\rListTemplates\x12#.llmgateway.v1.ListTemplatesRequest\x1a$.llmgateway.v1.ListTemplatesResponse\" \x82\xd3\xe4\x93\x02\x17\x12\x15/v1/gateway/templates\x90\x02\x01\x12\x8d\x01\n" +
+	"\x0eRenderTemplate\x12$.llmgateway.v1.RenderTemplateRequest\x1a%.llmgateway.v1.RenderTemplateResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/gateway/templates/{name}/render\x12m\n" +
 	"\tGetStatus\x12\x1f.llmgateway.v1.GetStatusRequest\x1a .llmgateway.v1.GetStatusResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/gateway/status\x90\x02\x01BDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
 
 var (
@@ -955,103 +1329,122 @@ func file_llmgateway_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_gateway_proto_rawDescData
 }
 
-var file_llmgateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_llmgateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_llmgateway_v1_gateway_proto_goTypes = []any{
 	(*DryRunResponse)(nil),           // 0: llmgateway.v1.DryRunResponse
-	(*ListModelsRequest)(nil),        // 1: llmgateway.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),       // 2: llmgateway.v1.ListModelsResponse
-	(*Model)(nil),                    // 3: llmgateway.v1.Model
-	(*Capabilities)(nil),             // 4: llmgateway.v1.Capabilities
-	(*GetStatusRequest)(nil),         // 5: llmgateway.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),        // 6: llmgateway.v1.GetStatusResponse
-	(*ProviderStatus)(nil),           // 7: llmgateway.v1.ProviderStatus
-	(*RecentCalls)(nil),              // 8: llmgateway.v1.RecentCalls
-	(*Route)(nil),                    // 9: llmgateway.v1.Route
-	(*CacheLookup)(nil),              // 10: llmgateway.v1.CacheLookup
-	(*ExperimentVariant)(nil),        // 11: llmgateway.v1.ExperimentVariant
-	(*timestamppb.Timestamp)(nil),    // 12: google.protobuf.Timestamp
-	(*ChatRequest)(nil),              // 13: llmgateway.v1.ChatRequest
-	(*EmbedRequest)(nil),             // 14: llmgateway.v1.EmbedRequest
-	(*SubmitJobRequest)(nil),         // 15: llmgateway.v1.SubmitJobRequest
-	(*GetJobRequest)(nil),            // 16: llmgateway.v1.GetJobRequest
-	(*GetJobResultRequest)(nil),      // 17: llmgateway.v1.GetJobResultRequest
-	(*ListJobsRequest)(nil),          // 18: llmgateway.v1.ListJobsRequest
-	(*CancelJobRequest)(nil),         // 19: llmgateway.v1.CancelJobRequest
-	(*WatchJobRequest)(nil),          // 20: llmgateway.v1.WatchJobRequest
-	(*SubmitBatchRequest)(nil),       // 21: llmgateway.v1.SubmitBatchRequest
-	(*GetBatchRequest)(nil),          // 22: llmgateway.v1.GetBatchRequest
-	(*ListBatchResultsRequest)(nil),  // 23: llmgateway.v1.ListBatchResultsRequest
-	(*CancelBatchRequest)(nil),       // 24: llmgateway.v1.CancelBatchRequest
-	(*ListWebhooksRequest)(nil),      // 25: llmgateway.v1.ListWebhooksRequest
-	(*GetWebhookRequest)(nil),        // 26: llmgateway.v1.GetWebhookRequest
-	(*RedeliverWebhookRequest)(nil),  // 27: llmgateway.v1.RedeliverWebhookRequest
-	(*RecordFeedbackRequest)(nil),    // 28: llmgateway.v1.RecordFeedbackRequest
-	(*ChatResponse)(nil),             // 29: llmgateway.v1.ChatResponse
-	(*StreamResponse)(nil),           // 30: llmgateway.v1.StreamResponse
-	(*EmbedResponse)(nil),            // 31: llmgateway.v1.EmbedResponse
-	(*Job)(nil),                      // 32: llmgateway.v1.Job
-	(*ListJobsResponse)(nil),         // 33: llmgateway.v1.ListJobsResponse
-	(*JobEvent)(nil),                 // 34: llmgateway.v1.JobEvent
-	(*Batch)(nil),                    // 35: llmgateway.v1.Batch
-	(*ListBatchResultsResponse)(nil), // 36: llmgateway.v1.ListBatchResultsResponse
-	(*ListWebhooksResponse)(nil),     // 37: llmgateway.v1.ListWebhooksResponse
-	(*Webhook)(nil),                  // 38: llmgateway.v1.Webhook
-	(*RecordFeedbackResponse)(nil),   // 39: llmgateway.v1.RecordFeedbackResponse
+	(*BudgetHeadroom)(nil),           // 1: llmgateway.v1.BudgetHeadroom
+	(*Refusal)(nil),                  // 2: llmgateway.v1.Refusal
+	(*ListModelsRequest)(nil),        // 3: llmgateway.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),       // 4: llmgateway.v1.ListModelsResponse
+	(*Model)(nil),                    // 5: llmgateway.v1.Model
+	(*Capabilities)(nil),             // 6: llmgateway.v1.Capabilities
+	(*GetStatusRequest)(nil),         // 7: llmgateway.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),        // 8: llmgateway.v1.GetStatusResponse
+	(*ProviderStatus)(nil),           // 9: llmgateway.v1.ProviderStatus
+	(*RecentCalls)(nil),              // 10: llmgateway.v1.RecentCalls
+	(*Route)(nil),                    // 11: llmgateway.v1.Route
+	(*CacheLookup)(nil),              // 12: llmgateway.v1.CacheLookup
+	(*ExperimentVariant)(nil),        // 13: llmgateway.v1.ExperimentVariant
+	(*TemplateUse)(nil),              // 14: llmgateway.v1.TemplateUse
+	(*timestamppb.Timestamp)(nil),    // 15: google.protobuf.Timestamp
+	(*ChatRequest)(nil),              // 16: llmgateway.v1.ChatRequest
+	(*CompareRequest)(nil),           // 17: llmgateway.v1.CompareRequest
+	(*EmbedRequest)(nil),             // 18: llmgateway.v1.EmbedRequest
+	(*SubmitJobRequest)(nil),         // 19: llmgateway.v1.SubmitJobRequest
+	(*GetJobRequest)(nil),            // 20: llmgateway.v1.GetJobRequest
+	(*GetJobResultRequest)(nil),      // 21: llmgateway.v1.GetJobResultRequest
+	(*ListJobsRequest)(nil),          // 22: llmgateway.v1.ListJobsRequest
+	(*CancelJobRequest)(nil),         // 23: llmgateway.v1.CancelJobRequest
+	(*WatchJobRequest)(nil),          // 24: llmgateway.v1.WatchJobRequest
+	(*SubmitBatchRequest)(nil),       // 25: llmgateway.v1.SubmitBatchRequest
+	(*GetBatchRequest)(nil),          // 26: llmgateway.v1.GetBatchRequest
+	(*ListBatchResultsRequest)(nil),  // 27: llmgateway.v1.ListBatchResultsRequest
+	(*CancelBatchRequest)(nil),       // 28: llmgateway.v1.CancelBatchRequest
+	(*ListWebhooksRequest)(nil),      // 29: llmgateway.v1.ListWebhooksRequest
+	(*GetWebhookRequest)(nil),        // 30: llmgateway.v1.GetWebhookRequest
+	(*RedeliverWebhookRequest)(nil),  // 31: llmgateway.v1.RedeliverWebhookRequest
+	(*RecordFeedbackRequest)(nil),    // 32: llmgateway.v1.RecordFeedbackRequest
+	(*ListTemplatesRequest)(nil),     // 33: llmgateway.v1.ListTemplatesRequest
+	(*RenderTemplateRequest)(nil),    // 34: llmgateway.v1.RenderTemplateRequest
+	(*ChatResponse)(nil),             // 35: llmgateway.v1.ChatResponse
+	(*StreamResponse)(nil),           // 36: llmgateway.v1.StreamResponse
+	(*CompareEvent)(nil),             // 37: llmgateway.v1.CompareEvent
+	(*EmbedResponse)(nil),            // 38: llmgateway.v1.EmbedResponse
+	(*Job)(nil),                      // 39: llmgateway.v1.Job
+	(*ListJobsResponse)(nil),         // 40: llmgateway.v1.ListJobsResponse
+	(*JobEvent)(nil),                 // 41: llmgateway.v1.JobEvent
+	(*Batch)(nil),                    // 42: llmgateway.v1.Batch
+	(*ListBatchResultsResponse)(nil), // 43: llmgateway.v1.ListBatchResultsResponse
+	(*ListWebhooksResponse)(nil),     // 44: llmgateway.v1.ListWebhooksResponse
+	(*Webhook)(nil),                  // 45: llmgateway.v1.Webhook
+	(*RecordFeedbackResponse)(nil),   // 46: llmgateway.v1.RecordFeedbackResponse
+	(*ListTemplatesResponse)(nil),    // 47: llmgateway.v1.ListTemplatesResponse
+	(*RenderTemplateResponse)(nil),   // 48: llmgateway.v1.RenderTemplateResponse
 }
 var file_llmgateway_v1_gateway_proto_depIdxs = []int32{
-	9,  // 0: llmgateway.v1.DryRunResponse.route:type_name -> llmgateway.v1.Route
-	10, // 1: llmgateway.v1.DryRunResponse.cache:type_name -> llmgateway.v1.CacheLookup
-	11, // 2: llmgateway.v1.DryRunResponse.experiment:type_name -> llmgateway.v1.ExperimentVariant
-	3,  // 3: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
-	4,  // 4: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
-	7,  // 5: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
-	12, // 6: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
-	8,  // 7: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
-	13, // 8: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
-	13, // 9: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
-	14, // 10: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
-	13, // 11: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
-	15, // 12: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
-	16, // 13: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
-	17, // 14: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
-	18, // 15: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
-	19, // 16: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
-	20, // 17: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
-	21, // 18: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
-	22, // 19: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
-	23, // 20: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
-	24, // 21: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
-	25, // 22: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
-	26, // 23: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
-	27, // 24: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
-	28, // 25: llmgateway.v1.GatewayService.RecordFeedback:input_type -> llmgateway.v1.RecordFeedbackRequest
-	1,  // 26: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
-	5,  // 27: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
-	29, // 28: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
-	30, // 29: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
-	31, // 30: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
-	0,  // 31: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
-	32, // 32: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
-	32, // 33: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
-	29, // 34: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
-	33, // 35: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
-	32, // 36: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
-	34, // 37: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
-	35, // 38: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
-	35, // 39: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
-	36, // 40: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
-	35, // 41: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
-	37, // 42: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
-	38, // 43: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
-	38, // 44: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
-	39, // 45: llmgateway.v1.GatewayService.RecordFeedback:output_type -> llmgateway.v1.RecordFeedbackResponse
-	2,  // 46: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
-	6,  // 47: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
-	28, // [28:48] is the sub-list for method output_type
-	8,  // [8:28] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	11, // 0: llmgateway.v1.DryRunResponse.route:type_name -> llmgateway.v1.Route
+	12, // 1: llmgateway.v1.DryRunResponse.cache:type_name -> llmgateway.v1.CacheLookup
+	13, // 2: llmgateway.v1.DryRunResponse.experiment:type_name -> llmgateway.v1.ExperimentVariant
+	1,  // 3: llmgateway.v1.DryRunResponse.budgets:type_name -> llmgateway.v1.BudgetHeadroom
+	2,  // 4: llmgateway.v1.DryRunResponse.would_be_refused:type_name -> llmgateway.v1.Refusal
+	14, // 5: llmgateway.v1.DryRunResponse.template:type_name -> llmgateway.v1.TemplateUse
+	15, // 6: llmgateway.v1.BudgetHeadroom.resets_at:type_name -> google.protobuf.Timestamp
+	5,  // 7: llmgateway.v1.ListModelsResponse.models:type_name -> llmgateway.v1.Model
+	6,  // 8: llmgateway.v1.Model.capabilities:type_name -> llmgateway.v1.Capabilities
+	9,  // 9: llmgateway.v1.GetStatusResponse.providers:type_name -> llmgateway.v1.ProviderStatus
+	15, // 10: llmgateway.v1.ProviderStatus.checked_at:type_name -> google.protobuf.Timestamp
+	10, // 11: llmgateway.v1.ProviderStatus.recent:type_name -> llmgateway.v1.RecentCalls
+	16, // 12: llmgateway.v1.GatewayService.Chat:input_type -> llmgateway.v1.ChatRequest
+	16, // 13: llmgateway.v1.GatewayService.Stream:input_type -> llmgateway.v1.ChatRequest
+	17, // 14: llmgateway.v1.GatewayService.Compare:input_type -> llmgateway.v1.CompareRequest
+	18, // 15: llmgateway.v1.GatewayService.Embed:input_type -> llmgateway.v1.EmbedRequest
+	16, // 16: llmgateway.v1.GatewayService.DryRun:input_type -> llmgateway.v1.ChatRequest
+	19, // 17: llmgateway.v1.GatewayService.SubmitJob:input_type -> llmgateway.v1.SubmitJobRequest
+	20, // 18: llmgateway.v1.GatewayService.GetJob:input_type -> llmgateway.v1.GetJobRequest
+	21, // 19: llmgateway.v1.GatewayService.GetJobResult:input_type -> llmgateway.v1.GetJobResultRequest
+	22, // 20: llmgateway.v1.GatewayService.ListJobs:input_type -> llmgateway.v1.ListJobsRequest
+	23, // 21: llmgateway.v1.GatewayService.CancelJob:input_type -> llmgateway.v1.CancelJobRequest
+	24, // 22: llmgateway.v1.GatewayService.WatchJob:input_type -> llmgateway.v1.WatchJobRequest
+	25, // 23: llmgateway.v1.GatewayService.SubmitBatch:input_type -> llmgateway.v1.SubmitBatchRequest
+	26, // 24: llmgateway.v1.GatewayService.GetBatch:input_type -> llmgateway.v1.GetBatchRequest
+	27, // 25: llmgateway.v1.GatewayService.ListBatchResults:input_type -> llmgateway.v1.ListBatchResultsRequest
+	28, // 26: llmgateway.v1.GatewayService.CancelBatch:input_type -> llmgateway.v1.CancelBatchRequest
+	29, // 27: llmgateway.v1.GatewayService.ListWebhooks:input_type -> llmgateway.v1.ListWebhooksRequest
+	30, // 28: llmgateway.v1.GatewayService.GetWebhook:input_type -> llmgateway.v1.GetWebhookRequest
+	31, // 29: llmgateway.v1.GatewayService.RedeliverWebhook:input_type -> llmgateway.v1.RedeliverWebhookRequest
+	32, // 30: llmgateway.v1.GatewayService.RecordFeedback:input_type -> llmgateway.v1.RecordFeedbackRequest
+	3,  // 31: llmgateway.v1.GatewayService.ListModels:input_type -> llmgateway.v1.ListModelsRequest
+	33, // 32: llmgateway.v1.GatewayService.ListTemplates:input_type -> llmgateway.v1.ListTemplatesRequest
+	34, // 33: llmgateway.v1.GatewayService.RenderTemplate:input_type -> llmgateway.v1.RenderTemplateRequest
+	7,  // 34: llmgateway.v1.GatewayService.GetStatus:input_type -> llmgateway.v1.GetStatusRequest
+	35, // 35: llmgateway.v1.GatewayService.Chat:output_type -> llmgateway.v1.ChatResponse
+	36, // 36: llmgateway.v1.GatewayService.Stream:output_type -> llmgateway.v1.StreamResponse
+	37, // 37: llmgateway.v1.GatewayService.Compare:output_type -> llmgateway.v1.CompareEvent
+	38, // 38: llmgateway.v1.GatewayService.Embed:output_type -> llmgateway.v1.EmbedResponse
+	0,  // 39: llmgateway.v1.GatewayService.DryRun:output_type -> llmgateway.v1.DryRunResponse
+	39, // 40: llmgateway.v1.GatewayService.SubmitJob:output_type -> llmgateway.v1.Job
+	39, // 41: llmgateway.v1.GatewayService.GetJob:output_type -> llmgateway.v1.Job
+	35, // 42: llmgateway.v1.GatewayService.GetJobResult:output_type -> llmgateway.v1.ChatResponse
+	40, // 43: llmgateway.v1.GatewayService.ListJobs:output_type -> llmgateway.v1.ListJobsResponse
+	39, // 44: llmgateway.v1.GatewayService.CancelJob:output_type -> llmgateway.v1.Job
+	41, // 45: llmgateway.v1.GatewayService.WatchJob:output_type -> llmgateway.v1.JobEvent
+	42, // 46: llmgateway.v1.GatewayService.SubmitBatch:output_type -> llmgateway.v1.Batch
+	42, // 47: llmgateway.v1.GatewayService.GetBatch:output_type -> llmgateway.v1.Batch
+	43, // 48: llmgateway.v1.GatewayService.ListBatchResults:output_type -> llmgateway.v1.ListBatchResultsResponse
+	42, // 49: llmgateway.v1.GatewayService.CancelBatch:output_type -> llmgateway.v1.Batch
+	44, // 50: llmgateway.v1.GatewayService.ListWebhooks:output_type -> llmgateway.v1.ListWebhooksResponse
+	45, // 51: llmgateway.v1.GatewayService.GetWebhook:output_type -> llmgateway.v1.Webhook
+	45, // 52: llmgateway.v1.GatewayService.RedeliverWebhook:output_type -> llmgateway.v1.Webhook
+	46, // 53: llmgateway.v1.GatewayService.RecordFeedback:output_type -> llmgateway.v1.RecordFeedbackResponse
+	4,  // 54: llmgateway.v1.GatewayService.ListModels:output_type -> llmgateway.v1.ListModelsResponse
+	47, // 55: llmgateway.v1.GatewayService.ListTemplates:output_type -> llmgateway.v1.ListTemplatesResponse
+	48, // 56: llmgateway.v1.GatewayService.RenderTemplate:output_type -> llmgateway.v1.RenderTemplateResponse
+	8,  // 57: llmgateway.v1.GatewayService.GetStatus:output_type -> llmgateway.v1.GetStatusResponse
+	35, // [35:58] is the sub-list for method output_type
+	12, // [12:35] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_gateway_proto_init() }
@@ -1060,20 +1453,22 @@ func file_llmgateway_v1_gateway_proto_init() {
 		return
 	}
 	file_llmgateway_v1_chat_proto_init()
+	file_llmgateway_v1_compare_proto_init()
 	file_llmgateway_v1_embed_proto_init()
 	file_llmgateway_v1_experiment_proto_init()
 	file_llmgateway_v1_job_proto_init()
 	file_llmgateway_v1_receipt_proto_init()
+	file_llmgateway_v1_template_proto_init()
 	file_llmgateway_v1_gateway_proto_msgTypes[0].OneofWrappers = []any{}
-	file_llmgateway_v1_gateway_proto_msgTypes[3].OneofWrappers = []any{}
-	file_llmgateway_v1_gateway_proto_msgTypes[4].OneofWrappers = []any{}
+	file_llmgateway_v1_gateway_proto_msgTypes[5].OneofWrappers = []any{}
+	file_llmgateway_v1_gateway_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_gateway_proto_rawDesc), len(file_llmgateway_v1_gateway_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

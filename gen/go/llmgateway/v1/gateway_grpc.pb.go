@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	GatewayService_Chat_FullMethodName             = "/llmgateway.v1.GatewayService/Chat"
 	GatewayService_Stream_FullMethodName           = "/llmgateway.v1.GatewayService/Stream"
+	GatewayService_Compare_FullMethodName          = "/llmgateway.v1.GatewayService/Compare"
 	GatewayService_Embed_FullMethodName            = "/llmgateway.v1.GatewayService/Embed"
 	GatewayService_DryRun_FullMethodName           = "/llmgateway.v1.GatewayService/DryRun"
 	GatewayService_SubmitJob_FullMethodName        = "/llmgateway.v1.GatewayService/SubmitJob"
@@ -38,6 +39,8 @@ const (
 	GatewayService_RedeliverWebhook_FullMethodName = "/llmgateway.v1.GatewayService/RedeliverWebhook"
 	GatewayService_RecordFeedback_FullMethodName   = "/llmgateway.v1.GatewayService/RecordFeedback"
 	GatewayService_ListModels_FullMethodName       = "/llmgateway.v1.GatewayService/ListModels"
+	GatewayService_ListTemplates_FullMethodName    = "/llmgateway.v1.GatewayService/ListTemplates"
+	GatewayService_RenderTemplate_FullMethodName   = "/llmgateway.v1.GatewayService/RenderTemplate"
 	GatewayService_GetStatus_FullMethodName        = "/llmgateway.v1.GatewayService/GetStatus"
 )
 
@@ -63,10 +66,21 @@ type GatewayServiceClient interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamResponse], error)
+	// Continues a conversation with several models at once, and tells the words of
+	// each as they come. Over HTTP the events are server-sent.
+	//
+	// Each model is a call of its own, with its own receipt; all of them bear the
+	// request's id and the method `Compare` in the log and the ledger. One that
+	// fails does not end the others. The whole fails only when no model answers,
+	// with the failure of the first of `models`.
+	Compare(ctx context.Context, in *CompareRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CompareEvent], error)
 	// Makes vectors of texts, to search and compare them by.
 	Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error)
-	// Tells what would become of a request, without calling any provider: where
-	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	// Tells what would become of a request, without calling any provider and
+	// without holding money: where it would go and why, what it would cost, and
+	// what the budgets that are about it have left. Fails as Chat would where the
+	// request is wrong or nobody can serve it; what a budget, `max_cost_usd` or a
+	// missing price would refuse is told in `would_be_refused` instead.
 	DryRun(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (*DryRunResponse, error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.
@@ -104,6 +118,11 @@ type GatewayServiceClient interface {
 	RecordFeedback(ctx context.Context, in *RecordFeedbackRequest, opts ...grpc.CallOption) (*RecordFeedbackResponse, error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error)
+	// Lists the templates that requests can name.
+	ListTemplates(ctx context.Context, in *ListTemplatesRequest, opts ...grpc.CallOption) (*ListTemplatesResponse, error)
+	// Fills a template, as a request that names it would be made of it, and asks
+	// nobody.
+	RenderTemplate(ctx context.Context, in *RenderTemplateRequest, opts ...grpc.CallOption) (*RenderTemplateResponse, error)
 	// Tells which providers can be called, and why the others cannot.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 }
@@ -144,6 +163,25 @@ func (c *gatewayServiceClient) Stream(ctx context.Context, in *ChatRequest, opts
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type GatewayService_StreamClient = grpc.ServerStreamingClient[StreamResponse]
+
+func (c *gatewayServiceClient) Compare(ctx context.Context, in *CompareRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CompareEvent], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &GatewayService_ServiceDesc.Streams[1], GatewayService_Compare_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[CompareRequest, CompareEvent]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GatewayService_CompareClient = grpc.ServerStreamingClient[CompareEvent]
 
 func (c *gatewayServiceClient) Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -217,7 +255,7 @@ func (c *gatewayServiceClient) CancelJob(ctx context.Context, in *CancelJobReque
 
 func (c *gatewayServiceClient) WatchJob(ctx context.Context, in *WatchJobRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[JobEvent], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &GatewayService_ServiceDesc.Streams[1], GatewayService_WatchJob_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &GatewayService_ServiceDesc.Streams[2], GatewayService_WatchJob_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -324,6 +362,26 @@ func (c *gatewayServiceClient) ListModels(ctx context.Context, in *ListModelsReq
 	return out, nil
 }
 
+func (c *gatewayServiceClient) ListTemplates(ctx context.Context, in *ListTemplatesRequest, opts ...grpc.CallOption) (*ListTemplatesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListTemplatesResponse)
+	err := c.cc.Invoke(ctx, GatewayService_ListTemplates_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) RenderTemplate(ctx context.Context, in *RenderTemplateRequest, opts ...grpc.CallOption) (*RenderTemplateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RenderTemplateResponse)
+	err := c.cc.Invoke(ctx, GatewayService_RenderTemplate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *gatewayServiceClient) GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetStatusResponse)
@@ -356,10 +414,21 @@ type GatewayServiceServer interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(*ChatRequest, grpc.ServerStreamingServer[StreamResponse]) error
+	// Continues a conversation with several models at once, and tells the words of
+	// each as they come. Over HTTP the events are server-sent.
+	//
+	// Each model is a call of its own, with its own receipt; all of them bear the
+	// request's id and the method `Compare` in the log and the ledger. One that
+	// fails does not end the others. The whole fails only when no model answers,
+	// with the failure of the first of `models`.
+	Compare(*CompareRequest, grpc.ServerStreamingServer[CompareEvent]) error
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *EmbedRequest) (*EmbedResponse, error)
-	// Tells what would become of a request, without calling any provider: where
-	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	// Tells what would become of a request, without calling any provider and
+	// without holding money: where it would go and why, what it would cost, and
+	// what the budgets that are about it have left. Fails as Chat would where the
+	// request is wrong or nobody can serve it; what a budget, `max_cost_usd` or a
+	// missing price would refuse is told in `would_be_refused` instead.
 	DryRun(context.Context, *ChatRequest) (*DryRunResponse, error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.
@@ -397,6 +466,11 @@ type GatewayServiceServer interface {
 	RecordFeedback(context.Context, *RecordFeedbackRequest) (*RecordFeedbackResponse, error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error)
+	// Lists the templates that requests can name.
+	ListTemplates(context.Context, *ListTemplatesRequest) (*ListTemplatesResponse, error)
+	// Fills a template, as a request that names it would be made of it, and asks
+	// nobody.
+	RenderTemplate(context.Context, *RenderTemplateRequest) (*RenderTemplateResponse, error)
 	// Tells which providers can be called, and why the others cannot.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	mustEmbedUnimplementedGatewayServiceServer()
@@ -414,6 +488,9 @@ func (UnimplementedGatewayServiceServer) Chat(context.Context, *ChatRequest) (*C
 }
 func (UnimplementedGatewayServiceServer) Stream(*ChatRequest, grpc.ServerStreamingServer[StreamResponse]) error {
 	return status.Error(codes.Unimplemented, "method Stream not implemented")
+}
+func (UnimplementedGatewayServiceServer) Compare(*CompareRequest, grpc.ServerStreamingServer[CompareEvent]) error {
+	return status.Error(codes.Unimplemented, "method Compare not implemented")
 }
 func (UnimplementedGatewayServiceServer) Embed(context.Context, *EmbedRequest) (*EmbedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Embed not implemented")
@@ -465,6 +542,12 @@ func (UnimplementedGatewayServiceServer) RecordFeedback(context.Context, *Record
 }
 func (UnimplementedGatewayServiceServer) ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListModels not implemented")
+}
+func (UnimplementedGatewayServiceServer) ListTemplates(context.Context, *ListTemplatesRequest) (*ListTemplatesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTemplates not implemented")
+}
+func (UnimplementedGatewayServiceServer) RenderTemplate(context.Context, *RenderTemplateRequest) (*RenderTemplateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RenderTemplate not implemented")
 }
 func (UnimplementedGatewayServiceServer) GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStatus not implemented")
@@ -518,6 +601,17 @@ func _GatewayService_Stream_Handler(srv interface{}, stream grpc.ServerStream) e
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type GatewayService_StreamServer = grpc.ServerStreamingServer[StreamResponse]
+
+func _GatewayService_Compare_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(CompareRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(GatewayServiceServer).Compare(m, &grpc.GenericServerStream[CompareRequest, CompareEvent]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GatewayService_CompareServer = grpc.ServerStreamingServer[CompareEvent]
 
 func _GatewayService_Embed_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(EmbedRequest)
@@ -818,6 +912,42 @@ func _GatewayService_ListModels_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GatewayService_ListTemplates_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTemplatesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).ListTemplates(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_ListTemplates_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).ListTemplates(ctx, req.(*ListTemplatesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_RenderTemplate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RenderTemplateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).RenderTemplate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_RenderTemplate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).RenderTemplate(ctx, req.(*RenderTemplateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _GatewayService_GetStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetStatusRequest)
 	if err := dec(in); err != nil {
@@ -912,6 +1042,14 @@ var GatewayService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _GatewayService_ListModels_Handler,
 		},
 		{
+			MethodName: "ListTemplates",
+			Handler:    _GatewayService_ListTemplates_Handler,
+		},
+		{
+			MethodName: "RenderTemplate",
+			Handler:    _GatewayService_RenderTemplate_Handler,
+		},
+		{
 			MethodName: "GetStatus",
 			Handler:    _GatewayService_GetStatus_Handler,
 		},
@@ -920,6 +1058,11 @@ var GatewayService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Stream",
 			Handler:       _GatewayService_Stream_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Compare",
+			Handler:       _GatewayService_Compare_Handler,
 			ServerStreams: true,
 		},
 		{

@@ -30,7 +30,8 @@ const (
 // 50 on those of a job.
 type SubmitJobRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The conversation so far, oldest first.
+	// The conversation so far, oldest first. At least one, unless there is a
+	// `template`, whose messages come before these.
 	Messages []*Message `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	// Who answers, as in ChatRequest.
 	Model string `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
@@ -84,6 +85,13 @@ type SubmitJobRequest struct {
 	// whatever `model` names. Empty as the configuration says. A name that means no
 	// experiment that runs means nothing, so that callers outlive experiments.
 	Experiment string `protobuf:"bytes,33,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	// The configured template of which the request is made, as in ChatRequest.
+	Template string `protobuf:"bytes,30,opt,name=template,proto3" json:"template,omitempty"`
+	// What its `{{variables}}` stand for, as in ChatRequest.
+	Variables map[string]string `protobuf:"bytes,31,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Which version of the template; 0 for the one that is the latest when the
+	// job is submitted, to which it keeps.
+	TemplateVersion int32 `protobuf:"varint,32,opt,name=template_version,json=templateVersion,proto3" json:"template_version,omitempty"`
 	// Fields for the provider that this contract does not know, merged into the
 	// body as they are. They cannot replace what the gateway itself sets.
 	ExtraBody *structpb.Struct `protobuf:"bytes,40,opt,name=extra_body,json=extraBody,proto3" json:"extra_body,omitempty"`
@@ -277,6 +285,27 @@ func (x *SubmitJobRequest) GetExperiment() string {
 		return x.Experiment
 	}
 	return ""
+}
+
+func (x *SubmitJobRequest) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *SubmitJobRequest) GetVariables() map[string]string {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *SubmitJobRequest) GetTemplateVersion() int32 {
+	if x != nil {
+		return x.TemplateVersion
+	}
+	return 0
 }
 
 func (x *SubmitJobRequest) GetExtraBody() *structpb.Struct {
@@ -2014,9 +2043,9 @@ var File_llmgateway_v1_job_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_job_proto_rawDesc = "" +
 	"\n" +
-	"\x17llmgateway/v1/job.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xf1\v\n" +
-	"\x10SubmitJobRequest\x12?\n" +
-	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\bmessages\x12\x1e\n" +
+	"\x17llmgateway/v1/job.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xdf\r\n" +
+	"\x10SubmitJobRequest\x12=\n" +
+	"\bmessages\x18\x01 \x03(\v2\x16.llmgateway.v1.MessageB\t\xbaH\x06\x92\x01\x03\x10\x90NR\bmessages\x12\x1e\n" +
 	"\x05model\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12-\n" +
 	"\rmodel_version\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\fmodelVersion\x129\n" +
 	"\n" +
@@ -2047,7 +2076,10 @@ const file_llmgateway_v1_job_proto_rawDesc = "" +
 	"\x0fidempotency_key\x18\x1c \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x12'\n" +
 	"\n" +
 	"experiment\x18! \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
-	"experiment\x126\n" +
+	"experiment\x12$\n" +
+	"\btemplate\x18\x1e \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\btemplate\x12V\n" +
+	"\tvariables\x18\x1f \x03(\v2..llmgateway.v1.SubmitJobRequest.VariablesEntryB\b\xbaH\x05\x9a\x01\x02\x10dR\tvariables\x122\n" +
+	"\x10template_version\x18  \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0ftemplateVersion\x126\n" +
 	"\n" +
 	"extra_body\x18( \x01(\v2\x17.google.protobuf.StructR\textraBody\x12+\n" +
 	"\fcallback_url\x182 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\vcallbackUrl\x12.\n" +
@@ -2056,6 +2088,9 @@ const file_llmgateway_v1_job_proto_rawDesc = "" +
 	"\x0fstart_within_ms\x185 \x01(\x03B\r\xbaH\n" +
 	"\"\b\x18\x80\x90\xfb\xd3\t \x00H\x03R\rstartWithinMs\x88\x01\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a<\n" +
+	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0f\n" +
 	"\r_max_cost_usdB\r\n" +
@@ -2227,7 +2262,7 @@ func file_llmgateway_v1_job_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_job_proto_rawDescData
 }
 
-var file_llmgateway_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_llmgateway_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_llmgateway_v1_job_proto_goTypes = []any{
 	(*SubmitJobRequest)(nil),         // 0: llmgateway.v1.SubmitJobRequest
 	(*Job)(nil),                      // 1: llmgateway.v1.Job
@@ -2254,60 +2289,62 @@ var file_llmgateway_v1_job_proto_goTypes = []any{
 	(*GetWebhookRequest)(nil),        // 22: llmgateway.v1.GetWebhookRequest
 	(*RedeliverWebhookRequest)(nil),  // 23: llmgateway.v1.RedeliverWebhookRequest
 	nil,                              // 24: llmgateway.v1.SubmitJobRequest.MetadataEntry
-	nil,                              // 25: llmgateway.v1.Job.MetadataEntry
-	(*Message)(nil),                  // 26: llmgateway.v1.Message
-	(*Parameters)(nil),               // 27: llmgateway.v1.Parameters
-	(*Tool)(nil),                     // 28: llmgateway.v1.Tool
-	(*ResponseFormat)(nil),           // 29: llmgateway.v1.ResponseFormat
-	(*Resilience)(nil),               // 30: llmgateway.v1.Resilience
-	(*structpb.Struct)(nil),          // 31: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),    // 32: google.protobuf.Timestamp
-	(*StreamResponse)(nil),           // 33: llmgateway.v1.StreamResponse
-	(*ChatRequest)(nil),              // 34: llmgateway.v1.ChatRequest
-	(*ChatResponse)(nil),             // 35: llmgateway.v1.ChatResponse
-	(*Receipt)(nil),                  // 36: llmgateway.v1.Receipt
+	nil,                              // 25: llmgateway.v1.SubmitJobRequest.VariablesEntry
+	nil,                              // 26: llmgateway.v1.Job.MetadataEntry
+	(*Message)(nil),                  // 27: llmgateway.v1.Message
+	(*Parameters)(nil),               // 28: llmgateway.v1.Parameters
+	(*Tool)(nil),                     // 29: llmgateway.v1.Tool
+	(*ResponseFormat)(nil),           // 30: llmgateway.v1.ResponseFormat
+	(*Resilience)(nil),               // 31: llmgateway.v1.Resilience
+	(*structpb.Struct)(nil),          // 32: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),    // 33: google.protobuf.Timestamp
+	(*StreamResponse)(nil),           // 34: llmgateway.v1.StreamResponse
+	(*ChatRequest)(nil),              // 35: llmgateway.v1.ChatRequest
+	(*ChatResponse)(nil),             // 36: llmgateway.v1.ChatResponse
+	(*Receipt)(nil),                  // 37: llmgateway.v1.Receipt
 }
 var file_llmgateway_v1_job_proto_depIdxs = []int32{
-	26, // 0: llmgateway.v1.SubmitJobRequest.messages:type_name -> llmgateway.v1.Message
-	27, // 1: llmgateway.v1.SubmitJobRequest.parameters:type_name -> llmgateway.v1.Parameters
-	28, // 2: llmgateway.v1.SubmitJobRequest.tools:type_name -> llmgateway.v1.Tool
-	29, // 3: llmgateway.v1.SubmitJobRequest.response_format:type_name -> llmgateway.v1.ResponseFormat
+	27, // 0: llmgateway.v1.SubmitJobRequest.messages:type_name -> llmgateway.v1.Message
+	28, // 1: llmgateway.v1.SubmitJobRequest.parameters:type_name -> llmgateway.v1.Parameters
+	29, // 2: llmgateway.v1.SubmitJobRequest.tools:type_name -> llmgateway.v1.Tool
+	30, // 3: llmgateway.v1.SubmitJobRequest.response_format:type_name -> llmgateway.v1.ResponseFormat
 	24, // 4: llmgateway.v1.SubmitJobRequest.metadata:type_name -> llmgateway.v1.SubmitJobRequest.MetadataEntry
-	30, // 5: llmgateway.v1.SubmitJobRequest.resilience:type_name -> llmgateway.v1.Resilience
-	31, // 6: llmgateway.v1.SubmitJobRequest.extra_body:type_name -> google.protobuf.Struct
-	32, // 7: llmgateway.v1.SubmitJobRequest.run_at:type_name -> google.protobuf.Timestamp
-	32, // 8: llmgateway.v1.Job.created_at:type_name -> google.protobuf.Timestamp
-	32, // 9: llmgateway.v1.Job.run_at:type_name -> google.protobuf.Timestamp
-	32, // 10: llmgateway.v1.Job.started_at:type_name -> google.protobuf.Timestamp
-	32, // 11: llmgateway.v1.Job.ended_at:type_name -> google.protobuf.Timestamp
-	32, // 12: llmgateway.v1.Job.result_expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 13: llmgateway.v1.Job.failure:type_name -> llmgateway.v1.JobFailure
-	25, // 14: llmgateway.v1.Job.metadata:type_name -> llmgateway.v1.Job.MetadataEntry
-	1,  // 15: llmgateway.v1.JobEvent.job:type_name -> llmgateway.v1.Job
-	33, // 16: llmgateway.v1.JobEvent.output:type_name -> llmgateway.v1.StreamResponse
-	32, // 17: llmgateway.v1.ListJobsRequest.created_after:type_name -> google.protobuf.Timestamp
-	32, // 18: llmgateway.v1.ListJobsRequest.created_before:type_name -> google.protobuf.Timestamp
-	1,  // 19: llmgateway.v1.ListJobsResponse.jobs:type_name -> llmgateway.v1.Job
-	11, // 20: llmgateway.v1.SubmitBatchRequest.requests:type_name -> llmgateway.v1.BatchItem
-	32, // 21: llmgateway.v1.SubmitBatchRequest.run_at:type_name -> google.protobuf.Timestamp
-	34, // 22: llmgateway.v1.BatchItem.request:type_name -> llmgateway.v1.ChatRequest
-	32, // 23: llmgateway.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
-	32, // 24: llmgateway.v1.Batch.ended_at:type_name -> google.protobuf.Timestamp
-	17, // 25: llmgateway.v1.ListBatchResultsResponse.results:type_name -> llmgateway.v1.BatchResult
-	1,  // 26: llmgateway.v1.BatchResult.job:type_name -> llmgateway.v1.Job
-	35, // 27: llmgateway.v1.BatchResult.response:type_name -> llmgateway.v1.ChatResponse
-	36, // 28: llmgateway.v1.BatchResult.receipt:type_name -> llmgateway.v1.Receipt
-	32, // 29: llmgateway.v1.Webhook.created_at:type_name -> google.protobuf.Timestamp
-	32, // 30: llmgateway.v1.Webhook.next_attempt_at:type_name -> google.protobuf.Timestamp
-	32, // 31: llmgateway.v1.Webhook.delivered_at:type_name -> google.protobuf.Timestamp
-	19, // 32: llmgateway.v1.Webhook.deliveries:type_name -> llmgateway.v1.WebhookDelivery
-	32, // 33: llmgateway.v1.WebhookDelivery.started_at:type_name -> google.protobuf.Timestamp
-	18, // 34: llmgateway.v1.ListWebhooksResponse.webhooks:type_name -> llmgateway.v1.Webhook
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	31, // 5: llmgateway.v1.SubmitJobRequest.resilience:type_name -> llmgateway.v1.Resilience
+	25, // 6: llmgateway.v1.SubmitJobRequest.variables:type_name -> llmgateway.v1.SubmitJobRequest.VariablesEntry
+	32, // 7: llmgateway.v1.SubmitJobRequest.extra_body:type_name -> google.protobuf.Struct
+	33, // 8: llmgateway.v1.SubmitJobRequest.run_at:type_name -> google.protobuf.Timestamp
+	33, // 9: llmgateway.v1.Job.created_at:type_name -> google.protobuf.Timestamp
+	33, // 10: llmgateway.v1.Job.run_at:type_name -> google.protobuf.Timestamp
+	33, // 11: llmgateway.v1.Job.started_at:type_name -> google.protobuf.Timestamp
+	33, // 12: llmgateway.v1.Job.ended_at:type_name -> google.protobuf.Timestamp
+	33, // 13: llmgateway.v1.Job.result_expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 14: llmgateway.v1.Job.failure:type_name -> llmgateway.v1.JobFailure
+	26, // 15: llmgateway.v1.Job.metadata:type_name -> llmgateway.v1.Job.MetadataEntry
+	1,  // 16: llmgateway.v1.JobEvent.job:type_name -> llmgateway.v1.Job
+	34, // 17: llmgateway.v1.JobEvent.output:type_name -> llmgateway.v1.StreamResponse
+	33, // 18: llmgateway.v1.ListJobsRequest.created_after:type_name -> google.protobuf.Timestamp
+	33, // 19: llmgateway.v1.ListJobsRequest.created_before:type_name -> google.protobuf.Timestamp
+	1,  // 20: llmgateway.v1.ListJobsResponse.jobs:type_name -> llmgateway.v1.Job
+	11, // 21: llmgateway.v1.SubmitBatchRequest.requests:type_name -> llmgateway.v1.BatchItem
+	33, // 22: llmgateway.v1.SubmitBatchRequest.run_at:type_name -> google.protobuf.Timestamp
+	35, // 23: llmgateway.v1.BatchItem.request:type_name -> llmgateway.v1.ChatRequest
+	33, // 24: llmgateway.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	33, // 25: llmgateway.v1.Batch.ended_at:type_name -> google.protobuf.Timestamp
+	17, // 26: llmgateway.v1.ListBatchResultsResponse.results:type_name -> llmgateway.v1.BatchResult
+	1,  // 27: llmgateway.v1.BatchResult.job:type_name -> llmgateway.v1.Job
+	36, // 28: llmgateway.v1.BatchResult.response:type_name -> llmgateway.v1.ChatResponse
+	37, // 29: llmgateway.v1.BatchResult.receipt:type_name -> llmgateway.v1.Receipt
+	33, // 30: llmgateway.v1.Webhook.created_at:type_name -> google.protobuf.Timestamp
+	33, // 31: llmgateway.v1.Webhook.next_attempt_at:type_name -> google.protobuf.Timestamp
+	33, // 32: llmgateway.v1.Webhook.delivered_at:type_name -> google.protobuf.Timestamp
+	19, // 33: llmgateway.v1.Webhook.deliveries:type_name -> llmgateway.v1.WebhookDelivery
+	33, // 34: llmgateway.v1.WebhookDelivery.started_at:type_name -> google.protobuf.Timestamp
+	18, // 35: llmgateway.v1.ListWebhooksResponse.webhooks:type_name -> llmgateway.v1.Webhook
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_job_proto_init() }
@@ -2329,7 +2366,7 @@ func file_llmgateway_v1_job_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_job_proto_rawDesc), len(file_llmgateway_v1_job_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

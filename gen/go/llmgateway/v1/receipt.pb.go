@@ -829,7 +829,11 @@ type Receipt struct {
 	// What the gateway's cache knew; absent where it is off.
 	Cache *CacheLookup `protobuf:"bytes,10,opt,name=cache,proto3" json:"cache,omitempty"`
 	// The experiment that it was part of; absent for none.
-	Experiment    *ExperimentVariant `protobuf:"bytes,12,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	Experiment *ExperimentVariant `protobuf:"bytes,12,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	// The template of which the request was made; absent for none.
+	Template *TemplateUse `protobuf:"bytes,13,opt,name=template,proto3" json:"template,omitempty"`
+	// What the gateway's moderation found; empty where it is off.
+	Moderation    []*Moderated `protobuf:"bytes,11,rep,name=moderation,proto3" json:"moderation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -941,6 +945,20 @@ func (x *Receipt) GetExperiment() *ExperimentVariant {
 	return nil
 }
 
+func (x *Receipt) GetTemplate() *TemplateUse {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+func (x *Receipt) GetModeration() []*Moderated {
+	if x != nil {
+		return x.Moderation
+	}
+	return nil
+}
+
 // Which variant of which experiment answered.
 type ExperimentVariant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -996,6 +1014,145 @@ func (x *ExperimentVariant) GetVariant() string {
 	return ""
 }
 
+// The template of which a request was made.
+type TemplateUse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its version.
+	Version       int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TemplateUse) Reset() {
+	*x = TemplateUse{}
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TemplateUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TemplateUse) ProtoMessage() {}
+
+func (x *TemplateUse) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TemplateUse.ProtoReflect.Descriptor instead.
+func (*TemplateUse) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TemplateUse) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TemplateUse) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// What a moderation hook found, without any of the text.
+type Moderated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The hook, by its name in the configuration.
+	Hook string `protobuf:"bytes,1,opt,name=hook,proto3" json:"hook,omitempty"`
+	// Where it looked: `request`, `stream` or `reply`.
+	Stage string `protobuf:"bytes,2,opt,name=stage,proto3" json:"stage,omitempty"`
+	// What came of it: `flag`, `redact`, `refuse`, or `skipped` when the hook
+	// failed and the configuration lets such calls pass.
+	Action string `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
+	// What was found, such as `email`; when it was skipped, why: `timeout` or
+	// `failed`.
+	Category string `protobuf:"bytes,4,opt,name=category,proto3" json:"category,omitempty"`
+	// How often.
+	Count         int32 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moderated) Reset() {
+	*x = Moderated{}
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moderated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moderated) ProtoMessage() {}
+
+func (x *Moderated) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moderated.ProtoReflect.Descriptor instead.
+func (*Moderated) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Moderated) GetHook() string {
+	if x != nil {
+		return x.Hook
+	}
+	return ""
+}
+
+func (x *Moderated) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *Moderated) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Moderated) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *Moderated) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // What the gateway's cache knew of a request.
 type CacheLookup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1015,7 +1172,7 @@ type CacheLookup struct {
 
 func (x *CacheLookup) Reset() {
 	*x = CacheLookup{}
-	mi := &file_llmgateway_v1_receipt_proto_msgTypes[8]
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1184,7 @@ func (x *CacheLookup) String() string {
 func (*CacheLookup) ProtoMessage() {}
 
 func (x *CacheLookup) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_receipt_proto_msgTypes[8]
+	mi := &file_llmgateway_v1_receipt_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1197,7 @@ func (x *CacheLookup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheLookup.ProtoReflect.Descriptor instead.
 func (*CacheLookup) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_v1_receipt_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CacheLookup) GetOutcome() string {
@@ -1178,7 +1335,7 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	"\x05score\x18\a \x01(\x01H\x02R\x05score\x88\x01\x01B\x10\n" +
 	"\x0e_estimated_usdB\x15\n" +
 	"\x13_estimated_pico_usdB\b\n" +
-	"\x06_score\"\xa8\x03\n" +
+	"\x06_score\"\x9a\x04\n" +
 	"\aReceipt\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1a\n" +
@@ -1195,10 +1352,23 @@ const file_llmgateway_v1_receipt_proto_rawDesc = "" +
 	" \x01(\v2\x1a.llmgateway.v1.CacheLookupR\x05cache\x12@\n" +
 	"\n" +
 	"experiment\x18\f \x01(\v2 .llmgateway.v1.ExperimentVariantR\n" +
-	"experiment\"A\n" +
+	"experiment\x126\n" +
+	"\btemplate\x18\r \x01(\v2\x1a.llmgateway.v1.TemplateUseR\btemplate\x128\n" +
+	"\n" +
+	"moderation\x18\v \x03(\v2\x18.llmgateway.v1.ModeratedR\n" +
+	"moderation\"A\n" +
 	"\x11ExperimentVariant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\avariant\x18\x02 \x01(\tR\avariant\"\xd8\x01\n" +
+	"\avariant\x18\x02 \x01(\tR\avariant\";\n" +
+	"\vTemplateUse\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x05R\aversion\"\x7f\n" +
+	"\tModerated\x12\x12\n" +
+	"\x04hook\x18\x01 \x01(\tR\x04hook\x12\x14\n" +
+	"\x05stage\x18\x02 \x01(\tR\x05stage\x12\x16\n" +
+	"\x06action\x18\x03 \x01(\tR\x06action\x12\x1a\n" +
+	"\bcategory\x18\x04 \x01(\tR\bcategory\x12\x14\n" +
+	"\x05count\x18\x05 \x01(\x05R\x05count\"\xd8\x01\n" +
 	"\vCacheLookup\x12\x18\n" +
 	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12*\n" +
@@ -1221,7 +1391,7 @@ func file_llmgateway_v1_receipt_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_receipt_proto_rawDescData
 }
 
-var file_llmgateway_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_llmgateway_v1_receipt_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_llmgateway_v1_receipt_proto_goTypes = []any{
 	(*Usage)(nil),                 // 0: llmgateway.v1.Usage
 	(*Cost)(nil),                  // 1: llmgateway.v1.Cost
@@ -1231,24 +1401,28 @@ var file_llmgateway_v1_receipt_proto_goTypes = []any{
 	(*Candidate)(nil),             // 5: llmgateway.v1.Candidate
 	(*Receipt)(nil),               // 6: llmgateway.v1.Receipt
 	(*ExperimentVariant)(nil),     // 7: llmgateway.v1.ExperimentVariant
-	(*CacheLookup)(nil),           // 8: llmgateway.v1.CacheLookup
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*TemplateUse)(nil),           // 8: llmgateway.v1.TemplateUse
+	(*Moderated)(nil),             // 9: llmgateway.v1.Moderated
+	(*CacheLookup)(nil),           // 10: llmgateway.v1.CacheLookup
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_llmgateway_v1_receipt_proto_depIdxs = []int32{
-	0, // 0: llmgateway.v1.Attempt.usage:type_name -> llmgateway.v1.Usage
-	3, // 1: llmgateway.v1.Attempt.line_items:type_name -> llmgateway.v1.LineItem
-	5, // 2: llmgateway.v1.Route.candidates:type_name -> llmgateway.v1.Candidate
-	4, // 3: llmgateway.v1.Receipt.route:type_name -> llmgateway.v1.Route
-	1, // 4: llmgateway.v1.Receipt.cost:type_name -> llmgateway.v1.Cost
-	2, // 5: llmgateway.v1.Receipt.attempts:type_name -> llmgateway.v1.Attempt
-	8, // 6: llmgateway.v1.Receipt.cache:type_name -> llmgateway.v1.CacheLookup
-	7, // 7: llmgateway.v1.Receipt.experiment:type_name -> llmgateway.v1.ExperimentVariant
-	9, // 8: llmgateway.v1.CacheLookup.stored_at:type_name -> google.protobuf.Timestamp
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	0,  // 0: llmgateway.v1.Attempt.usage:type_name -> llmgateway.v1.Usage
+	3,  // 1: llmgateway.v1.Attempt.line_items:type_name -> llmgateway.v1.LineItem
+	5,  // 2: llmgateway.v1.Route.candidates:type_name -> llmgateway.v1.Candidate
+	4,  // 3: llmgateway.v1.Receipt.route:type_name -> llmgateway.v1.Route
+	1,  // 4: llmgateway.v1.Receipt.cost:type_name -> llmgateway.v1.Cost
+	2,  // 5: llmgateway.v1.Receipt.attempts:type_name -> llmgateway.v1.Attempt
+	10, // 6: llmgateway.v1.Receipt.cache:type_name -> llmgateway.v1.CacheLookup
+	7,  // 7: llmgateway.v1.Receipt.experiment:type_name -> llmgateway.v1.ExperimentVariant
+	8,  // 8: llmgateway.v1.Receipt.template:type_name -> llmgateway.v1.TemplateUse
+	9,  // 9: llmgateway.v1.Receipt.moderation:type_name -> llmgateway.v1.Moderated
+	11, // 10: llmgateway.v1.CacheLookup.stored_at:type_name -> google.protobuf.Timestamp
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_receipt_proto_init() }
@@ -1260,14 +1434,14 @@ func file_llmgateway_v1_receipt_proto_init() {
 	file_llmgateway_v1_receipt_proto_msgTypes[1].OneofWrappers = []any{}
 	file_llmgateway_v1_receipt_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_v1_receipt_proto_msgTypes[5].OneofWrappers = []any{}
-	file_llmgateway_v1_receipt_proto_msgTypes[8].OneofWrappers = []any{}
+	file_llmgateway_v1_receipt_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_receipt_proto_rawDesc), len(file_llmgateway_v1_receipt_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

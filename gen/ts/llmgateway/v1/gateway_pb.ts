@@ -9,24 +9,29 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { ChatRequestSchema, ChatResponseSchema, StreamResponseSchema } from "./chat_pb.ts";
 import { file_llmgateway_v1_chat } from "./chat_pb.ts";
+import type { CompareEventSchema, CompareRequestSchema } from "./compare_pb.ts";
+import { file_llmgateway_v1_compare } from "./compare_pb.ts";
 import type { EmbedRequestSchema, EmbedResponseSchema } from "./embed_pb.ts";
 import { file_llmgateway_v1_embed } from "./embed_pb.ts";
 import type { RecordFeedbackRequestSchema, RecordFeedbackResponseSchema } from "./experiment_pb.ts";
 import { file_llmgateway_v1_experiment } from "./experiment_pb.ts";
 import type { BatchSchema, CancelBatchRequestSchema, CancelJobRequestSchema, GetBatchRequestSchema, GetJobRequestSchema, GetJobResultRequestSchema, GetWebhookRequestSchema, JobEventSchema, JobSchema, ListBatchResultsRequestSchema, ListBatchResultsResponseSchema, ListJobsRequestSchema, ListJobsResponseSchema, ListWebhooksRequestSchema, ListWebhooksResponseSchema, RedeliverWebhookRequestSchema, SubmitBatchRequestSchema, SubmitJobRequestSchema, WatchJobRequestSchema, WebhookSchema } from "./job_pb.ts";
 import { file_llmgateway_v1_job } from "./job_pb.ts";
-import type { CacheLookup, ExperimentVariant, Route } from "./receipt_pb.ts";
+import type { CacheLookup, ExperimentVariant, Route, TemplateUse } from "./receipt_pb.ts";
 import { file_llmgateway_v1_receipt } from "./receipt_pb.ts";
+import type { ListTemplatesRequestSchema, ListTemplatesResponseSchema, RenderTemplateRequestSchema, RenderTemplateResponseSchema } from "./template_pb.ts";
+import { file_llmgateway_v1_template } from "./template_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file llmgateway/v1/gateway.proto.
  */
 export const file_llmgateway_v1_gateway: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEi2wIKDkRyeVJ1blJlc3BvbnNlEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEiMKBXJvdXRlGAMgASgLMhQubGxtZ2F0ZXdheS52MS5Sb3V0ZRIaCg1lc3RpbWF0ZWRfdXNkGAQgASgBSACIAQESHwoSZXN0aW1hdGVkX3BpY29fdXNkGAUgASgDSAGIAQESFAoMaW5wdXRfdG9rZW5zGAYgASgFEg8KB2Ryb3BwZWQYByADKAkSFQoNcHJpY2VfdmVyc2lvbhgIIAEoCRIpCgVjYWNoZRgJIAEoCzIaLmxsbWdhdGV3YXkudjEuQ2FjaGVMb29rdXASNAoKZXhwZXJpbWVudBgMIAEoCzIgLmxsbWdhdGV3YXkudjEuRXhwZXJpbWVudFZhcmlhbnRCEAoOX2VzdGltYXRlZF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZCIlChFMaXN0TW9kZWxzUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCSI6ChJMaXN0TW9kZWxzUmVzcG9uc2USJAoGbW9kZWxzGAEgAygLMhQubGxtZ2F0ZXdheS52MS5Nb2RlbCKZAwoFTW9kZWwSCgoCaWQYASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDQoFbW9kZWwYAyABKAkSIAoTaW5wdXRfcGVyXzFrX3Rva2VucxgEIAEoAUgAiAEBEiEKFG91dHB1dF9wZXJfMWtfdG9rZW5zGAUgASgBSAGIAQESJwoaY2FjaGVkX2lucHV0X3Blcl8xa190b2tlbnMYBiABKAFIAogBARIiChVjb250ZXh0X3dpbmRvd190b2tlbnMYByABKAVIA4gBARIeChFtYXhfb3V0cHV0X3Rva2VucxgIIAEoBUgEiAEBEjEKDGNhcGFiaWxpdGllcxgJIAEoCzIbLmxsbWdhdGV3YXkudjEuQ2FwYWJpbGl0aWVzQhYKFF9pbnB1dF9wZXJfMWtfdG9rZW5zQhcKFV9vdXRwdXRfcGVyXzFrX3Rva2Vuc0IdChtfY2FjaGVkX2lucHV0X3Blcl8xa190b2tlbnNCGAoWX2NvbnRleHRfd2luZG93X3Rva2Vuc0IUChJfbWF4X291dHB1dF90b2tlbnMi9QMKDENhcGFiaWxpdGllcxIRCgRjaGF0GAEgASgISACIAQESFwoKZW1iZWRkaW5ncxgCIAEoCEgBiAEBEhYKCXN0cmVhbWluZxgDIAEoCEgCiAEBEhIKBXRvb2xzGAQgASgISAOIAQESIAoTcGFyYWxsZWxfdG9vbF9jYWxscxgFIAEoCEgEiAEBEhgKC2pzb25fc2NoZW1hGAYgASgISAWIAQESEwoGdmlzaW9uGAcgASgISAaIAQESEgoFZmlsZXMYCCABKAhIB4gBARIWCglyZWFzb25pbmcYCSABKAhICIgBARIcCg9zeXN0ZW1fbWVzc2FnZXMYCiABKAhICYgBARIbCg5wcm9tcHRfY2FjaGluZxgLIAEoCEgKiAEBEg8KB3JlZ2lvbnMYDCADKAkSFQoIc2FtcGxpbmcYDSABKAhIC4gBAUIHCgVfY2hhdEINCgtfZW1iZWRkaW5nc0IMCgpfc3RyZWFtaW5nQggKBl90b29sc0IWChRfcGFyYWxsZWxfdG9vbF9jYWxsc0IOCgxfanNvbl9zY2hlbWFCCQoHX3Zpc2lvbkIICgZfZmlsZXNCDAoKX3JlYXNvbmluZ0ISChBfc3lzdGVtX21lc3NhZ2VzQhEKD19wcm9tcHRfY2FjaGluZ0ILCglfc2FtcGxpbmciEgoQR2V0U3RhdHVzUmVxdWVzdCKWAQoRR2V0U3RhdHVzUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSMAoJcHJvdmlkZXJzGAMgAygLMh0ubGxtZ2F0ZXdheS52MS5Qcm92aWRlclN0YXR1cxIVCg1wcmljZV92ZXJzaW9uGAQgASgJEhcKD3VucHJpY2VkX21vZGVscxgFIAMoCSLQAQoOUHJvdmlkZXJTdGF0dXMSDAoEbmFtZRgBIAEoCRIMCgRraW5kGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIOCgZyZWFzb24YBCABKAkSFQoNZGVmYXVsdF9tb2RlbBgFIAEoCRIuCgpjaGVja2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZyZWNlbnQYByABKAsyGi5sbG1nYXRld2F5LnYxLlJlY2VudENhbGxzEg8KB2NpcmN1aXQYCCABKAkiYQoLUmVjZW50Q2FsbHMSEAoIYXR0ZW1wdHMYASABKAUSEAoIZmFpbHVyZXMYAiABKAUSEwoLZXJyb3Jfc2hhcmUYAyABKAESGQoRbGFzdF9mYWlsdXJlX2tpbmQYBCABKAky1xEKDkdhdGV3YXlTZXJ2aWNlElwKBENoYXQSGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiG4LT5JMCFToBKiIQL3YxL2dhdGV3YXkvY2hhdBJkCgZTdHJlYW0SGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0Gh0ubGxtZ2F0ZXdheS52MS5TdHJlYW1SZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvZ2F0ZXdheS9zdHJlYW0wARJlCgVFbWJlZBIbLmxsbWdhdGV3YXkudjEuRW1iZWRSZXF1ZXN0GhwubGxtZ2F0ZXdheS52MS5FbWJlZFJlc3BvbnNlIiGC0+STAhs6ASoiFi92MS9nYXRld2F5L2VtYmVkZGluZ3MSYwoGRHJ5UnVuEhoubGxtZ2F0ZXdheS52MS5DaGF0UmVxdWVzdBodLmxsbWdhdGV3YXkudjEuRHJ5UnVuUmVzcG9uc2UiHoLT5JMCGDoBKiITL3YxL2dhdGV3YXkvZHJ5LXJ1bhJdCglTdWJtaXRKb2ISHy5sbG1nYXRld2F5LnYxLlN1Ym1pdEpvYlJlcXVlc3QaEi5sbG1nYXRld2F5LnYxLkpvYiIbgtPkkwIVOgEqIhAvdjEvZ2F0ZXdheS9qb2JzEmAKBkdldEpvYhIcLmxsbWdhdGV3YXkudjEuR2V0Sm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIiSQAgGC0+STAhsSGS92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0SfAoMR2V0Sm9iUmVzdWx0EiIubGxtZ2F0ZXdheS52MS5HZXRKb2JSZXN1bHRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiK5ACAYLT5JMCIhIgL3YxL2dhdGV3YXkvam9icy97am9iX2lkfS9yZXN1bHQSaAoITGlzdEpvYnMSHi5sbG1nYXRld2F5LnYxLkxpc3RKb2JzUmVxdWVzdBofLmxsbWdhdGV3YXkudjEuTGlzdEpvYnNSZXNwb25zZSIbkAIBgtPkkwISEhAvdjEvZ2F0ZXdheS9qb2JzEmMKCUNhbmNlbEpvYhIfLmxsbWdhdGV3YXkudjEuQ2FuY2VsSm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIiGC0+STAhsqGS92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0SbgoIV2F0Y2hKb2ISHi5sbG1nYXRld2F5LnYxLldhdGNoSm9iUmVxdWVzdBoXLmxsbWdhdGV3YXkudjEuSm9iRXZlbnQiJ4LT5JMCIRIfL3YxL2dhdGV3YXkvam9icy97am9iX2lkfS93YXRjaDABEmYKC1N1Ym1pdEJhdGNoEiEubGxtZ2F0ZXdheS52MS5TdWJtaXRCYXRjaFJlcXVlc3QaFC5sbG1nYXRld2F5LnYxLkJhdGNoIh6C0+STAhg6ASoiEy92MS9nYXRld2F5L2JhdGNoZXMSawoIR2V0QmF0Y2gSHi5sbG1nYXRld2F5LnYxLkdldEJhdGNoUmVxdWVzdBoULmxsbWdhdGV3YXkudjEuQmF0Y2giKZACAYLT5JMCIBIeL3YxL2dhdGV3YXkvYmF0Y2hlcy97YmF0Y2hfaWR9EpYBChBMaXN0QmF0Y2hSZXN1bHRzEiYubGxtZ2F0ZXdheS52MS5MaXN0QmF0Y2hSZXN1bHRzUmVxdWVzdBonLmxsbWdhdGV3YXkudjEuTGlzdEJhdGNoUmVzdWx0c1Jlc3BvbnNlIjGQAgGC0+STAigSJi92MS9nYXRld2F5L2JhdGNoZXMve2JhdGNoX2lkfS9yZXN1bHRzEm4KC0NhbmNlbEJhdGNoEiEubGxtZ2F0ZXdheS52MS5DYW5jZWxCYXRjaFJlcXVlc3QaFC5sbG1nYXRld2F5LnYxLkJhdGNoIiaC0+STAiAqHi92MS9nYXRld2F5L2JhdGNoZXMve2JhdGNoX2lkfRJ4CgxMaXN0V2ViaG9va3MSIi5sbG1nYXRld2F5LnYxLkxpc3RXZWJob29rc1JlcXVlc3QaIy5sbG1nYXRld2F5LnYxLkxpc3RXZWJob29rc1Jlc3BvbnNlIh+QAgGC0+STAhYSFC92MS9nYXRld2F5L3dlYmhvb2tzEnQKCkdldFdlYmhvb2sSIC5sbG1nYXRld2F5LnYxLkdldFdlYmhvb2tSZXF1ZXN0GhYubGxtZ2F0ZXdheS52MS5XZWJob29rIiyQAgGC0+STAiMSIS92MS9nYXRld2F5L3dlYmhvb2tzL3t3ZWJob29rX2lkfRKHAQoQUmVkZWxpdmVyV2ViaG9vaxImLmxsbWdhdGV3YXkudjEuUmVkZWxpdmVyV2ViaG9va1JlcXVlc3QaFi5sbG1nYXRld2F5LnYxLldlYmhvb2siM4LT5JMCLSIrL3YxL2dhdGV3YXkvd2ViaG9va3Mve3dlYmhvb2tfaWR9L3JlZGVsaXZlchJ+Cg5SZWNvcmRGZWVkYmFjaxIkLmxsbWdhdGV3YXkudjEuUmVjb3JkRmVlZGJhY2tSZXF1ZXN0GiUubGxtZ2F0ZXdheS52MS5SZWNvcmRGZWVkYmFja1Jlc3BvbnNlIh+C0+STAhk6ASoiFC92MS9nYXRld2F5L2ZlZWRiYWNrEnAKCkxpc3RNb2RlbHMSIC5sbG1nYXRld2F5LnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiEubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVzcG9uc2UiHZACAYLT5JMCFBISL3YxL2dhdGV3YXkvbW9kZWxzEm0KCUdldFN0YXR1cxIfLmxsbWdhdGV3YXkudjEuR2V0U3RhdHVzUmVxdWVzdBogLmxsbWdhdGV3YXkudjEuR2V0U3RhdHVzUmVzcG9uc2UiHZACAYLT5JMCFBISL3YxL2dhdGV3YXkvc3RhdHVzQkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_embed, file_llmgateway_v1_experiment, file_llmgateway_v1_job, file_llmgateway_v1_receipt]);
+  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEiwwYKDkRyeVJ1blJlc3BvbnNlEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEiMKBXJvdXRlGAMgASgLMhQubGxtZ2F0ZXdheS52MS5Sb3V0ZRIaCg1lc3RpbWF0ZWRfdXNkGAQgASgBSACIAQESHwoSZXN0aW1hdGVkX3BpY29fdXNkGAUgASgDSAGIAQESFAoMaW5wdXRfdG9rZW5zGAYgASgFEg8KB2Ryb3BwZWQYByADKAkSFQoNcHJpY2VfdmVyc2lvbhgIIAEoCRIpCgVjYWNoZRgJIAEoCzIaLmxsbWdhdGV3YXkudjEuQ2FjaGVMb29rdXASNAoKZXhwZXJpbWVudBgWIAEoCzIgLmxsbWdhdGV3YXkudjEuRXhwZXJpbWVudFZhcmlhbnQSHwoXaW5wdXRfdG9rZW5zX3Byb3ZlbmFuY2UYCiABKAkSFAoHbWluX3VzZBgLIAEoAUgCiAEBEhkKDG1pbl9waWNvX3VzZBgMIAEoA0gDiAEBEhQKB21heF91c2QYDSABKAFIBIgBARIZCgxtYXhfcGljb191c2QYDiABKANIBYgBARIeChZleHBlY3RlZF9vdXRwdXRfdG9rZW5zGA8gASgFEh4KEW1heF9vdXRwdXRfdG9rZW5zGBAgASgFSAaIAQESFwoKbWF4X3Rva2VucxgRIAEoBUgHiAEBEi4KB2J1ZGdldHMYEiADKAsyHS5sbG1nYXRld2F5LnYxLkJ1ZGdldEhlYWRyb29tEhsKE2J1ZGdldHNfdW5hdmFpbGFibGUYEyABKAgSMAoQd291bGRfYmVfcmVmdXNlZBgUIAEoCzIWLmxsbWdhdGV3YXkudjEuUmVmdXNhbBIsCgh0ZW1wbGF0ZRgVIAEoCzIaLmxsbWdhdGV3YXkudjEuVGVtcGxhdGVVc2VCEAoOX2VzdGltYXRlZF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEIKCghfbWluX3VzZEIPCg1fbWluX3BpY29fdXNkQgoKCF9tYXhfdXNkQg8KDV9tYXhfcGljb191c2RCFAoSX21heF9vdXRwdXRfdG9rZW5zQg0KC19tYXhfdG9rZW5zIqoCCg5CdWRnZXRIZWFkcm9vbRIMCgRuYW1lGAEgASgJEg0KBXNjb3BlGAIgASgJEg4KBnBlcmlvZBgDIAEoCRIMCgRtb2RlGAQgASgJEi0KCXJlc2V0c19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJbGltaXRfdXNkGAYgASgBEhYKDmxpbWl0X3BpY29fdXNkGAcgASgDEhEKCXNwZW50X3VzZBgIIAEoARIWCg5zcGVudF9waWNvX3VzZBgJIAEoAxIUCgxyZXNlcnZlZF91c2QYCiABKAESGQoRcmVzZXJ2ZWRfcGljb191c2QYCyABKAMSEAoIbGVmdF91c2QYDCABKAESFQoNbGVmdF9waWNvX3VzZBgNIAEoAyIoCgdSZWZ1c2FsEgwKBGtpbmQYASABKAkSDwoHbWVzc2FnZRgCIAEoCSIlChFMaXN0TW9kZWxzUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCSI6ChJMaXN0TW9kZWxzUmVzcG9uc2USJAoGbW9kZWxzGAEgAygLMhQubGxtZ2F0ZXdheS52MS5Nb2RlbCKZAwoFTW9kZWwSCgoCaWQYASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDQoFbW9kZWwYAyABKAkSIAoTaW5wdXRfcGVyXzFrX3Rva2VucxgEIAEoAUgAiAEBEiEKFG91dHB1dF9wZXJfMWtfdG9rZW5zGAUgASgBSAGIAQESJwoaY2FjaGVkX2lucHV0X3Blcl8xa190b2tlbnMYBiABKAFIAogBARIiChVjb250ZXh0X3dpbmRvd190b2tlbnMYByABKAVIA4gBARIeChFtYXhfb3V0cHV0X3Rva2VucxgIIAEoBUgEiAEBEjEKDGNhcGFiaWxpdGllcxgJIAEoCzIbLmxsbWdhdGV3YXkudjEuQ2FwYWJpbGl0aWVzQhYKFF9pbnB1dF9wZXJfMWtfdG9rZW5zQhcKFV9vdXRwdXRfcGVyXzFrX3Rva2Vuc0IdChtfY2FjaGVkX2lucHV0X3Blcl8xa190b2tlbnNCGAoWX2NvbnRleHRfd2luZG93X3Rva2Vuc0IUChJfbWF4X291dHB1dF90b2tlbnMi9QMKDENhcGFiaWxpdGllcxIRCgRjaGF0GAEgASgISACIAQESFwoKZW1iZWRkaW5ncxgCIAEoCEgBiAEBEhYKCXN0cmVhbWluZxgDIAEoCEgCiAEBEhIKBXRvb2xzGAQgASgISAOIAQESIAoTcGFyYWxsZWxfdG9vbF9jYWxscxgFIAEoCEgEiAEBEhgKC2pzb25fc2NoZW1hGAYgASgISAWIAQESEwoGdmlzaW9uGAcgASgISAaIAQESEgoFZmlsZXMYCCABKAhIB4gBARIWCglyZWFzb25pbmcYCSABKAhICIgBARIcCg9zeXN0ZW1fbWVzc2FnZXMYCiABKAhICYgBARIbCg5wcm9tcHRfY2FjaGluZxgLIAEoCEgKiAEBEg8KB3JlZ2lvbnMYDCADKAkSFQoIc2FtcGxpbmcYDSABKAhIC4gBAUIHCgVfY2hhdEINCgtfZW1iZWRkaW5nc0IMCgpfc3RyZWFtaW5nQggKBl90b29sc0IWChRfcGFyYWxsZWxfdG9vbF9jYWxsc0IOCgxfanNvbl9zY2hlbWFCCQoHX3Zpc2lvbkIICgZfZmlsZXNCDAoKX3JlYXNvbmluZ0ISChBfc3lzdGVtX21lc3NhZ2VzQhEKD19wcm9tcHRfY2FjaGluZ0ILCglfc2FtcGxpbmciEgoQR2V0U3RhdHVzUmVxdWVzdCKWAQoRR2V0U3RhdHVzUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSMAoJcHJvdmlkZXJzGAMgAygLMh0ubGxtZ2F0ZXdheS52MS5Qcm92aWRlclN0YXR1cxIVCg1wcmljZV92ZXJzaW9uGAQgASgJEhcKD3VucHJpY2VkX21vZGVscxgFIAMoCSLQAQoOUHJvdmlkZXJTdGF0dXMSDAoEbmFtZRgBIAEoCRIMCgRraW5kGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIOCgZyZWFzb24YBCABKAkSFQoNZGVmYXVsdF9tb2RlbBgFIAEoCRIuCgpjaGVja2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZyZWNlbnQYByABKAsyGi5sbG1nYXRld2F5LnYxLlJlY2VudENhbGxzEg8KB2NpcmN1aXQYCCABKAkiYQoLUmVjZW50Q2FsbHMSEAoIYXR0ZW1wdHMYASABKAUSEAoIZmFpbHVyZXMYAiABKAUSEwoLZXJyb3Jfc2hhcmUYAyABKAESGQoRbGFzdF9mYWlsdXJlX2tpbmQYBCABKAkyzhQKDkdhdGV3YXlTZXJ2aWNlElwKBENoYXQSGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiG4LT5JMCFToBKiIQL3YxL2dhdGV3YXkvY2hhdBJkCgZTdHJlYW0SGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0Gh0ubGxtZ2F0ZXdheS52MS5TdHJlYW1SZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvZ2F0ZXdheS9zdHJlYW0wARJnCgdDb21wYXJlEh0ubGxtZ2F0ZXdheS52MS5Db21wYXJlUmVxdWVzdBobLmxsbWdhdGV3YXkudjEuQ29tcGFyZUV2ZW50Ih6C0+STAhg6ASoiEy92MS9nYXRld2F5L2NvbXBhcmUwARJlCgVFbWJlZBIbLmxsbWdhdGV3YXkudjEuRW1iZWRSZXF1ZXN0GhwubGxtZ2F0ZXdheS52MS5FbWJlZFJlc3BvbnNlIiGC0+STAhs6ASoiFi92MS9nYXRld2F5L2VtYmVkZGluZ3MSYwoGRHJ5UnVuEhoubGxtZ2F0ZXdheS52MS5DaGF0UmVxdWVzdBodLmxsbWdhdGV3YXkudjEuRHJ5UnVuUmVzcG9uc2UiHoLT5JMCGDoBKiITL3YxL2dhdGV3YXkvZHJ5LXJ1bhJdCglTdWJtaXRKb2ISHy5sbG1nYXRld2F5LnYxLlN1Ym1pdEpvYlJlcXVlc3QaEi5sbG1nYXRld2F5LnYxLkpvYiIbgtPkkwIVOgEqIhAvdjEvZ2F0ZXdheS9qb2JzEmAKBkdldEpvYhIcLmxsbWdhdGV3YXkudjEuR2V0Sm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIiSQAgGC0+STAhsSGS92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0SfAoMR2V0Sm9iUmVzdWx0EiIubGxtZ2F0ZXdheS52MS5HZXRKb2JSZXN1bHRSZXF1ZXN0GhsubGxtZ2F0ZXdheS52MS5DaGF0UmVzcG9uc2UiK5ACAYLT5JMCIhIgL3YxL2dhdGV3YXkvam9icy97am9iX2lkfS9yZXN1bHQSaAoITGlzdEpvYnMSHi5sbG1nYXRld2F5LnYxLkxpc3RKb2JzUmVxdWVzdBofLmxsbWdhdGV3YXkudjEuTGlzdEpvYnNSZXNwb25zZSIbkAIBgtPkkwISEhAvdjEvZ2F0ZXdheS9qb2JzEmMKCUNhbmNlbEpvYhIfLmxsbWdhdGV3YXkudjEuQ2FuY2VsSm9iUmVxdWVzdBoSLmxsbWdhdGV3YXkudjEuSm9iIiGC0+STAhsqGS92MS9nYXRld2F5L2pvYnMve2pvYl9pZH0SbgoIV2F0Y2hKb2ISHi5sbG1nYXRld2F5LnYxLldhdGNoSm9iUmVxdWVzdBoXLmxsbWdhdGV3YXkudjEuSm9iRXZlbnQiJ4LT5JMCIRIfL3YxL2dhdGV3YXkvam9icy97am9iX2lkfS93YXRjaDABEmYKC1N1Ym1pdEJhdGNoEiEubGxtZ2F0ZXdheS52MS5TdWJtaXRCYXRjaFJlcXVlc3QaFC5sbG1nYXRld2F5LnYxLkJhdGNoIh6C0+STAhg6ASoiEy92MS9nYXRld2F5L2JhdGNoZXMSawoIR2V0QmF0Y2gSHi5sbG1nYXRld2F5LnYxLkdldEJhdGNoUmVxdWVzdBoULmxsbWdhdGV3YXkudjEuQmF0Y2giKZACAYLT5JMCIBIeL3YxL2dhdGV3YXkvYmF0Y2hlcy97YmF0Y2hfaWR9EpYBChBMaXN0QmF0Y2hSZXN1bHRzEiYubGxtZ2F0ZXdheS52MS5MaXN0QmF0Y2hSZXN1bHRzUmVxdWVzdBonLmxsbWdhdGV3YXkudjEuTGlzdEJhdGNoUmVzdWx0c1Jlc3BvbnNlIjGQAgGC0+STAigSJi92MS9nYXRld2F5L2JhdGNoZXMve2JhdGNoX2lkfS9yZXN1bHRzEm4KC0NhbmNlbEJhdGNoEiEubGxtZ2F0ZXdheS52MS5DYW5jZWxCYXRjaFJlcXVlc3QaFC5sbG1nYXRld2F5LnYxLkJhdGNoIiaC0+STAiAqHi92MS9nYXRld2F5L2JhdGNoZXMve2JhdGNoX2lkfRJ4CgxMaXN0V2ViaG9va3MSIi5sbG1nYXRld2F5LnYxLkxpc3RXZWJob29rc1JlcXVlc3QaIy5sbG1nYXRld2F5LnYxLkxpc3RXZWJob29rc1Jlc3BvbnNlIh+QAgGC0+STAhYSFC92MS9nYXRld2F5L3dlYmhvb2tzEnQKCkdldFdlYmhvb2sSIC5sbG1nYXRld2F5LnYxLkdldFdlYmhvb2tSZXF1ZXN0GhYubGxtZ2F0ZXdheS52MS5XZWJob29rIiyQAgGC0+STAiMSIS92MS9nYXRld2F5L3dlYmhvb2tzL3t3ZWJob29rX2lkfRKHAQoQUmVkZWxpdmVyV2ViaG9vaxImLmxsbWdhdGV3YXkudjEuUmVkZWxpdmVyV2ViaG9va1JlcXVlc3QaFi5sbG1nYXRld2F5LnYxLldlYmhvb2siM4LT5JMCLSIrL3YxL2dhdGV3YXkvd2ViaG9va3Mve3dlYmhvb2tfaWR9L3JlZGVsaXZlchJ+Cg5SZWNvcmRGZWVkYmFjaxIkLmxsbWdhdGV3YXkudjEuUmVjb3JkRmVlZGJhY2tSZXF1ZXN0GiUubGxtZ2F0ZXdheS52MS5SZWNvcmRGZWVkYmFja1Jlc3BvbnNlIh+C0+STAhk6ASoiFC92MS9nYXRld2F5L2ZlZWRiYWNrEnAKCkxpc3RNb2RlbHMSIC5sbG1nYXRld2F5LnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiEubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVzcG9uc2UiHZACAYLT5JMCFBISL3YxL2dhdGV3YXkvbW9kZWxzEnwKDUxpc3RUZW1wbGF0ZXMSIy5sbG1nYXRld2F5LnYxLkxpc3RUZW1wbGF0ZXNSZXF1ZXN0GiQubGxtZ2F0ZXdheS52MS5MaXN0VGVtcGxhdGVzUmVzcG9uc2UiIJACAYLT5JMCFxIVL3YxL2dhdGV3YXkvdGVtcGxhdGVzEo0BCg5SZW5kZXJUZW1wbGF0ZRIkLmxsbWdhdGV3YXkudjEuUmVuZGVyVGVtcGxhdGVSZXF1ZXN0GiUubGxtZ2F0ZXdheS52MS5SZW5kZXJUZW1wbGF0ZVJlc3BvbnNlIi6C0+STAig6ASoiIy92MS9nYXRld2F5L3RlbXBsYXRlcy97bmFtZX0vcmVuZGVyEm0KCUdldFN0YXR1cxIfLmxsbWdhdGV3YXkudjEuR2V0U3RhdHVzUmVxdWVzdBogLmxsbWdhdGV3YXkudjEuR2V0U3RhdHVzUmVzcG9uc2UiHZACAYLT5JMCFBISL3YxL2dhdGV3YXkvc3RhdHVzQkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_compare, file_llmgateway_v1_embed, file_llmgateway_v1_experiment, file_llmgateway_v1_job, file_llmgateway_v1_receipt, file_llmgateway_v1_template]);
 
 /**
- * What would become of a request.
+ * What would become of a request. What is told of its cost is about one attempt
+ * at the first target.
  *
  * @generated from message llmgateway.v1.DryRunResponse
  */
@@ -53,7 +58,9 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
   route?: Route | undefined;
 
   /**
-   * What it is expected to cost there; absent when the price is not known.
+   * What it is expected to cost there, by how long earlier answers of the model
+   * were and by what was measured of earlier requests; absent when the price is
+   * not known.
    *
    * @generated from field: optional double estimated_usd = 4;
    */
@@ -67,7 +74,7 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
   estimatedPicoUsd?: bigint | undefined;
 
   /**
-   * Tokens that would be read, as estimated.
+   * Tokens that would be read.
    *
    * @generated from field: int32 input_tokens = 6;
    */
@@ -100,9 +107,102 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
    * The experiment that it would be part of; absent for none. Where calls are
    * shared by lot, another call may draw another variant.
    *
-   * @generated from field: llmgateway.v1.ExperimentVariant experiment = 12;
+   * @generated from field: llmgateway.v1.ExperimentVariant experiment = 22;
    */
   experiment?: ExperimentVariant | undefined;
+
+  /**
+   * Where `input_tokens` comes from: `counted` by the model's own tokenizer, or
+   * `estimated` where none is known for it or the request has more than text.
+   *
+   * @generated from field: string input_tokens_provenance = 10;
+   */
+  inputTokensProvenance: string;
+
+  /**
+   * What it costs at the least: its words, as read from the cheapest cache that
+   * they may be in, and no answer. Absent when the price is not known.
+   *
+   * @generated from field: optional double min_usd = 11;
+   */
+  minUsd?: number | undefined;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: optional int64 min_pico_usd = 12;
+   */
+  minPicoUsd?: bigint | undefined;
+
+  /**
+   * What it costs at most: the longest input that it may be, and answers as
+   * long as they may get, at the dearest price that may apply. A budget would
+   * hold up to that much ready. Where nothing limits an answer, 128,000 tokens
+   * are taken. Absent when the price is not known.
+   *
+   * @generated from field: optional double max_usd = 13;
+   */
+  maxUsd?: number | undefined;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: optional int64 max_pico_usd = 14;
+   */
+  maxPicoUsd?: bigint | undefined;
+
+  /**
+   * Tokens that would be written, as the model usually does; of all `choices`
+   * together.
+   *
+   * @generated from field: int32 expected_output_tokens = 15;
+   */
+  expectedOutputTokens: number;
+
+  /**
+   * Tokens that would be written at most, of all `choices` together; absent when
+   * nothing limits them.
+   *
+   * @generated from field: optional int32 max_output_tokens = 16;
+   */
+  maxOutputTokens?: number | undefined;
+
+  /**
+   * What `max_tokens` would be lowered to for want of money; absent where it
+   * would be left alone.
+   *
+   * @generated from field: optional int32 max_tokens = 17;
+   */
+  maxTokens?: number | undefined;
+
+  /**
+   * The budgets that are about it, the one with the least left first.
+   *
+   * @generated from field: repeated llmgateway.v1.BudgetHeadroom budgets = 18;
+   */
+  budgets: BudgetHeadroom[];
+
+  /**
+   * Whether budgets could not be read at this time, so that some are missing.
+   *
+   * @generated from field: bool budgets_unavailable = 19;
+   */
+  budgetsUnavailable: boolean;
+
+  /**
+   * Why a call would be refused for want of money, as things are now; absent
+   * when it would not be.
+   *
+   * @generated from field: llmgateway.v1.Refusal would_be_refused = 20;
+   */
+  wouldBeRefused?: Refusal | undefined;
+
+  /**
+   * The template of which the request was made; absent for none.
+   *
+   * @generated from field: llmgateway.v1.TemplateUse template = 21;
+   */
+  template?: TemplateUse | undefined;
 };
 
 /**
@@ -111,6 +211,139 @@ export type DryRunResponse = Message<"llmgateway.v1.DryRunResponse"> & {
  */
 export const DryRunResponseSchema: GenMessage<DryRunResponse> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_gateway, 0);
+
+/**
+ * What a budget has left.
+ *
+ * @generated from message llmgateway.v1.BudgetHeadroom
+ */
+export type BudgetHeadroom = Message<"llmgateway.v1.BudgetHeadroom"> & {
+  /**
+   * The budget's name in the configuration.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The values of its `each`, such as `tenant=acme`; empty when it has none.
+   *
+   * @generated from field: string scope = 2;
+   */
+  scope: string;
+
+  /**
+   * `hour`, `day` or `month`.
+   *
+   * @generated from field: string period = 3;
+   */
+  period: string;
+
+  /**
+   * `hard` where what goes beyond the limit is refused, or `soft`.
+   *
+   * @generated from field: string mode = 4;
+   */
+  mode: string;
+
+  /**
+   * When counting begins anew.
+   *
+   * @generated from field: google.protobuf.Timestamp resets_at = 5;
+   */
+  resetsAt?: Timestamp | undefined;
+
+  /**
+   * What may be spent in each period.
+   *
+   * @generated from field: double limit_usd = 6;
+   */
+  limitUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 limit_pico_usd = 7;
+   */
+  limitPicoUsd: bigint;
+
+  /**
+   * What was spent in this one.
+   *
+   * @generated from field: double spent_usd = 8;
+   */
+  spentUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 spent_pico_usd = 9;
+   */
+  spentPicoUsd: bigint;
+
+  /**
+   * What is held ready for calls under way.
+   *
+   * @generated from field: double reserved_usd = 10;
+   */
+  reservedUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 reserved_pico_usd = 11;
+   */
+  reservedPicoUsd: bigint;
+
+  /**
+   * The limit without both; below zero where more was spent.
+   *
+   * @generated from field: double left_usd = 12;
+   */
+  leftUsd: number;
+
+  /**
+   * The same, exactly, in trillionths of a dollar.
+   *
+   * @generated from field: int64 left_pico_usd = 13;
+   */
+  leftPicoUsd: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.BudgetHeadroom.
+ * Use `create(BudgetHeadroomSchema)` to create a new message.
+ */
+export const BudgetHeadroomSchema: GenMessage<BudgetHeadroom> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_gateway, 1);
+
+/**
+ * What a call would fail with.
+ *
+ * @generated from message llmgateway.v1.Refusal
+ */
+export type Refusal = Message<"llmgateway.v1.Refusal"> & {
+  /**
+   * As in docs/errors.md.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * What would be said, for people.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.Refusal.
+ * Use `create(RefusalSchema)` to create a new message.
+ */
+export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_gateway, 2);
 
 /**
  * Which models to list.
@@ -131,7 +364,7 @@ export type ListModelsRequest = Message<"llmgateway.v1.ListModelsRequest"> & {
  * Use `create(ListModelsRequestSchema)` to create a new message.
  */
 export const ListModelsRequestSchema: GenMessage<ListModelsRequest> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 1);
+  messageDesc(file_llmgateway_v1_gateway, 3);
 
 /**
  * The models that can be asked for.
@@ -152,7 +385,7 @@ export type ListModelsResponse = Message<"llmgateway.v1.ListModelsResponse"> & {
  * Use `create(ListModelsResponseSchema)` to create a new message.
  */
 export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 2);
+  messageDesc(file_llmgateway_v1_gateway, 4);
 
 /**
  * A model and what it costs.
@@ -230,7 +463,7 @@ export type Model = Message<"llmgateway.v1.Model"> & {
  * Use `create(ModelSchema)` to create a new message.
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 3);
+  messageDesc(file_llmgateway_v1_gateway, 5);
 
 /**
  * What a model can do. What is absent is not known, and is not held against a
@@ -336,7 +569,7 @@ export type Capabilities = Message<"llmgateway.v1.Capabilities"> & {
  * Use `create(CapabilitiesSchema)` to create a new message.
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 4);
+  messageDesc(file_llmgateway_v1_gateway, 6);
 
 /**
  * Nothing to say.
@@ -351,7 +584,7 @@ export type GetStatusRequest = Message<"llmgateway.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 5);
+  messageDesc(file_llmgateway_v1_gateway, 7);
 
 /**
  * The gateway and its providers.
@@ -401,7 +634,7 @@ export type GetStatusResponse = Message<"llmgateway.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 6);
+  messageDesc(file_llmgateway_v1_gateway, 8);
 
 /**
  * Whether a provider can be called.
@@ -473,7 +706,7 @@ export type ProviderStatus = Message<"llmgateway.v1.ProviderStatus"> & {
  * Use `create(ProviderStatusSchema)` to create a new message.
  */
 export const ProviderStatusSchema: GenMessage<ProviderStatus> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 7);
+  messageDesc(file_llmgateway_v1_gateway, 9);
 
 /**
  * How the calls to a provider went within the last minute. Calls that failed
@@ -516,7 +749,7 @@ export type RecentCalls = Message<"llmgateway.v1.RecentCalls"> & {
  * Use `create(RecentCallsSchema)` to create a new message.
  */
 export const RecentCallsSchema: GenMessage<RecentCalls> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_gateway, 8);
+  messageDesc(file_llmgateway_v1_gateway, 10);
 
 /**
  * One address for every model.
@@ -557,6 +790,22 @@ export const GatewayService: GenService<{
     output: typeof StreamResponseSchema;
   },
   /**
+   * Continues a conversation with several models at once, and tells the words of
+   * each as they come. Over HTTP the events are server-sent.
+   *
+   * Each model is a call of its own, with its own receipt; all of them bear the
+   * request's id and the method `Compare` in the log and the ledger. One that
+   * fails does not end the others. The whole fails only when no model answers,
+   * with the failure of the first of `models`.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.Compare
+   */
+  compare: {
+    methodKind: "server_streaming";
+    input: typeof CompareRequestSchema;
+    output: typeof CompareEventSchema;
+  },
+  /**
    * Makes vectors of texts, to search and compare them by.
    *
    * @generated from rpc llmgateway.v1.GatewayService.Embed
@@ -567,8 +816,11 @@ export const GatewayService: GenService<{
     output: typeof EmbedResponseSchema;
   },
   /**
-   * Tells what would become of a request, without calling any provider: where
-   * it would go and why, and what it would cost. Refuses what Chat would refuse.
+   * Tells what would become of a request, without calling any provider and
+   * without holding money: where it would go and why, what it would cost, and
+   * what the budgets that are about it have left. Fails as Chat would where the
+   * request is wrong or nobody can serve it; what a budget, `max_cost_usd` or a
+   * missing price would refuse is told in `would_be_refused` instead.
    *
    * @generated from rpc llmgateway.v1.GatewayService.DryRun
    */
@@ -732,6 +984,27 @@ export const GatewayService: GenService<{
     methodKind: "unary";
     input: typeof ListModelsRequestSchema;
     output: typeof ListModelsResponseSchema;
+  },
+  /**
+   * Lists the templates that requests can name.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.ListTemplates
+   */
+  listTemplates: {
+    methodKind: "unary";
+    input: typeof ListTemplatesRequestSchema;
+    output: typeof ListTemplatesResponseSchema;
+  },
+  /**
+   * Fills a template, as a request that names it would be made of it, and asks
+   * nobody.
+   *
+   * @generated from rpc llmgateway.v1.GatewayService.RenderTemplate
+   */
+  renderTemplate: {
+    methodKind: "unary";
+    input: typeof RenderTemplateRequestSchema;
+    output: typeof RenderTemplateResponseSchema;
   },
   /**
    * Tells which providers can be called, and why the others cannot.

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/receipt.proto.
  */
 export const file_llmgateway_v1_receipt: GenFile = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL3JlY2VpcHQucHJvdG8SDWxsbWdhdGV3YXkudjEipwQKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAIgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhgKEHJlYXNvbmluZ190b2tlbnMYBSABKAUSFAoMdG90YWxfdG9rZW5zGAYgASgFEiIKFWNhY2hlX3dyaXRlXzFoX3Rva2VucxgHIAEoBUgAiAEBEh8KEmF1ZGlvX2lucHV0X3Rva2VucxgIIAEoBUgBiAEBEiAKE2F1ZGlvX291dHB1dF90b2tlbnMYCSABKAVIAogBARISCgpwcm92ZW5hbmNlGAogASgJEhQKDHNlcnZpY2VfdGllchgLIAEoCRIiChV0b29sX3VzZV9pbnB1dF90b2tlbnMYDCABKAVIA4gBARIfChJpbWFnZV9pbnB1dF90b2tlbnMYDSABKAVIBIgBARIgChNpbWFnZV9vdXRwdXRfdG9rZW5zGA4gASgFSAWIAQFCGAoWX2NhY2hlX3dyaXRlXzFoX3Rva2Vuc0IVChNfYXVkaW9faW5wdXRfdG9rZW5zQhYKFF9hdWRpb19vdXRwdXRfdG9rZW5zQhgKFl90b29sX3VzZV9pbnB1dF90b2tlbnNCFQoTX2ltYWdlX2lucHV0X3Rva2Vuc0IWChRfaW1hZ2Vfb3V0cHV0X3Rva2VucyKyAwoEQ29zdBIaCg1lc3RpbWF0ZWRfdXNkGAEgASgBSACIAQESFwoKYWN0dWFsX3VzZBgCIAEoAUgBiAEBEhQKDGlucHV0X3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhQKDHRvdGFsX3Rva2VucxgFIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAYgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgHIAEoBRIYChByZWFzb25pbmdfdG9rZW5zGAggASgFEhEKCXNhdmVkX3VzZBgJIAEoARIfChJlc3RpbWF0ZWRfcGljb191c2QYCiABKANIAogBARIcCg9hY3R1YWxfcGljb191c2QYCyABKANIA4gBARIWCg5zYXZlZF9waWNvX3VzZBgMIAEoAxISCgpwcm92ZW5hbmNlGA0gASgJEhUKDXByaWNlX3ZlcnNpb24YDiABKAlCEAoOX2VzdGltYXRlZF91c2RCDQoLX2FjdHVhbF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEISChBfYWN0dWFsX3BpY29fdXNkItwDCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIPCgdvdXRjb21lGAQgASgJEhQKDGZhaWx1cmVfa2luZBgFIAEoCRISCgpsYXRlbmN5X21zGAYgASgFEhsKDmZpcnN0X2V2ZW50X21zGAcgASgFSACIAQESIwoFdXNhZ2UYCCABKAsyFC5sbG1nYXRld2F5LnYxLlVzYWdlEhcKCmFjdHVhbF91c2QYCSABKAFIAYgBARIcCg9hY3R1YWxfcGljb191c2QYCiABKANIAogBARIVCg1wcmljZV92ZXJzaW9uGAsgASgJEhQKDHNlcnZlZF9tb2RlbBgMIAEoCRIrCgpsaW5lX2l0ZW1zGA0gAygLMhcubGxtZ2F0ZXdheS52MS5MaW5lSXRlbRIeChFyZXNlcnZlZF9waWNvX3VzZBgOIAEoA0gDiAEBEhUKDXByaWNlX2Fzc3VtZWQYDyABKAgSDwoHdHJpZ2dlchgQIAEoCUIRCg9fZmlyc3RfZXZlbnRfbXNCDQoLX2FjdHVhbF91c2RCEgoQX2FjdHVhbF9waWNvX3VzZEIUChJfcmVzZXJ2ZWRfcGljb191c2QiUAoITGluZUl0ZW0SDAoEa2luZBgBIAEoCRINCgVjb3VudBgCIAEoAxIVCg11bml0X3BpY29fdXNkGAMgASgDEhAKCHBpY29fdXNkGAQgASgDInsKBVJvdXRlEg4KBnBvbGljeRgBIAEoCRIOCgZyZWFzb24YAiABKAkSDAoEbmFtZRgDIAEoCRIWCg5mYWxsYmFja19jaGFpbhgEIAEoCRIsCgpjYW5kaWRhdGVzGAUgAygLMhgubGxtZ2F0ZXdheS52MS5DYW5kaWRhdGUi0gEKCUNhbmRpZGF0ZRIQCghwcm92aWRlchgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghlbGlnaWJsZRgDIAEoCBIOCgZyZWFzb24YBCABKAkSGgoNZXN0aW1hdGVkX3VzZBgFIAEoAUgAiAEBEh8KEmVzdGltYXRlZF9waWNvX3VzZBgGIAEoA0gBiAEBEhIKBXNjb3JlGAcgASgBSAKIAQFCEAoOX2VzdGltYXRlZF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEIICgZfc2NvcmUixgIKB1JlY2VpcHQSEgoKcmVxdWVzdF9pZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIOCgZjYWNoZWQYBCABKAgSEgoKY2FjaGVfa2luZBgFIAEoCRIjCgVyb3V0ZRgGIAEoCzIULmxsbWdhdGV3YXkudjEuUm91dGUSIQoEY29zdBgHIAEoCzITLmxsbWdhdGV3YXkudjEuQ29zdBIoCghhdHRlbXB0cxgIIAMoCzIWLmxsbWdhdGV3YXkudjEuQXR0ZW1wdBIPCgdkcm9wcGVkGAkgAygJEikKBWNhY2hlGAogASgLMhoubGxtZ2F0ZXdheS52MS5DYWNoZUxvb2t1cBI0CgpleHBlcmltZW50GAwgASgLMiAubGxtZ2F0ZXdheS52MS5FeHBlcmltZW50VmFyaWFudCIyChFFeHBlcmltZW50VmFyaWFudBIMCgRuYW1lGAEgASgJEg8KB3ZhcmlhbnQYAiABKAkioAEKC0NhY2hlTG9va3VwEg8KB291dGNvbWUYASABKAkSDgoGcmVhc29uGAIgASgJEhkKEXNvdXJjZV9yZXF1ZXN0X2lkGAMgASgJEi0KCXN0b3JlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoKc2ltaWxhcml0eRgFIAEoAUgAiAEBQg0KC19zaW1pbGFyaXR5QkRaQmdpdGh1Yi5jb20vbGxtZ2F0ZXdheS9sbG1nYXRld2F5L2dlbi9nby9sbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChtsbG1nYXRld2F5L3YxL3JlY2VpcHQucHJvdG8SDWxsbWdhdGV3YXkudjEipwQKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAIgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhgKEHJlYXNvbmluZ190b2tlbnMYBSABKAUSFAoMdG90YWxfdG9rZW5zGAYgASgFEiIKFWNhY2hlX3dyaXRlXzFoX3Rva2VucxgHIAEoBUgAiAEBEh8KEmF1ZGlvX2lucHV0X3Rva2VucxgIIAEoBUgBiAEBEiAKE2F1ZGlvX291dHB1dF90b2tlbnMYCSABKAVIAogBARISCgpwcm92ZW5hbmNlGAogASgJEhQKDHNlcnZpY2VfdGllchgLIAEoCRIiChV0b29sX3VzZV9pbnB1dF90b2tlbnMYDCABKAVIA4gBARIfChJpbWFnZV9pbnB1dF90b2tlbnMYDSABKAVIBIgBARIgChNpbWFnZV9vdXRwdXRfdG9rZW5zGA4gASgFSAWIAQFCGAoWX2NhY2hlX3dyaXRlXzFoX3Rva2Vuc0IVChNfYXVkaW9faW5wdXRfdG9rZW5zQhYKFF9hdWRpb19vdXRwdXRfdG9rZW5zQhgKFl90b29sX3VzZV9pbnB1dF90b2tlbnNCFQoTX2ltYWdlX2lucHV0X3Rva2Vuc0IWChRfaW1hZ2Vfb3V0cHV0X3Rva2VucyKyAwoEQ29zdBIaCg1lc3RpbWF0ZWRfdXNkGAEgASgBSACIAQESFwoKYWN0dWFsX3VzZBgCIAEoAUgBiAEBEhQKDGlucHV0X3Rva2VucxgDIAEoBRIVCg1vdXRwdXRfdG9rZW5zGAQgASgFEhQKDHRvdGFsX3Rva2VucxgFIAEoBRIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAYgASgFEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgHIAEoBRIYChByZWFzb25pbmdfdG9rZW5zGAggASgFEhEKCXNhdmVkX3VzZBgJIAEoARIfChJlc3RpbWF0ZWRfcGljb191c2QYCiABKANIAogBARIcCg9hY3R1YWxfcGljb191c2QYCyABKANIA4gBARIWCg5zYXZlZF9waWNvX3VzZBgMIAEoAxISCgpwcm92ZW5hbmNlGA0gASgJEhUKDXByaWNlX3ZlcnNpb24YDiABKAlCEAoOX2VzdGltYXRlZF91c2RCDQoLX2FjdHVhbF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEISChBfYWN0dWFsX3BpY29fdXNkItwDCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIPCgdvdXRjb21lGAQgASgJEhQKDGZhaWx1cmVfa2luZBgFIAEoCRISCgpsYXRlbmN5X21zGAYgASgFEhsKDmZpcnN0X2V2ZW50X21zGAcgASgFSACIAQESIwoFdXNhZ2UYCCABKAsyFC5sbG1nYXRld2F5LnYxLlVzYWdlEhcKCmFjdHVhbF91c2QYCSABKAFIAYgBARIcCg9hY3R1YWxfcGljb191c2QYCiABKANIAogBARIVCg1wcmljZV92ZXJzaW9uGAsgASgJEhQKDHNlcnZlZF9tb2RlbBgMIAEoCRIrCgpsaW5lX2l0ZW1zGA0gAygLMhcubGxtZ2F0ZXdheS52MS5MaW5lSXRlbRIeChFyZXNlcnZlZF9waWNvX3VzZBgOIAEoA0gDiAEBEhUKDXByaWNlX2Fzc3VtZWQYDyABKAgSDwoHdHJpZ2dlchgQIAEoCUIRCg9fZmlyc3RfZXZlbnRfbXNCDQoLX2FjdHVhbF91c2RCEgoQX2FjdHVhbF9waWNvX3VzZEIUChJfcmVzZXJ2ZWRfcGljb191c2QiUAoITGluZUl0ZW0SDAoEa2luZBgBIAEoCRINCgVjb3VudBgCIAEoAxIVCg11bml0X3BpY29fdXNkGAMgASgDEhAKCHBpY29fdXNkGAQgASgDInsKBVJvdXRlEg4KBnBvbGljeRgBIAEoCRIOCgZyZWFzb24YAiABKAkSDAoEbmFtZRgDIAEoCRIWCg5mYWxsYmFja19jaGFpbhgEIAEoCRIsCgpjYW5kaWRhdGVzGAUgAygLMhgubGxtZ2F0ZXdheS52MS5DYW5kaWRhdGUi0gEKCUNhbmRpZGF0ZRIQCghwcm92aWRlchgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghlbGlnaWJsZRgDIAEoCBIOCgZyZWFzb24YBCABKAkSGgoNZXN0aW1hdGVkX3VzZBgFIAEoAUgAiAEBEh8KEmVzdGltYXRlZF9waWNvX3VzZBgGIAEoA0gBiAEBEhIKBXNjb3JlGAcgASgBSAKIAQFCEAoOX2VzdGltYXRlZF91c2RCFQoTX2VzdGltYXRlZF9waWNvX3VzZEIICgZfc2NvcmUiogMKB1JlY2VpcHQSEgoKcmVxdWVzdF9pZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIOCgZjYWNoZWQYBCABKAgSEgoKY2FjaGVfa2luZBgFIAEoCRIjCgVyb3V0ZRgGIAEoCzIULmxsbWdhdGV3YXkudjEuUm91dGUSIQoEY29zdBgHIAEoCzITLmxsbWdhdGV3YXkudjEuQ29zdBIoCghhdHRlbXB0cxgIIAMoCzIWLmxsbWdhdGV3YXkudjEuQXR0ZW1wdBIPCgdkcm9wcGVkGAkgAygJEikKBWNhY2hlGAogASgLMhoubGxtZ2F0ZXdheS52MS5DYWNoZUxvb2t1cBI0CgpleHBlcmltZW50GAwgASgLMiAubGxtZ2F0ZXdheS52MS5FeHBlcmltZW50VmFyaWFudBIsCgh0ZW1wbGF0ZRgNIAEoCzIaLmxsbWdhdGV3YXkudjEuVGVtcGxhdGVVc2USLAoKbW9kZXJhdGlvbhgLIAMoCzIYLmxsbWdhdGV3YXkudjEuTW9kZXJhdGVkIjIKEUV4cGVyaW1lbnRWYXJpYW50EgwKBG5hbWUYASABKAkSDwoHdmFyaWFudBgCIAEoCSIsCgtUZW1wbGF0ZVVzZRIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAUiWQoJTW9kZXJhdGVkEgwKBGhvb2sYASABKAkSDQoFc3RhZ2UYAiABKAkSDgoGYWN0aW9uGAMgASgJEhAKCGNhdGVnb3J5GAQgASgJEg0KBWNvdW50GAUgASgFIqABCgtDYWNoZUxvb2t1cBIPCgdvdXRjb21lGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIZChFzb3VyY2VfcmVxdWVzdF9pZBgDIAEoCRItCglzdG9yZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKCnNpbWlsYXJpdHkYBSABKAFIAIgBAUINCgtfc2ltaWxhcml0eUJEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Tokens in one normal form, whichever provider counted them.
@@ -621,6 +621,20 @@ export type Receipt = Message<"llmgateway.v1.Receipt"> & {
    * @generated from field: llmgateway.v1.ExperimentVariant experiment = 12;
    */
   experiment?: ExperimentVariant | undefined;
+
+  /**
+   * The template of which the request was made; absent for none.
+   *
+   * @generated from field: llmgateway.v1.TemplateUse template = 13;
+   */
+  template?: TemplateUse | undefined;
+
+  /**
+   * What the gateway's moderation found; empty where it is off.
+   *
+   * @generated from field: repeated llmgateway.v1.Moderated moderation = 11;
+   */
+  moderation: Moderated[];
 };
 
 /**
@@ -657,6 +671,85 @@ export type ExperimentVariant = Message<"llmgateway.v1.ExperimentVariant"> & {
  */
 export const ExperimentVariantSchema: GenMessage<ExperimentVariant> = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_receipt, 7);
+
+/**
+ * The template of which a request was made.
+ *
+ * @generated from message llmgateway.v1.TemplateUse
+ */
+export type TemplateUse = Message<"llmgateway.v1.TemplateUse"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Its version.
+   *
+   * @generated from field: int32 version = 2;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message llmgateway.v1.TemplateUse.
+ * Use `create(TemplateUseSchema)` to create a new message.
+ */
+export const TemplateUseSchema: GenMessage<TemplateUse> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_receipt, 8);
+
+/**
+ * What a moderation hook found, without any of the text.
+ *
+ * @generated from message llmgateway.v1.Moderated
+ */
+export type Moderated = Message<"llmgateway.v1.Moderated"> & {
+  /**
+   * The hook, by its name in the configuration.
+   *
+   * @generated from field: string hook = 1;
+   */
+  hook: string;
+
+  /**
+   * Where it looked: `request`, `stream` or `reply`.
+   *
+   * @generated from field: string stage = 2;
+   */
+  stage: string;
+
+  /**
+   * What came of it: `flag`, `redact`, `refuse`, or `skipped` when the hook
+   * failed and the configuration lets such calls pass.
+   *
+   * @generated from field: string action = 3;
+   */
+  action: string;
+
+  /**
+   * What was found, such as `email`; when it was skipped, why: `timeout` or
+   * `failed`.
+   *
+   * @generated from field: string category = 4;
+   */
+  category: string;
+
+  /**
+   * How often.
+   *
+   * @generated from field: int32 count = 5;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message llmgateway.v1.Moderated.
+ * Use `create(ModeratedSchema)` to create a new message.
+ */
+export const ModeratedSchema: GenMessage<Moderated> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_receipt, 9);
 
 /**
  * What the gateway's cache knew of a request.
@@ -705,5 +798,5 @@ export type CacheLookup = Message<"llmgateway.v1.CacheLookup"> & {
  * Use `create(CacheLookupSchema)` to create a new message.
  */
 export const CacheLookupSchema: GenMessage<CacheLookup> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_receipt, 8);
+  messageDesc(file_llmgateway_v1_receipt, 10);
 

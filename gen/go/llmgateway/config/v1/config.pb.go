@@ -75,6 +75,13 @@ type Config struct {
 	Resilience *Resilience `protobuf:"bytes,17,opt,name=resilience,proto3" json:"resilience,omitempty"`
 	// Answers that need not be paid for twice.
 	Cache *Cache `protobuf:"bytes,18,opt,name=cache,proto3" json:"cache,omitempty"`
+	// Prompts with places for values, by their names, or as `name@version`; a
+	// name alone is version 1. Added to those that lie as a file each in the
+	// folder `templates` beside the configuration file, `name.yaml`,
+	// `name@2.yaml` or `name.2.yaml`.
+	Templates map[string]*v1.Template `protobuf:"bytes,20,rep,name=templates,proto3" json:"templates,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What looks at requests and answers before anybody else sees them.
+	Moderation *Moderation `protobuf:"bytes,21,opt,name=moderation,proto3" json:"moderation,omitempty"`
 	// Calls that are shared among variants, to find out who does best, by name.
 	Experiments   map[string]*Experiment `protobuf:"bytes,22,rep,name=experiments,proto3" json:"experiments,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -233,6 +240,20 @@ func (x *Config) GetResilience() *Resilience {
 func (x *Config) GetCache() *Cache {
 	if x != nil {
 		return x.Cache
+	}
+	return nil
+}
+
+func (x *Config) GetTemplates() map[string]*v1.Template {
+	if x != nil {
+		return x.Templates
+	}
+	return nil
+}
+
+func (x *Config) GetModeration() *Moderation {
+	if x != nil {
+		return x.Moderation
 	}
 	return nil
 }
@@ -714,6 +735,283 @@ func (x *ExperimentShadow) GetTimeout() *durationpb.Duration {
 	return nil
 }
 
+// Looks at the texts of requests before they are sent, and at those of answers
+// before they are given.
+type Moderation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Asked in this order, each about what the ones before it left. Empty for
+	// none.
+	Hooks         []*ModerationHook `protobuf:"bytes,1,rep,name=hooks,proto3" json:"hooks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moderation) Reset() {
+	*x = Moderation{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moderation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moderation) ProtoMessage() {}
+
+func (x *Moderation) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moderation.ProtoReflect.Descriptor instead.
+func (*Moderation) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Moderation) GetHooks() []*ModerationHook {
+	if x != nil {
+		return x.Hooks
+	}
+	return nil
+}
+
+// One of those who look.
+type ModerationHook struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique; appears in receipts, errors, logs and metrics.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it looks for: `pii` (personal data, by its form and its check digits),
+	// `secrets` (keys, tokens, passwords), `blocklist` (`words` and `patterns`),
+	// `max_length` (`max_chars`), or whom it asks: `provider_moderation` (the
+	// moderation endpoint of an OpenAI-like `provider`) or `webhook` (`url`).
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// When it looks: at the `request`; at a `stream` while it comes, before each
+	// piece is given; at the whole `reply` that is not streamed, and, where it
+	// does not look at the `stream`, at a streamed one's end, when it can still
+	// end the call in a failure but take back nothing. Default: all three, and
+	// for `provider_moderation` and `webhook` `request` and `reply`.
+	On []string `protobuf:"bytes,3,rep,name=on,proto3" json:"on,omitempty"`
+	// What becomes of what it finds: `allow` counts it, `flag` tells it in the
+	// receipt, `redact` puts a placeholder such as `[EMAIL_1]` in its place,
+	// `refuse` ends the call. A webhook's answer may be milder. Default `redact`
+	// for `pii` and `secrets`, else `refuse`.
+	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// What becomes of a call when the hook fails or takes too long: `closed`
+	// refuses it, `open` lets it pass, and the receipt says so. Default `closed`.
+	Fail string `protobuf:"bytes,5,opt,name=fail,proto3" json:"fail,omitempty"`
+	// The most that it may take each time. Default 2s.
+	Timeout *durationpb.Duration `protobuf:"bytes,6,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// Aliases, providers or `provider/model`, as requests name them, that it is
+	// for; empty for all requests.
+	Models []string `protobuf:"bytes,7,rep,name=models,proto3" json:"models,omitempty"`
+	// Names of API keys whose calls it does not look at.
+	ExemptKeys []string `protobuf:"bytes,8,rep,name=exempt_keys,json=exemptKeys,proto3" json:"exempt_keys,omitempty"`
+	// Whether placeholders for what the request held become it again in the
+	// answer. Default false.
+	Restore *bool `protobuf:"varint,9,opt,name=restore,proto3,oneof" json:"restore,omitempty"`
+	// For `pii` and `secrets`: what to look for, as docs/moderation.md lists it.
+	// Empty for all. For `provider_moderation`: which of the provider's categories
+	// count; empty for whatever it flags.
+	Categories []string `protobuf:"bytes,10,rep,name=categories,proto3" json:"categories,omitempty"`
+	// For `blocklist`: words and phrases, in any case, as whole words.
+	Words []string `protobuf:"bytes,11,rep,name=words,proto3" json:"words,omitempty"`
+	// For `blocklist`: regular expressions of RE2. In a stream they find what is
+	// no longer than 256 characters.
+	Patterns []string `protobuf:"bytes,12,rep,name=patterns,proto3" json:"patterns,omitempty"`
+	// For `max_length`: the most characters that a request or an answer may have.
+	MaxChars int32 `protobuf:"varint,13,opt,name=max_chars,json=maxChars,proto3" json:"max_chars,omitempty"`
+	// For `provider_moderation`: who is asked, by its name in `providers`; of the
+	// kind `openai` or `openai_compatible`. Default `openai`.
+	Provider string `protobuf:"bytes,14,opt,name=provider,proto3" json:"provider,omitempty"`
+	// For `provider_moderation`: the model. Default `omni-moderation-latest`.
+	Model string `protobuf:"bytes,15,opt,name=model,proto3" json:"model,omitempty"`
+	// For `webhook`: where to; the host must be one of
+	// `jobs.webhooks.allowed_hosts`, and requests are signed as those webhooks
+	// are.
+	Url string `protobuf:"bytes,16,opt,name=url,proto3" json:"url,omitempty"`
+	// For `provider_moderation` and `webhook` on a `stream`: how many characters
+	// are gathered before they are asked about. Default 500.
+	WindowChars *int32 `protobuf:"varint,17,opt,name=window_chars,json=windowChars,proto3,oneof" json:"window_chars,omitempty"`
+	// Whether it looks at the model's thoughts too. Default true.
+	Reasoning *bool `protobuf:"varint,18,opt,name=reasoning,proto3,oneof" json:"reasoning,omitempty"`
+	// Whether it looks at what tools are called with, and at what they answered.
+	// Default true.
+	Tools         *bool `protobuf:"varint,19,opt,name=tools,proto3,oneof" json:"tools,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModerationHook) Reset() {
+	*x = ModerationHook{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModerationHook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModerationHook) ProtoMessage() {}
+
+func (x *ModerationHook) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModerationHook.ProtoReflect.Descriptor instead.
+func (*ModerationHook) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ModerationHook) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetOn() []string {
+	if x != nil {
+		return x.On
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetFail() string {
+	if x != nil {
+		return x.Fail
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetModels() []string {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetExemptKeys() []string {
+	if x != nil {
+		return x.ExemptKeys
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetRestore() bool {
+	if x != nil && x.Restore != nil {
+		return *x.Restore
+	}
+	return false
+}
+
+func (x *ModerationHook) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetWords() []string {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetPatterns() []string {
+	if x != nil {
+		return x.Patterns
+	}
+	return nil
+}
+
+func (x *ModerationHook) GetMaxChars() int32 {
+	if x != nil {
+		return x.MaxChars
+	}
+	return 0
+}
+
+func (x *ModerationHook) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *ModerationHook) GetWindowChars() int32 {
+	if x != nil && x.WindowChars != nil {
+		return *x.WindowChars
+	}
+	return 0
+}
+
+func (x *ModerationHook) GetReasoning() bool {
+	if x != nil && x.Reasoning != nil {
+		return *x.Reasoning
+	}
+	return false
+}
+
+func (x *ModerationHook) GetTools() bool {
+	if x != nil && x.Tools != nil {
+		return *x.Tools
+	}
+	return false
+}
+
 // Keeps answers, and gives them to those who ask the same, of the same tenant
 // and `auth.keys.*.cache_scope` alone.
 type Cache struct {
@@ -763,7 +1061,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +1073,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +1086,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Cache) GetEnabled() bool {
@@ -913,7 +1211,7 @@ type CacheRedis struct {
 
 func (x *CacheRedis) Reset() {
 	*x = CacheRedis{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1223,7 @@ func (x *CacheRedis) String() string {
 func (*CacheRedis) ProtoMessage() {}
 
 func (x *CacheRedis) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1236,7 @@ func (x *CacheRedis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheRedis.ProtoReflect.Descriptor instead.
 func (*CacheRedis) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CacheRedis) GetEnabled() bool {
@@ -977,7 +1275,7 @@ type CacheFamily struct {
 
 func (x *CacheFamily) Reset() {
 	*x = CacheFamily{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -989,7 +1287,7 @@ func (x *CacheFamily) String() string {
 func (*CacheFamily) ProtoMessage() {}
 
 func (x *CacheFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1002,7 +1300,7 @@ func (x *CacheFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheFamily.ProtoReflect.Descriptor instead.
 func (*CacheFamily) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CacheFamily) GetEnabled() bool {
@@ -1052,7 +1350,7 @@ type SemanticCache struct {
 
 func (x *SemanticCache) Reset() {
 	*x = SemanticCache{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1362,7 @@ func (x *SemanticCache) String() string {
 func (*SemanticCache) ProtoMessage() {}
 
 func (x *SemanticCache) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1375,7 @@ func (x *SemanticCache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SemanticCache.ProtoReflect.Descriptor instead.
 func (*SemanticCache) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SemanticCache) GetMode() string {
@@ -1136,7 +1434,7 @@ type Alias struct {
 
 func (x *Alias) Reset() {
 	*x = Alias{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1446,7 @@ func (x *Alias) String() string {
 func (*Alias) ProtoMessage() {}
 
 func (x *Alias) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1459,7 @@ func (x *Alias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alias.ProtoReflect.Descriptor instead.
 func (*Alias) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Alias) GetTargets() []*WeightedTarget {
@@ -1192,7 +1490,7 @@ type WeightedTarget struct {
 
 func (x *WeightedTarget) Reset() {
 	*x = WeightedTarget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1204,7 +1502,7 @@ func (x *WeightedTarget) String() string {
 func (*WeightedTarget) ProtoMessage() {}
 
 func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1217,7 +1515,7 @@ func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedTarget.ProtoReflect.Descriptor instead.
 func (*WeightedTarget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WeightedTarget) GetTarget() string {
@@ -1262,7 +1560,7 @@ type RoutingPolicy struct {
 
 func (x *RoutingPolicy) Reset() {
 	*x = RoutingPolicy{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1572,7 @@ func (x *RoutingPolicy) String() string {
 func (*RoutingPolicy) ProtoMessage() {}
 
 func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1585,7 @@ func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
 func (*RoutingPolicy) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RoutingPolicy) GetPrefer() []string {
@@ -1351,7 +1649,7 @@ type Resilience struct {
 
 func (x *Resilience) Reset() {
 	*x = Resilience{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1661,7 @@ func (x *Resilience) String() string {
 func (*Resilience) ProtoMessage() {}
 
 func (x *Resilience) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1674,7 @@ func (x *Resilience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resilience.ProtoReflect.Descriptor instead.
 func (*Resilience) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Resilience) GetCircuitBreaker() *CircuitBreaker {
@@ -1438,7 +1736,7 @@ type CircuitBreaker struct {
 
 func (x *CircuitBreaker) Reset() {
 	*x = CircuitBreaker{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1748,7 @@ func (x *CircuitBreaker) String() string {
 func (*CircuitBreaker) ProtoMessage() {}
 
 func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1761,7 @@ func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreaker.ProtoReflect.Descriptor instead.
 func (*CircuitBreaker) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CircuitBreaker) GetEnabled() bool {
@@ -1533,7 +1831,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1843,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1856,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Retries) GetMax() int32 {
@@ -1616,7 +1914,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1628,7 +1926,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1641,7 +1939,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Retry) GetMax() int32 {
@@ -1679,7 +1977,7 @@ type Hedging struct {
 
 func (x *Hedging) Reset() {
 	*x = Hedging{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +1989,7 @@ func (x *Hedging) String() string {
 func (*Hedging) ProtoMessage() {}
 
 func (x *Hedging) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +2002,7 @@ func (x *Hedging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedging.ProtoReflect.Descriptor instead.
 func (*Hedging) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Hedging) GetEnabled() bool {
@@ -1755,7 +2053,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1767,7 +2065,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1780,7 +2078,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Limit) GetMaxInFlight() int32 {
@@ -1824,7 +2122,7 @@ type StreamGuard struct {
 
 func (x *StreamGuard) Reset() {
 	*x = StreamGuard{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +2134,7 @@ func (x *StreamGuard) String() string {
 func (*StreamGuard) ProtoMessage() {}
 
 func (x *StreamGuard) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +2147,7 @@ func (x *StreamGuard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamGuard.ProtoReflect.Descriptor instead.
 func (*StreamGuard) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StreamGuard) GetMinTokensPerSecond() float64 {
@@ -1908,7 +2206,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +2218,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +2231,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Server) GetHost() string {
@@ -2042,7 +2340,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2054,7 +2352,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2067,7 +2365,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Cors) GetAllowedOrigins() []string {
@@ -2101,7 +2399,7 @@ type Http2 struct {
 
 func (x *Http2) Reset() {
 	*x = Http2{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2411,7 @@ func (x *Http2) String() string {
 func (*Http2) ProtoMessage() {}
 
 func (x *Http2) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2424,7 @@ func (x *Http2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Http2.ProtoReflect.Descriptor instead.
 func (*Http2) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Http2) GetMaxConcurrentStreams() int32 {
@@ -2163,7 +2461,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2175,7 +2473,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2188,7 +2486,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Tls) GetCertPath() string {
@@ -2216,7 +2514,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2228,7 +2526,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2241,7 +2539,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Auth) GetKeys() []*ApiKey {
@@ -2271,7 +2569,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +2581,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +2594,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ApiKey) GetName() string {
@@ -2347,7 +2645,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2657,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2372,7 +2670,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RateLimit) GetRpm() int32 {
@@ -2452,7 +2750,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +2762,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2775,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Provider) GetKind() string {
@@ -2629,7 +2927,7 @@ type ModelSettings struct {
 
 func (x *ModelSettings) Reset() {
 	*x = ModelSettings{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2641,7 +2939,7 @@ func (x *ModelSettings) String() string {
 func (*ModelSettings) ProtoMessage() {}
 
 func (x *ModelSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2654,7 +2952,7 @@ func (x *ModelSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSettings.ProtoReflect.Descriptor instead.
 func (*ModelSettings) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ModelSettings) GetTimeouts() *Timeouts {
@@ -2696,7 +2994,7 @@ type Dialect struct {
 
 func (x *Dialect) Reset() {
 	*x = Dialect{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2708,7 +3006,7 @@ func (x *Dialect) String() string {
 func (*Dialect) ProtoMessage() {}
 
 func (x *Dialect) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2721,7 +3019,7 @@ func (x *Dialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialect.ProtoReflect.Descriptor instead.
 func (*Dialect) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Dialect) GetMaxTokensField() string {
@@ -2769,7 +3067,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2781,7 +3079,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2794,7 +3092,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -2843,7 +3141,7 @@ type Prices struct {
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2855,7 +3153,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2868,7 +3166,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Prices) GetCatalogPath() string {
@@ -2926,7 +3224,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2938,7 +3236,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2951,7 +3249,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Budget) GetName() string {
@@ -3033,7 +3331,7 @@ func (x *Budget) GetWarnAt() []float64 {
 
 // What is kept of each call and of each attempt. The database is SQLite in
 // `data_dir`, or PostgreSQL where `DATABASE_URL` is set. Changes take effect at
-// the next start.
+// the next start, those of `anomalies` at once.
 type Ledger struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Folder of the database. Default `data`, in the working directory.
@@ -3048,14 +3346,16 @@ type Ledger struct {
 	// A call that a hard budget is about needs its row: it is refused as
 	// `budget_unavailable` where `drop` has no room for it, and with either while
 	// the database takes none. Default `wait`.
-	WhenFull      string `protobuf:"bytes,4,opt,name=when_full,json=whenFull,proto3" json:"when_full,omitempty"`
+	WhenFull string `protobuf:"bytes,4,opt,name=when_full,json=whenFull,proto3" json:"when_full,omitempty"`
+	// What of the spend is out of the usual.
+	Anomalies     *Anomalies `protobuf:"bytes,5,opt,name=anomalies,proto3" json:"anomalies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3067,7 +3367,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3080,7 +3380,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Ledger) GetDataDir() string {
@@ -3109,6 +3409,79 @@ func (x *Ledger) GetWhenFull() string {
 		return x.WhenFull
 	}
 	return ""
+}
+
+func (x *Ledger) GetAnomalies() *Anomalies {
+	if x != nil {
+		return x.Anomalies
+	}
+	return nil
+}
+
+// When spend is told as out of the usual: in the log, the metrics and with
+// `GetUsage`.
+type Anomalies struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether it is looked for. Default true.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// How many times the usual is too much. Default 2.
+	Ratio *float64 `protobuf:"fixed64,2,opt,name=ratio,proto3,oneof" json:"ratio,omitempty"`
+	// The least that an hour, or a day for what is looked at by the day, must be
+	// beyond the usual, in dollars. Default 1.
+	MinUsd        *float64 `protobuf:"fixed64,3,opt,name=min_usd,json=minUsd,proto3,oneof" json:"min_usd,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Anomalies) Reset() {
+	*x = Anomalies{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Anomalies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Anomalies) ProtoMessage() {}
+
+func (x *Anomalies) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Anomalies.ProtoReflect.Descriptor instead.
+func (*Anomalies) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Anomalies) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *Anomalies) GetRatio() float64 {
+	if x != nil && x.Ratio != nil {
+		return *x.Ratio
+	}
+	return 0
+}
+
+func (x *Anomalies) GetMinUsd() float64 {
+	if x != nil && x.MinUsd != nil {
+		return *x.MinUsd
+	}
+	return 0
 }
 
 // Work that nobody waits for. It is kept in the ledger's database.
@@ -3141,7 +3514,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3153,7 +3526,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3166,7 +3539,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -3261,7 +3634,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3273,7 +3646,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3286,7 +3659,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -3352,7 +3725,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3364,7 +3737,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3377,7 +3750,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -3410,7 +3783,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[36]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3422,7 +3795,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[36]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3435,7 +3808,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{36}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -3463,7 +3836,7 @@ var File_llmgateway_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllmgateway/v1/message.proto\"\xd1\x0f\n" +
+	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1cllmgateway/v1/template.proto\"\xf4\x11\n" +
 	"\x06Config\x124\n" +
 	"\x06server\x18\x01 \x01(\v2\x1c.llmgateway.config.v1.ServerR\x06server\x12.\n" +
 	"\x04auth\x18\x02 \x01(\v2\x1a.llmgateway.config.v1.AuthR\x04auth\x12>\n" +
@@ -3487,7 +3860,11 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"resilience\x18\x11 \x01(\v2 .llmgateway.config.v1.ResilienceR\n" +
 	"resilience\x121\n" +
-	"\x05cache\x18\x12 \x01(\v2\x1b.llmgateway.config.v1.CacheR\x05cache\x12~\n" +
+	"\x05cache\x18\x12 \x01(\v2\x1b.llmgateway.config.v1.CacheR\x05cache\x12\x87\x01\n" +
+	"\ttemplates\x18\x14 \x03(\v2+.llmgateway.config.v1.Config.TemplatesEntryB<\xbaH9\x9a\x016\"4r220^[a-zA-Z][a-zA-Z0-9_-]{0,63}(@[1-9][0-9]{0,5})?$R\ttemplates\x12@\n" +
+	"\n" +
+	"moderation\x18\x15 \x01(\v2 .llmgateway.config.v1.ModerationR\n" +
+	"moderation\x12~\n" +
 	"\vexperiments\x18\x16 \x03(\v2-.llmgateway.config.v1.Config.ExperimentsEntryB-\xbaH*\x9a\x01'\"%r#2!^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$R\vexperiments\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
@@ -3503,7 +3880,10 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2#.llmgateway.config.v1.RoutingPolicyR\x05value:\x028\x01\x1a<\n" +
 	"\x0eTaskTypesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a`\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aU\n" +
+	"\x0eTemplatesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
+	"\x05value\x18\x02 \x01(\v2\x17.llmgateway.v1.TemplateR\x05value:\x028\x01\x1a`\n" +
 	"\x10ExperimentsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x126\n" +
 	"\x05value\x18\x02 \x01(\v2 .llmgateway.config.v1.ExperimentR\x05value:\x028\x01\"\x99\x04\n" +
@@ -3575,7 +3955,41 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\atimeout\x18\a \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\atimeoutB\b\n" +
 	"\x06_shareB\x14\n" +
 	"\x12_max_cost_per_hourB\x11\n" +
-	"\x0f_max_per_minute\"\xb4\b\n" +
+	"\x0f_max_per_minute\"R\n" +
+	"\n" +
+	"Moderation\x12D\n" +
+	"\x05hooks\x18\x01 \x03(\v2$.llmgateway.config.v1.ModerationHookB\b\xbaH\x05\x92\x01\x02\x10 R\x05hooks\"\xe3\x06\n" +
+	"\x0eModerationHook\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{1,64}$R\x04name\x12\\\n" +
+	"\x04kind\x18\x02 \x01(\tBH\xbaHErCR\x03piiR\asecretsR\tblocklistR\n" +
+	"max_lengthR\x13provider_moderationR\awebhookR\x04kind\x124\n" +
+	"\x02on\x18\x03 \x03(\tB$\xbaH!\x92\x01\x1e\x18\x01\"\x1ar\x18R\arequestR\x06streamR\x05replyR\x02on\x12<\n" +
+	"\x06action\x18\x04 \x01(\tB$\xbaH!r\x1fR\x00R\x05allowR\x04flagR\x06redactR\x06refuseR\x06action\x12)\n" +
+	"\x04fail\x18\x05 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x04openR\x06closedR\x04fail\x12=\n" +
+	"\atimeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\atimeout\x12\x16\n" +
+	"\x06models\x18\a \x03(\tR\x06models\x12\x1f\n" +
+	"\vexempt_keys\x18\b \x03(\tR\n" +
+	"exemptKeys\x12\x1d\n" +
+	"\arestore\x18\t \x01(\bH\x00R\arestore\x88\x01\x01\x12\x1e\n" +
+	"\n" +
+	"categories\x18\n" +
+	" \x03(\tR\n" +
+	"categories\x12(\n" +
+	"\x05words\x18\v \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\x90N\"\ar\x05\x10\x01\x18\x80\x01R\x05words\x12.\n" +
+	"\bpatterns\x18\f \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\xe8\aR\bpatterns\x12$\n" +
+	"\tmax_chars\x18\r \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bmaxChars\x12\x1a\n" +
+	"\bprovider\x18\x0e \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\x0f \x01(\tR\x05model\x12\x10\n" +
+	"\x03url\x18\x10 \x01(\tR\x03url\x123\n" +
+	"\fwindow_chars\x18\x11 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x01H\x01R\vwindowChars\x88\x01\x01\x12!\n" +
+	"\treasoning\x18\x12 \x01(\bH\x02R\treasoning\x88\x01\x01\x12\x19\n" +
+	"\x05tools\x18\x13 \x01(\bH\x03R\x05tools\x88\x01\x01B\n" +
+	"\n" +
+	"\b_restoreB\x0f\n" +
+	"\r_window_charsB\f\n" +
+	"\n" +
+	"_reasoningB\b\n" +
+	"\x06_tools\"\xb4\b\n" +
 	"\x05Cache\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x125\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x03ttl\x12<\n" +
@@ -3840,13 +4254,23 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\awarn_at\x18\v \x03(\x01B\x1e\xbaH\x1b\x92\x01\x18\x18\x01\"\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00$@!\x00\x00\x00\x00\x00\x00\x00\x00R\x06warnAt\x1a7\n" +
 	"\tTagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe8\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa7\x02\n" +
 	"\x06Ledger\x12\x19\n" +
 	"\bdata_dir\x18\x01 \x01(\tR\adataDir\x12D\n" +
 	"\tretention\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\v\xbaH\b\xaa\x01\x052\x03\b\xa08R\tretention\x126\n" +
 	"\x10max_waiting_rows\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(dH\x00R\x0emaxWaitingRows\x88\x01\x01\x120\n" +
-	"\twhen_full\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04waitR\x04dropR\bwhenFullB\x13\n" +
-	"\x11_max_waiting_rows\"\xdd\x04\n" +
+	"\twhen_full\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04waitR\x04dropR\bwhenFull\x12=\n" +
+	"\tanomalies\x18\x05 \x01(\v2\x1f.llmgateway.config.v1.AnomaliesR\tanomaliesB\x13\n" +
+	"\x11_max_waiting_rows\"\xb0\x01\n" +
+	"\tAnomalies\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x122\n" +
+	"\x05ratio\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x9a\x99\x99\x99\x99\x99\xf1?H\x01R\x05ratio\x88\x01\x01\x12.\n" +
+	"\amin_usd\x18\x03 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x02R\x06minUsd\x88\x01\x01B\n" +
+	"\n" +
+	"\b_enabledB\b\n" +
+	"\x06_ratioB\n" +
+	"\n" +
+	"\b_min_usd\"\xdd\x04\n" +
 	"\x04Jobs\x126\n" +
 	"\x0emax_concurrent\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x90N(\x01H\x00R\rmaxConcurrent\x88\x01\x01\x12D\n" +
@@ -3905,155 +4329,166 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),                // 0: llmgateway.config.v1.Config
 	(*Experiment)(nil),            // 1: llmgateway.config.v1.Experiment
 	(*ExperimentVariant)(nil),     // 2: llmgateway.config.v1.ExperimentVariant
 	(*ExperimentDecision)(nil),    // 3: llmgateway.config.v1.ExperimentDecision
 	(*ExperimentShadow)(nil),      // 4: llmgateway.config.v1.ExperimentShadow
-	(*Cache)(nil),                 // 5: llmgateway.config.v1.Cache
-	(*CacheRedis)(nil),            // 6: llmgateway.config.v1.CacheRedis
-	(*CacheFamily)(nil),           // 7: llmgateway.config.v1.CacheFamily
-	(*SemanticCache)(nil),         // 8: llmgateway.config.v1.SemanticCache
-	(*Alias)(nil),                 // 9: llmgateway.config.v1.Alias
-	(*WeightedTarget)(nil),        // 10: llmgateway.config.v1.WeightedTarget
-	(*RoutingPolicy)(nil),         // 11: llmgateway.config.v1.RoutingPolicy
-	(*Resilience)(nil),            // 12: llmgateway.config.v1.Resilience
-	(*CircuitBreaker)(nil),        // 13: llmgateway.config.v1.CircuitBreaker
-	(*Retries)(nil),               // 14: llmgateway.config.v1.Retries
-	(*Retry)(nil),                 // 15: llmgateway.config.v1.Retry
-	(*Hedging)(nil),               // 16: llmgateway.config.v1.Hedging
-	(*Limit)(nil),                 // 17: llmgateway.config.v1.Limit
-	(*StreamGuard)(nil),           // 18: llmgateway.config.v1.StreamGuard
-	(*Server)(nil),                // 19: llmgateway.config.v1.Server
-	(*Cors)(nil),                  // 20: llmgateway.config.v1.Cors
-	(*Http2)(nil),                 // 21: llmgateway.config.v1.Http2
-	(*Tls)(nil),                   // 22: llmgateway.config.v1.Tls
-	(*Auth)(nil),                  // 23: llmgateway.config.v1.Auth
-	(*ApiKey)(nil),                // 24: llmgateway.config.v1.ApiKey
-	(*RateLimit)(nil),             // 25: llmgateway.config.v1.RateLimit
-	(*Provider)(nil),              // 26: llmgateway.config.v1.Provider
-	(*ModelSettings)(nil),         // 27: llmgateway.config.v1.ModelSettings
-	(*Dialect)(nil),               // 28: llmgateway.config.v1.Dialect
-	(*Timeouts)(nil),              // 29: llmgateway.config.v1.Timeouts
-	(*Prices)(nil),                // 30: llmgateway.config.v1.Prices
-	(*Budget)(nil),                // 31: llmgateway.config.v1.Budget
-	(*Ledger)(nil),                // 32: llmgateway.config.v1.Ledger
-	(*Jobs)(nil),                  // 33: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),              // 34: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),                // 35: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),             // 36: llmgateway.config.v1.Telemetry
-	nil,                           // 37: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                           // 38: llmgateway.config.v1.Config.AliasesEntry
-	nil,                           // 39: llmgateway.config.v1.Config.FallbackChainsEntry
-	nil,                           // 40: llmgateway.config.v1.Config.RoutingPoliciesEntry
-	nil,                           // 41: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                           // 42: llmgateway.config.v1.Config.ExperimentsEntry
-	nil,                           // 43: llmgateway.config.v1.Cache.FamiliesEntry
-	nil,                           // 44: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                           // 45: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                           // 46: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                           // 47: llmgateway.config.v1.Budget.TagsEntry
-	(*timestamppb.Timestamp)(nil), // 48: google.protobuf.Timestamp
-	(*v1.Parameters)(nil),         // 49: llmgateway.v1.Parameters
-	(*durationpb.Duration)(nil),   // 50: google.protobuf.Duration
-	(*structpb.ListValue)(nil),    // 51: google.protobuf.ListValue
+	(*Moderation)(nil),            // 5: llmgateway.config.v1.Moderation
+	(*ModerationHook)(nil),        // 6: llmgateway.config.v1.ModerationHook
+	(*Cache)(nil),                 // 7: llmgateway.config.v1.Cache
+	(*CacheRedis)(nil),            // 8: llmgateway.config.v1.CacheRedis
+	(*CacheFamily)(nil),           // 9: llmgateway.config.v1.CacheFamily
+	(*SemanticCache)(nil),         // 10: llmgateway.config.v1.SemanticCache
+	(*Alias)(nil),                 // 11: llmgateway.config.v1.Alias
+	(*WeightedTarget)(nil),        // 12: llmgateway.config.v1.WeightedTarget
+	(*RoutingPolicy)(nil),         // 13: llmgateway.config.v1.RoutingPolicy
+	(*Resilience)(nil),            // 14: llmgateway.config.v1.Resilience
+	(*CircuitBreaker)(nil),        // 15: llmgateway.config.v1.CircuitBreaker
+	(*Retries)(nil),               // 16: llmgateway.config.v1.Retries
+	(*Retry)(nil),                 // 17: llmgateway.config.v1.Retry
+	(*Hedging)(nil),               // 18: llmgateway.config.v1.Hedging
+	(*Limit)(nil),                 // 19: llmgateway.config.v1.Limit
+	(*StreamGuard)(nil),           // 20: llmgateway.config.v1.StreamGuard
+	(*Server)(nil),                // 21: llmgateway.config.v1.Server
+	(*Cors)(nil),                  // 22: llmgateway.config.v1.Cors
+	(*Http2)(nil),                 // 23: llmgateway.config.v1.Http2
+	(*Tls)(nil),                   // 24: llmgateway.config.v1.Tls
+	(*Auth)(nil),                  // 25: llmgateway.config.v1.Auth
+	(*ApiKey)(nil),                // 26: llmgateway.config.v1.ApiKey
+	(*RateLimit)(nil),             // 27: llmgateway.config.v1.RateLimit
+	(*Provider)(nil),              // 28: llmgateway.config.v1.Provider
+	(*ModelSettings)(nil),         // 29: llmgateway.config.v1.ModelSettings
+	(*Dialect)(nil),               // 30: llmgateway.config.v1.Dialect
+	(*Timeouts)(nil),              // 31: llmgateway.config.v1.Timeouts
+	(*Prices)(nil),                // 32: llmgateway.config.v1.Prices
+	(*Budget)(nil),                // 33: llmgateway.config.v1.Budget
+	(*Ledger)(nil),                // 34: llmgateway.config.v1.Ledger
+	(*Anomalies)(nil),             // 35: llmgateway.config.v1.Anomalies
+	(*Jobs)(nil),                  // 36: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),              // 37: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),                // 38: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),             // 39: llmgateway.config.v1.Telemetry
+	nil,                           // 40: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                           // 41: llmgateway.config.v1.Config.AliasesEntry
+	nil,                           // 42: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                           // 43: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                           // 44: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                           // 45: llmgateway.config.v1.Config.TemplatesEntry
+	nil,                           // 46: llmgateway.config.v1.Config.ExperimentsEntry
+	nil,                           // 47: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                           // 48: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                           // 49: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                           // 50: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                           // 51: llmgateway.config.v1.Budget.TagsEntry
+	(*timestamppb.Timestamp)(nil), // 52: google.protobuf.Timestamp
+	(*v1.Parameters)(nil),         // 53: llmgateway.v1.Parameters
+	(*durationpb.Duration)(nil),   // 54: google.protobuf.Duration
+	(*structpb.ListValue)(nil),    // 55: google.protobuf.ListValue
+	(*v1.Template)(nil),           // 56: llmgateway.v1.Template
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
-	19, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
-	23, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
-	25, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	37, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
-	30, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	35, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	36, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	31, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
-	32, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	33, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	38, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
-	39, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
-	40, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
-	41, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
-	12, // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
-	5,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
-	42, // 16: llmgateway.config.v1.Config.experiments:type_name -> llmgateway.config.v1.Config.ExperimentsEntry
-	2,  // 17: llmgateway.config.v1.Experiment.variants:type_name -> llmgateway.config.v1.ExperimentVariant
-	48, // 18: llmgateway.config.v1.Experiment.start:type_name -> google.protobuf.Timestamp
-	48, // 19: llmgateway.config.v1.Experiment.stop:type_name -> google.protobuf.Timestamp
-	3,  // 20: llmgateway.config.v1.Experiment.decision:type_name -> llmgateway.config.v1.ExperimentDecision
-	4,  // 21: llmgateway.config.v1.Experiment.shadows:type_name -> llmgateway.config.v1.ExperimentShadow
-	49, // 22: llmgateway.config.v1.ExperimentVariant.parameters:type_name -> llmgateway.v1.Parameters
-	50, // 23: llmgateway.config.v1.ExperimentDecision.min_duration:type_name -> google.protobuf.Duration
-	49, // 24: llmgateway.config.v1.ExperimentShadow.parameters:type_name -> llmgateway.v1.Parameters
-	50, // 25: llmgateway.config.v1.ExperimentShadow.timeout:type_name -> google.protobuf.Duration
-	50, // 26: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	50, // 27: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
-	43, // 28: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
-	6,  // 29: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
-	8,  // 30: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
-	50, // 31: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
-	50, // 32: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
-	50, // 33: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
-	50, // 34: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	50, // 35: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
-	10, // 36: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	13, // 37: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	14, // 38: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	16, // 39: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	17, // 40: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	18, // 41: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	50, // 42: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	50, // 43: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	50, // 44: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	44, // 45: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	50, // 46: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	50, // 47: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	50, // 48: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	50, // 49: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	22, // 50: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	50, // 51: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	50, // 52: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	20, // 53: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	21, // 54: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	50, // 55: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	50, // 56: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	50, // 57: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	50, // 58: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	24, // 59: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	45, // 60: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	29, // 61: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	28, // 62: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	12, // 63: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	46, // 64: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	29, // 65: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	17, // 66: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	50, // 67: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	50, // 68: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	50, // 69: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	50, // 70: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	47, // 71: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	50, // 72: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	50, // 73: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	50, // 74: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	50, // 75: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	34, // 76: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	50, // 77: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	50, // 78: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	50, // 79: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	26, // 80: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	9,  // 81: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	51, // 82: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	11, // 83: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	1,  // 84: llmgateway.config.v1.Config.ExperimentsEntry.value:type_name -> llmgateway.config.v1.Experiment
-	7,  // 85: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	15, // 86: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	27, // 87: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	88, // [88:88] is the sub-list for method output_type
-	88, // [88:88] is the sub-list for method input_type
-	88, // [88:88] is the sub-list for extension type_name
-	88, // [88:88] is the sub-list for extension extendee
-	0,  // [0:88] is the sub-list for field type_name
+	21, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
+	25, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
+	27, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
+	40, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	32, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
+	38, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	39, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	33, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
+	34, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
+	36, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	41, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	42, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	43, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	44, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	14, // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
+	7,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
+	45, // 16: llmgateway.config.v1.Config.templates:type_name -> llmgateway.config.v1.Config.TemplatesEntry
+	5,  // 17: llmgateway.config.v1.Config.moderation:type_name -> llmgateway.config.v1.Moderation
+	46, // 18: llmgateway.config.v1.Config.experiments:type_name -> llmgateway.config.v1.Config.ExperimentsEntry
+	2,  // 19: llmgateway.config.v1.Experiment.variants:type_name -> llmgateway.config.v1.ExperimentVariant
+	52, // 20: llmgateway.config.v1.Experiment.start:type_name -> google.protobuf.Timestamp
+	52, // 21: llmgateway.config.v1.Experiment.stop:type_name -> google.protobuf.Timestamp
+	3,  // 22: llmgateway.config.v1.Experiment.decision:type_name -> llmgateway.config.v1.ExperimentDecision
+	4,  // 23: llmgateway.config.v1.Experiment.shadows:type_name -> llmgateway.config.v1.ExperimentShadow
+	53, // 24: llmgateway.config.v1.ExperimentVariant.parameters:type_name -> llmgateway.v1.Parameters
+	54, // 25: llmgateway.config.v1.ExperimentDecision.min_duration:type_name -> google.protobuf.Duration
+	53, // 26: llmgateway.config.v1.ExperimentShadow.parameters:type_name -> llmgateway.v1.Parameters
+	54, // 27: llmgateway.config.v1.ExperimentShadow.timeout:type_name -> google.protobuf.Duration
+	6,  // 28: llmgateway.config.v1.Moderation.hooks:type_name -> llmgateway.config.v1.ModerationHook
+	54, // 29: llmgateway.config.v1.ModerationHook.timeout:type_name -> google.protobuf.Duration
+	54, // 30: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	54, // 31: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	47, // 32: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	8,  // 33: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
+	10, // 34: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
+	54, // 35: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
+	54, // 36: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
+	54, // 37: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
+	54, // 38: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	54, // 39: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
+	12, // 40: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	15, // 41: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	16, // 42: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	18, // 43: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	19, // 44: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	20, // 45: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	54, // 46: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	54, // 47: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	54, // 48: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	48, // 49: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	54, // 50: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	54, // 51: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	54, // 52: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	54, // 53: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	24, // 54: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	54, // 55: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	54, // 56: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	22, // 57: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	23, // 58: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	54, // 59: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	54, // 60: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	54, // 61: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	54, // 62: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	26, // 63: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	49, // 64: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	31, // 65: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	30, // 66: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	14, // 67: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	50, // 68: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	31, // 69: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	19, // 70: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	54, // 71: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	54, // 72: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	54, // 73: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	54, // 74: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	51, // 75: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	54, // 76: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	35, // 77: llmgateway.config.v1.Ledger.anomalies:type_name -> llmgateway.config.v1.Anomalies
+	54, // 78: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	54, // 79: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	54, // 80: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	37, // 81: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	54, // 82: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	54, // 83: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	54, // 84: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	28, // 85: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	11, // 86: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	55, // 87: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	13, // 88: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	56, // 89: llmgateway.config.v1.Config.TemplatesEntry.value:type_name -> llmgateway.v1.Template
+	1,  // 90: llmgateway.config.v1.Config.ExperimentsEntry.value:type_name -> llmgateway.config.v1.Experiment
+	9,  // 91: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	17, // 92: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	29, // 93: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	94, // [94:94] is the sub-list for method output_type
+	94, // [94:94] is the sub-list for method input_type
+	94, // [94:94] is the sub-list for extension type_name
+	94, // [94:94] is the sub-list for extension extendee
+	0,  // [0:94] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -4065,35 +4500,37 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[21].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[26].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[23].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[28].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[32].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[33].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[34].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[35].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[36].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[37].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[38].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   48,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

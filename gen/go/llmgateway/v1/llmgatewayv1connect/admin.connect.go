@@ -54,6 +54,15 @@ const (
 	// AdminServiceStopExperimentProcedure is the fully-qualified name of the AdminService's
 	// StopExperiment RPC.
 	AdminServiceStopExperimentProcedure = "/llmgateway.v1.AdminService/StopExperiment"
+	// AdminServiceGetUsageProcedure is the fully-qualified name of the AdminService's GetUsage RPC.
+	AdminServiceGetUsageProcedure = "/llmgateway.v1.AdminService/GetUsage"
+	// AdminServiceListRequestsProcedure is the fully-qualified name of the AdminService's ListRequests
+	// RPC.
+	AdminServiceListRequestsProcedure = "/llmgateway.v1.AdminService/ListRequests"
+	// AdminServiceGetRequestProcedure is the fully-qualified name of the AdminService's GetRequest RPC.
+	AdminServiceGetRequestProcedure = "/llmgateway.v1.AdminService/GetRequest"
+	// AdminServiceRepriceProcedure is the fully-qualified name of the AdminService's Reprice RPC.
+	AdminServiceRepriceProcedure = "/llmgateway.v1.AdminService/Reprice"
 )
 
 // AdminServiceClient is a client for the llmgateway.v1.AdminService service.
@@ -84,6 +93,16 @@ type AdminServiceClient interface {
 	// Ends an experiment: its calls go where they would without it. It holds as
 	// PromoteVariant does, which begins it again.
 	StopExperiment(context.Context, *connect.Request[v1.StopExperimentRequest]) (*connect.Response[v1.Experiment], error)
+	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
+	// whatever is asked for.
+	GetUsage(context.Context, *connect.Request[v1.GetUsageRequest]) (*connect.Response[v1.GetUsageResponse], error)
+	// Lists requests that are over, the latest first.
+	ListRequests(context.Context, *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error)
+	// Tells one request with all that was tried for it.
+	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
+	// Works out what past calls cost by other prices, or at other models, from their
+	// recorded tokens. It rewrites nothing.
+	Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error)
 }
 
 // NewAdminServiceClient constructs a client for the llmgateway.v1.AdminService service. By default,
@@ -148,6 +167,34 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("StopExperiment")),
 			connect.WithClientOptions(opts...),
 		),
+		getUsage: connect.NewClient[v1.GetUsageRequest, v1.GetUsageResponse](
+			httpClient,
+			baseURL+AdminServiceGetUsageProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("GetUsage")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listRequests: connect.NewClient[v1.ListRequestsRequest, v1.ListRequestsResponse](
+			httpClient,
+			baseURL+AdminServiceListRequestsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListRequests")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getRequest: connect.NewClient[v1.GetRequestRequest, v1.GetRequestResponse](
+			httpClient,
+			baseURL+AdminServiceGetRequestProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("GetRequest")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		reprice: connect.NewClient[v1.RepriceRequest, v1.RepriceResponse](
+			httpClient,
+			baseURL+AdminServiceRepriceProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("Reprice")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -161,6 +208,10 @@ type adminServiceClient struct {
 	getExperiments *connect.Client[v1.GetExperimentsRequest, v1.GetExperimentsResponse]
 	promoteVariant *connect.Client[v1.PromoteVariantRequest, v1.Experiment]
 	stopExperiment *connect.Client[v1.StopExperimentRequest, v1.Experiment]
+	getUsage       *connect.Client[v1.GetUsageRequest, v1.GetUsageResponse]
+	listRequests   *connect.Client[v1.ListRequestsRequest, v1.ListRequestsResponse]
+	getRequest     *connect.Client[v1.GetRequestRequest, v1.GetRequestResponse]
+	reprice        *connect.Client[v1.RepriceRequest, v1.RepriceResponse]
 }
 
 // ListCircuits calls llmgateway.v1.AdminService.ListCircuits.
@@ -203,6 +254,26 @@ func (c *adminServiceClient) StopExperiment(ctx context.Context, req *connect.Re
 	return c.stopExperiment.CallUnary(ctx, req)
 }
 
+// GetUsage calls llmgateway.v1.AdminService.GetUsage.
+func (c *adminServiceClient) GetUsage(ctx context.Context, req *connect.Request[v1.GetUsageRequest]) (*connect.Response[v1.GetUsageResponse], error) {
+	return c.getUsage.CallUnary(ctx, req)
+}
+
+// ListRequests calls llmgateway.v1.AdminService.ListRequests.
+func (c *adminServiceClient) ListRequests(ctx context.Context, req *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error) {
+	return c.listRequests.CallUnary(ctx, req)
+}
+
+// GetRequest calls llmgateway.v1.AdminService.GetRequest.
+func (c *adminServiceClient) GetRequest(ctx context.Context, req *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error) {
+	return c.getRequest.CallUnary(ctx, req)
+}
+
+// Reprice calls llmgateway.v1.AdminService.Reprice.
+func (c *adminServiceClient) Reprice(ctx context.Context, req *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error) {
+	return c.reprice.CallUnary(ctx, req)
+}
+
 // AdminServiceHandler is an implementation of the llmgateway.v1.AdminService service.
 type AdminServiceHandler interface {
 	// Lists the circuits of all providers, and of those of their models that are
@@ -231,6 +302,16 @@ type AdminServiceHandler interface {
 	// Ends an experiment: its calls go where they would without it. It holds as
 	// PromoteVariant does, which begins it again.
 	StopExperiment(context.Context, *connect.Request[v1.StopExperimentRequest]) (*connect.Response[v1.Experiment], error)
+	// Tells what was spent: cost, tokens, requests, errors, savings and times, by
+	// whatever is asked for.
+	GetUsage(context.Context, *connect.Request[v1.GetUsageRequest]) (*connect.Response[v1.GetUsageResponse], error)
+	// Lists requests that are over, the latest first.
+	ListRequests(context.Context, *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error)
+	// Tells one request with all that was tried for it.
+	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
+	// Works out what past calls cost by other prices, or at other models, from their
+	// recorded tokens. It rewrites nothing.
+	Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error)
 }
 
 // NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -291,6 +372,34 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("StopExperiment")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceGetUsageHandler := connect.NewUnaryHandler(
+		AdminServiceGetUsageProcedure,
+		svc.GetUsage,
+		connect.WithSchema(adminServiceMethods.ByName("GetUsage")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceListRequestsHandler := connect.NewUnaryHandler(
+		AdminServiceListRequestsProcedure,
+		svc.ListRequests,
+		connect.WithSchema(adminServiceMethods.ByName("ListRequests")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceGetRequestHandler := connect.NewUnaryHandler(
+		AdminServiceGetRequestProcedure,
+		svc.GetRequest,
+		connect.WithSchema(adminServiceMethods.ByName("GetRequest")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceRepriceHandler := connect.NewUnaryHandler(
+		AdminServiceRepriceProcedure,
+		svc.Reprice,
+		connect.WithSchema(adminServiceMethods.ByName("Reprice")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/llmgateway.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AdminServiceListCircuitsProcedure:
@@ -309,6 +418,14 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServicePromoteVariantHandler.ServeHTTP(w, r)
 		case AdminServiceStopExperimentProcedure:
 			adminServiceStopExperimentHandler.ServeHTTP(w, r)
+		case AdminServiceGetUsageProcedure:
+			adminServiceGetUsageHandler.ServeHTTP(w, r)
+		case AdminServiceListRequestsProcedure:
+			adminServiceListRequestsHandler.ServeHTTP(w, r)
+		case AdminServiceGetRequestProcedure:
+			adminServiceGetRequestHandler.ServeHTTP(w, r)
+		case AdminServiceRepriceProcedure:
+			adminServiceRepriceHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -348,4 +465,20 @@ func (UnimplementedAdminServiceHandler) PromoteVariant(context.Context, *connect
 
 func (UnimplementedAdminServiceHandler) StopExperiment(context.Context, *connect.Request[v1.StopExperimentRequest]) (*connect.Response[v1.Experiment], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.StopExperiment is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) GetUsage(context.Context, *connect.Request[v1.GetUsageRequest]) (*connect.Response[v1.GetUsageResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.GetUsage is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ListRequests(context.Context, *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.ListRequests is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.GetRequest is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.Reprice is not implemented"))
 }

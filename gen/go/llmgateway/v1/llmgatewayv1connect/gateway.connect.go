@@ -37,6 +37,8 @@ const (
 	GatewayServiceChatProcedure = "/llmgateway.v1.GatewayService/Chat"
 	// GatewayServiceStreamProcedure is the fully-qualified name of the GatewayService's Stream RPC.
 	GatewayServiceStreamProcedure = "/llmgateway.v1.GatewayService/Stream"
+	// GatewayServiceCompareProcedure is the fully-qualified name of the GatewayService's Compare RPC.
+	GatewayServiceCompareProcedure = "/llmgateway.v1.GatewayService/Compare"
 	// GatewayServiceEmbedProcedure is the fully-qualified name of the GatewayService's Embed RPC.
 	GatewayServiceEmbedProcedure = "/llmgateway.v1.GatewayService/Embed"
 	// GatewayServiceDryRunProcedure is the fully-qualified name of the GatewayService's DryRun RPC.
@@ -82,6 +84,12 @@ const (
 	// GatewayServiceListModelsProcedure is the fully-qualified name of the GatewayService's ListModels
 	// RPC.
 	GatewayServiceListModelsProcedure = "/llmgateway.v1.GatewayService/ListModels"
+	// GatewayServiceListTemplatesProcedure is the fully-qualified name of the GatewayService's
+	// ListTemplates RPC.
+	GatewayServiceListTemplatesProcedure = "/llmgateway.v1.GatewayService/ListTemplates"
+	// GatewayServiceRenderTemplateProcedure is the fully-qualified name of the GatewayService's
+	// RenderTemplate RPC.
+	GatewayServiceRenderTemplateProcedure = "/llmgateway.v1.GatewayService/RenderTemplate"
 	// GatewayServiceGetStatusProcedure is the fully-qualified name of the GatewayService's GetStatus
 	// RPC.
 	GatewayServiceGetStatusProcedure = "/llmgateway.v1.GatewayService/GetStatus"
@@ -100,10 +108,21 @@ type GatewayServiceClient interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(context.Context, *connect.Request[v1.ChatRequest]) (*connect.ServerStreamForClient[v1.StreamResponse], error)
+	// Continues a conversation with several models at once, and tells the words of
+	// each as they come. Over HTTP the events are server-sent.
+	//
+	// Each model is a call of its own, with its own receipt; all of them bear the
+	// request's id and the method `Compare` in the log and the ledger. One that
+	// fails does not end the others. The whole fails only when no model answers,
+	// with the failure of the first of `models`.
+	Compare(context.Context, *connect.Request[v1.CompareRequest]) (*connect.ServerStreamForClient[v1.CompareEvent], error)
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
-	// Tells what would become of a request, without calling any provider: where
-	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	// Tells what would become of a request, without calling any provider and
+	// without holding money: where it would go and why, what it would cost, and
+	// what the budgets that are about it have left. Fails as Chat would where the
+	// request is wrong or nobody can serve it; what a budget, `max_cost_usd` or a
+	// missing price would refuse is told in `would_be_refused` instead.
 	DryRun(context.Context, *connect.Request[v1.ChatRequest]) (*connect.Response[v1.DryRunResponse], error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.
@@ -141,6 +160,11 @@ type GatewayServiceClient interface {
 	RecordFeedback(context.Context, *connect.Request[v1.RecordFeedbackRequest]) (*connect.Response[v1.RecordFeedbackResponse], error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error)
+	// Lists the templates that requests can name.
+	ListTemplates(context.Context, *connect.Request[v1.ListTemplatesRequest]) (*connect.Response[v1.ListTemplatesResponse], error)
+	// Fills a template, as a request that names it would be made of it, and asks
+	// nobody.
+	RenderTemplate(context.Context, *connect.Request[v1.RenderTemplateRequest]) (*connect.Response[v1.RenderTemplateResponse], error)
 	// Tells which providers can be called, and why the others cannot.
 	GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.GetStatusResponse], error)
 }
@@ -166,6 +190,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			httpClient,
 			baseURL+GatewayServiceStreamProcedure,
 			connect.WithSchema(gatewayServiceMethods.ByName("Stream")),
+			connect.WithClientOptions(opts...),
+		),
+		compare: connect.NewClient[v1.CompareRequest, v1.CompareEvent](
+			httpClient,
+			baseURL+GatewayServiceCompareProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Compare")),
 			connect.WithClientOptions(opts...),
 		),
 		embed: connect.NewClient[v1.EmbedRequest, v1.EmbedResponse](
@@ -278,6 +308,19 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listTemplates: connect.NewClient[v1.ListTemplatesRequest, v1.ListTemplatesResponse](
+			httpClient,
+			baseURL+GatewayServiceListTemplatesProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("ListTemplates")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		renderTemplate: connect.NewClient[v1.RenderTemplateRequest, v1.RenderTemplateResponse](
+			httpClient,
+			baseURL+GatewayServiceRenderTemplateProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("RenderTemplate")),
+			connect.WithClientOptions(opts...),
+		),
 		getStatus: connect.NewClient[v1.GetStatusRequest, v1.GetStatusResponse](
 			httpClient,
 			baseURL+GatewayServiceGetStatusProcedure,
@@ -292,6 +335,7 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 type gatewayServiceClient struct {
 	chat             *connect.Client[v1.ChatRequest, v1.ChatResponse]
 	stream           *connect.Client[v1.ChatRequest, v1.StreamResponse]
+	compare          *connect.Client[v1.CompareRequest, v1.CompareEvent]
 	embed            *connect.Client[v1.EmbedRequest, v1.EmbedResponse]
 	dryRun           *connect.Client[v1.ChatRequest, v1.DryRunResponse]
 	submitJob        *connect.Client[v1.SubmitJobRequest, v1.Job]
@@ -309,6 +353,8 @@ type gatewayServiceClient struct {
 	redeliverWebhook *connect.Client[v1.RedeliverWebhookRequest, v1.Webhook]
 	recordFeedback   *connect.Client[v1.RecordFeedbackRequest, v1.RecordFeedbackResponse]
 	listModels       *connect.Client[v1.ListModelsRequest, v1.ListModelsResponse]
+	listTemplates    *connect.Client[v1.ListTemplatesRequest, v1.ListTemplatesResponse]
+	renderTemplate   *connect.Client[v1.RenderTemplateRequest, v1.RenderTemplateResponse]
 	getStatus        *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
 }
 
@@ -320,6 +366,11 @@ func (c *gatewayServiceClient) Chat(ctx context.Context, req *connect.Request[v1
 // Stream calls llmgateway.v1.GatewayService.Stream.
 func (c *gatewayServiceClient) Stream(ctx context.Context, req *connect.Request[v1.ChatRequest]) (*connect.ServerStreamForClient[v1.StreamResponse], error) {
 	return c.stream.CallServerStream(ctx, req)
+}
+
+// Compare calls llmgateway.v1.GatewayService.Compare.
+func (c *gatewayServiceClient) Compare(ctx context.Context, req *connect.Request[v1.CompareRequest]) (*connect.ServerStreamForClient[v1.CompareEvent], error) {
+	return c.compare.CallServerStream(ctx, req)
 }
 
 // Embed calls llmgateway.v1.GatewayService.Embed.
@@ -407,6 +458,16 @@ func (c *gatewayServiceClient) ListModels(ctx context.Context, req *connect.Requ
 	return c.listModels.CallUnary(ctx, req)
 }
 
+// ListTemplates calls llmgateway.v1.GatewayService.ListTemplates.
+func (c *gatewayServiceClient) ListTemplates(ctx context.Context, req *connect.Request[v1.ListTemplatesRequest]) (*connect.Response[v1.ListTemplatesResponse], error) {
+	return c.listTemplates.CallUnary(ctx, req)
+}
+
+// RenderTemplate calls llmgateway.v1.GatewayService.RenderTemplate.
+func (c *gatewayServiceClient) RenderTemplate(ctx context.Context, req *connect.Request[v1.RenderTemplateRequest]) (*connect.Response[v1.RenderTemplateResponse], error) {
+	return c.renderTemplate.CallUnary(ctx, req)
+}
+
 // GetStatus calls llmgateway.v1.GatewayService.GetStatus.
 func (c *gatewayServiceClient) GetStatus(ctx context.Context, req *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.GetStatusResponse], error) {
 	return c.getStatus.CallUnary(ctx, req)
@@ -425,10 +486,21 @@ type GatewayServiceHandler interface {
 	// A caller that disconnects or runs out of time ends the provider's work, and
 	// what was written until then is paid for.
 	Stream(context.Context, *connect.Request[v1.ChatRequest], *connect.ServerStream[v1.StreamResponse]) error
+	// Continues a conversation with several models at once, and tells the words of
+	// each as they come. Over HTTP the events are server-sent.
+	//
+	// Each model is a call of its own, with its own receipt; all of them bear the
+	// request's id and the method `Compare` in the log and the ledger. One that
+	// fails does not end the others. The whole fails only when no model answers,
+	// with the failure of the first of `models`.
+	Compare(context.Context, *connect.Request[v1.CompareRequest], *connect.ServerStream[v1.CompareEvent]) error
 	// Makes vectors of texts, to search and compare them by.
 	Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error)
-	// Tells what would become of a request, without calling any provider: where
-	// it would go and why, and what it would cost. Refuses what Chat would refuse.
+	// Tells what would become of a request, without calling any provider and
+	// without holding money: where it would go and why, what it would cost, and
+	// what the budgets that are about it have left. Fails as Chat would where the
+	// request is wrong or nobody can serve it; what a budget, `max_cost_usd` or a
+	// missing price would refuse is told in `would_be_refused` instead.
 	DryRun(context.Context, *connect.Request[v1.ChatRequest]) (*connect.Response[v1.DryRunResponse], error)
 	// Takes a conversation to be continued while nobody waits. The answer is
 	// fetched by GetJobResult, or told to `callback_url`.
@@ -466,6 +538,11 @@ type GatewayServiceHandler interface {
 	RecordFeedback(context.Context, *connect.Request[v1.RecordFeedbackRequest]) (*connect.Response[v1.RecordFeedbackResponse], error)
 	// Lists the models that can be asked for, with their prices.
 	ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error)
+	// Lists the templates that requests can name.
+	ListTemplates(context.Context, *connect.Request[v1.ListTemplatesRequest]) (*connect.Response[v1.ListTemplatesResponse], error)
+	// Fills a template, as a request that names it would be made of it, and asks
+	// nobody.
+	RenderTemplate(context.Context, *connect.Request[v1.RenderTemplateRequest]) (*connect.Response[v1.RenderTemplateResponse], error)
 	// Tells which providers can be called, and why the others cannot.
 	GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.GetStatusResponse], error)
 }
@@ -487,6 +564,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		GatewayServiceStreamProcedure,
 		svc.Stream,
 		connect.WithSchema(gatewayServiceMethods.ByName("Stream")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceCompareHandler := connect.NewServerStreamHandler(
+		GatewayServiceCompareProcedure,
+		svc.Compare,
+		connect.WithSchema(gatewayServiceMethods.ByName("Compare")),
 		connect.WithHandlerOptions(opts...),
 	)
 	gatewayServiceEmbedHandler := connect.NewUnaryHandler(
@@ -599,6 +682,19 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceListTemplatesHandler := connect.NewUnaryHandler(
+		GatewayServiceListTemplatesProcedure,
+		svc.ListTemplates,
+		connect.WithSchema(gatewayServiceMethods.ByName("ListTemplates")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceRenderTemplateHandler := connect.NewUnaryHandler(
+		GatewayServiceRenderTemplateProcedure,
+		svc.RenderTemplate,
+		connect.WithSchema(gatewayServiceMethods.ByName("RenderTemplate")),
+		connect.WithHandlerOptions(opts...),
+	)
 	gatewayServiceGetStatusHandler := connect.NewUnaryHandler(
 		GatewayServiceGetStatusProcedure,
 		svc.GetStatus,
@@ -612,6 +708,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceChatHandler.ServeHTTP(w, r)
 		case GatewayServiceStreamProcedure:
 			gatewayServiceStreamHandler.ServeHTTP(w, r)
+		case GatewayServiceCompareProcedure:
+			gatewayServiceCompareHandler.ServeHTTP(w, r)
 		case GatewayServiceEmbedProcedure:
 			gatewayServiceEmbedHandler.ServeHTTP(w, r)
 		case GatewayServiceDryRunProcedure:
@@ -646,6 +744,10 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceRecordFeedbackHandler.ServeHTTP(w, r)
 		case GatewayServiceListModelsProcedure:
 			gatewayServiceListModelsHandler.ServeHTTP(w, r)
+		case GatewayServiceListTemplatesProcedure:
+			gatewayServiceListTemplatesHandler.ServeHTTP(w, r)
+		case GatewayServiceRenderTemplateProcedure:
+			gatewayServiceRenderTemplateHandler.ServeHTTP(w, r)
 		case GatewayServiceGetStatusProcedure:
 			gatewayServiceGetStatusHandler.ServeHTTP(w, r)
 		default:
@@ -663,6 +765,10 @@ func (UnimplementedGatewayServiceHandler) Chat(context.Context, *connect.Request
 
 func (UnimplementedGatewayServiceHandler) Stream(context.Context, *connect.Request[v1.ChatRequest], *connect.ServerStream[v1.StreamResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.Stream is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Compare(context.Context, *connect.Request[v1.CompareRequest], *connect.ServerStream[v1.CompareEvent]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.Compare is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) Embed(context.Context, *connect.Request[v1.EmbedRequest]) (*connect.Response[v1.EmbedResponse], error) {
@@ -731,6 +837,14 @@ func (UnimplementedGatewayServiceHandler) RecordFeedback(context.Context, *conne
 
 func (UnimplementedGatewayServiceHandler) ListModels(context.Context, *connect.Request[v1.ListModelsRequest]) (*connect.Response[v1.ListModelsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.ListModels is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) ListTemplates(context.Context, *connect.Request[v1.ListTemplatesRequest]) (*connect.Response[v1.ListTemplatesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.ListTemplates is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) RenderTemplate(context.Context, *connect.Request[v1.RenderTemplateRequest]) (*connect.Response[v1.RenderTemplateResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.GatewayService.RenderTemplate is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.GetStatusResponse], error) {

@@ -1,0 +1,58 @@
+/** The commands about what was spent, with their options. What they do is loaded when one is called. */
+import { Argument, type Command, Option } from "commander";
+import { ago, dimensions, label, wholeNumber } from "./argument.ts";
+import type { JsonOptions } from "./jobs.ts";
+import { key, url } from "./option.ts";
+import type { ListOptions } from "./requests.ts";
+import type { UsageOptions } from "./usage.ts";
+
+const ORDERS = ["cost", "requests", "errors", "attempts", "input_tokens", "output_tokens", "saved", "group"];
+const WHAT = ["anomalies", "tips"] as const;
+
+export function addUsageCommands(program: Command): void {
+  about(program.command("usage").description("see what was spent, by anything that tells it apart"), "7d")
+    .addArgument(
+      new Argument("[what]", "what was out of the usual, or how to spend less, instead").choices(WHAT),
+    )
+    .option("--by <dimensions>", 'such as "model,tag:team"', dimensions, [])
+    .addOption(new Option("--order-by <what>", "what to sort by").choices(ORDERS))
+    .addOption(new Option("--csv", "print it as CSV").conflicts("json"))
+    .action(async (what: (typeof WHAT)[number] | undefined, options: UsageOptions) => {
+      const { printUsage } = await import("./usage.ts");
+      const { printAnomalies, printTips } = await import("./spend-advice.ts");
+      const print = { usage: printUsage, anomalies: printAnomalies, tips: printTips }[what ?? "usage"];
+      process.exitCode = await print(options);
+    });
+  about(
+    program.command("requests").description("list requests, or see one with all that was tried for it"),
+    "1d",
+  )
+    .argument("[id]", "its request id or call id")
+    .addOption(new Option("--outcome <outcome>", "only those").choices(["ok", "failed", "abandoned"]))
+    .option("--failure <kind>", "only those that failed by this kind, such as rate_limited")
+    .option("--limit <n>", "most requests", wholeNumber(1, 1_000), 50)
+    .action(async (id: string | undefined, options: ListOptions & JsonOptions) => {
+      const { listRequests, printRequest } = await import("./requests.ts");
+      process.exitCode = await (id === undefined ? listRequests(options) : printRequest(id, options));
+    });
+}
+
+function about(command: Command, usual: string): Command {
+  return command
+    .addOption(
+      new Option(
+        "--since <time>",
+        `since when: a span such as 7d, a day or a time (default: ${usual})`,
+      ).argParser(ago),
+    )
+    .addOption(new Option("--until <time>", "until when (default: now)").argParser(ago))
+    .option(
+      "--where <name=value>",
+      'only those, such as "model=gpt-4o" or "tag:team=search"; again for more',
+      label,
+      {},
+    )
+    .option("--json", "print it as JSON", false)
+    .addOption(url())
+    .addOption(key());
+}

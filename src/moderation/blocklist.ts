@@ -1,0 +1,82 @@
+/**
+ * Words and expressions of the operator's, found in time that grows with the text alone: callers choose the text, and
+ * must not choose how long the gateway is busy with it.
+ */
+import { RE2JS } from "re2js";
+import type { Patterns } from "./hook.ts";
+import { type Detector, type Place, scan } from "./scan.ts";
+
+/** What an expression finds in a stream may be as long. */
+const LONGEST_MATCH = 256;
+
+/** @returns what is wrong with an expression; undefined when it can be used */
+export function expressionFault(pattern: string): string | undefined {
+  try {
+    return RE2JS.compile(pattern).matcher("").matches() ? "it matches the empty text" : undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** @param patterns without fault */
+export function blocklist(words: readonly string[], patterns: readonly string[]): Patterns {
+  const detectors: Detector[] = [];
+  if (words.length > 0) detectors.push({ category: "word", find: wordsIn(words) });
+  for (const pattern of patterns) {
+    const expression = RE2JS.compile(pattern);
+    detectors.push({ category: "pattern", find: (text) => matches(expression, text) });
+  }
+  const longestWord = words.reduce((most, word) => Math.max(most, word.length), 0);
+  const held = patterns.length > 0 ? Math.max(LONGEST_MATCH, longestWord) : longestWord;
+  return {
+    kind: "patterns",
+    find: (text) => scan(text, detectors),
+    // One more, which tells whether a word ends there.
+    heldFrom: (text) => Math.max(0, text.length - held - 1),
+  };
+}
+
+/** Whole words in any case: each place where a word can begin is looked up once for each length that words have. */
+function wordsIn(words: readonly string[]): (text: string) => Generator<Place> {
+  const all = new Set(words.map((word) => word.toLowerCase()));
+  const lengths = new Map<string, number[]>();
+  for (const word of [...all].sort((a, b) => b.length - a.length)) {
+    const first = word.charAt(0);
+    const known = lengths.get(first) ?? [];
+    lengths.set(first, known);
+    if (known.at(-1) !== word.length) known.push(word.length);
+  }
+  const lengthAt = (text: string, start: number) =>
+    lengths
+      .get(text.charAt(start).toLowerCase())
+      ?.find(
+        (length) => all.has(text.slice(start, start + length).toLowerCase()) && !inWord(text, start + length),
+      );
+  return function* (text) {
+    let from = 0;
+    for (const { index } of text.matchAll(BEGINNINGS)) {
+      const length = index < from ? undefined : lengthAt(text, index);
+      if (length === undefined) continue;
+      from = index + length;
+      yield { start: index, end: from };
+    }
+  };
+}
+
+/** A word, or what is none. */
+const BEGINNINGS = /[\p{L}\p{N}_]+|[^\p{L}\p{N}_]/gu;
+
+/** Whether a word goes on over this place. */
+function inWord(text: string, at: number): boolean {
+  return at > 0 && at < text.length && WORDS.test(text.slice(at - 1, at + 1));
+}
+
+const WORDS = /^[\p{L}\p{N}_]{2}$/u;
+
+function* matches(expression: RE2JS, text: string): Generator<Place> {
+  const matcher = expression.matcher(text);
+  while (matcher.find()) {
+    const [start, end] = [matcher.start(), matcher.end()];
+    if (end > start) yield { start, end };
+  }
+}

@@ -1,0 +1,58 @@
+/** What a request about spend asks for, as the store is asked. It knows no answers. */
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+import { invalidRequest } from "../core/failure.ts";
+import type { Period, UsageFilter } from "../core/usage-store.ts";
+
+interface Asked {
+  readonly tenant: string;
+  readonly key: string;
+  readonly provider: string;
+  readonly model: string;
+  readonly route: string;
+  readonly operation: string;
+  readonly tags: readonly string[];
+}
+
+interface Times {
+  readonly since?: Timestamp | undefined;
+  readonly until?: Timestamp | undefined;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** An empty field asks for nothing. */
+export function filterOf({ tenant, key, provider, model, route, operation, tags }: Asked): UsageFilter {
+  const columns = { tenant, principal: key, provider, model, route, operation };
+  const asked = Object.entries(columns).filter(([, value]) => value !== "");
+  if (tags.length === 0) return Object.fromEntries(asked);
+  return { ...Object.fromEntries(asked), tags: tagsOf(tags) };
+}
+
+/**
+ * @param usualMs how long it is when nobody says since when
+ * @throws Failure `invalid_request` when it is over before it begins
+ */
+export function periodOf({ since, until }: Times, nowMs: number, usualMs: number): Period {
+  const untilMs = until ? timestampMs(until) : nowMs;
+  const sinceMs = since ? timestampMs(since) : untilMs - usualMs;
+  if (sinceMs < untilMs) return { sinceMs: Math.max(0, sinceMs), untilMs: Math.max(0, untilMs) };
+  throw invalidRequest([
+    { field: "since", description: "must be before `until`, or before now without one" },
+  ]);
+}
+
+/** The whole hours that hold it. */
+export function hoursOf({ sinceMs, untilMs }: Period): Period {
+  return {
+    sinceMs: Math.floor(sinceMs / HOUR_MS) * HOUR_MS,
+    untilMs: Math.ceil(untilMs / HOUR_MS) * HOUR_MS,
+  };
+}
+
+/** @throws Failure `invalid_request` for one that is asked for twice */
+function tagsOf(tags: readonly string[]): Record<string, string> {
+  const pairs = tags.map((tag) => [tag.slice(0, tag.indexOf("=")), tag.slice(tag.indexOf("=") + 1)] as const);
+  const names = new Set(pairs.map(([name]) => name));
+  if (names.size === pairs.length) return Object.fromEntries(pairs);
+  throw invalidRequest([{ field: "tags", description: "names a tag twice, and a request has it once" }]);
+}

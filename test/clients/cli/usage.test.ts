@@ -1,0 +1,76 @@
+/** `llmgateway usage` and `llmgateway requests` against a gateway: what they print. */
+import { expect, it } from "vitest";
+import { start } from "../../support/command.ts";
+import { startBoth } from "../../support/gateway.ts";
+
+interface ChatReply {
+  readonly request_id: string;
+  readonly cost: { readonly actual_pico_usd: string };
+}
+
+const chat = (url: string, model: string, team: string, content = "Hello") =>
+  fetch(`${url}/v1/gateway/chat`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model, metadata: { team }, messages: [{ role: "user", content }] }),
+  }).then((reply) => reply.json() as Promise<ChatReply>);
+
+it("tells what was spent as a table, as JSON and as CSV", async () => {
+  await using both = await startBoth();
+  await chat(both.url, "openai/gpt-4o", "search");
+  await chat(both.url, "openai/gpt-4o", "=1+1, mail");
+  const { cost } = await chat(both.url, "openai/gpt-4o-mini", "search");
+  const run = (...args: string[]) => start("usage", ...args, "--url", both.url).end();
+  const { stdout, stderr, status } = await run("--since", "7d", "--by", "model,tag:team");
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(
+    /^\d{4}-\d\d-\d\dT\d\d:00:00.000Z to \S+\n\nMODEL +TAG:TEAM +COST +REQUESTS +ERRORS /,
+  );
+  expect(stdout).toMatch(/\ngpt-4o +search +\$\S+ +1 +0 +0 +\$\S+ +\d+ +\d+ +\d+ ms /);
+  expect(stdout).toMatch(/\ntotal +\$\S+ +3 +0 /);
+  const whole = (await run()).stdout;
+  expect(whole.trim().split("\n")).toHaveLength(4);
+  const json = JSON.parse(
+    (await run("--where", "model=gpt-4o-mini", "--where", "tag:team=search", "--json")).stdout,
+  );
+  expect(json).toMatchObject({ rows: [{ cost_pico_usd: cost.actual_pico_usd, requests: "1" }] });
+  const [head = "", first = "", ...more] = (
+    await run("--by", "tag:team", "--order-by", "group", "--csv")
+  ).stdout
+    .trim()
+    .split("\n");
+  expect(head).toMatch(/^tag:team,cost_usd,cost_pico_usd,requests,/);
+  expect(first).toMatch(/^"'=1\+1, mail",[\d.e-]+,\d+,1,/);
+  expect(more).toHaveLength(1);
+});
+
+it("lists requests, and tells one with its attempts", async () => {
+  await using both = await startBoth();
+  const { request_id: id } = await chat(both.url, "openai/gpt-4o", "search");
+  await chat(both.url, "openai/gpt-4o", "mail", "[[emulate: status=400]] Hello");
+  const run = (...args: string[]) => start("requests", ...args, "--url", both.url).end();
+  const listed = (await run()).stdout;
+  expect(listed).toMatch(
+    /^REQUEST +BEGUN +KEY +MODEL +OUTCOME +ATTEMPTS +COST\n\S+ +\S+ +anonymous +openai\/gpt-4o +failed: /,
+  );
+  expect(listed.trim().split("\n")).toHaveLength(3);
+  const ok = JSON.parse((await run("--outcome", "ok", "--json")).stdout);
+  expect(ok.requests.map(({ request_id }: { request_id: string }) => request_id)).toEqual([id]);
+  const one = (await run(id)).stdout;
+  expect(one).toMatch(new RegExp(`^request +${id}\n`));
+  expect(one).toMatch(
+    /\nATTEMPT +FOR +MODEL .*\n1 +first +openai\/gpt-4o +settled +ok +\d+ ms +\d+ +\d+ +\$/,
+  );
+});
+
+it.each([
+  [["usage", "--by", "colour"], /It must be some of provider/],
+  [["usage", "--since", "yesterday"], /It must be a span of time/],
+  [["usage", "--where", "colour=red"], /--where: there is no "colour"/],
+  [["requests", "none"], /there is no such request/],
+])("%j is refused, and says what is wrong", async (args, message) => {
+  await using both = await startBoth();
+  const { status, stderr } = await start(...args, "--url", both.url).end();
+  expect(status).toBe(1);
+  expect(stderr).toMatch(message);
+});

@@ -1,0 +1,192 @@
+/** Texts that come close to personal data and hold none, one a line. */
+
+export const NEAR_MISSES = `
+My card is 4675 8569 3012 7345, please charge it.
+Visa 4020506411304925 exp 04/27
+card number:5106939871673967
+Amex 3794 689045 78485
+order 5508-8755-7343-5305 shipped
+Discover 6011203463207380
+UnionPay 6251903480499193989
+tracking 1Z999AA10123456784
+trace id 9434346941534395
+build a4075430340824706b
+a longer run 444444444444444444444444
+the sum is 0.4143476602762298
+issuer unknown 9926458894847021
+issuer unknown 1055726546325665
+Visa of wrong length 408996826460021
+Amex of wrong length 3728334181517424
+timestamps 1700000000000 and 1700000000123456
+pi 3.14159265358979323846
+ISBN 978-3-16-148410-0
+EAN 4006381333931
+GTIN 04006381333931
+uuid 550e8400-e29b-41d4-a716-446655440000
+sha 4111111111111111deadbeefdeadbeefdeadbeef
+numbers 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+1111 2222 3333 4444 5555 6666
+zero 0000000000000000
+IBAN GB82WEST12345698765434
+bitte auf DE89 3704 0044 0532 0103 00 überweisen
+Please send it to FR1420041010050500013M02600 today.
+virement vers NL91 ABNA 0417 1640 30, merci
+conto: ES9121000418450200051339
+rekening IT60 X054 2811 1010 0000 0123 546;
+account=CH9300762011623852950
+(AT61 1904 3002 3457 3021)
+IBAN BE68539007547038
+bitte auf PL61 1090 1014 0000 0712 1981 2784 überweisen
+Please send it to SE4550000000058398257469 today.
+virement vers NO93 8601 1117 497, merci
+IBAN DE89 3704 0044 0532 013
+code GB82 is the class
+IBAN XX82WEST12345698765432
+part no DE12345678901234567890123
+the file de89-notes.txt
+NL91 ABNA 0417 1643 0099 AB
+SSN 000-12-3456
+SSN 666-12-3456
+SSN 900-12-3456
+SSN 123-00-4567
+SSN 123-45-0000
+part 123-45-67890
+part 1123-45-6789
+serial 536-90-4399-22
+on 219099999 units
+zip 12345-6789
+ratio 123-456-78
+NI number GB 12 34 56 C
+NI DA123456A
+NI QQ123456C
+NI AO123456A
+NI AB123456E
+NI AB12345C
+ref AB1234567C
+ZZ123456A
+NHS number: 1373630738
+NHS trust 2024
+Steuer-ID: 21795960833
+IdNr. 91 485 320 976
+Steuer-ID 11111111111
+Bestellnummer 12345678901
+Steuer-ID 08160329146
+NIR 240029058829417
+n° de sécurité sociale : 2 71 04 50 188 329 37
+NIR 593101086187850
+SIRET 73282932000074
+NIR 184139827781475
+DNI 11768206P
+mi DNI es 36482123B.
+ref 34434042B
+modelo 68485991T
+NIE Y6582001Q
+model X1234567
+DNI 1234567L
+pieza 123456789Z
+Codice fiscale RSSMRA85T10A562T
+CF ABMUSO15S09S669P
+CF RSSMRA85F10A562S
+codice ABCDEF12G34H567
+product KJHGFD12A34B567C9
+PESEL 40062347225
+PESEL 44991401358
+PESEL 440514013581
+NIP 526-10-40-828
+BSN 832044636
+bestelling 388295491
+BSN 000000000
+BSN 12345
+CPF 578.197.587-09
+CPF 111.111.111-11
+CPF 000.000.000-00
+pedido 00324308091
+CNPJ 11.222.333/0001-81
+Aadhaar 2355 2224 5520
+Aadhaar 484412490101
+order 896644155314
+aadhaar 1234 5678 9012
+PAN ABCDE1234F is in the manual
+code ABCP1234F
+personnummer 710720-9035
+personnummer 851399-1234
+hetu 051278-5700
+rijksregisternummer 91.11.03-116.33
+身份证 110105195808267471
+AHV 756.7139.6449.83
+SIN 178 308 034
+fnr 12075821560
+sin 123 456 789 is a function of nothing
+invoice 200101-0001
+@handle on example.com
+user@localhost
+git@github.com:org/repo.git
+logo@2x.png
+react@18.2.0
+a@b
+x @ y.com
+foo@bar@
+price @ 3.50
+npm i @scope/pkg@1.2.3
+user@@example.com
+at example.com we care
+@media (min-width: 1px)
+name at example dot com
+icons@3x.svg loaded
+call 911
+dial 112
+year 2024-2025
+on 2024-01-15 at 10:30
+version 1.2.3-4567
+(555) 123
++1
+room 0301
+temperature +25 degrees
++12 points
+EUR 1 234 567
+range 100-200-3000
+555-0147
+211-555-0147 is no area
+pos 12-34-56
+coordinates 52.5200, 13.4050
+12/05/2024
+sum 1234567890
+0800
+order 4500012345
+ISSN 2049-3630
++999 12345678901234567890
+score 21-19, 21-17
+1.234.567,89 EUR
+page 030 of 120
+lot 0123-45
+12:34:56.789
+5 000 000 people
+version 1.2.3.4
+v10.0.0.1
+127.0.0.1
+0.0.0.0
+256.1.1.1
+1.2.3
+1.2.3.4.5
+::1
+10:30
+a::b::c
+std::vector
+section 4.3.2.1
+firmware 2.0.14.7
+12:34:56
+mac 00:1a:2b:3c:4d:5e
+1.1.1.300
+The quick brown fox jumps over the lazy dog.
+In 1984, George Orwell's book was 35 years old.
+HTTP 404 on line 12345
+Pi is 3.14159 and e is 2.71828.
+Bitte bis 31.12.2025 zahlen.
+Le 14 juillet 1789 à Paris
+3 × 4 = 12; 5! = 120
+SELECT * FROM t WHERE id IN (1,2,3)
+0x7fffdeadbeef and 0b1010
+Room A-113, seats 12 to 18
+Chapter 12, verse 34-56
+mass 1.67e-27 kg
+`;
