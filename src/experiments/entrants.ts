@@ -21,11 +21,14 @@ export interface Way {
   readonly parameters: Parameters | undefined;
 }
 
-/** The request, when it is one that can be part of an experiment: what only fills the cache, or goes by a batch, is not. */
+/** Of what fills the cache, and of those who want to hear the very models that they name. */
+const APART = new Set([WARMING, "Compare"]);
+
+/** The request, when it is one that can be part of an experiment; what goes by a batch is not. */
 export function entrantOf(call: Call): ChatRequest | undefined {
   const { request, context } = call;
   if (request.$typeName !== "llmgateway.v1.ChatRequest" || request.experiment === "none") return undefined;
-  return context.method === WARMING || isBatch(call) ? undefined : request;
+  return APART.has(context.method) || isBatch(call) ? undefined : request;
 }
 
 export function isEntrant(request: ChatRequest, rule: EntryRule): boolean {

@@ -120,6 +120,31 @@ it("gives all calls to who is promoted, none once stopped, and holds to it over 
   expect((await act("promote")).body).toMatchObject({ state: "running" });
 });
 
+it("leaves alone who compares models, and who makes embeddings", async () => {
+  await using world = await startWorld({
+    trial: { all: true, variants: [{ model: "claude/claude-sonnet-5" }] },
+  });
+  expect((await world.chat({ model: "openai/gpt-4o" })).provider).toBe("claude");
+  const messages = [{ role: "user", content: "Hello" }];
+  const reply = await fetch(`${world.url}/v1/gateway/compare`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      request: { messages },
+      models: ["openai/gpt-4o", "mistral/mistral-small-latest"],
+    }),
+  });
+  const text = await reply.text();
+  expect(text).toContain('"provider":"openai"');
+  expect(text).toContain('"provider":"mistral"');
+  expect(text).not.toContain("claude");
+  const vectors = await world.post("/v1/gateway/embeddings", {
+    input: ["a"],
+    model: "openai/text-embedding-3-small",
+  });
+  expect(vectors).toMatchObject({ status: 200, body: { provider: "openai" } });
+});
+
 it("tells what is wrong with its configuration", async () => {
   const wrong = {
     broken: {
