@@ -12,7 +12,7 @@ import {
 import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { beginCall } from "../core/begin.ts";
 import type { Call, RequestContext, Service } from "../core/call.ts";
-import { Failure, invalidRequest, retold, toFailure } from "../core/failure.ts";
+import { Failure, invalidRequest, NOTHING_SAID, retold, toFailure, type Violation } from "../core/failure.ts";
 import { fingerprintOf, idempotencyKeyOf } from "../core/idempotency.ts";
 import { fromUsd, lesser, type PicoUsd, toUsd, ZERO } from "../core/money.ts";
 import { receiptOf } from "../core/receipt.ts";
@@ -82,12 +82,14 @@ export async function* compare(
 /** What each model is asked. */
 function requestsOf({ request, models }: CompareRequest, context: RequestContext): ChatRequest[] {
   if (!request) throw invalidRequest([{ field: "request", description: "is missing" }]);
-  const violations = (["model", "model_version"] as const)
+  const violations: Violation[] = (["model", "model_version"] as const)
     .filter((field) => request[field === "model" ? "model" : "modelVersion"])
     .map((field) => ({
       field: `request.${field}`,
       description: "must be empty here: models says who is asked",
     }));
+  if (request.messages.length === 0 && request.template === "")
+    violations.push({ ...NOTHING_SAID, field: `request.${NOTHING_SAID.field}` });
   if (violations.length > 0) throw invalidRequest(violations);
   const key = idempotencyKeyOf(request, context);
   return models.map((model) => ({

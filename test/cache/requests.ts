@@ -10,6 +10,8 @@ export const BESIDE: readonly string[] = [
   ...["model", "model_version", "prefer_low_cost", "routing_policy", "task_type"],
   ...["stream", "max_cost_usd", "timeout_ms", "metadata", "session_id", "resilience", "fallback_chain"],
   ...["cache", "cache_ttl_seconds", "sensitive", "idempotency_key"],
+  // What a template says, and which variant it is, stands in the request by then.
+  ...["template", "variables", "template_version", "experiment"],
 ];
 /** Marks for the provider's cache, what keeps a request out of ours, and the other spellings of a schema. */
 const OTHERWISE = new Set([
