@@ -85,7 +85,9 @@ it.runIf(hasRedis("a cache whose Redis fails under load"))(
         ]),
       ),
     );
-    for (const { name, added, noise, failed } of rows) {
+    // By luck the two may agree in one phase: what the machine does shows over all of them.
+    const noise = Math.max(...rows.map((row) => row.noise));
+    for (const { name, added, failed } of rows) {
       expect(failed, name).toBe(0);
       expect(added, name).toBeLessThan(MAX_ADDED_MS + noise);
     }
