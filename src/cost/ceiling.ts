@@ -1,7 +1,7 @@
 /** What an attempt can cost at most. Knows prices alone, and estimates nothing. */
 import { BATCH_TIER } from "../core/call.ts";
 import { type PicoUsd, times, ZERO } from "../core/money.ts";
-import type { ModelPrice } from "./catalog.ts";
+import { type ModelPrice, ratesAt } from "./catalog.ts";
 import { dearer } from "./rates.ts";
 import type { Tariff } from "./tariff.ts";
 
@@ -50,6 +50,21 @@ export function worstRates(model: ModelPrice, maxInputTokens: number, foreseen: 
   }
   const fixedPico = (model.picoPerRequest + times(model.picoPerImage, images)) as PicoUsd;
   return { inputPicoPerToken: input, outputPicoPerToken: output, fixedPico };
+}
+
+/** Of so much input, what may have been written to the provider's prompt cache, where that is dearer than to read it. */
+export function dearestWrites(
+  model: ModelPrice,
+  foreseen: Foreseen,
+  inputTokens: number,
+): { readonly cacheWriteTokens?: number; readonly cacheWrite1hTokens?: number } {
+  const { cacheWrites } = foreseen;
+  const rates = ratesAt(model, inputTokens, certainTier(foreseen));
+  if (cacheWrites === "1h" && rates.cacheWrite1hPicoPerToken > rates.inputPicoPerToken)
+    return { cacheWriteTokens: inputTokens, cacheWrite1hTokens: inputTokens };
+  if (cacheWrites !== "none" && rates.cacheWritePicoPerToken > rates.inputPicoPerToken)
+    return { cacheWriteTokens: inputTokens };
+  return {};
 }
 
 /** The service tier in which it is served, as far as that is certain; empty for the standard one. */

@@ -10,7 +10,7 @@ import { type Batch, event, isContent } from "../core/reply.ts";
 import { usage } from "../core/usage.ts";
 import { Answer, hiddenTokens } from "./answer.ts";
 import { ratesAt } from "./catalog.ts";
-import { certainTier } from "./ceiling.ts";
+import { certainTier, dearestWrites } from "./ceiling.ts";
 import { type Plan, spentBeside } from "./plan.ts";
 import { priced } from "./price.ts";
 
@@ -235,10 +235,12 @@ export class Metered {
   private completed(broken: boolean): Usage {
     const { usage: reported } = this.attempt;
     if (reported?.provenance === "measured") return reported;
-    const { demand } = this.options.plan;
+    const { demand, model } = this.options.plan;
     const inputTokens = broken ? demand.maxInputTokens : this.inputTokens;
     const outputTokens = Math.min(broken ? this.mostWritten() : this.answer.tokens, MAX_INT32);
-    if (!reported) return usage("estimated", { inputTokens, outputTokens, serviceTier: certainTier(demand) });
+    const writes = broken && model ? dearestWrites(model, demand, inputTokens) : {};
+    const tokens = { inputTokens, ...writes, outputTokens };
+    if (!reported) return usage("estimated", { ...tokens, serviceTier: certainTier(demand) });
     return usage("estimated", { ...reported, outputTokens: Math.max(reported.outputTokens, outputTokens) });
   }
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { usage } from "../../src/core/usage.ts";
 import { loadCatalog, type ModelPrice } from "../../src/cost/catalog.ts";
-import { type Foreseen, worstRates } from "../../src/cost/ceiling.ts";
+import { dearestWrites, type Foreseen, worstRates } from "../../src/cost/ceiling.ts";
 import { priced } from "../../src/cost/price.ts";
 
 /** Where that is not the tier that is asked for, or the standard one: a batch is answered as one or not at all. */
@@ -20,6 +20,16 @@ describe("worstRates", () => {
     if (!price) throw new Error(`no price for ${name}`);
     return price;
   };
+
+  it("have the dearest division of an input beside them", () => {
+    const [sonnet, gpt4o] = [find("claude", "claude-sonnet-4-5"), find("openai", "gpt-4o")];
+    expect(dearestWrites(sonnet, { cacheWrites: "none" }, 10)).toEqual({});
+    expect(dearestWrites(sonnet, { cacheWrites: "default" }, 10)).toEqual({ cacheWriteTokens: 10 });
+    const forAnHour = { cacheWriteTokens: 10, cacheWrite1hTokens: 10 };
+    expect(dearestWrites(sonnet, { cacheWrites: "1h" }, 10)).toEqual(forAnHour);
+    // Where to write costs no more than to read, nothing is said of it.
+    expect(dearestWrites(gpt4o, { cacheWrites: "1h" }, 10)).toEqual({});
+  });
 
   it("are the dearest that the attempt can meet, and no dearer", () => {
     const sonnet = find("claude", "claude-sonnet-4-5");

@@ -8,7 +8,7 @@ import { type Accounts, meter } from "../../src/layers/meter.ts";
 import { attemptOf, type CallInit, routedCallOf, TARGET } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { accountsOf } from "../support/means.ts";
-import { INPUT } from "../support/prices.ts";
+import { CACHE_WRITE, INPUT } from "../support/prices.ts";
 
 export const UNPRICED = { provider: "openai", model: "gpt-unheard-of" };
 /** What the meter estimates for the input of the usual request. */
@@ -17,7 +17,8 @@ export function guess(model = TARGET.model) {
 }
 export const GUESSED = BigInt(guess().inputTokens) * INPUT;
 /** Where the answer broke off, the input is booked at the most that it may have had. */
-export const MOST_GUESSED = BigInt(guess().maxInputTokens) * INPUT;
+/** All of it may have been written to the provider's cache, which is dearer. */
+export const MOST_GUESSED = BigInt(guess().maxInputTokens) * CACHE_WRITE;
 export { LEAST_UNDER_WAY as UNDER_WAY } from "../../src/cost/answer.ts";
 
 export interface MeteredInit extends CallInit {
