@@ -11,6 +11,7 @@ import { receiptOf } from "../core/receipt.ts";
 import { type Batch, event, type Reply } from "../core/reply.ts";
 import { bare, stamped } from "./answer.ts";
 import { Flight, type Waiter } from "./flight.ts";
+import { lookupOf } from "./given.ts";
 
 export interface FlightsOptions {
   /** Most bytes that are kept of an answer under way. */
@@ -184,12 +185,7 @@ class Shared {
     if (receipt) call.tally.dropped.splice(0, Number.POSITIVE_INFINITY, ...dropped);
     if (!first) return;
     const { requestId, span } = payer.context;
-    call.tally.cache = {
-      $typeName: "llmgateway.v1.CacheLookup",
-      outcome: "hit",
-      reason: "",
-      sourceRequestId: requestId,
-    };
+    call.tally.cache = lookupOf({ outcome: "hit", sourceRequestId: requestId });
     call.context.span.addLink({ context: span.spanContext() });
   }
 }

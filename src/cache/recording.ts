@@ -5,7 +5,8 @@
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { type Batch, isContent } from "../core/reply.ts";
 import { bare, type TimedBatch } from "./answer.ts";
-import { charsSize, sizeOf } from "./size.ts";
+import { Joined } from "./joined.ts";
+import { sizeOf } from "./size.ts";
 
 export interface RecordingRules {
   /** The most that an answer may take. */
@@ -22,8 +23,7 @@ const PIECE_CHARS = 1_024;
 export class Recording {
   private readonly rules: RecordingRules;
   private batches: TimedBatch[] = [];
-  /** The last of the events that are taken down, while it is a text that may go on. */
-  private open: StreamResponse | undefined;
+  private readonly text = new Joined(PIECE_CHARS);
   private bytes = 0;
   private hasContent = false;
   private why = "";
@@ -40,7 +40,9 @@ export class Recording {
       this.why = this.objectionTo(one);
       if (this.why) break;
       this.hasContent ||= isContent(one) && one.token !== "";
-      if (this.rules.paced || !this.goesOn(one)) events.push(this.taken(one));
+      const added = this.rules.paced ? undefined : this.text.add(one);
+      if (added === undefined) events.push(this.taken(one));
+      else this.bytes += added;
     }
     if (events.length > 0) this.batches.push({ events, atMs: this.rules.paced ? atMs : 0 });
     if (!this.why && this.bytes > this.rules.maxBytes)
@@ -61,7 +63,7 @@ export class Recording {
 
   private forget(): void {
     this.batches = [];
-    this.open = undefined;
+    this.text.close();
   }
 
   private objectionTo({ finishReason, refusal, done, error }: StreamResponse): string {
@@ -78,28 +80,7 @@ export class Recording {
   private taken(one: StreamResponse): StreamResponse {
     const kept = bare(one);
     this.bytes += sizeOf(kept);
-    this.open = isText(one) ? kept : undefined;
+    this.text.take(kept);
     return kept;
   }
-
-  private goesOn(one: StreamResponse): boolean {
-    const { open } = this;
-    const { token, index } = one;
-    if (open?.token === undefined || token === undefined || open.index !== index) return false;
-    if (open.token.length >= PIECE_CHARS || !isText(one)) return false;
-    open.token += token;
-    this.bytes += charsSize(token);
-    return true;
-  }
 }
-
-/** Whether it is a piece of text, and nothing beside it but what it costs. */
-export function isText(one: StreamResponse): boolean {
-  if (one.token === undefined) return false;
-  for (const name in one) {
-    if (!BESIDE.has(name) && one[name as keyof StreamResponse] !== undefined) return false;
-  }
-  return true;
-}
-
-const BESIDE = new Set(["$typeName", "token", "index", "costUsd", "costPicoUsd"]);

@@ -2,12 +2,12 @@
  * Answers a call with what was answered before, or is being answered to another, where that is known and may be given;
  * and keeps what is answered now. A call that is answered so makes no attempt: it costs nothing, and holds no money.
  */
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { CacheLookup, Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { type Answer, paced, replayed, type TimedBatch } from "../cache/answer.ts";
+import type { Answer, TimedBatch } from "../cache/answer.ts";
 import type { Answers, Entry } from "../cache/answers.ts";
 import { Flights, type Recorder } from "../cache/flights.ts";
+import { given, hitOf, isFresh, lookupOf } from "../cache/given.ts";
 import { keyOf } from "../cache/key.ts";
 import { Lookups } from "../cache/lookups.ts";
 import { Recording, type RecordingRules } from "../cache/recording.ts";
@@ -73,14 +73,14 @@ export async function lookUp(call: Call, means: CacheMeans): Promise<CacheLookup
   const rule = means.ruleOf(request);
   if (!rule) return undefined;
   const reason = objectionOf(call, request, rule, means);
-  if (reason) return told({ outcome: "skipped", reason });
-  if (request.cache === "refresh") return told({ outcome: "miss" });
+  if (reason) return lookupOf({ outcome: "skipped", reason });
+  if (request.cache === "refresh") return lookupOf({ outcome: "miss" });
   const entry = fresh(
     await means.answers.find(keyFor(call, request, rule), call.context.tenant),
     request,
     means.clock,
   );
-  return entry ? hitOf(entry.answer) : told({ outcome: "miss" });
+  return entry ? hitOf(entry.answer) : lookupOf({ outcome: "miss" });
 }
 
 function keyFor({ context }: Call, request: ChatRequest, { identity }: FamilyRule): string {
@@ -89,9 +89,8 @@ function keyFor({ context }: Call, request: ChatRequest, { identity }: FamilyRul
 }
 
 /** Undefined when there is none, or none that this request would take. */
-function fresh(entry: Entry | undefined, { cacheTtlSeconds }: ChatRequest, clock: Clock): Entry | undefined {
-  if (!entry || cacheTtlSeconds === undefined) return entry;
-  return clock.now() < entry.answer.storedAtMs + cacheTtlSeconds * 1_000 ? entry : undefined;
+function fresh(entry: Entry | undefined, request: ChatRequest, clock: Clock): Entry | undefined {
+  return entry && isFresh(entry.answer, request, clock) ? entry : undefined;
 }
 
 function objectionOf(call: Call, request: ChatRequest, rule: FamilyRule, means: CacheMeans): string {
@@ -99,7 +98,7 @@ function objectionOf(call: Call, request: ChatRequest, rule: FamilyRule, means: 
 }
 
 function skipped(call: Call, request: ChatRequest, reason: string, next: Service): Promise<Reply> {
-  call.tally.cache = told({ outcome: "skipped", reason });
+  call.tally.cache = lookupOf({ outcome: "skipped", reason });
   if (request.cache === "only") throw notCached(reason);
   return next(call);
 }
@@ -109,20 +108,6 @@ function notCached(why: string): Failure {
   return new Failure("not_cached", `cache: ${description}`, {
     violations: [{ field: "cache", description }],
   });
-}
-
-function told(fields: Partial<Omit<CacheLookup, "$typeName">>): CacheLookup {
-  return {
-    $typeName: "llmgateway.v1.CacheLookup",
-    outcome: "",
-    reason: "",
-    sourceRequestId: "",
-    ...fields,
-  };
-}
-
-function hitOf({ requestId, storedAtMs }: Answer): CacheLookup {
-  return told({ outcome: "hit", sourceRequestId: requestId, storedAt: timestampFromMs(storedAtMs) });
 }
 
 class Lookup {
@@ -154,13 +139,13 @@ class Lookup {
       const entry = fresh(early, request, clock) ?? fresh(kept, request, clock);
       if (entry) return this.hit(entry.answer);
       if (request.cache === "only") throw notCached("there is none");
-      call.tally.cache = told({ outcome: "miss" });
+      call.tally.cache = lookupOf({ outcome: "miss" });
       const shared = course === undefined ? undefined : flights.join(course, call);
       if (!shared) break;
       const reply = await shared;
       if (reply) return reply;
     }
-    call.tally.cache = told({ outcome: "miss" });
+    call.tally.cache = lookupOf({ outcome: "miss" });
     // What its own ceiling cuts short would be too short for others.
     const open = call.maxCost === undefined ? course : undefined;
     const isTurn = open !== undefined && !call.streaming && request.cache !== "refresh";
@@ -185,13 +170,8 @@ class Lookup {
   }
 
   private hit(answer: Answer, kind: "exact" | "coalesced" = "exact"): Reply {
-    const { tally } = this.call;
-    const { provider, model, costPicoUsd } = answer;
-    tally.served = { kind, provider, model, costPicoUsd };
-    tally.cache = hitOf(answer);
     const { recording, clock } = this.means;
-    const isPaced = recording.paced && this.call.streaming;
-    return { events: isPaced ? paced(answer, clock, this.call.signal) : replayed(answer) };
+    return given(this.call, answer, { kind, pace: { clock, paced: recording.paced } });
   }
 
   /** Takes down what is answered, and keeps it once it is whole. */
@@ -204,7 +184,7 @@ class Lookup {
         // What another cache gave is kept there.
         if (call.tally.served) return;
         const { objection, recorded } = recording;
-        if (objection) call.tally.cache = told({ outcome: "miss", reason: `not kept: ${objection}` });
+        if (objection) call.tally.cache = lookupOf({ outcome: "miss", reason: `not kept: ${objection}` });
         else this.keep(recorded, receipt);
       },
     };

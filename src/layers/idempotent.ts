@@ -3,11 +3,10 @@
  * What may have been paid for is not paid for again unasked; what cost nothing may be tried again.
  */
 import { type JsonObject, toJson } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type ChatRequest, ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { replayed } from "../cache/answer.ts";
 import { decodeEvents, EventBytes } from "../cache/events.ts";
+import { given } from "../cache/given.ts";
 import type { Call, Layer, Service } from "../core/call.ts";
 import { type Clock, pass } from "../core/clock.ts";
 import { Failure, type FailureKind, toFailure } from "../core/failure.ts";
@@ -141,18 +140,9 @@ class Keyed {
   /** As the first call was answered. */
   private given({ requestId }: KeyHolder, { atMs, answer, failure }: KeyEnd): Reply {
     if (failure) throw failureOf(failure);
-    const { tally } = this.call;
-    const { provider, model, costPicoUsd, events } = answer;
-    tally.served = { kind: "idempotent", provider, model, costPicoUsd };
-    tally.cache = {
-      $typeName: "llmgateway.v1.CacheLookup",
-      outcome: "hit",
-      reason: "",
-      sourceRequestId: requestId,
-      storedAt: timestampFromMs(atMs),
-    };
+    const { events, ...rest } = answer;
     const batches = [{ events: decodeEvents(events), atMs: 0 }];
-    return { events: replayed({ batches, provider, model, costPicoUsd, requestId, storedAtMs: atMs }) };
+    return given(this.call, { ...rest, batches, requestId, storedAtMs: atMs }, { kind: "idempotent" });
   }
 
   private async make(next: Service): Promise<Reply> {

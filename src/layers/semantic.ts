@@ -3,11 +3,11 @@
  * known. What says the same is for the guard and the embedder to judge. Where it only measures, it gives nothing.
  */
 import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { EmbedRequestSchema } from "../../gen/ts/llmgateway/v1/embed_pb.ts";
-import { type Answer, paced, replayed } from "../cache/answer.ts";
+import type { Answer } from "../cache/answer.ts";
 import type { Answers } from "../cache/answers.ts";
+import { given, isFresh } from "../cache/given.ts";
 import { keyOf } from "../cache/key.ts";
 import { type Compared, comparedIn } from "../cache/semantic/compared.ts";
 import { type Facts, factsOf } from "../cache/semantic/facts.ts";
@@ -155,7 +155,7 @@ class Comparison {
       if (disagreement(this.facts, facts)) continue;
       const entry = await answers.find(key, this.call.context.tenant);
       if (!entry) known.remove(key);
-      else if (this.isFresh(entry.answer)) {
+      else if (isFresh(entry.answer, this.request, this.means.clock)) {
         known.touch(key);
         return { answer: entry.answer, similarity };
       }
@@ -163,26 +163,8 @@ class Comparison {
     return undefined;
   }
 
-  private isFresh({ storedAtMs }: Answer): boolean {
-    const { cacheTtlSeconds } = this.request;
-    return cacheTtlSeconds === undefined || this.means.clock.now() < storedAtMs + cacheTtlSeconds * 1_000;
-  }
-
   private hit({ answer, similarity }: Found): Reply {
-    const { tally } = this.call;
-    const { provider, model, costPicoUsd, requestId, storedAtMs } = answer;
-    tally.served = { kind: "semantic", provider, model, costPicoUsd };
-    tally.cache = {
-      $typeName: "llmgateway.v1.CacheLookup",
-      outcome: "hit",
-      reason: "",
-      sourceRequestId: requestId,
-      storedAt: timestampFromMs(storedAtMs),
-      similarity,
-    };
-    const { means, call } = this;
-    const isPaced = means.paced && call.streaming;
-    return { events: isPaced ? paced(answer, means.clock, call.signal) : replayed(answer) };
+    return given(this.call, answer, { kind: "semantic", similarity, pace: this.means });
   }
 
   /** The same events. Once they are whole, the request is known; whether the answer is kept is judged above. */
