@@ -14,10 +14,10 @@ import type { EndedRun } from "./jobs/held.ts";
 import { createRunner, type Runner } from "./jobs/runner.ts";
 import { sweepJobs } from "./jobs/sweep.ts";
 import { Changes } from "./jobs/watch.ts";
-import { callbackProblem, type WebhookRules } from "./jobs/webhook/allow.ts";
+import { callbackProblem } from "./jobs/webhook/allow.ts";
 import { webhookBody } from "./jobs/webhook/body.ts";
 import { type Attempted, createDeliveries, type Deliveries } from "./jobs/webhook/deliveries.ts";
-import { readSecrets } from "./jobs/webhook/sign.ts";
+import { webhookRulesOf } from "./jobs/webhook/rules.ts";
 import type { Signals } from "./layers/record.ts";
 import type { Store } from "./store/store.ts";
 import { createJobMetrics, type JobMetrics, showJobs } from "./telemetry/jobs.ts";
@@ -54,7 +54,7 @@ export function openBacklog({ store, env, inForce, signals, clock }: BacklogOpti
   const changes = new Changes();
   const settings = () => inForce().config.jobs;
   const resultTtlMs = () => durationMs(settings().resultTtl);
-  const rules = () => rulesOf(inForce().config, env);
+  const rules = () => webhookRulesOf(inForce().config.jobs.webhooks, env);
   const onError = (error: unknown) => {
     counted.errors.inc();
     logger.error({ err: error }, "the database of jobs did not answer");
@@ -139,26 +139,11 @@ export function openBacklog({ store, env, inForce, signals, clock }: BacklogOpti
 /** @throws ConfigError when the secret in the environment is none */
 export function checkSecrets(config: CompleteConfig, env: Environment): void {
   try {
-    rulesOf(config, env);
+    webhookRulesOf(config.jobs.webhooks, env);
   } catch (error) {
     const description = error instanceof Error ? error.message : String(error);
     throw new ConfigError([{ source: "environment", path: "", description }]);
   }
-}
-
-function rulesOf({ jobs }: CompleteConfig, env: Environment): WebhookRules {
-  const { webhooks } = jobs;
-  const { allowedHosts, allowedNetworks, allowHttp, secretEnv, maxConcurrentPerHost } = webhooks;
-  return {
-    allowedHosts,
-    allowedNetworks,
-    allowHttp,
-    secretEnv,
-    secrets: readSecrets(env[secretEnv] ?? "", secretEnv),
-    maxConcurrentPerHost,
-    timeoutMs: durationMs(webhooks.timeout),
-    giveUpAfterMs: durationMs(webhooks.giveUpAfter),
-  };
 }
 
 async function close(

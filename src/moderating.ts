@@ -7,8 +7,9 @@ import type { CompleteHook } from "./config/moderation.ts";
 import type { Call } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { splitName } from "./core/target.ts";
-import { secretProblem, urlProblem, type WebhookRules } from "./jobs/webhook/allow.ts";
-import { readSecrets, signatureHeaders } from "./jobs/webhook/sign.ts";
+import { secretProblem, urlProblem } from "./jobs/webhook/allow.ts";
+import { webhookRulesOf } from "./jobs/webhook/rules.ts";
+import { signatureHeaders } from "./jobs/webhook/sign.ts";
 import type { ModerateMeans } from "./layers/moderate.ts";
 import type { Signals } from "./layers/record.ts";
 import { blocklist } from "./moderation/blocklist.ts";
@@ -104,7 +105,7 @@ function looksOf(
       return providerModeration({ transport, ...endpoint, model: hook.model, categories, windowChars });
     }
     default: {
-      const rules = rulesOf(config, env);
+      const rules = webhookRulesOf(config.jobs.webhooks, env);
       const problem = secretProblem(rules) ?? urlProblem(hook.url, rules);
       if (problem)
         throw new ConfigError([{ source: "configuration", path: `${path}.url`, description: problem }]);
@@ -144,12 +145,3 @@ function endpointOf({ provider }: CompleteHook, config: CompleteConfig, env: Sur
 }
 
 /** As webhooks of jobs have them. */
-function rulesOf({ jobs: { webhooks } }: CompleteConfig, env: Surroundings["env"]): WebhookRules {
-  const { secretEnv } = webhooks;
-  return {
-    ...webhooks,
-    secrets: readSecrets(env[secretEnv] ?? "", secretEnv),
-    timeoutMs: durationMs(webhooks.timeout),
-    giveUpAfterMs: durationMs(webhooks.giveUpAfter),
-  };
-}

@@ -2,10 +2,8 @@ package llmgateway
 
 import (
 	"context"
-	"errors"
 	"iter"
 
-	"connectrpc.com/connect"
 	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
 )
 
@@ -56,48 +54,13 @@ func (c *Client) StopExperiment(ctx context.Context, request *v1.StopExperimentR
 // ends it at the gateway. Where the gateway has API keys, it takes one with the scope admin.
 func (c *Client) WarmCache(ctx context.Context, request *v1.WarmCacheRequest) iter.Seq2[*v1.WarmCacheResponse, error] {
 	return func(yield func(*v1.WarmCacheResponse, error) bool) {
-		if failure := c.warm(ctx, request, func(event *v1.WarmCacheResponse) bool { return yield(event, nil) }); failure != nil {
+		failure := receive(ctx, c, c.admin.WarmCache, request, func(event *v1.WarmCacheResponse) told {
+			return told{event.GetError(), event.GetDone()}
+		}, "the warming ended without its last event", func(event *v1.WarmCacheResponse) bool { return yield(event, nil) })
+		if failure != nil {
 			yield(nil, failure)
 		}
 	}
-}
-
-func (c *Client) warm(caller context.Context, message *v1.WarmCacheRequest, take func(*v1.WarmCacheResponse) bool) *Error {
-	request, failure := newRequest(caller, c, message)
-	if failure != nil {
-		return failure
-	}
-	requestID := request.Header().Get(requestIDHeader)
-	ctx, cancel := context.WithCancel(caller)
-	defer cancel()
-	stream, err := c.admin.WarmCache(ctx, request)
-	if err != nil {
-		return newError(caller, err, requestID, kindGatewayUnreachable)
-	}
-	defer func() { _ = stream.Close() }()
-	kind := kindGatewayUnreachable
-	var broken *v1.StreamError
-	for stream.Receive() {
-		kind = kindConnectionLost
-		event := stream.Msg()
-		// The protocol's own error comes behind it.
-		if broken = event.GetError(); broken != nil {
-			continue
-		}
-		if !take(event) {
-			return nil
-		}
-		if event.GetDone() {
-			return nil
-		}
-	}
-	err = stream.Err()
-	if err == nil {
-		err = connect.NewError(connect.CodeUnavailable, errors.New("the warming ended without its last event"))
-	}
-	failure = newError(caller, err, requestID, kind)
-	failure.addEvent(broken)
-	return failure
 }
 
 // GetUsage tells what was spent, by whatever is asked for. Where the gateway has API keys, it takes one with the scope

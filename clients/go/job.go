@@ -7,7 +7,6 @@ import (
 	"iter"
 	"time"
 
-	"connectrpc.com/connect"
 	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
 	"google.golang.org/protobuf/proto"
 )
@@ -178,33 +177,9 @@ func (c *Client) await(ctx context.Context, id string, told func(*v1.JobEvent)) 
 
 // watch is one connection, until the job has ended or take is false.
 func (c *Client) watch(caller context.Context, message *v1.WatchJobRequest, take func(*v1.JobEvent) bool) *Error {
-	request, failure := newRequest(caller, c, message)
-	if failure != nil {
-		return failure
-	}
-	requestID := request.Header().Get(requestIDHeader)
-	ctx, cancel := context.WithCancel(caller)
-	defer cancel()
-	stream, err := c.rpc.WatchJob(ctx, request)
-	if err != nil {
-		return newError(caller, err, requestID, kindGatewayUnreachable)
-	}
-	defer func() { _ = stream.Close() }()
-	kind, ended := kindGatewayUnreachable, false
-	for stream.Receive() {
-		kind, ended = kindConnectionLost, hasEnded(stream.Msg().GetJob())
-		if !take(stream.Msg()) {
-			return nil
-		}
-		if ended {
-			return nil
-		}
-	}
-	err = stream.Err()
-	if err == nil {
-		err = connect.NewError(connect.CodeUnavailable, errors.New("the watch ended before the job"))
-	}
-	return newError(caller, err, requestID, kind)
+	return receive(caller, c, c.rpc.WatchJob, message, func(event *v1.JobEvent) told {
+		return told{nil, hasEnded(event.GetJob())}
+	}, "the watch ended before the job", take)
 }
 
 // absence is since when a gateway has not answered.

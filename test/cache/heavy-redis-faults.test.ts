@@ -2,8 +2,7 @@
 import { expect, it } from "vitest";
 import { type Delay, delayBefore } from "../support/delay.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
-import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
-import { command } from "./replicas.ts";
+import { command, hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
 
 /** At each gateway, in each phase. */
 const CALLS = 1_500;

@@ -1,8 +1,7 @@
 /** Two gateways on one Redis in front of one emulated provider: what one has paid for, neither pays for again. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
-import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
-import { command } from "./replicas.ts";
+import { command, hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
 
 interface Reply {
   readonly response: string;

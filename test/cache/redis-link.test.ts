@@ -3,8 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Link } from "../../src/cache/link.ts";
 import { connectRedis, type Redis } from "../../src/wire/redis.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
-import { command } from "./replicas.ts";
+import { command, hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
 
 const TIMEOUT_MS = 5;
 

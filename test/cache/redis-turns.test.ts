@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Entry } from "../../src/cache/answers.ts";
 import type { Turn } from "../../src/cache/turns.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
-import { command, entryOf, type Replica, replicaAt, textOf } from "./replicas.ts";
+import { command, hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
+import { entryOf, type Replica, replicaAt, textOf } from "./replicas.ts";
 
 const anyEntry = (_: Entry) => true;
 

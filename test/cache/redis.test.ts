@@ -5,8 +5,8 @@ import type { Entry } from "../../src/cache/answers.ts";
 import { GENERATION_KEY } from "../../src/cache/clears.ts";
 import { storedKeyOf } from "../../src/cache/stored.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
-import { command, entryOf, type Replica, replicaAt, textOf } from "./replicas.ts";
+import { command, hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
+import { entryOf, type Replica, replicaAt, textOf } from "./replicas.ts";
 
 const STALENESS_MS = 30_000;
 

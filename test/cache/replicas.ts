@@ -1,6 +1,5 @@
 /** Caches of replicas on one real Redis, and answers to keep in them. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { createClient } from "@redis/client";
 import { CacheSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { type KeptAnswers, openAnswers } from "../../src/answers.ts";
 import type { Entry } from "../../src/cache/answers.ts";
@@ -71,15 +70,4 @@ export function entryOf(text: string, fields: Partial<Entry> = {}, nowMs = Date.
 
 export function textOf(entry: Entry | undefined): string | undefined {
   return entry?.answer.batches[0]?.events[0]?.token;
-}
-
-export async function command(url: string, ...args: string[]): Promise<unknown> {
-  const client = createClient({ url });
-  client.on("error", () => {});
-  await client.connect();
-  try {
-    return await client.sendCommand(args);
-  } finally {
-    client.destroy();
-  }
 }

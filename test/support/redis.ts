@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
+import { createClient } from "@redis/client";
 
 export interface RedisServer extends AsyncDisposable {
   readonly url: string;
@@ -69,4 +70,16 @@ async function freePort(): Promise<number> {
   await once(server, "close");
   if (address === null || typeof address === "string") throw new Error("there is no port");
   return address.port;
+}
+
+/** What Redis answers to one command, on a connection of its own. */
+export async function command(url: string, ...args: string[]): Promise<unknown> {
+  const client = createClient({ url });
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    return await client.sendCommand(args);
+  } finally {
+    client.destroy();
+  }
 }

@@ -12,6 +12,7 @@ import { Judge } from "../../src/cost/anomaly/judge.ts";
 import { worthOf } from "../../src/cost/anomaly/worth.ts";
 import { type Catalog, loadCatalog } from "../../src/cost/catalog.ts";
 import { priced } from "../../src/cost/price.ts";
+import { randomOf } from "./random.ts";
 
 /** A Monday. */
 export const BEGIN = Date.UTC(2026, 5, 1) / HOUR_MS;
@@ -201,15 +202,4 @@ function rowOf(
 /** Of mean 0 and deviation 1, near enough. */
 function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-}
-
-/** Marsaglia's xorshift, from 0 up to but not 1. */
-function randomOf(seed: number): () => number {
-  let state = (seed * 0x9e3779b9) | 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 0x1_0000_0000;
-  };
 }

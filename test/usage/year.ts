@@ -3,6 +3,7 @@
  * failures, and attempts without usage, price or end. It knows no database.
  */
 import type { Columns } from "../../src/store/rows.ts";
+import { randomOf } from "./random.ts";
 
 export type Row = (string | number | null)[];
 
@@ -245,15 +246,4 @@ function weightOf(atMs: number): number {
   const office = 1 + Math.sin(((date.getUTCHours() - 8) / 24) * 2 * Math.PI);
   const weekend = date.getUTCDay() % 6 === 0 ? 0.3 : 1;
   return (0.15 + office) * weekend;
-}
-
-/** Marsaglia's xorshift, from 0 up to but not 1. */
-function randomOf(seed: number): () => number {
-  let state = (seed * 0x9e3779b9) | 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 0x1_0000_0000;
-  };
 }

@@ -5,24 +5,12 @@
 import { type CsvRow, readCsv } from "./csv-file.ts";
 import { costOf, countOf, dayOf, type ExportRow, inDollars, unreadable } from "./export.ts";
 import { type JsonNode, readJson } from "./json-file.ts";
+import { rowsOfPage } from "./pages.ts";
 
 export function readOpenAi(text: string, name: string): ExportRow[] {
-  if (/^\s*[[{]/.test(text)) return readJson(text, name).flatMap(ofPage);
+  if (/^\s*[[{]/.test(text))
+    return readJson(text, name).flatMap((page) => rowsOfPage(page, "start_time", ofResult));
   return readCsv(text, name).flatMap(ofLine);
-}
-
-function ofPage(page: JsonNode): ExportRow[] {
-  return page
-    .at("data")
-    .list()
-    .flatMap((bucket) => {
-      const start = bucket.at("start_time");
-      const day = dayOf(start.text(), start.where);
-      return bucket
-        .at("results")
-        .list()
-        .map((result) => ofResult(result, day));
-    });
 }
 
 function ofResult(result: JsonNode, day: string): ExportRow {

@@ -30,8 +30,8 @@ import {
   ListRequestsRequestSchema,
   type ListRequestsResponse,
 } from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
-import { Call, type CallOptions, type CallSettings } from "./call.ts";
-import { readStreamFailure } from "./error.ts";
+import type { CallOptions, CallSettings } from "./call.ts";
+import { eventsOf } from "./events.ts";
 import type { Unary } from "./jobs.ts";
 
 /** What operators can ask of the gateway, with a key of the scope `admin` where there are keys. */
@@ -101,7 +101,15 @@ export function adminOver(rpc: Client<typeof AdminService>, unary: Unary, settin
     setCircuit: (request, options = {}) => unary(SetCircuitRequestSchema, rpc.setCircuit, request, options),
     getCacheStats: (options = {}) => unary(GetCacheStatsRequestSchema, rpc.getCacheStats, {}, options),
     clearCache: (request, options = {}) => unary(ClearCacheRequestSchema, rpc.clearCache, request, options),
-    warmCache: (request, options = {}) => warmCache(rpc, settings, request, options),
+    warmCache: (request, options = {}) =>
+      eventsOf({
+        schema: WarmCacheRequestSchema,
+        request,
+        options,
+        // Many calls may take longer than any one.
+        settings: { ...settings, timeoutMs: undefined },
+        open: rpc.warmCache,
+      }),
     getExperiments: (request = {}, options = {}) =>
       unary(GetExperimentsRequestSchema, rpc.getExperiments, request, options),
     promoteVariant: (request, options = {}) =>
@@ -114,32 +122,4 @@ export function adminOver(rpc: Client<typeof AdminService>, unary: Unary, settin
     getRequest: (request, options = {}) => unary(GetRequestRequestSchema, rpc.getRequest, request, options),
     reprice: (request = {}, options = {}) => unary(RepriceRequestSchema, rpc.reprice, request, options),
   };
-}
-
-async function* warmCache(
-  rpc: Client<typeof AdminService>,
-  settings: CallSettings,
-  request: MessageInitShape<typeof WarmCacheRequestSchema>,
-  options: CallOptions,
-): AsyncGenerator<WarmCacheResponse, void, undefined> {
-  const leaving = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, leaving.signal]) : leaving.signal;
-  // Many calls may take longer than any one.
-  const lasting = { ...settings, timeoutMs: undefined };
-  const call = new Call(WarmCacheRequestSchema, request, { ...options, signal }, lasting);
-  let begun = false;
-  let broken: WarmCacheResponse["error"];
-  try {
-    for await (const event of rpc.warmCache(call.message, call.attempt())) {
-      begun = true;
-      // The protocol's own error comes behind it.
-      broken = event.error;
-      if (!broken) yield event;
-    }
-  } catch (cause) {
-    throw broken ? readStreamFailure(broken, cause, call.requestId) : call.failure(cause, begun);
-  } finally {
-    leaving.abort();
-    call.close();
-  }
 }

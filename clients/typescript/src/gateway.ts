@@ -3,7 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { AdminService } from "../../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { ChatRequestSchema, type ChatResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
-import type { CompareEvent, CompareRequestSchema } from "../../../gen/ts/llmgateway/v1/compare_pb.ts";
+import { type CompareEvent, CompareRequestSchema } from "../../../gen/ts/llmgateway/v1/compare_pb.ts";
 import { EmbedRequestSchema, type EmbedResponse } from "../../../gen/ts/llmgateway/v1/embed_pb.ts";
 import {
   RecordFeedbackRequestSchema,
@@ -26,7 +26,7 @@ import {
 import { type Admin, adminOver } from "./admin.ts";
 import { Call, type CallOptions, type CallSettings, markSent } from "./call.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { compare } from "./compare.ts";
+import { eventsOf } from "./events.ts";
 import { type Jobs, jobsOver, type Unary } from "./jobs.ts";
 import { type ApiKey, withKey } from "./key.ts";
 import { type RetryOptions, withRetry } from "./retry.ts";
@@ -254,7 +254,15 @@ export function gatewayOver(transports: Transports, options: GatewayOptions): Ga
         });
         return { call, first };
       }),
-    compare: (request, callOptions = {}) => compare(rpc, settings, request, callOptions),
+    compare: (request, callOptions = {}) =>
+      eventsOf({
+        schema: CompareRequestSchema,
+        request,
+        options: callOptions,
+        settings,
+        open: rpc.compare,
+        end: { isLast: ({ totals }) => totals !== undefined, missing: "it ended without its totals" },
+      }),
     dryRun: (request, callOptions = {}) => unary(ChatRequestSchema, rpc.dryRun, request, callOptions),
     embed: (request, callOptions = {}) => unary(EmbedRequestSchema, rpc.embed, request, callOptions),
     recordFeedback: (request, callOptions = {}) =>

@@ -1,21 +1,13 @@
-/** The thread that reads the SQLite database beside the one that writes it. It answers one question at a time. */
+/** The thread that reads the SQLite database beside the one that writes it. */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
-import type { Answer, Question } from "./protocol.ts";
+import type { Question } from "./protocol.ts";
+import { serve } from "./serve.ts";
 
 // Its failure is told as its error event.
 const db = new DatabaseSync(join(workerData.dataDir, "llmgateway.db"), { readOnly: true });
-parentPort?.on("message", (question: Question) => parentPort?.postMessage(told(question)));
-parentPort?.postMessage({ value: undefined } satisfies Answer);
-
-function told(question: Question): Answer {
-  try {
-    return { value: answer(question) };
-  } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
-  }
-}
+serve(answer);
 
 function answer(question: Question): unknown {
   switch (question.kind) {

@@ -1,4 +1,4 @@
-/** The thread that owns the SQLite database, so that the disk holds up no call. It answers one question at a time. */
+/** The thread that owns the SQLite database, so that the disk holds up no call. */
 import { parentPort, workerData } from "node:worker_threads";
 import { Database } from "./database.ts";
 import { SqliteExperiments } from "./experiments.ts";
@@ -8,7 +8,8 @@ import { SqliteJobs } from "./jobs.ts";
 import { SqliteKnown } from "./known.ts";
 import { SqliteLedger } from "./ledger.ts";
 import { SqliteOutbox } from "./outbox.ts";
-import type { Answer, Question } from "./protocol.ts";
+import type { Question } from "./protocol.ts";
+import { serve } from "./serve.ts";
 
 // Its failure is told as its error event.
 const { dataDir, instance } = workerData;
@@ -22,16 +23,7 @@ const tables = {
   known: new SqliteKnown(database),
   experiments: new SqliteExperiments(database),
 };
-parentPort?.on("message", (question: Question) => parentPort?.postMessage(told(question)));
-parentPort?.postMessage({ value: undefined } satisfies Answer);
-
-function told(question: Question): Answer {
-  try {
-    return { value: answer(question) };
-  } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
-  }
-}
+serve(answer);
 
 function answer(question: Question): unknown {
   switch (question.kind) {

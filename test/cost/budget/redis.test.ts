@@ -1,11 +1,10 @@
 /** What is particular to budgets on Redis: gateways that share it, go, or lose it. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { createClient } from "@redis/client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type PicoUsd, ZERO } from "../../../src/core/money.ts";
 import { budgetOf } from "../../support/budgets.ts";
-import { hasRedis } from "../../support/redis.ts";
+import { command as commandAt, hasRedis } from "../../support/redis.ts";
 import { ask, counted, type Engine, mills, redisEngine, spending } from "./counted.ts";
 
 describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on Redis", () => {
@@ -28,16 +27,7 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
     return first && [first.spent, first.reserved];
   }
 
-  async function command(...args: string[]): Promise<unknown> {
-    const client = createClient({ url: engine.redis?.url ?? "" });
-    client.on("error", () => {});
-    await client.connect();
-    try {
-      return await client.sendCommand(args);
-    } finally {
-      client.destroy();
-    }
-  }
+  const command = (...args: string[]) => commandAt(engine.redis?.url ?? "", ...args);
 
   it("count for two gateways together, which warn once", async () => {
     const one = counted(rules, await engine.join());
