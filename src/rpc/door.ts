@@ -11,6 +11,7 @@ import { AdminService } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import type { Protocol, RequestContext } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
+import { plainlyValid } from "../core/plainly-valid.ts";
 import type { Signals } from "../layers/record.ts";
 import { writeEvent } from "../telemetry/log.ts";
 import { failSpan, type Headers, startRequestSpan } from "../telemetry/trace.ts";
@@ -159,6 +160,7 @@ class OpenRequest implements Request {
   }
 
   private validate(message: Message): void {
+    if (plainlyValid(this.method.input)(message)) return;
     const result = this.options.validator.validate(this.method.input, message);
     if (result.kind === "valid") return;
     if (result.kind === "error") throw result.error;

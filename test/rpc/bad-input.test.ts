@@ -65,7 +65,7 @@ const REFUSED: readonly (readonly [
     { ...GOOD, tools: [{ name: "look", parameters: {}, parametersJson: "{}" }] },
     Code.InvalidArgument,
     "tools[0]",
-    "exclude each other",
+    "only one of parameters, parameters_json can be set",
   ],
   ["an unknown model", { ...GOOD, model: "gpt-9" }, Code.NotFound, "model", '"gpt-9" is neither a provider'],
   [

@@ -1342,7 +1342,7 @@ const file_llmgateway_v1_message_proto_rawDesc = "" +
 	"\x04name\x18\x05 \x01(\tR\x04name\x12\x16\n" +
 	"\x06detail\x18\x06 \x01(\tR\x06detail:e\xbaHb\x1a`\n" +
 	"\x10media.media_type\x12\"media_type is required beside data\x1a(!has(this.data) || this.media_type != ''B\x0f\n" +
-	"\x06source\x12\x05\xbaH\x02\b\x01\"\xca\x04\n" +
+	"\x06source\x12\x05\xbaH\x02\b\x01\"\xee\x03\n" +
 	"\x04Tool\x120\n" +
 	"\x04name\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[a-zA-Z0-9_-]{1,64}$R\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x127\n" +
@@ -1359,8 +1359,10 @@ const file_llmgateway_v1_message_proto_rawDesc = "" +
 	"\x06syntax\x18\x01 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x04larkR\x05regexR\x06syntax\x12\x1e\n" +
 	"\n" +
 	"definition\x18\x02 \x01(\tR\n" +
-	"definition:~\xbaH{\x1ay\n" +
-	"\x0ftool.one_schema\x121parameters and parameters_json exclude each other\x1a3!has(this.parameters) || this.parameters_json == ''B\t\n" +
+	"definition:\"\xbaH\x1f\"\x1d\n" +
+	"\n" +
+	"parameters\n" +
+	"\x0fparameters_jsonB\t\n" +
 	"\a_strict\"\x80\x01\n" +
 	"\bToolCall\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
