@@ -110,6 +110,7 @@ function nothing(group: readonly string[]): Sums {
     errors: 0,
     cachedRequests: 0,
     savedPicoUsd: 0n,
+    adjustmentPicoUsd: 0n,
     latencies: Array.from({ length: LATENCY_BUCKETS }, () => 0),
   };
 }
