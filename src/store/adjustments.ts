@@ -2,8 +2,8 @@
  * Booked corrections on either engine: as rows to write, and read again by what they are about. How they get to a
  * database, all of them or none, it does not know.
  */
+import { adjustedDays, dayOf } from "../core/adjusted-days.ts";
 import type {
-  AdjustedKey,
   AdjustedRow,
   Adjustment,
   AdjustmentFilter,
@@ -12,7 +12,7 @@ import type {
 } from "../core/adjustment-store.ts";
 import { invalidRequest } from "../core/failure.ts";
 import { MAX_GROUPS, type Period } from "../core/usage-store.ts";
-import { beginOf, DAY_MS, HOUR_MS, SUM_KEYS } from "./hours.ts";
+import { beginOf, HOUR_MS, SUM_KEYS } from "./hours.ts";
 import type { StoredRow } from "./job-rows.ts";
 import { cut, pageOf, positionOf } from "./page.ts";
 import { type Columns, storable, tagsText } from "./rows.ts";
@@ -118,28 +118,27 @@ function within({ sinceMs, untilMs }: Period, values: Values): string {
 
 function bookingRows(booking: Booking, adjusted: readonly AdjustedRow[], number: number): BookingRows {
   const { id, bookedAtMs, bookedBy, reason, priceVersion } = booking;
-  // A name holds no line break.
-  const lineOf = ({ hourMs, provider, model, priceVersionFrom }: AdjustedKey) =>
-    [Math.floor(hourMs / DAY_MS), provider, model, priceVersionFrom].join("\n");
-  const names = [...new Set(adjusted.map(lineOf))].sort();
-  const lines = new Map(names.map((name, index) => [name, index]));
   return {
     booking: [number, id, bookedAtMs, storable(bookedBy), storable(reason), storable(priceVersion)],
-    rows: adjusted.map((row) => [
-      number,
-      lines.get(lineOf(row)) ?? 0,
-      row.hourMs,
-      row.tenant,
-      row.principal,
-      row.provider,
-      row.model,
-      row.operation,
-      row.route,
-      tagsText(row.tags),
-      row.priceVersionFrom,
-      Number.isSafeInteger(Number(row.picoUsd)) ? Number(row.picoUsd) : String(row.picoUsd),
-    ]),
+    rows: adjustedDays(adjusted).flatMap(({ rows }, line) => rows.map((row) => valuesOf(row, number, line))),
   };
+}
+
+function valuesOf(row: AdjustedRow, number: number, line: number): Row {
+  return [
+    number,
+    line,
+    row.hourMs,
+    row.tenant,
+    row.principal,
+    row.provider,
+    row.model,
+    row.operation,
+    row.route,
+    tagsText(row.tags),
+    row.priceVersionFrom,
+    Number.isSafeInteger(Number(row.picoUsd)) ? Number(row.picoUsd) : String(row.picoUsd),
+  ];
 }
 
 function rowOf(row: StoredRow): AdjustedRow {
@@ -164,7 +163,7 @@ function adjustmentOf(row: StoredRow): Adjustment {
     bookedBy: String(row.booked_by),
     reason: String(row.reason),
     priceVersion: String(row.price_version),
-    day: new Date(Number(row.day_ms)).toISOString().slice(0, "2026-08-01".length),
+    day: dayOf(Number(row.day_ms)),
     provider: String(row.provider),
     model: String(row.model),
     priceVersionFrom: String(row.price_version_from),
