@@ -77,11 +77,11 @@ function amountsOf({ told }: Cell, amounts: Readonly<Record<Quantity, bigint>>) 
   return Object.fromEntries(told.map((quantity) => [NAMES[quantity], String(amounts[quantity])]));
 }
 
-/** What is compared of the costs; where the export tells none, adjustments mean nothing. */
+/** Of the costs that are compared, each once: an export may tell them by model and all together. */
 function adjustedOf(cells: readonly Cell[]): bigint {
-  return cells
-    .filter(({ told }) => told.includes("costPicoUsd"))
-    .reduce((sum, { ledger }) => sum + ledger.adjustmentPicoUsd, 0n);
+  const costs = cells.filter(({ told }) => told.includes("costPicoUsd"));
+  const named = costs.filter(({ model }) => model !== "");
+  return (named.length > 0 ? named : costs).reduce((sum, { ledger }) => sum + ledger.adjustmentPicoUsd, 0n);
 }
 
 function offOf(cells: readonly Cell[]): Quantity[] {
