@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import type { AdjustmentsOptions, BookOptions } from "./adjustments.ts";
 import { ago, label, percent } from "./argument.ts";
+import { InputError } from "./input-error.ts";
 import { move } from "./moves.ts";
 import { key, url } from "./option.ts";
 import type { ReconcileOptions } from "./reconcile.ts";
@@ -18,6 +19,7 @@ export function addAuditCommands(program: Command, prices: Command): void {
     )
     .option("--reason <text>", "with --book: why, for those who read the books")
     .action(async ({ book, ...options }: BookOptions & { readonly book?: boolean }) => {
+      if (!book && options.reason !== undefined) throw new InputError("--reason is for --book");
       if (!book) return run(options);
       const { bookAdjustments } = await import("./adjustments.ts");
       process.exitCode = await bookAdjustments(options);

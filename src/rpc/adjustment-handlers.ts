@@ -115,9 +115,13 @@ async function list(
 /** @throws Failure `invalid_request` when an hour of it goes on: what it comes to is not known yet */
 function closedHours({ since, until }: BookAdjustmentsRequest, nowMs: number): Period {
   const openMs = nowMs - (nowMs % HOUR_MS);
+  const open = new Date(openMs).toISOString();
+  if (since && timestampMs(since) >= openMs) {
+    const description = `must be before ${open}, where the hour begins that goes on: only hours that are over can be adjusted`;
+    throw invalidRequest([{ field: "since", description }]);
+  }
   const period = hoursOf(periodOf({ since, until: until ?? timestampFromMs(openMs) }, nowMs, 0));
   if (period.untilMs <= openMs) return period;
-  const open = new Date(openMs).toISOString();
   const description = `must not be after ${open}, where the hour begins that goes on: only hours that are over can be adjusted`;
   throw invalidRequest([{ field: "until", description }]);
 }

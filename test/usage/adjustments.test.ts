@@ -2,6 +2,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Client } from "pg";
@@ -324,7 +325,6 @@ const inOrder = (rows: readonly Record<string, unknown>[]) =>
 async function remove({ where }: Place, callId: string): Promise<void> {
   const sql = `DELETE FROM attempts WHERE call_id = '${callId}'`;
   if (where.databaseUrl === undefined) {
-    const { DatabaseSync } = await import("node:sqlite");
     using db = new DatabaseSync(join(where.dataDir, "llmgateway.db"));
     return db.exec(sql);
   }

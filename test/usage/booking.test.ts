@@ -82,7 +82,9 @@ describe("a gateway", () => {
     const open = await book({ until: new Date().toISOString() });
     expect(open.status).toBe(400);
     expect(open.json.message).toMatch(/^until: must not be after \S+, where the hour begins that goes on/);
-    for (const reason of ["", "  ", "two\nlines", "x".repeat(501)]) {
+    const begun = await book({ since: new Date().toISOString(), until: undefined });
+    expect(begun.json.message).toMatch(/^since: must be before \S+, where the hour begins that goes on/);
+    for (const reason of ["", "  ", "two\nlines", "\u009b31m", "x".repeat(501)]) {
       const { status, json } = await book({ reason });
       expect(status).toBe(400);
       expect(JSON.stringify(json)).toContain("reason");
@@ -151,6 +153,7 @@ describe("a gateway", () => {
     writeFileSync(path, corrected("corrected-2", 0.5));
     const reprice = (...args: string[]) =>
       run("prices", "reprice", "--catalog", path, "--since", since.toISOString(), ...args);
+    expect(await reprice("--reason", "why")).toMatchObject({ status: 1, stderr: "--reason is for --book\n" });
     expect(await reprice("--book")).toMatchObject({
       status: 1,
       stderr: expect.stringContaining("--book takes --reason"),

@@ -526,13 +526,13 @@ var File_llmgateway_v1_adjustment_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_adjustment_proto_rawDesc = "" +
 	"\n" +
-	"\x1ellmgateway/v1/adjustment.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x02\n" +
+	"\x1ellmgateway/v1/adjustment.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x02\n" +
 	"\x16BookAdjustmentsRequest\x128\n" +
 	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05since\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12$\n" +
 	"\acatalog\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05(\x80\x80\x80\bR\acatalog\x12X\n" +
-	"\x06reason\x18\x04 \x01(\tB@\xbaH=r;\x10\x01\x18\xf4\x0324^[^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$R\x06reason\"\xfa\x03\n" +
+	"\xbaH\ar\x05(\x80\x80\x80\bR\acatalog\x12g\n" +
+	"\x06reason\x18\x04 \x01(\tBO\xbaHLrJ\x10\x01\x18\xf4\x032C^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\x00-\\x20\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$R\x06reason\"\xfa\x03\n" +
 	"\x17BookAdjustmentsResponse\x12;\n" +
 	"\vadjustments\x18\x01 \x03(\v2\x19.llmgateway.v1.AdjustmentR\vadjustments\x12%\n" +
 	"\x0eadjustment_usd\x18\x02 \x01(\x01R\radjustmentUsd\x12.\n" +
