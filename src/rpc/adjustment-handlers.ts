@@ -115,15 +115,15 @@ async function list(
 /** @throws Failure `invalid_request` when an hour of it goes on: what it comes to is not known yet */
 function closedHours({ since, until }: BookAdjustmentsRequest, nowMs: number): Period {
   const openMs = nowMs - (nowMs % HOUR_MS);
-  const open = new Date(openMs).toISOString();
-  if (since && timestampMs(since) >= openMs) {
-    const description = `must be before ${open}, where the hour begins that goes on: only hours that are over can be adjusted`;
-    throw invalidRequest([{ field: "since", description }]);
-  }
+  const refused = (field: string, must: string) => {
+    const goesOn = `${new Date(openMs).toISOString()}, where the hour begins that goes on`;
+    const description = `${must} ${goesOn}: only hours that are over can be adjusted`;
+    return invalidRequest([{ field, description }]);
+  };
+  if (since && timestampMs(since) >= openMs) throw refused("since", "must be before");
   const period = hoursOf(periodOf({ since, until: until ?? timestampFromMs(openMs) }, nowMs, 0));
-  if (period.untilMs <= openMs) return period;
-  const description = `must not be after ${open}, where the hour begins that goes on: only hours that are over can be adjusted`;
-  throw invalidRequest([{ field: "until", description }]);
+  if (period.untilMs > openMs) throw refused("until", "must not be after");
+  return period;
 }
 
 async function corrected(
