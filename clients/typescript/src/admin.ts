@@ -99,7 +99,10 @@ export interface Admin {
     request?: MessageInitShape<typeof RepriceRequestSchema>,
     options?: CallOptions,
   ): Promise<RepriceResponse>;
-  /** Books what past calls cost more or less by corrected prices, beside what was booked; what is booked already, it does not book again. */
+  /**
+   * Books what past calls cost more or less by corrected prices, beside what was booked. What is booked already, it does
+   * not book again.
+   */
   bookAdjustments(
     request: MessageInitShape<typeof BookAdjustmentsRequestSchema>,
     options?: CallOptions,
