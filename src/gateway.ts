@@ -19,6 +19,7 @@ import { type Experiments, openExperiments } from "./experimenting.ts";
 import { createFronts, SERVICES } from "./fronts.ts";
 import { Traffic } from "./providers/traffic.ts";
 import { createStanding } from "./resilience/standing.ts";
+import { adjustmentHandlers } from "./rpc/adjustment-handlers.ts";
 import { adminHandlers } from "./rpc/admin-handlers.ts";
 import { cacheHandlers } from "./rpc/cache-handlers.ts";
 import { createDoor } from "./rpc/door.ts";
@@ -135,6 +136,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   });
 
+  const repricing = {
+    ...spending,
+    prices: (catalog: string) => {
+      const { pricesOf, prices } = current;
+      return { ...pricesOf(catalog), json: catalog || prices.json };
+    },
+    adjustments: store.adjustments,
+    keepCatalog: (version: string, json: string) => store.ledger.keepCatalog(version, json, clock.now()),
+  };
   const door = createDoor({
     handlers: new Map([
       ...createHandlers(() => ({
@@ -152,7 +162,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       ...cacheHandlers({ ...cached, clock, inForce: () => current }),
       ...experimentHandlers(experiments),
       ...usageHandlers(spending),
-      repriceHandler({ ...spending, prices: (catalog) => current.pricesOf(catalog) }),
+      repriceHandler(repricing),
+      ...adjustmentHandlers(repricing),
     ]),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),

@@ -114,15 +114,19 @@ async function booked(
   }
 }
 
-/** A provider counts calls to it, and so its requests are attempts here. */
+/**
+ * A provider counts calls to it, and so its requests are attempts here. Its bill is by its own prices: what was booked by
+ * wrong ones is compared as it was adjusted.
+ */
 function ledgerRow({ group, attempts, ...row }: UsageRow): LedgerRow {
-  const { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, costPicoUsd } = row;
-  const { ok, estimated, unpriced, unknown } = row;
+  const { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens } = row;
+  const { ok, estimated, unpriced, unknown, adjustmentPicoUsd } = row;
   return {
     day: group.day ?? "",
     model: group.model ?? "",
     requests: attempts,
-    ...{ inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, costPicoUsd },
-    ...{ ok, estimated, unpriced, unknown },
+    ...{ inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens },
+    costPicoUsd: row.adjustedPicoUsd,
+    ...{ ok, estimated, unpriced, unknown, adjustmentPicoUsd },
   };
 }

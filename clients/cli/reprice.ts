@@ -30,7 +30,7 @@ export async function reprice({ since, until, csv, json, catalog, map = [], ...o
   const request = {
     ...(since && { since: timestampFromDate(since) }),
     ...(until && { until: timestampFromDate(until) }),
-    catalog: catalog === undefined ? "" : await read(catalog),
+    catalog: catalog === undefined ? "" : await readCatalog(catalog),
     moves: [...map],
   };
   return call(options, async (gateway, signal) => {
@@ -40,7 +40,7 @@ export async function reprice({ since, until, csv, json, catalog, map = [], ...o
   });
 }
 
-async function read(path: string): Promise<string> {
+export async function readCatalog(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
@@ -96,7 +96,7 @@ function doubts({ unknownUsage, unknownModel, unpricedBefore, assumed, tooLong }
 }
 
 function notes(
-  { total, deletedAttempts, unmovedAttempts, unmovedPicoUsd }: RepriceResponse,
+  { total, deletedAttempts, unmovedAttempts, unmovedPicoUsd, adjustmentPicoUsd }: RepriceResponse,
   isMoved: boolean,
 ) {
   const { leftPicoUsd = 0n, cachedAsFreshTokens = 0n, tooLong = 0n } = total ?? {};
@@ -105,6 +105,8 @@ function notes(
       `${deletedAttempts} attempts of this time are not in it: their rows are deleted by now.`,
     leftPicoUsd > 0 &&
       `What cannot be priced here was booked with ${exact(leftPicoUsd)}, which is in no sum above.`,
+    adjustmentPicoUsd !== 0n &&
+      `Adjustments of ${exact(adjustmentPicoUsd)} are booked of this time, which are in no sum above.`,
   ];
   const caveats = isMoved
     ? [

@@ -6,7 +6,17 @@ import { key, url } from "./option.ts";
 import type { ListOptions } from "./requests.ts";
 import type { UsageOptions } from "./usage.ts";
 
-const ORDERS = ["cost", "requests", "errors", "attempts", "input_tokens", "output_tokens", "saved", "group"];
+const ORDERS = [
+  "cost",
+  "adjusted",
+  "requests",
+  "errors",
+  "attempts",
+  "input_tokens",
+  "output_tokens",
+  "saved",
+  "group",
+];
 const WHAT = ["anomalies", "tips"] as const;
 
 export function addUsageCommands(program: Command): void {

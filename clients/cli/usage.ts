@@ -21,19 +21,9 @@ export interface UsageOptions extends JsonOptions, FilterOptions {
 
 const PRETTY = { ...JSON_OPTIONS, prettySpaces: 2 } as const;
 const PAGE = 10_000;
-const HEAD = [
-  "COST",
-  "REQUESTS",
-  "ERRORS",
-  "CACHED",
-  "SAVED",
-  "INPUT",
-  "OUTPUT",
-  "P50",
-  "P95",
-  "P99",
-  "OF WHICH",
-];
+/** Only where something was adjusted. */
+const ADJUSTED = ["ADJUSTMENT", "TOGETHER"];
+const HEAD = ["REQUESTS", "ERRORS", "CACHED", "SAVED", "INPUT", "OUTPUT", "P50", "P95", "P99", "OF WHICH"];
 
 export function printUsage({ by, orderBy = "", csv, json, since, until, where, ...options }: UsageOptions) {
   const request = { ...filterOf({ since, until, where } as FilterOptions), groupBy: [...by], orderBy };
@@ -62,19 +52,25 @@ async function all(gateway: Gateway, request: object, signal: AbortSignal): Prom
 
 function tableOf({ rows, total, since, until, anomalies }: GetUsageResponse, by: readonly string[]): string {
   const title = `${when(since)} to ${when(until)}\n\n`;
-  const head = [...by.map((name) => name.toUpperCase()), ...HEAD];
+  const isAdjusted = [total, ...rows].some((row) => row && row.adjustmentPicoUsd !== 0n);
+  const head = [...by.map((name) => name.toUpperCase()), "COST", ...(isAdjusted ? ADJUSTED : []), ...HEAD];
+  const cells = (row: UsageRow) => cellsOf(row, isAdjusted);
   const told =
     by.length === 0 ? [] : rows.map((row) => [...by.map((name) => row.group[name] || "-"), ...cells(row)]);
   const sum = total ? [[...by.map((_, index) => (index === 0 ? "total" : "")), ...cells(total)]] : [];
   const { length } = anomalies;
   const hint = length > 0 ? `\n${length} out of the usual: llmgateway usage anomalies\n` : "";
-  return title + table(head, [...told, ...sum]) + hint;
+  const note = isAdjusted
+    ? "\nCOST is what was booked at the time; ADJUSTMENT is not in it, TOGETHER has both.\n"
+    : "";
+  return title + table(head, [...told, ...sum]) + note + hint;
 }
 
-function cells(row: UsageRow): string[] {
+function cellsOf(row: UsageRow, isAdjusted: boolean): string[] {
   const { requests, errors, cachedRequests, inputTokens, outputTokens } = row;
   return [
     money(row.costUsd),
+    ...(isAdjusted ? [row.adjustmentUsd, row.adjustedUsd].map(money) : []),
     ...[requests, errors, cachedRequests].map(String),
     money(row.savedUsd),
     ...[inputTokens, outputTokens].map(String),
@@ -86,6 +82,7 @@ function cells(row: UsageRow): string[] {
 /** To the cent, or where it is less than a dollar to three digits; `--json` and `--csv` have it exactly. */
 export function money(usd: number): string {
   if (usd === 0) return "$0";
+  if (usd < 0) return `-${money(-usd)}`;
   return `$${usd >= 1 ? usd.toFixed(2) : usd.toFixed(12).replace(/(\.0*\d{3}).*/, "$1")}`;
 }
 

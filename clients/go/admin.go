@@ -86,3 +86,16 @@ func (c *Client) GetRequest(ctx context.Context, request *v1.GetRequestRequest) 
 func (c *Client) Reprice(ctx context.Context, request *v1.RepriceRequest) (*v1.RepriceResponse, error) {
 	return unary(ctx, c, c.admin.Reprice, request)
 }
+
+// BookAdjustments books what past calls cost more or less by corrected prices, beside what was booked. What is booked
+// already, it does not book again. Where the gateway has API keys, it takes one with the scope admin. Its error is an
+// [*Error].
+func (c *Client) BookAdjustments(ctx context.Context, request *v1.BookAdjustmentsRequest) (*v1.BookAdjustmentsResponse, error) {
+	return unary(ctx, c, c.admin.BookAdjustments, request)
+}
+
+// ListAdjustments lists what BookAdjustments booked, the latest first. Where the gateway has API keys, it takes one with
+// the scope admin. Its error is an [*Error].
+func (c *Client) ListAdjustments(ctx context.Context, request *v1.ListAdjustmentsRequest) (*v1.ListAdjustmentsResponse, error) {
+	return unary(ctx, c, c.admin.ListAdjustments, request)
+}

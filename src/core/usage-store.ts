@@ -76,6 +76,8 @@ export interface UsageSums {
   /** Of the calls, those that were answered without an attempt of their own. */
   readonly cachedRequests: number;
   readonly savedPicoUsd: bigint;
+  /** What was booked of the attempts since, beside the cost; below 0 where they cost less. */
+  readonly adjustmentPicoUsd: bigint;
   /** Attempts that went well, by how long they took: how many there are in each bucket of `latency.ts`. */
   readonly latencies: readonly number[];
 }

@@ -13,7 +13,7 @@ import {
 import type { Target } from "../core/call.ts";
 import { invalidRequest } from "../core/failure.ts";
 import { type PicoUsd, toUsd } from "../core/money.ts";
-import type { Period, UsageStore } from "../core/usage-store.ts";
+import type { BookedAttempt, Period, UsageStore } from "../core/usage-store.ts";
 import type { Prices } from "../cost/audit/reprice.ts";
 import { Audit, type RepricedSums } from "../cost/audit/sums.ts";
 import type { Moves } from "../cost/audit/what-if.ts";
@@ -25,9 +25,10 @@ import { hoursOf, periodOf } from "./usage-request.ts";
 export interface RepriceBackend extends Pick<UsageBackend, "usage" | "flush" | "clock"> {
   /**
    * @param catalog as JSON; the one in force when empty
+   * @returns its prices, and its text
    * @throws CatalogError
    */
-  prices(catalog: string): Prices & { readonly version: string };
+  prices(catalog: string): Prices & { readonly version: string; readonly json: string };
 }
 
 const MONTH_MS = 30 * 86_400_000;
@@ -46,14 +47,16 @@ export function repriceHandler(backend: RepriceBackend): [DescMethod, Handler] {
 
 async function reprice(
   request: RepriceRequest,
-  { usage, clock, prices: pricesOf }: RepriceBackend,
+  backend: RepriceBackend,
   signal: AbortSignal,
 ): Promise<RepriceResponse> {
+  const { usage, clock } = backend;
   const period = hoursOf(periodOf(request, clock.now(), MONTH_MS));
-  const prices = inForce(request.catalog, pricesOf);
+  const prices = pricesBy(request.catalog, backend);
   const audit = new Audit(prices, movesOf(request.moves, prices));
   const [sums] = await usage.usage({ ...period, groupBy: [], filter: {} });
-  await readAll(usage, period, audit, signal);
+  await readAll(usage, period, signal, (row) => audit.add(row));
+  const adjustmentPicoUsd = sums?.adjustmentPicoUsd ?? 0n;
   return create(RepriceResponseSchema, {
     rows: audit.rows().map(rowOf),
     total: rowOf(audit.total()),
@@ -65,23 +68,34 @@ async function reprice(
     unmovedAttempts: BigInt(audit.unmoved),
     unmovedUsd: toUsd(audit.unmovedPicoUsd as PicoUsd),
     unmovedPicoUsd: audit.unmovedPicoUsd,
+    adjustmentUsd: toUsd(adjustmentPicoUsd as PicoUsd),
+    adjustmentPicoUsd,
   });
 }
 
-async function readAll(usage: UsageStore, period: Period, audit: Audit, signal: AbortSignal): Promise<void> {
+/** Attempts of a period, page by page. */
+export async function readAll(
+  usage: UsageStore,
+  period: Period,
+  signal: AbortSignal,
+  add: (row: BookedAttempt) => void,
+): Promise<void> {
   let after: string | undefined;
   do {
     signal.throwIfAborted();
     const { rows, next } = await usage.attempts(period, { size: PAGE, after });
-    for (const row of rows) audit.add(row);
+    for (const row of rows) add(row);
     after = next;
   } while (after !== undefined);
 }
 
 /** @throws Failure `invalid_request` that lists every place of the catalog that is wrong */
-function inForce(catalog: string, pricesOf: RepriceBackend["prices"]): ReturnType<typeof pricesOf> {
+export function pricesBy(
+  catalog: string,
+  { prices }: Pick<RepriceBackend, "prices">,
+): ReturnType<typeof prices> {
   try {
-    return pricesOf(catalog);
+    return prices(catalog);
   } catch (error) {
     if (!(error instanceof CatalogError)) throw error;
     throw invalidRequest(

@@ -9,6 +9,7 @@ type Amount = number | bigint;
 
 const BY: Readonly<Record<string, (sums: UsageSums) => Amount>> = {
   cost: ({ costPicoUsd }) => costPicoUsd,
+  adjusted: ({ costPicoUsd, adjustmentPicoUsd }) => costPicoUsd + adjustmentPicoUsd,
   requests: ({ requests }) => requests,
   errors: ({ errors }) => errors,
   attempts: ({ attempts }) => attempts,
@@ -25,12 +26,15 @@ export function inOrder(sums: readonly UsageSums[], { orderBy, groupBy }: GetUsa
 }
 
 export function rowOf(sums: UsageSums, groupBy: readonly Dimension[]): UsageRow {
-  const { group, latencies, costPicoUsd, savedPicoUsd, unknownPicoUsd, estimatedPicoUsd, ...counts } = sums;
+  const { group, latencies, costPicoUsd, adjustmentPicoUsd, savedPicoUsd, ...others } = sums;
+  const { unknownPicoUsd, estimatedPicoUsd, ...counts } = others;
   const { attempts, ok, failed, abandoned, unknown, estimated, unpriced, requests, errors, ...rest } = counts;
   const share = (part: number) => (attempts === 0 ? 0 : part / attempts);
   return create(UsageRowSchema, {
     group: Object.fromEntries(groupBy.map((dimension, index) => [dimension, group[index] ?? ""])),
     ...dollars("cost", costPicoUsd),
+    ...dollars("adjustment", adjustmentPicoUsd),
+    ...dollars("adjusted", costPicoUsd + adjustmentPicoUsd),
     ...dollars("saved", savedPicoUsd),
     ...dollars("unknown", unknownPicoUsd),
     ...dollars("estimated", estimatedPicoUsd),

@@ -6,7 +6,7 @@ import { invalidRequest } from "../core/failure.ts";
 import type { Page } from "../core/job-store.ts";
 
 /** Which list it is. */
-export type Listing = "jobs" | "outcomes" | "webhooks" | "attempts" | "requests";
+export type Listing = "jobs" | "outcomes" | "webhooks" | "attempts" | "requests" | "adjustments";
 /** By what the last row that was seen is sorted: a time or a place in line first, then what tells equals apart. */
 export type Position = readonly [number, string];
 

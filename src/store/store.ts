@@ -2,6 +2,7 @@
  * Opens what outlives the process: PostgreSQL where there is a URL for it, else SQLite in a folder. What is kept
  * is for the ports to say, how for the engines.
  */
+import type { AdjustmentStore } from "../core/adjustment-store.ts";
 import type { ExperimentStore } from "../core/experiment-store.ts";
 import type { IdempotencyStore } from "../core/idempotency-store.ts";
 import type { JobStore } from "../core/job-store.ts";
@@ -20,6 +21,7 @@ export interface Store {
   readonly known: KnownStore;
   readonly experiments: ExperimentStore;
   readonly usage: UsageStore;
+  readonly adjustments: AdjustmentStore;
   /** What was asked of it before is still done. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Sums of what was spent, as SQL that both engines read: from whole days, from the hours at their edges, and from the
- * rows that are in no sum yet. It knows no connection.
+ * Sums of what was spent, as SQL that both engines read: from whole days, from the hours at their edges, from the rows
+ * that are in no sum yet, and from what was adjusted. It knows no connection.
  */
 import { type Failure, invalidRequest } from "../core/failure.ts";
 import {
@@ -50,10 +50,12 @@ export class Values {
 export const SPLIT = 1_000_000_000n;
 
 const COUNTS = [...Object.keys(ATTEMPT_SUMS.counts), ...Object.keys(CALL_SUMS.counts)];
-const AMOUNTS = [...Object.keys(ATTEMPT_SUMS.amounts), ...Object.keys(CALL_SUMS.amounts)];
+/** What is booked beside the rows, and so is in no sum of them. */
+const ADJUSTED = "adjustment_pico_usd";
+const AMOUNTS = [...Object.keys(ATTEMPT_SUMS.amounts), ...Object.keys(CALL_SUMS.amounts), ADJUSTED];
 const FILTERED = ["tenant", "principal", "provider", "model", "route", "operation"] as const;
 /** Each source has at most one row for a group. */
-const SOURCES = 4;
+const SOURCES = 5;
 
 /** Rows of groups, counts and amounts, as `foldSums` reads them; a group may be in several. */
 export function usageQuery({ groupBy, filter, ...period }: UsageQuery, dialect: Dialect): Statement {
@@ -77,6 +79,7 @@ export function usageQuery({ groupBy, filter, ...period }: UsageQuery, dialect: 
   const selects = [
     select(rows("attempts", ATTEMPT_SUMS), `${begun} AND state <> 'open'`),
     select(rows("calls", CALL_SUMS), begun),
+    select(ADJUSTMENTS, `hour_ms >= ${since} AND hour_ms < ${until}`),
   ];
   if (days) {
     const [first, end] = [values.add(days.firstMs), values.add(days.endMs)];
@@ -134,6 +137,7 @@ export function foldSums(rows: readonly (readonly unknown[])[], groupBy: readonl
       errors: count("errors"),
       cachedRequests: count("cached_requests"),
       savedPicoUsd: amount("saved_pico_usd"),
+      adjustmentPicoUsd: amount(ADJUSTED),
       latencies: latencyColumns().map(count),
     };
   });
@@ -165,8 +169,20 @@ interface Source {
 
 function sums(grain: Grain): Source {
   const { table, at } = GRAINS[grain];
-  return { table, time: at, count: (name) => `coalesce(sum(${name}), 0)`, amount: (name) => name };
+  return {
+    table,
+    time: at,
+    count: (name) => `coalesce(sum(${name}), 0)`,
+    amount: (name) => (name === ADJUSTED ? "0" : name),
+  };
 }
+
+const ADJUSTMENTS: Source = {
+  table: "adjustments",
+  time: "hour_ms",
+  count: () => "0",
+  amount: (name) => (name === ADJUSTED ? name : "0"),
+};
 
 function rows(
   table: string,
@@ -205,7 +221,8 @@ function nameOf(dimension: Dimension, value: unknown): string {
   return String(value);
 }
 
-function amountOf(text: unknown): bigint {
+/** What `Dialect.total` tells. */
+export function amountOf(text: unknown): bigint {
   const [upper = "0", lower] = String(text).split(":");
   return lower === undefined ? BigInt(upper) : BigInt(upper) * SPLIT + BigInt(lower);
 }

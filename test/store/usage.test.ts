@@ -42,6 +42,23 @@ describe.each(engines("usage"))("usage on $name", (engine) => {
     await check(gone, 1);
     await gone.ledger.rollUp(DAY_0 + 1.5 * DAY, 0);
     await check(gone, 2);
+    // Some are adjusted, up and down, and some of them twice.
+    for (const [bookings, sign] of [1n, -1n].entries()) {
+      const booking = {
+        id: `${sign}`,
+        bookedAtMs: 1,
+        bookedBy: "operator",
+        reason: "why",
+        priceVersion: "2",
+      };
+      const adjusted = rows.filter(({ settlement }, index) => settlement && index % (3 + bookings) === 0);
+      await gone.adjustments.book(
+        booking,
+        adjusted.map((row, index) => adjustedOf(row, sign * (2n ** 50n + BigInt(index)))),
+        bookings,
+      );
+    }
+    await check(gone, 6);
     await gone.close();
     const here = await place.open("here");
     expect(await here.ledger.closeOrphans(DAY_0 + 4 * DAY)).toBeGreaterThan(0);
@@ -217,6 +234,14 @@ describe.each(engines("usage"))("usage on $name", (engine) => {
     expect(await reading.request("none\0")).toBeUndefined();
   });
 });
+
+function adjustedOf({ intent }: ReturnType<typeof rowsOf>, picoUsd: bigint) {
+  const { tenant, principal, operation: what, route: way, tags: labels, startedAtMs, attempt } = intent;
+  const hourMs = startedAtMs - (startedAtMs % HOUR);
+  const { provider, model } = attempt;
+  const key = { tenant, principal, provider, model, operation: what, route: way, tags: labels };
+  return { ...key, hourMs, priceVersionFrom: "1", picoUsd };
+}
 
 const tags = fc.record(
   { team: fc.constantFrom("a", "b"), [ODD]: fc.constantFrom("x", "") },

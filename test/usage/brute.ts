@@ -13,14 +13,16 @@ const HOUR = 3_600_000;
 export interface Rows {
   readonly attempts: readonly Row[];
   readonly calls: readonly Row[];
+  readonly adjustments: readonly Row[];
 }
 
 export async function rowsIn(place: Pick<Place, "rows">): Promise<Rows> {
   const attempts = await place.rows("SELECT * FROM attempts WHERE state <> 'open'");
-  return { attempts, calls: await place.rows("SELECT * FROM calls") };
+  const adjustments = await place.rows("SELECT *, hour_ms AS started_at_ms FROM adjustments");
+  return { attempts, calls: await place.rows("SELECT * FROM calls"), adjustments };
 }
 
-export function bruteForce({ attempts, calls }: Rows, query: UsageQuery): UsageSums[] {
+export function bruteForce({ attempts, calls, adjustments }: Rows, query: UsageQuery): UsageSums[] {
   const sums = new Map<string, Sums>();
   const of = (row: Row) => {
     const group = query.groupBy.map((dimension) => groupOf(dimension, row));
@@ -61,6 +63,8 @@ export function bruteForce({ attempts, calls }: Rows, query: UsageQuery): UsageS
     if (row.outcome === "ok" && row.cache_kind !== "") sum.cachedRequests++;
     sum.savedPicoUsd += BigInt((row.saved_pico_usd as bigint | null) ?? 0);
   }
+  for (const row of adjustments)
+    if (isMeant(row, query)) of(row).adjustmentPicoUsd += row.adjustment_pico_usd as bigint;
   return inOrder([...sums.values()]);
 }
 
@@ -110,6 +114,7 @@ function nothing(group: readonly string[]): Sums {
     errors: 0,
     cachedRequests: 0,
     savedPicoUsd: 0n,
+    adjustmentPicoUsd: 0n,
     latencies: Array.from({ length: LATENCY_BUCKETS }, () => 0),
   };
 }

@@ -24,7 +24,14 @@ export function month(seed = 1): { ledger: Mutable<LedgerRow>[]; exported: Mutab
       const cachedInputTokens = inputTokens / 4n;
       const [input, output] = PRICES[model as "o3"];
       const costPicoUsd = (inputTokens - cachedInputTokens / 2n) * input + outputTokens * output;
-      const counts = { requests, ok: requests, estimated: 0n, unpriced: 0n, unknown: 0n };
+      const counts = {
+        requests,
+        ok: requests,
+        estimated: 0n,
+        unpriced: 0n,
+        unknown: 0n,
+        adjustmentPicoUsd: 0n,
+      };
       return {
         day,
         model,

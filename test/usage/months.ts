@@ -195,6 +195,7 @@ function rowOf(
     errors: 0,
     cachedRequests: 0,
     savedPicoUsd: 0n,
+    adjustmentPicoUsd: 0n,
     latencies: [],
   };
 }

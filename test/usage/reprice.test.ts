@@ -205,7 +205,7 @@ describe.each(engines("repricing"))("a past on $name", (engine) => {
       usage: store,
       flush: async () => {},
       clock: { now: () => until },
-      prices: () => ({ version: "1", ...pricesIn(before) }),
+      prices: () => ({ version: "1", json: "", ...pricesIn(before) }),
     });
     expect(method).toBe(AdminService.method.reprice);
     const request = {

@@ -53,6 +53,7 @@ function sumsOf(key: string, model: string, given: Partial<UsageSums>): UsageSum
     errors: 0,
     cachedRequests: 0,
     savedPicoUsd: 0n,
+    adjustmentPicoUsd: 0n,
     latencies: [],
     ...given,
   };

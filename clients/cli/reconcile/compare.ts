@@ -12,6 +12,8 @@ export interface LedgerRow extends Record<Quantity, bigint> {
   readonly estimated: bigint;
   readonly unpriced: bigint;
   readonly unknown: bigint;
+  /** Of the cost, what was adjusted since it was booked. */
+  readonly adjustmentPicoUsd: bigint;
 }
 
 export interface Cell {
@@ -140,10 +142,10 @@ const ZEROS: Record<Quantity, bigint> = {
 };
 
 function nothing(day: string, model: string): LedgerRow {
-  return { ...ZEROS, day, model, ok: 0n, estimated: 0n, unpriced: 0n, unknown: 0n };
+  return { ...ZEROS, day, model, ok: 0n, estimated: 0n, unpriced: 0n, unknown: 0n, adjustmentPicoUsd: 0n };
 }
 
-const SUMMED = [...QUANTITIES, "ok", "estimated", "unpriced", "unknown"] as const;
+const SUMMED = [...QUANTITIES, "ok", "estimated", "unpriced", "unknown", "adjustmentPicoUsd"] as const;
 
 function plus(one: LedgerRow, other: LedgerRow): LedgerRow {
   const sums = SUMMED.map((name) => [name, one[name] + other[name]]);

@@ -39,9 +39,12 @@ export function asTable({ days, tolerance, cells, differences }: Outcome): strin
     differences.length === 0
       ? `all within ${tolerance * 100} %\n`
       : `${differences.length === 1 ? "1 difference" : `${differences.length} differences`} beyond ${tolerance * 100} %\n`;
-  if (differences.length === 0) return compared + verdict;
+  const adjusted = adjustedOf(cells);
+  const note =
+    adjusted === 0n ? "" : `The ledger's cost is what was booked and adjustments of ${exact(adjusted)}.\n`;
+  if (differences.length === 0) return note + compared + verdict;
   const kinds = [...new Set(differences.map(({ kind }) => kind))];
-  return `${table(HEAD, rows)}\n${kinds.map((kind) => `${kind}: ${KINDS[kind]}\n`).join("")}\n${compared}${verdict}`;
+  return `${table(HEAD, rows)}\n${kinds.map((kind) => `${kind}: ${KINDS[kind]}\n`).join("")}\n${note}${compared}${verdict}`;
 }
 
 export function asJson({ provider, days, tolerance, cells, differences }: Outcome): string {
@@ -51,6 +54,7 @@ export function asJson({ provider, days, tolerance, cells, differences }: Outcom
     last_day: days.at(-1),
     tolerance,
     compared: cells.length,
+    adjustment_pico_usd: String(adjustedOf(cells)),
     differences: differences.map(({ kind, model, cells: own }) => ({
       kind,
       model,
@@ -60,6 +64,7 @@ export function asJson({ provider, days, tolerance, cells, differences }: Outcom
         model: cell.model,
         off: cell.off.map((quantity) => NAMES[quantity]),
         ledger: amountsOf(cell, cell.ledger),
+        adjustment_pico_usd: String(cell.ledger.adjustmentPicoUsd),
         provider: amountsOf(cell, cell.provider),
       })),
     })),
@@ -70,6 +75,13 @@ export function asJson({ provider, days, tolerance, cells, differences }: Outcom
 /** As text, since a double does not hold every amount. */
 function amountsOf({ told }: Cell, amounts: Readonly<Record<Quantity, bigint>>) {
   return Object.fromEntries(told.map((quantity) => [NAMES[quantity], String(amounts[quantity])]));
+}
+
+/** Of the costs that are compared, each once: an export may tell them by model and all together. */
+function adjustedOf(cells: readonly Cell[]): bigint {
+  const costs = cells.filter(({ told }) => told.includes("costPicoUsd"));
+  const named = costs.filter(({ model }) => model !== "");
+  return (named.length > 0 ? named : costs).reduce((sum, { ledger }) => sum + ledger.adjustmentPicoUsd, 0n);
 }
 
 function offOf(cells: readonly Cell[]): Quantity[] {

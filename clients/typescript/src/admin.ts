@@ -2,6 +2,12 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Client } from "@connectrpc/connect";
 import {
+  BookAdjustmentsRequestSchema,
+  type BookAdjustmentsResponse,
+  ListAdjustmentsRequestSchema,
+  type ListAdjustmentsResponse,
+} from "../../../gen/ts/llmgateway/v1/adjustment_pb.ts";
+import {
   type AdminService,
   type Circuit,
   ClearCacheRequestSchema,
@@ -93,6 +99,19 @@ export interface Admin {
     request?: MessageInitShape<typeof RepriceRequestSchema>,
     options?: CallOptions,
   ): Promise<RepriceResponse>;
+  /**
+   * Books what past calls cost more or less by corrected prices, beside what was booked. What is booked already, it does
+   * not book again.
+   */
+  bookAdjustments(
+    request: MessageInitShape<typeof BookAdjustmentsRequestSchema>,
+    options?: CallOptions,
+  ): Promise<BookAdjustmentsResponse>;
+  /** Lists what was booked so, the latest first. */
+  listAdjustments(
+    request?: MessageInitShape<typeof ListAdjustmentsRequestSchema>,
+    options?: CallOptions,
+  ): Promise<ListAdjustmentsResponse>;
 }
 
 export function adminOver(rpc: Client<typeof AdminService>, unary: Unary, settings: CallSettings): Admin {
@@ -121,5 +140,9 @@ export function adminOver(rpc: Client<typeof AdminService>, unary: Unary, settin
       unary(ListRequestsRequestSchema, rpc.listRequests, request, options),
     getRequest: (request, options = {}) => unary(GetRequestRequestSchema, rpc.getRequest, request, options),
     reprice: (request = {}, options = {}) => unary(RepriceRequestSchema, rpc.reprice, request, options),
+    bookAdjustments: (request, options = {}) =>
+      unary(BookAdjustmentsRequestSchema, rpc.bookAdjustments, request, options),
+    listAdjustments: (request = {}, options = {}) =>
+      unary(ListAdjustmentsRequestSchema, rpc.listAdjustments, request, options),
   };
 }

@@ -35,6 +35,11 @@ import { GatewayStream } from "./stream.ts";
 export { Code, type Interceptor } from "@connectrpc/connect";
 export type { BadRequest_FieldViolation } from "../../../gen/ts/google/rpc/error_details_pb.ts";
 export type {
+  Adjustment,
+  BookAdjustmentsResponse,
+  ListAdjustmentsResponse,
+} from "../../../gen/ts/llmgateway/v1/adjustment_pb.ts";
+export type {
   CacheEvictions,
   CacheKindStats,
   CacheModelStats,

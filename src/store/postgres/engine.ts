@@ -7,9 +7,11 @@ import type { PoolClient } from "pg";
 import { systemClock } from "../../core/clock.ts";
 import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
+import { adjustmentsOn } from "../adjustments.ts";
 import { hourOf } from "../hours.ts";
 import { rowsOf, textOf } from "../rows.ts";
 import { usageOn } from "../usage.ts";
+import { bookingOn } from "./adjustments.ts";
 import { Alive, locked, lockKey } from "./alive.ts";
 import { connectPostgres, messageOf, migratePostgres, type Postgres } from "./connection.ts";
 import { experimentsOn } from "./experiments.ts";
@@ -48,6 +50,7 @@ export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
     await close();
     throw new Error(`the database at DATABASE_URL cannot be used: ${messageOf(error)}`);
   }
+  const reading = readingOn(postgres);
   return {
     ledger: ledgerOn(postgres, instance),
     jobs: jobsOn(postgres, queue, instance),
@@ -55,7 +58,8 @@ export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
     idempotency: idempotencyOn(postgres, instance),
     known: knownOn(postgres),
     experiments: experimentsOn(postgres),
-    usage: usageOn(readingOn(postgres)),
+    usage: usageOn(reading),
+    adjustments: adjustmentsOn(reading, bookingOn(postgres)),
     close,
   };
 }

@@ -4,9 +4,10 @@
  */
 import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
+import { adjustmentsOn } from "../adjustments.ts";
 import { rowsOf, textOf } from "../rows.ts";
 import { usageOn } from "../usage.ts";
-import { experimentsBy, idempotencyBy, jobsBy, knownBy, outboxBy } from "./ports.ts";
+import { bookingBy, experimentsBy, idempotencyBy, jobsBy, knownBy, outboxBy } from "./ports.ts";
 import type { Question } from "./protocol.ts";
 import { readingBy } from "./reading.ts";
 import { type Seat, Thread } from "./thread.ts";
@@ -48,6 +49,7 @@ export async function openSqlite({ dataDir, instance, onDeath }: SqliteOptions) 
     known: knownBy(ask),
     experiments: experimentsBy(ask),
     usage: usageOn(reading),
+    adjustments: adjustmentsOn(reading, bookingBy(ask)),
     close: async () => {
       await reading.close();
       await thread.close();

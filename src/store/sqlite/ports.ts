@@ -1,10 +1,12 @@
-/** Jobs, webhooks, idempotency keys, known requests and experiments as questions to the thread that owns their tables. It knows neither tables nor the thread. */
+/** Jobs, webhooks, idempotency keys, known requests, experiments and bookings as questions to the thread that owns their tables. It knows neither tables nor the thread. */
 import type { ExperimentStore } from "../../core/experiment-store.ts";
 import type { IdempotencyStore } from "../../core/idempotency-store.ts";
 import type { JobStore } from "../../core/job-store.ts";
 import type { KnownStore } from "../../core/known-store.ts";
 import type { Outbox } from "../../core/outbox.ts";
+import type { BookingRows } from "../adjustments.ts";
 import { pageOf, positionOf } from "../page.ts";
+import type { SqliteAdjustments } from "./adjustments.ts";
 import { CHUNK_ROWS } from "./database.ts";
 import type { SqliteExperiments } from "./experiments.ts";
 import type { SqliteIdempotency } from "./idempotency.ts";
@@ -96,6 +98,10 @@ export function experimentsBy(ask: Ask): ExperimentStore {
     sweep: call("sweep"),
     variantOf: call("variantOf"),
   };
+}
+
+export function bookingBy(ask: Ask): (booking: BookingRows) => Promise<boolean> {
+  return caller<SqliteAdjustments>(ask, "adjustments")("book");
 }
 
 type Remote<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;

@@ -1,5 +1,6 @@
 /** The thread that owns the SQLite database, so that the disk holds up no call. */
 import { parentPort, workerData } from "node:worker_threads";
+import { SqliteAdjustments } from "./adjustments.ts";
 import { Database } from "./database.ts";
 import { SqliteExperiments } from "./experiments.ts";
 import { openFolder } from "./folder.ts";
@@ -22,6 +23,7 @@ const tables = {
   idempotency: new SqliteIdempotency(database, instance),
   known: new SqliteKnown(database),
   experiments: new SqliteExperiments(database),
+  adjustments: new SqliteAdjustments(database),
 };
 serve(answer);
 
@@ -43,6 +45,7 @@ function answer(question: Question): unknown {
     case "idempotency":
     case "known":
     case "experiments":
+    case "adjustments":
       return Reflect.get(tables[question.kind], question.method).apply(tables[question.kind], question.args);
     case "rows":
     case "lists":

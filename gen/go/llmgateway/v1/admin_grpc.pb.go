@@ -19,18 +19,20 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_ListCircuits_FullMethodName   = "/llmgateway.v1.AdminService/ListCircuits"
-	AdminService_SetCircuit_FullMethodName     = "/llmgateway.v1.AdminService/SetCircuit"
-	AdminService_GetCacheStats_FullMethodName  = "/llmgateway.v1.AdminService/GetCacheStats"
-	AdminService_ClearCache_FullMethodName     = "/llmgateway.v1.AdminService/ClearCache"
-	AdminService_WarmCache_FullMethodName      = "/llmgateway.v1.AdminService/WarmCache"
-	AdminService_GetExperiments_FullMethodName = "/llmgateway.v1.AdminService/GetExperiments"
-	AdminService_PromoteVariant_FullMethodName = "/llmgateway.v1.AdminService/PromoteVariant"
-	AdminService_StopExperiment_FullMethodName = "/llmgateway.v1.AdminService/StopExperiment"
-	AdminService_GetUsage_FullMethodName       = "/llmgateway.v1.AdminService/GetUsage"
-	AdminService_ListRequests_FullMethodName   = "/llmgateway.v1.AdminService/ListRequests"
-	AdminService_GetRequest_FullMethodName     = "/llmgateway.v1.AdminService/GetRequest"
-	AdminService_Reprice_FullMethodName        = "/llmgateway.v1.AdminService/Reprice"
+	AdminService_ListCircuits_FullMethodName    = "/llmgateway.v1.AdminService/ListCircuits"
+	AdminService_SetCircuit_FullMethodName      = "/llmgateway.v1.AdminService/SetCircuit"
+	AdminService_GetCacheStats_FullMethodName   = "/llmgateway.v1.AdminService/GetCacheStats"
+	AdminService_ClearCache_FullMethodName      = "/llmgateway.v1.AdminService/ClearCache"
+	AdminService_WarmCache_FullMethodName       = "/llmgateway.v1.AdminService/WarmCache"
+	AdminService_GetExperiments_FullMethodName  = "/llmgateway.v1.AdminService/GetExperiments"
+	AdminService_PromoteVariant_FullMethodName  = "/llmgateway.v1.AdminService/PromoteVariant"
+	AdminService_StopExperiment_FullMethodName  = "/llmgateway.v1.AdminService/StopExperiment"
+	AdminService_GetUsage_FullMethodName        = "/llmgateway.v1.AdminService/GetUsage"
+	AdminService_ListRequests_FullMethodName    = "/llmgateway.v1.AdminService/ListRequests"
+	AdminService_GetRequest_FullMethodName      = "/llmgateway.v1.AdminService/GetRequest"
+	AdminService_Reprice_FullMethodName         = "/llmgateway.v1.AdminService/Reprice"
+	AdminService_BookAdjustments_FullMethodName = "/llmgateway.v1.AdminService/BookAdjustments"
+	AdminService_ListAdjustments_FullMethodName = "/llmgateway.v1.AdminService/ListAdjustments"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -74,8 +76,14 @@ type AdminServiceClient interface {
 	// Tells one request with all that was tried for it.
 	GetRequest(ctx context.Context, in *GetRequestRequest, opts ...grpc.CallOption) (*GetRequestResponse, error)
 	// Works out what past calls cost by other prices, or at other models, from their
-	// recorded tokens. It rewrites nothing.
+	// recorded tokens. It rewrites and books nothing.
 	Reprice(ctx context.Context, in *RepriceRequest, opts ...grpc.CallOption) (*RepriceResponse, error)
+	// Books by how much past calls cost another sum by corrected prices, as rows of
+	// their own beside what was booked at the time. Only what is not booked yet is
+	// booked. Budgets are not changed by it: they are about calls to come.
+	BookAdjustments(ctx context.Context, in *BookAdjustmentsRequest, opts ...grpc.CallOption) (*BookAdjustmentsResponse, error)
+	// Lists the adjustments that were booked, the latest first.
+	ListAdjustments(ctx context.Context, in *ListAdjustmentsRequest, opts ...grpc.CallOption) (*ListAdjustmentsResponse, error)
 }
 
 type adminServiceClient struct {
@@ -215,6 +223,26 @@ func (c *adminServiceClient) Reprice(ctx context.Context, in *RepriceRequest, op
 	return out, nil
 }
 
+func (c *adminServiceClient) BookAdjustments(ctx context.Context, in *BookAdjustmentsRequest, opts ...grpc.CallOption) (*BookAdjustmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BookAdjustmentsResponse)
+	err := c.cc.Invoke(ctx, AdminService_BookAdjustments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListAdjustments(ctx context.Context, in *ListAdjustmentsRequest, opts ...grpc.CallOption) (*ListAdjustmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListAdjustmentsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListAdjustments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -256,8 +284,14 @@ type AdminServiceServer interface {
 	// Tells one request with all that was tried for it.
 	GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error)
 	// Works out what past calls cost by other prices, or at other models, from their
-	// recorded tokens. It rewrites nothing.
+	// recorded tokens. It rewrites and books nothing.
 	Reprice(context.Context, *RepriceRequest) (*RepriceResponse, error)
+	// Books by how much past calls cost another sum by corrected prices, as rows of
+	// their own beside what was booked at the time. Only what is not booked yet is
+	// booked. Budgets are not changed by it: they are about calls to come.
+	BookAdjustments(context.Context, *BookAdjustmentsRequest) (*BookAdjustmentsResponse, error)
+	// Lists the adjustments that were booked, the latest first.
+	ListAdjustments(context.Context, *ListAdjustmentsRequest) (*ListAdjustmentsResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -303,6 +337,12 @@ func (UnimplementedAdminServiceServer) GetRequest(context.Context, *GetRequestRe
 }
 func (UnimplementedAdminServiceServer) Reprice(context.Context, *RepriceRequest) (*RepriceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Reprice not implemented")
+}
+func (UnimplementedAdminServiceServer) BookAdjustments(context.Context, *BookAdjustmentsRequest) (*BookAdjustmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BookAdjustments not implemented")
+}
+func (UnimplementedAdminServiceServer) ListAdjustments(context.Context, *ListAdjustmentsRequest) (*ListAdjustmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListAdjustments not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -534,6 +574,42 @@ func _AdminService_Reprice_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_BookAdjustments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BookAdjustmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).BookAdjustments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_BookAdjustments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).BookAdjustments(ctx, req.(*BookAdjustmentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListAdjustments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListAdjustmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListAdjustments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListAdjustments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListAdjustments(ctx, req.(*ListAdjustmentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -584,6 +660,14 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Reprice",
 			Handler:    _AdminService_Reprice_Handler,
+		},
+		{
+			MethodName: "BookAdjustments",
+			Handler:    _AdminService_BookAdjustments_Handler,
+		},
+		{
+			MethodName: "ListAdjustments",
+			Handler:    _AdminService_ListAdjustments_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -176,8 +176,12 @@ type RepriceResponse struct {
 	UnmovedUsd float64 `protobuf:"fixed64,8,opt,name=unmoved_usd,json=unmovedUsd,proto3" json:"unmoved_usd,omitempty"`
 	// `unmoved_usd`, exactly, in trillionths of a dollar.
 	UnmovedPicoUsd int64 `protobuf:"varint,9,opt,name=unmoved_pico_usd,json=unmovedPicoUsd,proto3" json:"unmoved_pico_usd,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What BookAdjustments has booked of this time, which is in no row here.
+	AdjustmentUsd float64 `protobuf:"fixed64,10,opt,name=adjustment_usd,json=adjustmentUsd,proto3" json:"adjustment_usd,omitempty"`
+	// `adjustment_usd`, exactly, in trillionths of a dollar.
+	AdjustmentPicoUsd int64 `protobuf:"varint,11,opt,name=adjustment_pico_usd,json=adjustmentPicoUsd,proto3" json:"adjustment_pico_usd,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *RepriceResponse) Reset() {
@@ -269,6 +273,20 @@ func (x *RepriceResponse) GetUnmovedUsd() float64 {
 func (x *RepriceResponse) GetUnmovedPicoUsd() int64 {
 	if x != nil {
 		return x.UnmovedPicoUsd
+	}
+	return 0
+}
+
+func (x *RepriceResponse) GetAdjustmentUsd() float64 {
+	if x != nil {
+		return x.AdjustmentUsd
+	}
+	return 0
+}
+
+func (x *RepriceResponse) GetAdjustmentPicoUsd() int64 {
+	if x != nil {
+		return x.AdjustmentPicoUsd
 	}
 	return 0
 }
@@ -516,7 +534,7 @@ const file_llmgateway_v1_reprice_proto_rawDesc = "" +
 	"\x04Move\x12.\n" +
 	"\x04from\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x18\x80\x042\x10^(all|[^/]+/.+)$R\x04from\x12$\n" +
 	"\x02to\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x042\n" +
-	"^[^/]+/.+$R\x02to\"\x9d\x03\n" +
+	"^[^/]+/.+$R\x02to\"\xf4\x03\n" +
 	"\x0fRepriceResponse\x12.\n" +
 	"\x04rows\x18\x01 \x03(\v2\x1a.llmgateway.v1.RepricedRowR\x04rows\x120\n" +
 	"\x05total\x18\x02 \x01(\v2\x1a.llmgateway.v1.RepricedRowR\x05total\x120\n" +
@@ -527,7 +545,10 @@ const file_llmgateway_v1_reprice_proto_rawDesc = "" +
 	"\x10unmoved_attempts\x18\a \x01(\x03R\x0funmovedAttempts\x12\x1f\n" +
 	"\vunmoved_usd\x18\b \x01(\x01R\n" +
 	"unmovedUsd\x12(\n" +
-	"\x10unmoved_pico_usd\x18\t \x01(\x03R\x0eunmovedPicoUsd\"\xce\x05\n" +
+	"\x10unmoved_pico_usd\x18\t \x01(\x03R\x0eunmovedPicoUsd\x12%\n" +
+	"\x0eadjustment_usd\x18\n" +
+	" \x01(\x01R\radjustmentUsd\x12.\n" +
+	"\x13adjustment_pico_usd\x18\v \x01(\x03R\x11adjustmentPicoUsd\"\xce\x05\n" +
 	"\vRepricedRow\x12\x10\n" +
 	"\x03day\x18\x01 \x01(\tR\x03day\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +

@@ -50,10 +50,10 @@ type GetUsageRequest struct {
 	// Only with these tags, each as `NAME=VALUE`. An empty value means those without
 	// the tag as well.
 	Tags []string `protobuf:"bytes,10,rep,name=tags,proto3" json:"tags,omitempty"`
-	// By what to sort the rows, the most first: `cost`, `requests`, `errors`,
-	// `attempts`, `input_tokens`, `output_tokens` or `saved`; or by what they are told
-	// apart: `group`, the least first. Empty for `group` where it is told by the hour
-	// or the day, else for `cost`.
+	// By what to sort the rows, the most first: `cost`, `adjusted`, `requests`,
+	// `errors`, `attempts`, `input_tokens`, `output_tokens` or `saved`; or by what
+	// they are told apart: `group`, the least first. Empty for `group` where it is
+	// told by the hour or the day, else for `cost`.
 	OrderBy string `protobuf:"bytes,11,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// Most rows on a page; 0 for 100.
 	PageSize int32 `protobuf:"varint,12,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -547,8 +547,8 @@ type UsageRow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What it is of, by the names in `group_by`: `{"model": "gpt-4o", "tag:team": ""}`.
 	Group map[string]string `protobuf:"bytes,1,rep,name=group,proto3" json:"group,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// What attempts cost whose cost is known; `unknown` and `unpriced` tell how many
-	// there are beside them.
+	// What attempts cost whose cost is known, as it was booked at the time; `unknown`
+	// and `unpriced` tell how many there are beside them. Adjustments are not in it.
 	CostUsd float64 `protobuf:"fixed64,2,opt,name=cost_usd,json=costUsd,proto3" json:"cost_usd,omitempty"`
 	// `cost_usd`, exactly, in trillionths of a dollar.
 	CostPicoUsd int64 `protobuf:"varint,3,opt,name=cost_pico_usd,json=costPicoUsd,proto3" json:"cost_pico_usd,omitempty"`
@@ -607,9 +607,18 @@ type UsageRow struct {
 	// What 95 of 100 did not exceed.
 	LatencyP95Ms *float64 `protobuf:"fixed64,29,opt,name=latency_p95_ms,json=latencyP95Ms,proto3,oneof" json:"latency_p95_ms,omitempty"`
 	// What 99 of 100 did not exceed.
-	LatencyP99Ms  *float64 `protobuf:"fixed64,30,opt,name=latency_p99_ms,json=latencyP99Ms,proto3,oneof" json:"latency_p99_ms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LatencyP99Ms *float64 `protobuf:"fixed64,30,opt,name=latency_p99_ms,json=latencyP99Ms,proto3,oneof" json:"latency_p99_ms,omitempty"`
+	// What BookAdjustments has booked of these attempts since, beside `cost_usd`;
+	// below 0 where they cost less than was booked.
+	AdjustmentUsd float64 `protobuf:"fixed64,31,opt,name=adjustment_usd,json=adjustmentUsd,proto3" json:"adjustment_usd,omitempty"`
+	// `adjustment_usd`, exactly, in trillionths of a dollar.
+	AdjustmentPicoUsd int64 `protobuf:"varint,32,opt,name=adjustment_pico_usd,json=adjustmentPicoUsd,proto3" json:"adjustment_pico_usd,omitempty"`
+	// `cost_usd` and `adjustment_usd` together.
+	AdjustedUsd float64 `protobuf:"fixed64,33,opt,name=adjusted_usd,json=adjustedUsd,proto3" json:"adjusted_usd,omitempty"`
+	// `adjusted_usd`, exactly, in trillionths of a dollar.
+	AdjustedPicoUsd int64 `protobuf:"varint,34,opt,name=adjusted_pico_usd,json=adjustedPicoUsd,proto3" json:"adjusted_pico_usd,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UsageRow) Reset() {
@@ -848,6 +857,34 @@ func (x *UsageRow) GetLatencyP95Ms() float64 {
 func (x *UsageRow) GetLatencyP99Ms() float64 {
 	if x != nil && x.LatencyP99Ms != nil {
 		return *x.LatencyP99Ms
+	}
+	return 0
+}
+
+func (x *UsageRow) GetAdjustmentUsd() float64 {
+	if x != nil {
+		return x.AdjustmentUsd
+	}
+	return 0
+}
+
+func (x *UsageRow) GetAdjustmentPicoUsd() int64 {
+	if x != nil {
+		return x.AdjustmentPicoUsd
+	}
+	return 0
+}
+
+func (x *UsageRow) GetAdjustedUsd() float64 {
+	if x != nil {
+		return x.AdjustedUsd
+	}
+	return 0
+}
+
+func (x *UsageRow) GetAdjustedPicoUsd() int64 {
+	if x != nil {
+		return x.AdjustedPicoUsd
 	}
 	return 0
 }
@@ -1515,7 +1552,7 @@ var File_llmgateway_v1_usage_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\n" +
-	"\x19llmgateway/v1/usage.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xc7\x05\n" +
+	"\x19llmgateway/v1/usage.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xd1\x05\n" +
 	"\x0fGetUsageRequest\x120\n" +
 	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12k\n" +
@@ -1529,8 +1566,8 @@ const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"embeddingsR\toperation\x12/\n" +
 	"\x04tags\x18\n" +
 	" \x03(\tB\x1b\xbaH\x18\x92\x01\x15\x10\b\"\x11r\x0f\x18\x80\x042\n" +
-	"^[^=]+=.*$R\x04tags\x12o\n" +
-	"\border_by\x18\v \x01(\tBT\xbaHQrOR\x00R\x04costR\brequestsR\x06errorsR\battemptsR\finput_tokensR\routput_tokensR\x05savedR\x05groupR\aorderBy\x12'\n" +
+	"^[^=]+=.*$R\x04tags\x12y\n" +
+	"\border_by\x18\v \x01(\tB^\xbaH[rYR\x00R\x04costR\badjustedR\brequestsR\x06errorsR\battemptsR\finput_tokensR\routput_tokensR\x05savedR\x05groupR\aorderBy\x12'\n" +
 	"\tpage_size\x18\f \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x90N(\x00R\bpageSize\x12'\n" +
 	"\n" +
@@ -1569,7 +1606,8 @@ const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\x06advice\x18\b \x01(\tR\x06adviceB\f\n" +
 	"\n" +
 	"_saves_usdB\x11\n" +
-	"\x0f_saves_pico_usd\"\xb1\t\n" +
+	"\x0f_saves_pico_usd\"\xd7\n" +
+	"\n" +
 	"\bUsageRow\x128\n" +
 	"\x05group\x18\x01 \x03(\v2\".llmgateway.v1.UsageRow.GroupEntryR\x05group\x12\x19\n" +
 	"\bcost_usd\x18\x02 \x01(\x01R\acostUsd\x12\"\n" +
@@ -1602,7 +1640,11 @@ const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\x10reasoning_tokens\x18\x1b \x01(\x03R\x0freasoningTokens\x12)\n" +
 	"\x0elatency_p50_ms\x18\x1c \x01(\x01H\x00R\flatencyP50Ms\x88\x01\x01\x12)\n" +
 	"\x0elatency_p95_ms\x18\x1d \x01(\x01H\x01R\flatencyP95Ms\x88\x01\x01\x12)\n" +
-	"\x0elatency_p99_ms\x18\x1e \x01(\x01H\x02R\flatencyP99Ms\x88\x01\x01\x1a8\n" +
+	"\x0elatency_p99_ms\x18\x1e \x01(\x01H\x02R\flatencyP99Ms\x88\x01\x01\x12%\n" +
+	"\x0eadjustment_usd\x18\x1f \x01(\x01R\radjustmentUsd\x12.\n" +
+	"\x13adjustment_pico_usd\x18  \x01(\x03R\x11adjustmentPicoUsd\x12!\n" +
+	"\fadjusted_usd\x18! \x01(\x01R\vadjustedUsd\x12*\n" +
+	"\x11adjusted_pico_usd\x18\" \x01(\x03R\x0fadjustedPicoUsd\x1a8\n" +
 	"\n" +
 	"GroupEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +

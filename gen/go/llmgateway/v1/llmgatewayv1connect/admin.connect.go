@@ -63,6 +63,12 @@ const (
 	AdminServiceGetRequestProcedure = "/llmgateway.v1.AdminService/GetRequest"
 	// AdminServiceRepriceProcedure is the fully-qualified name of the AdminService's Reprice RPC.
 	AdminServiceRepriceProcedure = "/llmgateway.v1.AdminService/Reprice"
+	// AdminServiceBookAdjustmentsProcedure is the fully-qualified name of the AdminService's
+	// BookAdjustments RPC.
+	AdminServiceBookAdjustmentsProcedure = "/llmgateway.v1.AdminService/BookAdjustments"
+	// AdminServiceListAdjustmentsProcedure is the fully-qualified name of the AdminService's
+	// ListAdjustments RPC.
+	AdminServiceListAdjustmentsProcedure = "/llmgateway.v1.AdminService/ListAdjustments"
 )
 
 // AdminServiceClient is a client for the llmgateway.v1.AdminService service.
@@ -101,8 +107,14 @@ type AdminServiceClient interface {
 	// Tells one request with all that was tried for it.
 	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
 	// Works out what past calls cost by other prices, or at other models, from their
-	// recorded tokens. It rewrites nothing.
+	// recorded tokens. It rewrites and books nothing.
 	Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error)
+	// Books by how much past calls cost another sum by corrected prices, as rows of
+	// their own beside what was booked at the time. Only what is not booked yet is
+	// booked. Budgets are not changed by it: they are about calls to come.
+	BookAdjustments(context.Context, *connect.Request[v1.BookAdjustmentsRequest]) (*connect.Response[v1.BookAdjustmentsResponse], error)
+	// Lists the adjustments that were booked, the latest first.
+	ListAdjustments(context.Context, *connect.Request[v1.ListAdjustmentsRequest]) (*connect.Response[v1.ListAdjustmentsResponse], error)
 }
 
 // NewAdminServiceClient constructs a client for the llmgateway.v1.AdminService service. By default,
@@ -195,23 +207,38 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		bookAdjustments: connect.NewClient[v1.BookAdjustmentsRequest, v1.BookAdjustmentsResponse](
+			httpClient,
+			baseURL+AdminServiceBookAdjustmentsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("BookAdjustments")),
+			connect.WithClientOptions(opts...),
+		),
+		listAdjustments: connect.NewClient[v1.ListAdjustmentsRequest, v1.ListAdjustmentsResponse](
+			httpClient,
+			baseURL+AdminServiceListAdjustmentsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListAdjustments")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // adminServiceClient implements AdminServiceClient.
 type adminServiceClient struct {
-	listCircuits   *connect.Client[v1.ListCircuitsRequest, v1.ListCircuitsResponse]
-	setCircuit     *connect.Client[v1.SetCircuitRequest, v1.Circuit]
-	getCacheStats  *connect.Client[v1.GetCacheStatsRequest, v1.GetCacheStatsResponse]
-	clearCache     *connect.Client[v1.ClearCacheRequest, v1.ClearCacheResponse]
-	warmCache      *connect.Client[v1.WarmCacheRequest, v1.WarmCacheResponse]
-	getExperiments *connect.Client[v1.GetExperimentsRequest, v1.GetExperimentsResponse]
-	promoteVariant *connect.Client[v1.PromoteVariantRequest, v1.Experiment]
-	stopExperiment *connect.Client[v1.StopExperimentRequest, v1.Experiment]
-	getUsage       *connect.Client[v1.GetUsageRequest, v1.GetUsageResponse]
-	listRequests   *connect.Client[v1.ListRequestsRequest, v1.ListRequestsResponse]
-	getRequest     *connect.Client[v1.GetRequestRequest, v1.GetRequestResponse]
-	reprice        *connect.Client[v1.RepriceRequest, v1.RepriceResponse]
+	listCircuits    *connect.Client[v1.ListCircuitsRequest, v1.ListCircuitsResponse]
+	setCircuit      *connect.Client[v1.SetCircuitRequest, v1.Circuit]
+	getCacheStats   *connect.Client[v1.GetCacheStatsRequest, v1.GetCacheStatsResponse]
+	clearCache      *connect.Client[v1.ClearCacheRequest, v1.ClearCacheResponse]
+	warmCache       *connect.Client[v1.WarmCacheRequest, v1.WarmCacheResponse]
+	getExperiments  *connect.Client[v1.GetExperimentsRequest, v1.GetExperimentsResponse]
+	promoteVariant  *connect.Client[v1.PromoteVariantRequest, v1.Experiment]
+	stopExperiment  *connect.Client[v1.StopExperimentRequest, v1.Experiment]
+	getUsage        *connect.Client[v1.GetUsageRequest, v1.GetUsageResponse]
+	listRequests    *connect.Client[v1.ListRequestsRequest, v1.ListRequestsResponse]
+	getRequest      *connect.Client[v1.GetRequestRequest, v1.GetRequestResponse]
+	reprice         *connect.Client[v1.RepriceRequest, v1.RepriceResponse]
+	bookAdjustments *connect.Client[v1.BookAdjustmentsRequest, v1.BookAdjustmentsResponse]
+	listAdjustments *connect.Client[v1.ListAdjustmentsRequest, v1.ListAdjustmentsResponse]
 }
 
 // ListCircuits calls llmgateway.v1.AdminService.ListCircuits.
@@ -274,6 +301,16 @@ func (c *adminServiceClient) Reprice(ctx context.Context, req *connect.Request[v
 	return c.reprice.CallUnary(ctx, req)
 }
 
+// BookAdjustments calls llmgateway.v1.AdminService.BookAdjustments.
+func (c *adminServiceClient) BookAdjustments(ctx context.Context, req *connect.Request[v1.BookAdjustmentsRequest]) (*connect.Response[v1.BookAdjustmentsResponse], error) {
+	return c.bookAdjustments.CallUnary(ctx, req)
+}
+
+// ListAdjustments calls llmgateway.v1.AdminService.ListAdjustments.
+func (c *adminServiceClient) ListAdjustments(ctx context.Context, req *connect.Request[v1.ListAdjustmentsRequest]) (*connect.Response[v1.ListAdjustmentsResponse], error) {
+	return c.listAdjustments.CallUnary(ctx, req)
+}
+
 // AdminServiceHandler is an implementation of the llmgateway.v1.AdminService service.
 type AdminServiceHandler interface {
 	// Lists the circuits of all providers, and of those of their models that are
@@ -310,8 +347,14 @@ type AdminServiceHandler interface {
 	// Tells one request with all that was tried for it.
 	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
 	// Works out what past calls cost by other prices, or at other models, from their
-	// recorded tokens. It rewrites nothing.
+	// recorded tokens. It rewrites and books nothing.
 	Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error)
+	// Books by how much past calls cost another sum by corrected prices, as rows of
+	// their own beside what was booked at the time. Only what is not booked yet is
+	// booked. Budgets are not changed by it: they are about calls to come.
+	BookAdjustments(context.Context, *connect.Request[v1.BookAdjustmentsRequest]) (*connect.Response[v1.BookAdjustmentsResponse], error)
+	// Lists the adjustments that were booked, the latest first.
+	ListAdjustments(context.Context, *connect.Request[v1.ListAdjustmentsRequest]) (*connect.Response[v1.ListAdjustmentsResponse], error)
 }
 
 // NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -400,6 +443,19 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceBookAdjustmentsHandler := connect.NewUnaryHandler(
+		AdminServiceBookAdjustmentsProcedure,
+		svc.BookAdjustments,
+		connect.WithSchema(adminServiceMethods.ByName("BookAdjustments")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceListAdjustmentsHandler := connect.NewUnaryHandler(
+		AdminServiceListAdjustmentsProcedure,
+		svc.ListAdjustments,
+		connect.WithSchema(adminServiceMethods.ByName("ListAdjustments")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/llmgateway.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AdminServiceListCircuitsProcedure:
@@ -426,6 +482,10 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceGetRequestHandler.ServeHTTP(w, r)
 		case AdminServiceRepriceProcedure:
 			adminServiceRepriceHandler.ServeHTTP(w, r)
+		case AdminServiceBookAdjustmentsProcedure:
+			adminServiceBookAdjustmentsHandler.ServeHTTP(w, r)
+		case AdminServiceListAdjustmentsProcedure:
+			adminServiceListAdjustmentsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -481,4 +541,12 @@ func (UnimplementedAdminServiceHandler) GetRequest(context.Context, *connect.Req
 
 func (UnimplementedAdminServiceHandler) Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.Reprice is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) BookAdjustments(context.Context, *connect.Request[v1.BookAdjustmentsRequest]) (*connect.Response[v1.BookAdjustmentsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.BookAdjustments is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ListAdjustments(context.Context, *connect.Request[v1.ListAdjustmentsRequest]) (*connect.Response[v1.ListAdjustmentsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.ListAdjustments is not implemented"))
 }
