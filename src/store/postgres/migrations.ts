@@ -268,4 +268,8 @@ export const POSTGRES_MIGRATIONS: Migrations = [
     PRIMARY KEY (name, fingerprint, instance)
   );
   `,
+  // From a line of a bill to its trace.
+  `
+  ALTER TABLE calls ADD COLUMN trace_id text NOT NULL DEFAULT '';
+  `,
 ];

@@ -279,4 +279,8 @@ export const SQLITE_MIGRATIONS: Migrations = [
     PRIMARY KEY (name, fingerprint, instance)
   ) STRICT;
   `,
+  // From a line of a bill to its trace.
+  `
+  ALTER TABLE calls ADD COLUMN trace_id TEXT NOT NULL DEFAULT '';
+  `,
 ];
