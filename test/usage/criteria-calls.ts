@@ -128,7 +128,7 @@ function askOf(kind: Kind, model: string, mark: string, at: number): Ask {
     texts: [],
     leavesAfter: undefined,
   });
-  const broken = "tokens=300 interval_ms=2";
+  const broken = "tokens=300 interval_ms=10";
   switch (kind) {
     case "chat":
     case "stream":
@@ -155,9 +155,9 @@ function askOf(kind: Kind, model: string, mark: string, at: number): Ask {
     case "fallback":
       return asked("chat", `tokens=${tokens}`, { model: DOWN, fallbackChain: `to-${at}` });
     case "usage not told":
-      return asked("chat", `tokens=${tokens} no_usage`);
+      return asked("chat", `tokens=${tokens} no_usage=1`);
     case "usage of a stream not told":
-      return asked("stream", `tokens=${tokens} no_usage`);
+      return asked("stream", `tokens=${tokens} no_usage=1`);
     case "caller left":
       return { ...asked("stream", broken), leavesAfter: 100 };
     case "cut off":

@@ -98,7 +98,7 @@ async function make(conversation: Conversation, call: Planned): Promise<Seen> {
       receipt = receiptOf(await conversation.embed({ model, metadata, input: [...texts] }, options));
     } else if (call.way === "chat") {
       // The one who pays for it is another.
-      if (kind === "cache hit") await conversation.chat({ ...request, metadata: {} });
+      if (kind === "cache hit") await conversation.chat(request);
       receipt = receiptOf(await conversation.chat(request, options));
     } else {
       let events = 0;
