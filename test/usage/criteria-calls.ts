@@ -98,7 +98,7 @@ export function plannedCalls(): Planned[] {
   const add = (caller: number, model: string, kind: Kind, at = 0) => {
     const mark = `criteria-${calls.length}`;
     // One in two comes with a trace of its caller's.
-    const trace = calls.length % 2 === 0 ? calls.length.toString(16).padStart(32, "c") : undefined;
+    const trace = calls.length % 2 === 0 ? `1${calls.length.toString(16).padStart(31, "0")}` : undefined;
     const provider = model.slice(0, model.indexOf("/"));
     calls.push({ mark, caller, kind, provider, trace, ...askOf(kind, model, mark, at) });
   };
