@@ -10,7 +10,7 @@ export class AnswerLengths {
   /** @param like what kind of answer it is, and of which model */
   tokensOf(like: string, bytes: number): number {
     const known = this.models.get(like) ?? PRIOR;
-    return Math.round((bytes * known.tokens) / known.bytes);
+    return Math.ceil((bytes * known.tokens) / known.bytes);
   }
 
   /** @param tokens measured by the provider, with thoughts that nobody saw */

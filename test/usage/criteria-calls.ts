@@ -115,7 +115,7 @@ export function plannedCalls(): Planned[] {
 type Ask = Pick<Planned, "way" | "request" | "texts" | "leavesAfter">;
 
 function askOf(kind: Kind, model: string, mark: string, at: number): Ask {
-  const tokens = 100 + ((Number(mark.replace(/\D/g, "")) * 37) % 300);
+  const tokens = (kind === "stream" ? 100 : 300) + ((Number(mark.replace(/\D/g, "")) * 37) % 300);
   const directed = (words: string) => `[[emulate: mark=${mark} ${words}]]`;
   const asked = (way: "chat" | "stream", words: string, request: ChatInit = {}): Ask => ({
     way,
