@@ -3,6 +3,7 @@ import { ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CALLERS, type ChatInit } from "../support/callers.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
+import { endOf, jobsAt } from "../support/job-callers.ts";
 
 const KEY = "alice-in-0123456789";
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
@@ -71,6 +72,17 @@ describe.each(CALLERS)("$name", ({ at }) => {
     expect(traceId).toBe(TRACE);
     expect(event.failure_kind).toBe(kind);
   });
+});
+
+it("leads from a run of a job to a trace of its own", async () => {
+  const authorization = `Bearer ${KEY}`;
+  const headers = { authorization, traceparent: `00-${TRACE}-${CALLER}-01` };
+  const client = jobsAt(both.url);
+  const { jobId } = await client.submitJob(HELLO, { headers });
+  await endOf(client, { jobId }, { headers: { authorization } });
+  const event = await both.log.about(jobId);
+  expect(event).toMatchObject({ method: "Job", trace_id: expect.stringMatching(/^(?!0{32})[0-9a-f]{32}$/) });
+  expect(event.trace_id).not.toBe(TRACE);
 });
 
 describe("traceparent", () => {
