@@ -268,9 +268,10 @@ export class Metered {
     const readable = call.streaming && this.attempt.failureKind !== "malformed_reply";
     const hidden = Math.min(likelyTokens, hiddenTokens(now - this.startedAtMs)) * answers;
     let written = readable && plan.demand.visible ? seen : Math.max(seen, hidden);
-    // Who was not asked to think does so before the words and in their pauses, if at all.
-    if (readable && this.answer.begun && !asksThoughts)
-      written = Math.min(written, seen + thoughtTokens(this.answer.silentUntil(now)) * answers);
+    // Who was not asked to think does so before the words and in their pauses, if at all; but of several one may
+    // think while another speaks.
+    if (readable && this.answer.begun && !asksThoughts && answers === 1)
+      written = Math.min(written, seen + thoughtTokens(this.answer.silentUntil(now)));
     const limit = Math.min(maxTokens, plan.maxTokens ?? maxTokens, this.heldTokens()) * answers;
     return Math.max(Math.min(written, limit), this.answer.tokens);
   }

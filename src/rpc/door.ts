@@ -89,7 +89,7 @@ export function createDoor(options: DoorOptions): Door {
     refuse(error, { headers, peer }) {
       const failure = toFailure(error);
       if (failure.replyHeaders) return failure;
-      const { requestId, span, replyHeaders } = identify(headers, "none", {});
+      const { requestId, span, replyHeaders } = identify(headers, "refused", {});
       failure.replyHeaders = replyHeaders;
       tell(options.signals, failure, { request_id: requestId, ...traceFields(span), method: "none", peer });
       failSpan(span, failure.kind, failure.message);

@@ -72,14 +72,6 @@ export function traceFields(span: Span) {
   return { trace_id: traceId, span_id: spanId, trace_flags: hexOf(traceFlags) };
 }
 
-/** The ids that a request has whose span nobody records: its trace is the caller's, or its own. */
-export function idsOf(callId: string, traceparent: string): SpanContext {
-  // A UUIDv7 is a time and 74 random bits, of which 62 are its second half.
-  const digits = callId.replaceAll("-", "");
-  const traceId = TRACEPARENT.exec(traceparent)?.[1] ?? digits;
-  return { traceId, spanId: digits.slice(16), traceFlags: TraceFlags.NONE };
-}
-
 /** The parent itself when nothing is recorded: a call without tracing pays for none. */
 export function startChildSpan(parent: Span, name: string, kind: SpanKind, attributes: Attributes): Span {
   if (!parent.isRecording()) return parent;
@@ -98,6 +90,14 @@ const TRACEPARENT =
 
 function withIds(span: Span, callId: string, traceparent: string): Span {
   return isSpanContextValid(span.spanContext()) ? span : trace.wrapSpanContext(idsOf(callId, traceparent));
+}
+
+/** The ids that a request has whose span nobody records: its trace is the caller's, or its own. */
+function idsOf(callId: string, traceparent: string): SpanContext {
+  // A UUIDv7 is a time and 74 random bits, of which 62 are its second half.
+  const digits = callId.replaceAll("-", "");
+  const traceId = TRACEPARENT.exec(traceparent)?.[1] ?? digits;
+  return { traceId, spanId: digits.slice(16), traceFlags: TraceFlags.NONE };
 }
 
 function hexOf(flags: number): string {
