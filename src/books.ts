@@ -2,6 +2,7 @@
  * What calls come to, kept over all reloads: the ledger on its durable store, budgets on their counters, what was
  * answered under callers' own keys, and what was learnt of models.
  */
+
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
@@ -10,6 +11,7 @@ import { type Clock, pass } from "./core/clock.ts";
 import { Lag } from "./core/lag.ts";
 import { toUsd } from "./core/money.ts";
 import { type Repeated, repeat } from "./core/repeat.ts";
+import { AnswerLengths } from "./cost/answer-lengths.ts";
 import type { Budgets } from "./cost/budget/budgets.ts";
 import type { Counter, Figures } from "./cost/budget/counters.ts";
 import { memoryCounters } from "./cost/budget/memory.ts";
@@ -71,6 +73,7 @@ export async function openBooks(config: CompleteConfig, store: Store, desk: Desk
   const learnt = {
     inputs: new Estimator(),
     outputs: new OutputHistory(),
+    lengths: new AnswerLengths(),
     caches: new PromptCaches(),
     tokenizer: new Tokenizer(),
     unpriced,

@@ -62,6 +62,7 @@ function toldOf(request: RequestSummary): string {
   return fields({
     request: request.requestId,
     call: request.callId,
+    trace: request.traceId,
     begun: when(request.startedAt),
     ended: when(request.endedAt),
     tenant: request.tenant,

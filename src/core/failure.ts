@@ -195,6 +195,8 @@ export class Failure extends Error {
   readonly suspended: boolean;
   /** What was spent before it failed; set once the call is over. */
   receipt: Receipt | undefined;
+  /** Of the reply, where it was refused before there was a request that bears them. */
+  replyHeaders: ReadonlyMap<string, string> | undefined;
   /** Whether the log and the metrics have it, so that it is told once. */
   recorded = false;
 

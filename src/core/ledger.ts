@@ -41,6 +41,8 @@ export interface Settlement {
 /** A call that is over, whether it came to an attempt or not. */
 export interface CallRow extends Payer {
   readonly callId: string;
+  /** W3C's, of the request that it belongs to. */
+  readonly traceId: string;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
   readonly method: string;

@@ -100,6 +100,8 @@ export interface BookedAttempt extends Payer {
 /** A call that is over, as it was booked. */
 export interface BookedCall extends Payer {
   readonly callId: string;
+  /** Empty where it was not kept yet. */
+  readonly traceId: string;
   readonly requestId: string;
   readonly startedAtMs: number;
   readonly endedAtMs: number;

@@ -33,6 +33,8 @@ export interface Demand extends Foreseen {
   readonly asked: boolean;
   /** Whether all that is written is seen as it comes, so that nothing is thought unseen. */
   readonly visible: boolean;
+  /** Whether the caller asked for thoughts, or may have. */
+  readonly asksThoughts: boolean;
   readonly images: number;
 }
 
@@ -60,6 +62,7 @@ export function demandOf(
     maxTokens: least(asked, limit),
     asked: asked !== undefined,
     visible: !thinksUnseen(model, features.thinking),
+    asksThoughts: features.thinking || request.extraBody !== undefined,
     cacheWrites,
     cache: caches.expect(nameOf(target), cacheWrites, inputTokens),
     serviceTier,
@@ -76,6 +79,7 @@ const NOTHING_WRITTEN = {
   maxTokens: undefined,
   asked: true,
   visible: true,
+  asksThoughts: false,
   cacheWrites: "none",
   cache: NOTHING_CACHED,
   media: false,

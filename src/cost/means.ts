@@ -1,5 +1,6 @@
 /** What those who plan attempts go by: prices, what was learnt of models, and budgets. */
 import type { Target } from "../core/call.ts";
+import type { AnswerLengths } from "./answer-lengths.ts";
 import type { Budgets } from "./budget/budgets.ts";
 import type { ModelPrice } from "./catalog.ts";
 import type { Estimator } from "./estimate.ts";
@@ -21,6 +22,7 @@ export interface Means {
   readonly pricing: Pricing;
   readonly inputs: Estimator;
   readonly outputs: OutputHistory;
+  readonly lengths: AnswerLengths;
   readonly caches: PromptCaches;
   readonly tokenizer: Tokenizer;
   readonly budgets: Budgets;

@@ -8,7 +8,8 @@ import type { Lag } from "../core/lag.ts";
 import { lesser, type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
 import { type Batch, event, isContent } from "../core/reply.ts";
 import { usage } from "../core/usage.ts";
-import { Answer, hiddenTokens } from "./answer.ts";
+import { Answer, hiddenTokens, textOf, thoughtTokens } from "./answer.ts";
+import type { AnswerLengths } from "./answer-lengths.ts";
 import { ratesAt } from "./catalog.ts";
 import { certainTier, dearestWrites } from "./ceiling.ts";
 import { type Plan, spentBeside } from "./plan.ts";
@@ -27,8 +28,9 @@ export interface MeteredOptions {
   readonly lag: Pick<Lag, "ms">;
   /** Counts what was said where the provider counted nothing; undefined where it can only be estimated. */
   readonly recount: Recount | undefined;
-  /** Told once, when the attempt has ended and is priced. */
-  readonly onSettled: (attempt: Attempt) => void;
+  readonly lengths: Pick<AnswerLengths, "tokensOf">;
+  /** Told once, when the attempt has ended and is priced, and how many bytes of words were seen of it. */
+  readonly onSettled: (attempt: Attempt, bytes: number) => void;
 }
 
 /** Each undefined where it cannot be counted. */
@@ -45,6 +47,8 @@ export class Metered {
   private readonly inputCost: PicoUsd;
   private readonly perToken: PicoUsd;
   private inputTokens: number;
+  /** Of a whole answer, as its model's tokenizer counts them; undefined where it did not. */
+  private countedTokens: number | undefined;
   /** Where counting came between the end and the settlement. */
   private endedAtMs: number | undefined;
 
@@ -53,7 +57,7 @@ export class Metered {
     const { model, demand } = plan;
     this.options = options;
     this.startedAtMs = clock.now();
-    this.answer = new Answer(recount !== undefined, demand.answers);
+    this.answer = new Answer(recount !== undefined, demand.answers, this.startedAtMs);
     this.inputTokens = demand.inputTokens;
     const rates = model && ratesAt(model, demand.inputTokens, certainTier(demand));
     this.inputCost = rates ? times(rates.inputPicoPerToken, demand.inputTokens) : ZERO;
@@ -88,7 +92,7 @@ export class Metered {
   async *watch(events: AsyncIterable<Batch>): AsyncGenerator<Batch> {
     try {
       for await (const batch of events) {
-        if (batch.at(-1)?.done) await this.recount();
+        if (batch.at(-1)?.done) await this.recount(batch);
         let said = 0;
         for (const event of batch) {
           this.take(event);
@@ -139,7 +143,7 @@ export class Metered {
     }
     plan.purse.settle(cost?.total);
     call.tally.open.delete(attempt);
-    onSettled(attempt);
+    onSettled(attempt, this.answer.bytes);
   }
 
   private get open(): boolean {
@@ -202,15 +206,19 @@ export class Metered {
    * By the model's tokenizer, where a whole answer came and the provider counted nothing: in place of what was
    * estimated by length. An answer that broke off keeps its estimate, which errs to the dear side: its provider
    * wrote on, and charges for more than came.
+   *
+   * @param last what was not taken yet
    */
-  private async recount(): Promise<void> {
+  private async recount(last: Batch): Promise<void> {
     const { recount, clock } = this.options;
     if (!this.open || !recount || this.attempt.usage) return;
     this.endedAtMs = clock.now();
     try {
-      const { inputTokens, outputTokens } = await recount(this.answer.said?.join("") ?? "");
+      const { inputTokens, outputTokens } = await recount(
+        [...(this.answer.said ?? []), ...last.filter(isContent).map(textOf)].join(""),
+      );
       this.inputTokens = inputTokens ?? this.inputTokens;
-      this.answer.tokens = outputTokens ?? this.answer.tokens;
+      this.countedTokens = outputTokens;
     } catch {
       // The answer is whole and paid for: the estimate by length will do.
     }
@@ -237,25 +245,35 @@ export class Metered {
     if (reported?.provenance === "measured") return reported;
     const { demand, model } = this.options.plan;
     const inputTokens = broken ? demand.maxInputTokens : this.inputTokens;
-    const outputTokens = Math.min(broken ? this.mostWritten() : this.answer.tokens, MAX_INT32);
+    const outputTokens = Math.min(broken ? this.mostWritten() : this.likelyWritten(), MAX_INT32);
     const writes = broken && model ? dearestWrites(model, demand, inputTokens) : {};
     const tokens = { inputTokens, ...writes, outputTokens };
     if (!reported) return usage("estimated", { ...tokens, serviceTier: certainTier(demand) });
     return usage("estimated", { ...reported, outputTokens: Math.max(reported.outputTokens, outputTokens) });
   }
 
+  private likelyWritten(): number {
+    const { lengths, plan } = this.options;
+    return this.countedTokens ?? lengths.tokensOf(plan.demand.answersLike, this.answer.bytes);
+  }
+
   /** What an answer that nobody saw whole may have had: its provider may have thought unseen, and wrote on. */
   private mostWritten(): number {
     const { call, plan, clock, lag } = this.options;
-    const { answers, likelyTokens, maxTokens = Number.POSITIVE_INFINITY } = plan.demand;
+    const { answers, likelyTokens, asksThoughts, maxTokens = Number.POSITIVE_INFINITY } = plan.demand;
     if (answers === 0) return 0;
     const now = clock.now();
     const seen = this.answer.mostTokens(now, lag.ms);
     // What cannot be read was written all the same.
-    const shown = call.streaming && plan.demand.visible && this.attempt.failureKind !== "malformed_reply";
-    const hidden = shown ? 0 : Math.min(likelyTokens, hiddenTokens(now - this.startedAtMs)) * answers;
+    const readable = call.streaming && this.attempt.failureKind !== "malformed_reply";
+    const hidden = Math.min(likelyTokens, hiddenTokens(now - this.startedAtMs)) * answers;
+    let written = readable && plan.demand.visible ? seen : Math.max(seen, hidden);
+    // Who was not asked to think does so before the words and in their pauses, if at all; but of several one may
+    // think while another speaks.
+    if (readable && this.answer.begun && !asksThoughts && answers === 1)
+      written = Math.min(written, seen + thoughtTokens(this.answer.silentUntil(now)));
     const limit = Math.min(maxTokens, plan.maxTokens ?? maxTokens, this.heldTokens()) * answers;
-    return Math.max(Math.min(Math.max(seen, hidden), limit), this.answer.tokens);
+    return Math.max(Math.min(written, limit), this.answer.tokens);
   }
 
   /** A guess must not spend what budgets hold for others: an answer has at most what is held ready for it. */

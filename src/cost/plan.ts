@@ -69,7 +69,7 @@ export function expectedCost(
   { request, context }: Call,
   target: Target,
   cachedTokens: number,
-  { pricing, inputs, ...learnt }: Omit<Means, "budgets" | "tokenizer">,
+  { pricing, inputs, ...learnt }: Omit<Means, "budgets" | "tokenizer" | "lengths">,
   maxTokens = Number.POSITIVE_INFINITY,
 ): PicoUsd | undefined {
   const model = pricing.find(target, context.startedAtMs);

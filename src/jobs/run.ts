@@ -87,7 +87,7 @@ function callOf({ job, parked: text }: TakenJob, chat: ChatRequest, options: Run
     protocol: "job",
     method: "Job",
     idempotencyKey: "",
-    span: spanOf(job),
+    span: spanOf(callId, job),
     signal,
     deadlineAtMs: undefined,
     replyHeaders: new Map(),
@@ -96,8 +96,8 @@ function callOf({ job, parked: text }: TakenJob, chat: ChatRequest, options: Run
   return beginCall(chat, context, !isBatch({ request: chat }), parking);
 }
 
-function spanOf({ jobId, runs, batchId, traceparent }: JobRecord) {
-  return startJobSpan("llmgateway.job", traceparent, {
+function spanOf(callId: string, { jobId, runs, batchId, traceparent }: JobRecord) {
+  return startJobSpan("llmgateway.job", callId, traceparent, {
     "llmgateway.request_id": jobId,
     "llmgateway.job.id": jobId,
     "llmgateway.job.run": runs,

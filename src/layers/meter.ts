@@ -49,7 +49,7 @@ export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
 }
 
 function begin(call: RoutedCall, plan: Plan, accounts: Accounts): Metered {
-  const { pricing, ledger, clock, lag, onSettled } = accounts;
+  const { pricing, ledger, clock, lag, lengths, onSettled } = accounts;
   const { callId } = call.context;
   return new Metered({
     call,
@@ -58,19 +58,27 @@ function begin(call: RoutedCall, plan: Plan, accounts: Accounts): Metered {
     clock,
     lag,
     recount: recountOf(call, plan, accounts),
-    onSettled: (attempt) => {
-      learn(plan, attempt, accounts);
+    lengths,
+    onSettled: (attempt, bytes) => {
+      learn(plan, attempt, bytes, accounts);
       ledger?.settle({ callId, settledAtMs: clock.now(), attempt });
       onSettled(attempt, call);
     },
   });
 }
 
-function learn({ target, estimate, demand }: Plan, { usage, outcome }: Attempt, means: Means): void {
+function learn(
+  { target, estimate, demand }: Plan,
+  { usage, outcome }: Attempt,
+  bytes: number,
+  means: Means,
+): void {
   if (usage?.provenance !== "measured" || outcome !== "ok") return;
   means.inputs.observe(estimate, target, usage.inputTokens);
   means.caches.observe(nameOf(target), demand.cacheWrites, usage);
-  if (demand.answers > 0) means.outputs.observe(demand.answersLike, usage.outputTokens / demand.answers);
+  if (demand.answers === 0) return;
+  means.outputs.observe(demand.answersLike, usage.outputTokens / demand.answers);
+  means.lengths.observe(demand.answersLike, bytes, usage.outputTokens);
 }
 
 function recountOf({ request }: RoutedCall, { target }: Plan, { tokenizer }: Means): Recount | undefined {

@@ -18,7 +18,7 @@ import { countCached } from "../telemetry/cache.ts";
 import { type Logger, writeEvent } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { describeModeration, moderationEvent } from "../telemetry/moderation.ts";
-import { failSpan } from "../telemetry/trace.ts";
+import { failSpan, traceFields } from "../telemetry/trace.ts";
 
 export interface Signals {
   readonly logger: Logger;
@@ -124,9 +124,10 @@ class Recorded {
     finishReason: string | undefined,
   ): CallRow {
     const { context } = this.call;
-    const { callId, startedAtMs, tenant, principal, method, protocol } = context;
+    const { callId, startedAtMs, tenant, principal, method, protocol, span } = context;
     return {
       callId,
+      traceId: span.spanContext().traceId,
       startedAtMs,
       endedAtMs,
       tenant,
@@ -162,6 +163,7 @@ class Recorded {
     const { cost } = receipt;
     const event = {
       request_id: receipt.requestId,
+      ...traceFields(context.span),
       method: context.method,
       protocol: context.protocol,
       principal: context.principal,

@@ -7,6 +7,7 @@ import { randomUUIDv7 } from "node:crypto";
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import type { Validator } from "@bufbuild/protovalidate";
+import type { Attributes } from "@opentelemetry/api";
 import { AdminService } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import type { Protocol, RequestContext } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
@@ -14,7 +15,7 @@ import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
 import { plainlyValid } from "../core/plainly-valid.ts";
 import type { Signals } from "../layers/record.ts";
 import { writeEvent } from "../telemetry/log.ts";
-import { failSpan, type Headers, startRequestSpan } from "../telemetry/trace.ts";
+import { failSpan, type Headers, startRequestSpan, traceFields, traceparentOf } from "../telemetry/trace.ts";
 import type { Authenticate } from "./auth.ts";
 
 /** What a front knows of a request before its body. */
@@ -62,10 +63,10 @@ export interface DoorOptions {
 }
 
 export interface Door {
-  /** @throws Failure `unauthenticated` or `permission_denied`, told already */
+  /** @throws Failure `unauthenticated` or `permission_denied`, told already, with the headers of its reply */
   open(method: DescMethod, metadata: Metadata): Request;
-  /** Tells a failure of something that is no RPC, such as an unknown path. */
-  refuse(error: unknown, peer: string): Failure;
+  /** Tells a failure of something that is no RPC, such as an unknown path, and gives it the headers of its reply. */
+  refuse(error: unknown, metadata: Pick<Metadata, "headers" | "peer">): Failure;
   /** Ends every request under way. Each has a failure of its own, which will bear its receipt. */
   abortAll(why: () => Failure): void;
 }
@@ -80,14 +81,20 @@ export function createDoor(options: DoorOptions): Door {
         request.authenticate();
       } catch (error) {
         const failure = request.fail(error);
+        failure.replyHeaders = request.context.replyHeaders;
         request.close();
         throw failure;
       }
       return request;
     },
-    refuse(error, peer) {
+    refuse(error, { headers, peer }) {
       const failure = toFailure(error);
-      tell(options.signals, failure, { method: "none", peer });
+      if (failure.replyHeaders) return failure;
+      const { requestId, span, replyHeaders } = identify(headers, "refused", {});
+      failure.replyHeaders = replyHeaders;
+      tell(options.signals, failure, { request_id: requestId, ...traceFields(span), method: "none", peer });
+      failSpan(span, failure.kind, failure.message);
+      span.end();
       return failure;
     },
     abortAll(why) {
@@ -141,15 +148,16 @@ class OpenRequest implements Request {
 
   fail(error: unknown): Failure {
     const failure = toFailure(error);
-    const { requestId, principal, peer, protocol } = this.context;
+    const { requestId, principal, peer, protocol, span } = this.context;
     tell(this.options.signals, failure, {
       request_id: requestId,
+      ...traceFields(span),
       method: this.method.name,
       principal,
       peer,
       protocol,
     });
-    failSpan(this.context.span, failure.kind, failure.message);
+    failSpan(span, failure.kind, failure.message);
     return failure;
   }
 
@@ -175,13 +183,9 @@ class OpenRequest implements Request {
   private contextOf(): RequestContext {
     const { headers, protocol, peer, timeoutMs } = this.metadata;
     const startedAtMs = this.options.clock.now();
-    // Begins with the time: databases keep it beside those of its time, and write fewer pages.
-    const callId = randomUUIDv7();
-    const requestId = wishedId(headers.get("x-request-id")) ?? callId;
     const rpc = `${this.method.parent.typeName}/${this.method.name}`;
     return {
-      callId,
-      requestId,
+      ...identify(headers, rpc, { "rpc.system.name": protocol, "rpc.method": rpc }),
       startedAtMs,
       principal: "",
       tenant: "internal",
@@ -190,16 +194,26 @@ class OpenRequest implements Request {
       protocol,
       method: this.method.name,
       idempotencyKey: headers.get("idempotency-key") ?? "",
-      span: startRequestSpan(rpc, headers, {
-        "rpc.system.name": protocol,
-        "rpc.method": rpc,
-        "llmgateway.request_id": requestId,
-      }),
       signal: this.controller.signal,
       deadlineAtMs: timeoutMs === undefined ? undefined : startedAtMs + timeoutMs,
-      replyHeaders: new Map([["x-request-id", requestId]]),
     };
   }
+}
+
+/** By what a request is known: in its reply, in the log, in the ledger, among traces. */
+function identify(headers: Headers, name: string, attributes: Attributes) {
+  // Begins with the time: databases keep it beside those of its time, and write fewer pages.
+  const callId = randomUUIDv7();
+  const requestId = wishedId(headers.get("x-request-id")) ?? callId;
+  const span = startRequestSpan(name, callId, headers, {
+    ...attributes,
+    "llmgateway.request_id": requestId,
+  });
+  const replyHeaders = new Map([
+    ["x-request-id", requestId],
+    ["traceparent", traceparentOf(span)],
+  ]);
+  return { callId, requestId, span, replyHeaders };
 }
 
 /** A failure that the stack has not told: a refusal at the door, or of what is no RPC. */

@@ -31,7 +31,7 @@ export function toConnectError(failure: Failure): ConnectError {
     details.push({ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(failure.retryAfterMs) } });
   }
   if (failure.receipt) details.push({ desc: ReceiptSchema, value: failure.receipt });
-  const headers = new Headers();
+  const headers = new Headers([...(failure.replyHeaders ?? [])]);
   if (failure.retryAfterMs !== undefined) headers.set("retry-after", retryAfter(failure.retryAfterMs));
   return new ConnectError(failure.message, failure.traits.code, headers, details, failure);
 }

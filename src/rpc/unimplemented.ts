@@ -7,7 +7,7 @@ import { errorToJson } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { Failure } from "../core/failure.ts";
 import type { Door } from "./door.ts";
-import { type NodeHandler, type NodeReply, type NodeRequest, pathOf } from "./node.ts";
+import { headersOf, type NodeHandler, type NodeReply, type NodeRequest, pathOf } from "./node.ts";
 
 /** @param otherwise answers what is no RPC by its headers */
 export function unimplemented(door: Door, otherwise: NodeHandler): NodeHandler {
@@ -16,8 +16,10 @@ export function unimplemented(door: Door, otherwise: NodeHandler): NodeHandler {
     const protocol = protocolOf(request);
     if (!protocol) return otherwise(incoming, response);
     const unknown = new Failure("not_found", `there is no RPC at ${pathOf(request)}`);
-    const { message } = door.refuse(unknown, request.socket.remoteAddress ?? "");
+    const peer = request.socket.remoteAddress ?? "";
+    const { message, replyHeaders } = door.refuse(unknown, { headers: headersOf(request), peer });
     const error = new ConnectError(message, Code.Unimplemented);
+    for (const [name, value] of replyHeaders ?? []) response.setHeader(name, value);
     if (protocol === "grpc") refuseGrpc(request, response as NodeReply, error);
     else refuseConnect(response as NodeReply, error);
   };

@@ -30,6 +30,7 @@ export function callOf(row: StoredRow): BookedCall {
   return {
     ...payerOf(row),
     callId: text(row.call_id),
+    traceId: text(row.trace_id),
     requestId: text(row.request_id),
     startedAtMs: Number(row.started_at_ms),
     endedAtMs: Number(row.ended_at_ms),

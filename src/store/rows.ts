@@ -93,6 +93,7 @@ export const CALL_COLUMNS = {
   cache_outcome: "text",
   cache_kind: "text",
   variant: "text",
+  trace_id: "text",
 } as const satisfies Columns;
 
 /** @param instance the process whose attempts they are */
@@ -216,6 +217,7 @@ function callRow(call: CallRow): Row {
     receipt.cache?.outcome ?? "",
     receipt.cacheKind,
     call.experiment ? `${call.experiment.name}/${call.experiment.variant}` : "",
+    call.traceId,
   ];
 }
 

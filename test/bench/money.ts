@@ -134,6 +134,7 @@ async function run(service: Service<RoutedCall>, ledger: Ledger | undefined): Pr
   const receipt = receiptOf(call);
   ledger?.call({
     callId,
+    traceId: "0af7651916cd43dd8448eb211c80319c",
     startedAtMs,
     endedAtMs: Date.now(),
     tenant: "internal",

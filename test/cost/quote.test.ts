@@ -21,6 +21,7 @@ function demand(given: Partial<Demand> = {}): Demand {
     maxTokens: 1_000,
     asked: false,
     visible: true,
+    asksThoughts: false,
     images: 0,
     cacheWrites: "none",
     cache: NOTHING_CACHED,

@@ -33,6 +33,11 @@ describe("where the provider measured nothing and the model's tokenizer is known
     expect(attempt.actualPicoUsd).toBe((10n + AROUND) * INPUT + 4n * OUTPUT);
   });
 
+  it("is counted to its last word, where all of it comes at once", async () => {
+    const whole = [event({ token: "It rains" }), event({ token: " today." }), event({ done: true })];
+    expect((await ended(async () => replyOf([whole]))).usage).toMatchObject({ outputTokens: 4 });
+  });
+
   it("is not counted where it broke off: its provider wrote more than came", async () => {
     const cut = await ended(async () =>
       replyOf([[event({ token: "It rains" })]], new Failure("cut", "gone")),

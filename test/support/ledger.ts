@@ -34,6 +34,7 @@ export function settlementOf(callId: string, attempt: Partial<Omit<Attempt, "$ty
 export function callRowOf(callId: string, fields: Partial<CallRow> = {}): CallRow {
   return {
     callId,
+    traceId: "0af7651916cd43dd8448eb211c80319c",
     startedAtMs: 1_000_000,
     endedAtMs: 1_000_200,
     tenant: "internal",

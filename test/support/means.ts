@@ -1,5 +1,6 @@
 /** What stands behind the meter, real and empty: nothing learnt, no budgets, no ledger. */
 import type { Clock } from "../../src/core/clock.ts";
+import { AnswerLengths } from "../../src/cost/answer-lengths.ts";
 import { memoryCounters } from "../../src/cost/budget/memory.ts";
 import { type BudgetOptions, createBudgets } from "../../src/cost/budget/wall.ts";
 import { Estimator } from "../../src/cost/estimate.ts";
@@ -14,6 +15,7 @@ export function accountsOf(clock: Clock, given: Partial<Accounts> = {}): Account
     pricing: PRICING,
     inputs: new Estimator(),
     outputs: new OutputHistory(),
+    lengths: new AnswerLengths(),
     caches: new PromptCaches(),
     tokenizer: new Tokenizer(),
     budgets: budgetsOf(clock, []),

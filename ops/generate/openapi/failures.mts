@@ -75,6 +75,7 @@ function responseOf(status: number, kinds: readonly FailureKind[], description: 
   if (!example) throw new Error(`add an example of a failure with the status ${status}`);
   const headers = [
     "x-request-id",
+    "traceparent",
     ...(kinds.some((kind) => FAILURES[kind].retryable) ? ["retry-after"] : []),
     ...(kinds.includes("method_not_allowed") ? ["allow"] : []),
     ...(kinds.includes("rate_limited") ? RATE_LIMIT_HEADERS : []),

@@ -87,7 +87,7 @@ function rest(contract: Contract, method: DescMethod, given: Operation): object 
     tags: [method.parent.name],
     operationId: method.localName,
     ...wordsOf(given.description ?? ""),
-    parameters: [...parameters, ...parameterRefs(["connect-timeout-ms", "x-request-id"])],
+    parameters: [...parameters, ...parameterRefs(["connect-timeout-ms", "x-request-id", "traceparent"])],
     ...(given.requestBody
       ? { requestBody: body(contract, messages.ref(method.input, "request"), method.input) }
       : {}),
@@ -111,7 +111,12 @@ function connect(contract: Contract, method: DescMethod, description: string): o
     tags: ["Connect"],
     operationId: `${method.parent.name}_${method.name}`,
     ...wordsOf(description),
-    parameters: parameterRefs(["connect-protocol-version", "connect-timeout-ms", "x-request-id"]),
+    parameters: parameterRefs([
+      "connect-protocol-version",
+      "connect-timeout-ms",
+      "x-request-id",
+      "traceparent",
+    ]),
     requestBody: body(contract, messages.ref(method.input, "request"), method.input),
     responses: {
       200: {
@@ -134,7 +139,15 @@ function connectGet(contract: Contract, method: DescMethod, description: string)
     description: "The request, written as `encoding` says.",
     content: { "application/json": { schema: contract.messages.ref(method.input, "request") } },
   };
-  const others = ["encoding", "base64", "compression", "connect", "connect-timeout-ms", "x-request-id"];
+  const others = [
+    "encoding",
+    "base64",
+    "compression",
+    "connect",
+    "connect-timeout-ms",
+    "x-request-id",
+    "traceparent",
+  ];
   return {
     ...post,
     operationId: `${post.operationId}_Get`,
@@ -189,7 +202,7 @@ function streamingTwin({ methodKind, parent, input }: DescMethod): DescMethod | 
 }
 
 function replyHeaders(method: DescMethod) {
-  return headerRefs(["x-request-id", ...(asksNobody(method) ? [] : RATE_LIMIT_HEADERS)]);
+  return headerRefs(["x-request-id", "traceparent", ...(asksNobody(method) ? [] : RATE_LIMIT_HEADERS)]);
 }
 
 function parameterRefs(names: readonly string[]) {

@@ -42,7 +42,7 @@ const STREAM_OF: ReadonlyMap<DescMethod, DescMethod> = new Map<DescMethod, DescM
 export function createJsonFront(options: JsonFrontOptions): JsonFront {
   const routes = createRoutes(options.services);
   const refuse = (request: NodeRequest, reply: NodeReply, error: unknown) => {
-    const failure = options.door.refuse(error, peerOf(request));
+    const failure = options.door.refuse(error, { headers: headersOf(request), peer: peerOf(request) });
     const wrongVerb = failure.kind === "method_not_allowed";
     const allow = wrongVerb ? { allow: routes.verbs(pathOf(request)).join(", ") } : {};
     sendFailure(reply, failure, allow);
@@ -155,7 +155,8 @@ function read(rpc: DescMethod, json: JsonObject): Message {
 
 function sendFailure(reply: NodeReply, failure: Failure, headers: Record<string, string>): void {
   if (reply.headersSent || reply.destroyed) return;
-  const all: Record<string, string> = { ...headers, "content-type": "application/json" };
+  const given = Object.fromEntries(failure.replyHeaders ?? []);
+  const all: Record<string, string> = { ...given, ...headers, "content-type": "application/json" };
   if (failure.retryAfterMs !== undefined) all["retry-after"] = retryAfter(failure.retryAfterMs);
   reply.writeHead(failure.traits.http, all);
   reply.end(JSON.stringify(toErrorJson(failure)));

@@ -270,4 +270,8 @@ export const POSTGRES_MIGRATIONS: Migrations = [
   );
   `,
   ADJUSTMENTS,
+  // From a line of a bill to its trace.
+  `
+  ALTER TABLE calls ADD COLUMN trace_id text NOT NULL DEFAULT '';
+  `,
 ];

@@ -281,4 +281,8 @@ export const SQLITE_MIGRATIONS: Migrations = [
   ) STRICT;
   `,
   ADJUSTMENTS,
+  // From a line of a bill to its trace.
+  `
+  ALTER TABLE calls ADD COLUMN trace_id TEXT NOT NULL DEFAULT '';
+  `,
 ];

@@ -1257,7 +1257,10 @@ type RequestSummary struct {
 	SavedPicoUsd int64 `protobuf:"varint,25,opt,name=saved_pico_usd,json=savedPicoUsd,proto3" json:"saved_pico_usd,omitempty"`
 	// How it was answered without a call of its own to a provider, as in a receipt;
 	// empty otherwise.
-	CacheKind     string `protobuf:"bytes,26,opt,name=cache_kind,json=cacheKind,proto3" json:"cache_kind,omitempty"`
+	CacheKind string `protobuf:"bytes,26,opt,name=cache_kind,json=cacheKind,proto3" json:"cache_kind,omitempty"`
+	// The trace that it belongs to, as in the header `traceparent` of its reply and in
+	// its log event; empty for what was booked before this was kept.
+	TraceId       string `protobuf:"bytes,27,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1474,6 +1477,13 @@ func (x *RequestSummary) GetCacheKind() string {
 	return ""
 }
 
+func (x *RequestSummary) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
 // A call to a provider as it was booked.
 type RecordedAttempt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1679,7 +1689,7 @@ const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x02id\"\x89\x01\n" +
 	"\x12GetRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.llmgateway.v1.RequestSummaryR\arequest\x12:\n" +
-	"\battempts\x18\x02 \x03(\v2\x1e.llmgateway.v1.RecordedAttemptR\battempts\"\x87\b\n" +
+	"\battempts\x18\x02 \x03(\v2\x1e.llmgateway.v1.RecordedAttemptR\battempts\"\xa2\b\n" +
 	"\x0eRequestSummary\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x17\n" +
@@ -1712,7 +1722,8 @@ const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\tsaved_usd\x18\x18 \x01(\x01R\bsavedUsd\x12$\n" +
 	"\x0esaved_pico_usd\x18\x19 \x01(\x03R\fsavedPicoUsd\x12\x1d\n" +
 	"\n" +
-	"cache_kind\x18\x1a \x01(\tR\tcacheKind\x1a7\n" +
+	"cache_kind\x18\x1a \x01(\tR\tcacheKind\x12\x19\n" +
+	"\btrace_id\x18\x1b \x01(\tR\atraceId\x1a7\n" +
 	"\tTagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x10\n" +
