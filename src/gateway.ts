@@ -38,6 +38,7 @@ import { openStore, type Store } from "./store/store.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { startTracing } from "./telemetry/trace.ts";
+import { openTranscribing } from "./transcribing.ts";
 import { VERSION } from "./version.ts";
 
 /** For callers whose call was ended to hear why, before their connections are cut. */
@@ -87,14 +88,29 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let books: Books | undefined;
   let cached: Cached | undefined;
   let experiments: Experiments;
+  const ledgerWaits = () => (books?.ledger?.waitingRows ?? 0) > config.ledger.maxWaitingRows / 4;
+  const kept = { env, store: store.transcripts, signals, clock, isHeldUp: ledgerWaits };
+  const transcribing = openTranscribing(config, kept);
   try {
     cached = await openCached(config, { env, signals, clock, store: store.known });
     books = await openBooks(config, store, { env, signals, clock });
     experiments = await openExperiments(config, { store, signals, clock });
-    const around = { env, signals, clock, admit, traffic, standing, books, experiments, ...cached };
+    const around = {
+      env,
+      signals,
+      clock,
+      admit,
+      traffic,
+      standing,
+      books,
+      experiments,
+      transcribing,
+      ...cached,
+    };
     current = createSnapshot(config, around);
     await books.keep(current.prices);
   } catch (error) {
+    await transcribing.close();
     await cached?.close();
     await books?.close();
     await store.close();
@@ -102,7 +118,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const backlog = openBacklog({ store, env, inForce: () => current, signals, clock });
   const flush = async () => books?.ledger?.flush();
-  const spending = watchSpending({ store, flush, inForce: () => current, signals, clock });
+  const spending = watchSpending({
+    store,
+    flush,
+    inForce: () => current,
+    signals,
+    clock,
+    said: transcribing,
+  });
   showStanding(metrics.registry, standing, () => Object.keys(current.config.providers));
   const closing = new AbortController();
 
@@ -110,13 +133,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const around = { env, signals, clock, admit, traffic, standing, books, experiments, ...cached };
+    const around = {
+      env,
+      signals,
+      clock,
+      admit,
+      traffic,
+      standing,
+      books,
+      experiments,
+      transcribing,
+      ...cached,
+    };
     const snapshot = createSnapshot(next, around);
     const old = current;
     current = snapshot;
     books.replace(next);
     cached.replace(next);
     experiments.replace(next);
+    transcribing.replace(next);
     books.keep(snapshot.prices).catch((error: unknown) => log.logger.error({ err: error }, "price catalog"));
     old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));
     return snapshot;
@@ -206,6 +241,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await spending.stop();
     await cached.close();
     await books.close();
+    await transcribing.close();
     await store.close();
     await stopTracing();
     log.logger.info("stopped");

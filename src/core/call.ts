@@ -14,6 +14,7 @@ import type {
 } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { PicoUsd } from "./money.ts";
 import type { Reply } from "./reply.ts";
+import type { Transcript } from "./transcript.ts";
 
 /** Who calls, from where, until when. Made once, at the door. */
 export interface RequestContext {
@@ -140,6 +141,8 @@ export interface Tally {
   experiment?: Assignment | undefined;
   /** What would have become of the call if the semantic cache gave answers; undefined where it was not measured. */
   shadow?: Shadow | undefined;
+  /** Set where what is said in the call is kept. */
+  transcript?: Transcript | undefined;
 }
 
 /** The variant that a call was given. */

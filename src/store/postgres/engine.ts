@@ -21,6 +21,7 @@ import { outboxOn } from "./outbox.ts";
 import { openQueue, type Queue } from "./queue.ts";
 import { readingOn } from "./reading.ts";
 import * as statements from "./statements.ts";
+import { transcriptsOn } from "./transcripts.ts";
 
 export interface PostgresOptions {
   readonly databaseUrl: string;
@@ -55,6 +56,7 @@ export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
     idempotency: idempotencyOn(postgres, instance),
     known: knownOn(postgres),
     experiments: experimentsOn(postgres),
+    transcripts: transcriptsOn(postgres),
     usage: usageOn(readingOn(postgres)),
     close,
   };

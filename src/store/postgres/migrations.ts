@@ -1,5 +1,6 @@
 /** The tables of the PostgreSQL database, version by version. They know nothing of who asks. */
 import type { Migrations } from "../version.ts";
+import { REQUEST_TEXTS } from "./request-texts.ts";
 import { SUMS_BY_DAY } from "./sums-by-day.ts";
 
 export const POSTGRES_MIGRATIONS: Migrations = [
@@ -268,4 +269,5 @@ export const POSTGRES_MIGRATIONS: Migrations = [
     PRIMARY KEY (name, fingerprint, instance)
   );
   `,
+  REQUEST_TEXTS,
 ];

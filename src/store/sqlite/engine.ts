@@ -6,7 +6,7 @@ import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import { rowsOf, textOf } from "../rows.ts";
 import { usageOn } from "../usage.ts";
-import { experimentsBy, idempotencyBy, jobsBy, knownBy, outboxBy } from "./ports.ts";
+import { experimentsBy, idempotencyBy, jobsBy, knownBy, outboxBy, transcriptsBy } from "./ports.ts";
 import type { Question } from "./protocol.ts";
 import { readingBy } from "./reading.ts";
 import { type Seat, Thread } from "./thread.ts";
@@ -47,6 +47,7 @@ export async function openSqlite({ dataDir, instance, onDeath }: SqliteOptions) 
     idempotency: idempotencyBy(ask),
     known: knownBy(ask),
     experiments: experimentsBy(ask),
+    transcripts: transcriptsBy(ask),
     usage: usageOn(reading),
     close: async () => {
       await reading.close();

@@ -1,5 +1,6 @@
 /** The tables of the SQLite database, version by version. They know nothing of who asks. */
 import type { Migrations } from "../version.ts";
+import { REQUEST_TEXTS } from "./request-texts.ts";
 import { SUMS_BY_DAY } from "./sums-by-day.ts";
 
 // Of states a list would be a table that SQLite builds anew for each row, which took a third of its insertion.
@@ -279,4 +280,5 @@ export const SQLITE_MIGRATIONS: Migrations = [
     PRIMARY KEY (name, fingerprint, instance)
   ) STRICT;
   `,
+  REQUEST_TEXTS,
 ];

@@ -10,6 +10,7 @@ import { SqliteLedger } from "./ledger.ts";
 import { SqliteOutbox } from "./outbox.ts";
 import type { Question } from "./protocol.ts";
 import { serve } from "./serve.ts";
+import { SqliteTranscripts } from "./transcripts.ts";
 
 // Its failure is told as its error event.
 const { dataDir, instance } = workerData;
@@ -22,6 +23,7 @@ const tables = {
   idempotency: new SqliteIdempotency(database, instance),
   known: new SqliteKnown(database),
   experiments: new SqliteExperiments(database),
+  transcripts: new SqliteTranscripts(database),
 };
 serve(answer);
 
@@ -43,6 +45,7 @@ function answer(question: Question): unknown {
     case "idempotency":
     case "known":
     case "experiments":
+    case "transcripts":
       return Reflect.get(tables[question.kind], question.method).apply(tables[question.kind], question.args);
     case "rows":
     case "lists":

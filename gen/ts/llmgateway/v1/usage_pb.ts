@@ -7,6 +7,10 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Choice } from "./chat_pb.ts";
+import { file_llmgateway_v1_chat } from "./chat_pb.ts";
+import type { Message as Message$1 } from "./message_pb.ts";
+import { file_llmgateway_v1_message } from "./message_pb.ts";
 import type { Attempt } from "./receipt_pb.ts";
 import { file_llmgateway_v1_receipt } from "./receipt_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/usage.proto.
  */
 export const file_llmgateway_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("ChlsbG1nYXRld2F5L3YxL3VzYWdlLnByb3RvEg1sbG1nYXRld2F5LnYxItYECg9HZXRVc2FnZVJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJiCghncm91cF9ieRgDIAMoCUJQukhNkgFKEAgYASJEckIYgAIyPV4ocHJvdmlkZXJ8bW9kZWx8b3BlcmF0aW9ufHRlbmFudHxrZXl8cm91dGV8aG91cnxkYXl8dGFnOi4rKSQSGAoGdGVuYW50GAQgASgJQgi6SAVyAxiAAhIVCgNrZXkYBSABKAlCCLpIBXIDGIACEhoKCHByb3ZpZGVyGAYgASgJQgi6SAVyAxiAAhIXCgVtb2RlbBgHIAEoCUIIukgFcgMYgAISFwoFcm91dGUYCCABKAlCCLpIBXIDGIACEiwKCW9wZXJhdGlvbhgJIAEoCUIZukgWchRSAFIEY2hhdFIKZW1iZWRkaW5ncxIpCgR0YWdzGAogAygJQhu6SBiSARUQCCIRcg8YgAQyCl5bXj1dKz0uKiQSZgoIb3JkZXJfYnkYCyABKAlCVLpIUXJPUgBSBGNvc3RSCHJlcXVlc3RzUgZlcnJvcnNSCGF0dGVtcHRzUgxpbnB1dF90b2tlbnNSDW91dHB1dF90b2tlbnNSBXNhdmVkUgVncm91cBIdCglwYWdlX3NpemUYDCABKAVCCrpIBxoFGJBOKAASHAoKcGFnZV90b2tlbhgNIAEoCUIIukgFcgMYgAISDAoEdGlwcxgOIAEoCCKdAgoQR2V0VXNhZ2VSZXNwb25zZRIlCgRyb3dzGAEgAygLMhcubGxtZ2F0ZXdheS52MS5Vc2FnZVJvdxImCgV0b3RhbBgCIAEoCzIXLmxsbWdhdGV3YXkudjEuVXNhZ2VSb3cSKQoFc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9uZXh0X3BhZ2VfdG9rZW4YBSABKAkSKQoJYW5vbWFsaWVzGAYgAygLMhYubGxtZ2F0ZXdheS52MS5Bbm9tYWx5EiAKBHRpcHMYByADKAsyEi5sbG1nYXRld2F5LnYxLlRpcCL4AQoHQW5vbWFseRIMCgRraW5kGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEikKBXNpbmNlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIb2JzZXJ2ZWQYBiABKAESEAoIZXhwZWN0ZWQYByABKAESEgoFcmF0aW8YCCABKAFIAIgBARIQCgN1c2QYCSABKAFIAYgBARIMCgR0ZXh0GAogASgJQggKBl9yYXRpb0IGCgRfdXNkIrUBCgNUaXASDAoEa2luZBgBIAEoCRILCgNrZXkYAiABKAkSEAoIcHJvdmlkZXIYAyABKAkSDQoFbW9kZWwYBCABKAkSFgoJc2F2ZXNfdXNkGAUgASgBSACIAQESGwoOc2F2ZXNfcGljb191c2QYBiABKANIAYgBARIMCgR0ZXh0GAcgASgJEg4KBmFkdmljZRgIIAEoCUIMCgpfc2F2ZXNfdXNkQhEKD19zYXZlc19waWNvX3VzZCKrBgoIVXNhZ2VSb3cSMQoFZ3JvdXAYASADKAsyIi5sbG1nYXRld2F5LnYxLlVzYWdlUm93Lkdyb3VwRW50cnkSEAoIY29zdF91c2QYAiABKAESFQoNY29zdF9waWNvX3VzZBgDIAEoAxIQCghyZXF1ZXN0cxgEIAEoAxIOCgZlcnJvcnMYBSABKAMSFwoPY2FjaGVkX3JlcXVlc3RzGAYgASgDEhEKCXNhdmVkX3VzZBgHIAEoARIWCg5zYXZlZF9waWNvX3VzZBgIIAEoAxIQCghhdHRlbXB0cxgJIAEoAxIKCgJvaxgKIAEoAxIOCgZmYWlsZWQYCyABKAMSEQoJYWJhbmRvbmVkGAwgASgDEg8KB3Vua25vd24YDSABKAMSEwoLdW5rbm93bl91c2QYDiABKAESGAoQdW5rbm93bl9waWNvX3VzZBgPIAEoAxIRCgllc3RpbWF0ZWQYECABKAMSFQoNZXN0aW1hdGVkX3VzZBgRIAEoARIaChJlc3RpbWF0ZWRfcGljb191c2QYEiABKAMSEAoIdW5wcmljZWQYEyABKAMSFwoPZXN0aW1hdGVkX3NoYXJlGBQgASgBEhUKDXVua25vd25fc2hhcmUYFSABKAESFgoOdW5wcmljZWRfc2hhcmUYFiABKAESFAoMaW5wdXRfdG9rZW5zGBcgASgDEhsKE2NhY2hlZF9pbnB1dF90b2tlbnMYGCABKAMSGgoSY2FjaGVfd3JpdGVfdG9rZW5zGBkgASgDEhUKDW91dHB1dF90b2tlbnMYGiABKAMSGAoQcmVhc29uaW5nX3Rva2VucxgbIAEoAxIbCg5sYXRlbmN5X3A1MF9tcxgcIAEoAUgAiAEBEhsKDmxhdGVuY3lfcDk1X21zGB0gASgBSAGIAQESGwoObGF0ZW5jeV9wOTlfbXMYHiABKAFIAogBARosCgpHcm91cEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEQoPX2xhdGVuY3lfcDUwX21zQhEKD19sYXRlbmN5X3A5NV9tc0IRCg9fbGF0ZW5jeV9wOTlfbXMi0AMKE0xpc3RSZXF1ZXN0c1JlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYCgZ0ZW5hbnQYAyABKAlCCLpIBXIDGIACEhUKA2tleRgEIAEoCUIIukgFcgMYgAISGgoIcHJvdmlkZXIYBSABKAlCCLpIBXIDGIACEhcKBW1vZGVsGAYgASgJQgi6SAVyAxiAAhIXCgVyb3V0ZRgHIAEoCUIIukgFcgMYgAISLAoJb3BlcmF0aW9uGAggASgJQhm6SBZyFFIAUgRjaGF0UgplbWJlZGRpbmdzEikKBHRhZ3MYCSADKAlCG7pIGJIBFRAIIhFyDxiABDIKXltePV0rPS4qJBIvCgdvdXRjb21lGAogASgJQh66SBtyGVIAUgJva1IGZmFpbGVkUglhYmFuZG9uZWQSHQoMZmFpbHVyZV9raW5kGAsgASgJQge6SARyAhhAEh0KCXBhZ2Vfc2l6ZRgMIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGA0gASgJQgi6SAVyAxiABCJgChRMaXN0UmVxdWVzdHNSZXNwb25zZRIvCghyZXF1ZXN0cxgBIAMoCzIdLmxsbWdhdGV3YXkudjEuUmVxdWVzdFN1bW1hcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIisKEUdldFJlcXVlc3RSZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABGIACInYKEkdldFJlcXVlc3RSZXNwb25zZRIuCgdyZXF1ZXN0GAEgASgLMh0ubGxtZ2F0ZXdheS52MS5SZXF1ZXN0U3VtbWFyeRIwCghhdHRlbXB0cxgCIAMoCzIeLmxsbWdhdGV3YXkudjEuUmVjb3JkZWRBdHRlbXB0IusFCg5SZXF1ZXN0U3VtbWFyeRISCgpyZXF1ZXN0X2lkGAEgASgJEg8KB2NhbGxfaWQYAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnRlbmFudBgFIAEoCRILCgNrZXkYBiABKAkSNQoEdGFncxgHIAMoCzInLmxsbWdhdGV3YXkudjEuUmVxdWVzdFN1bW1hcnkuVGFnc0VudHJ5Eg4KBm1ldGhvZBgIIAEoCRIRCglvcGVyYXRpb24YCSABKAkSEAoIcHJvdG9jb2wYCiABKAkSEAoIcHJvdmlkZXIYCyABKAkSDQoFbW9kZWwYDCABKAkSDQoFcm91dGUYDSABKAkSDwoHb3V0Y29tZRgOIAEoCRIUCgxmYWlsdXJlX2tpbmQYDyABKAkSFQoNZmluaXNoX3JlYXNvbhgQIAEoCRIQCghhdHRlbXB0cxgRIAEoBRISCgpwcm92ZW5hbmNlGBIgASgJEhUKDXByaWNlX3ZlcnNpb24YEyABKAkSGgoNZXN0aW1hdGVkX3VzZBgUIAEoAUgAiAEBEh8KEmVzdGltYXRlZF9waWNvX3VzZBgVIAEoA0gBiAEBEhUKCGNvc3RfdXNkGBYgASgBSAKIAQESGgoNY29zdF9waWNvX3VzZBgXIAEoA0gDiAEBEhEKCXNhdmVkX3VzZBgYIAEoARIWCg5zYXZlZF9waWNvX3VzZBgZIAEoAxISCgpjYWNoZV9raW5kGBogASgJGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhAKDl9lc3RpbWF0ZWRfdXNkQhUKE19lc3RpbWF0ZWRfcGljb191c2RCCwoJX2Nvc3RfdXNkQhAKDl9jb3N0X3BpY29fdXNkIqkBCg9SZWNvcmRlZEF0dGVtcHQSJwoHYXR0ZW1wdBgBIAEoCzIWLmxsbWdhdGV3YXkudjEuQXR0ZW1wdBINCgVzdGF0ZRgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzZXR0bGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEJEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_llmgateway_v1_receipt]);
+  fileDesc("ChlsbG1nYXRld2F5L3YxL3VzYWdlLnByb3RvEg1sbG1nYXRld2F5LnYxItYECg9HZXRVc2FnZVJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJiCghncm91cF9ieRgDIAMoCUJQukhNkgFKEAgYASJEckIYgAIyPV4ocHJvdmlkZXJ8bW9kZWx8b3BlcmF0aW9ufHRlbmFudHxrZXl8cm91dGV8aG91cnxkYXl8dGFnOi4rKSQSGAoGdGVuYW50GAQgASgJQgi6SAVyAxiAAhIVCgNrZXkYBSABKAlCCLpIBXIDGIACEhoKCHByb3ZpZGVyGAYgASgJQgi6SAVyAxiAAhIXCgVtb2RlbBgHIAEoCUIIukgFcgMYgAISFwoFcm91dGUYCCABKAlCCLpIBXIDGIACEiwKCW9wZXJhdGlvbhgJIAEoCUIZukgWchRSAFIEY2hhdFIKZW1iZWRkaW5ncxIpCgR0YWdzGAogAygJQhu6SBiSARUQCCIRcg8YgAQyCl5bXj1dKz0uKiQSZgoIb3JkZXJfYnkYCyABKAlCVLpIUXJPUgBSBGNvc3RSCHJlcXVlc3RzUgZlcnJvcnNSCGF0dGVtcHRzUgxpbnB1dF90b2tlbnNSDW91dHB1dF90b2tlbnNSBXNhdmVkUgVncm91cBIdCglwYWdlX3NpemUYDCABKAVCCrpIBxoFGJBOKAASHAoKcGFnZV90b2tlbhgNIAEoCUIIukgFcgMYgAISDAoEdGlwcxgOIAEoCCKdAgoQR2V0VXNhZ2VSZXNwb25zZRIlCgRyb3dzGAEgAygLMhcubGxtZ2F0ZXdheS52MS5Vc2FnZVJvdxImCgV0b3RhbBgCIAEoCzIXLmxsbWdhdGV3YXkudjEuVXNhZ2VSb3cSKQoFc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9uZXh0X3BhZ2VfdG9rZW4YBSABKAkSKQoJYW5vbWFsaWVzGAYgAygLMhYubGxtZ2F0ZXdheS52MS5Bbm9tYWx5EiAKBHRpcHMYByADKAsyEi5sbG1nYXRld2F5LnYxLlRpcCL4AQoHQW5vbWFseRIMCgRraW5kGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEikKBXNpbmNlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIb2JzZXJ2ZWQYBiABKAESEAoIZXhwZWN0ZWQYByABKAESEgoFcmF0aW8YCCABKAFIAIgBARIQCgN1c2QYCSABKAFIAYgBARIMCgR0ZXh0GAogASgJQggKBl9yYXRpb0IGCgRfdXNkIrUBCgNUaXASDAoEa2luZBgBIAEoCRILCgNrZXkYAiABKAkSEAoIcHJvdmlkZXIYAyABKAkSDQoFbW9kZWwYBCABKAkSFgoJc2F2ZXNfdXNkGAUgASgBSACIAQESGwoOc2F2ZXNfcGljb191c2QYBiABKANIAYgBARIMCgR0ZXh0GAcgASgJEg4KBmFkdmljZRgIIAEoCUIMCgpfc2F2ZXNfdXNkQhEKD19zYXZlc19waWNvX3VzZCKrBgoIVXNhZ2VSb3cSMQoFZ3JvdXAYASADKAsyIi5sbG1nYXRld2F5LnYxLlVzYWdlUm93Lkdyb3VwRW50cnkSEAoIY29zdF91c2QYAiABKAESFQoNY29zdF9waWNvX3VzZBgDIAEoAxIQCghyZXF1ZXN0cxgEIAEoAxIOCgZlcnJvcnMYBSABKAMSFwoPY2FjaGVkX3JlcXVlc3RzGAYgASgDEhEKCXNhdmVkX3VzZBgHIAEoARIWCg5zYXZlZF9waWNvX3VzZBgIIAEoAxIQCghhdHRlbXB0cxgJIAEoAxIKCgJvaxgKIAEoAxIOCgZmYWlsZWQYCyABKAMSEQoJYWJhbmRvbmVkGAwgASgDEg8KB3Vua25vd24YDSABKAMSEwoLdW5rbm93bl91c2QYDiABKAESGAoQdW5rbm93bl9waWNvX3VzZBgPIAEoAxIRCgllc3RpbWF0ZWQYECABKAMSFQoNZXN0aW1hdGVkX3VzZBgRIAEoARIaChJlc3RpbWF0ZWRfcGljb191c2QYEiABKAMSEAoIdW5wcmljZWQYEyABKAMSFwoPZXN0aW1hdGVkX3NoYXJlGBQgASgBEhUKDXVua25vd25fc2hhcmUYFSABKAESFgoOdW5wcmljZWRfc2hhcmUYFiABKAESFAoMaW5wdXRfdG9rZW5zGBcgASgDEhsKE2NhY2hlZF9pbnB1dF90b2tlbnMYGCABKAMSGgoSY2FjaGVfd3JpdGVfdG9rZW5zGBkgASgDEhUKDW91dHB1dF90b2tlbnMYGiABKAMSGAoQcmVhc29uaW5nX3Rva2VucxgbIAEoAxIbCg5sYXRlbmN5X3A1MF9tcxgcIAEoAUgAiAEBEhsKDmxhdGVuY3lfcDk1X21zGB0gASgBSAGIAQESGwoObGF0ZW5jeV9wOTlfbXMYHiABKAFIAogBARosCgpHcm91cEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEQoPX2xhdGVuY3lfcDUwX21zQhEKD19sYXRlbmN5X3A5NV9tc0IRCg9fbGF0ZW5jeV9wOTlfbXMi0AMKE0xpc3RSZXF1ZXN0c1JlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYCgZ0ZW5hbnQYAyABKAlCCLpIBXIDGIACEhUKA2tleRgEIAEoCUIIukgFcgMYgAISGgoIcHJvdmlkZXIYBSABKAlCCLpIBXIDGIACEhcKBW1vZGVsGAYgASgJQgi6SAVyAxiAAhIXCgVyb3V0ZRgHIAEoCUIIukgFcgMYgAISLAoJb3BlcmF0aW9uGAggASgJQhm6SBZyFFIAUgRjaGF0UgplbWJlZGRpbmdzEikKBHRhZ3MYCSADKAlCG7pIGJIBFRAIIhFyDxiABDIKXltePV0rPS4qJBIvCgdvdXRjb21lGAogASgJQh66SBtyGVIAUgJva1IGZmFpbGVkUglhYmFuZG9uZWQSHQoMZmFpbHVyZV9raW5kGAsgASgJQge6SARyAhhAEh0KCXBhZ2Vfc2l6ZRgMIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGA0gASgJQgi6SAVyAxiABCJgChRMaXN0UmVxdWVzdHNSZXNwb25zZRIvCghyZXF1ZXN0cxgBIAMoCzIdLmxsbWdhdGV3YXkudjEuUmVxdWVzdFN1bW1hcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkEKEUdldFJlcXVlc3RSZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABGIACEhQKDGluY2x1ZGVfdGV4dBgCIAEoCCKgAQoSR2V0UmVxdWVzdFJlc3BvbnNlEi4KB3JlcXVlc3QYASABKAsyHS5sbG1nYXRld2F5LnYxLlJlcXVlc3RTdW1tYXJ5EjAKCGF0dGVtcHRzGAIgAygLMh4ubGxtZ2F0ZXdheS52MS5SZWNvcmRlZEF0dGVtcHQSKAoEdGV4dBgDIAEoCzIaLmxsbWdhdGV3YXkudjEuUmVxdWVzdFRleHQisgEKC1JlcXVlc3RUZXh0Eg8KB2NhbGxfaWQYASABKAkSLQoJc3RvcmVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCghtZXNzYWdlcxgDIAMoCzIWLmxsbWdhdGV3YXkudjEuTWVzc2FnZRImCgdjaG9pY2VzGAQgAygLMhUubGxtZ2F0ZXdheS52MS5DaG9pY2USEQoJdHJ1bmNhdGVkGAUgASgIIj4KGURlbGV0ZVJlcXVlc3RUZXh0c1JlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDGIACEgsKA2FsbBgCIAEoCCItChpEZWxldGVSZXF1ZXN0VGV4dHNSZXNwb25zZRIPCgdkZWxldGVkGAEgASgDIusFCg5SZXF1ZXN0U3VtbWFyeRISCgpyZXF1ZXN0X2lkGAEgASgJEg8KB2NhbGxfaWQYAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnRlbmFudBgFIAEoCRILCgNrZXkYBiABKAkSNQoEdGFncxgHIAMoCzInLmxsbWdhdGV3YXkudjEuUmVxdWVzdFN1bW1hcnkuVGFnc0VudHJ5Eg4KBm1ldGhvZBgIIAEoCRIRCglvcGVyYXRpb24YCSABKAkSEAoIcHJvdG9jb2wYCiABKAkSEAoIcHJvdmlkZXIYCyABKAkSDQoFbW9kZWwYDCABKAkSDQoFcm91dGUYDSABKAkSDwoHb3V0Y29tZRgOIAEoCRIUCgxmYWlsdXJlX2tpbmQYDyABKAkSFQoNZmluaXNoX3JlYXNvbhgQIAEoCRIQCghhdHRlbXB0cxgRIAEoBRISCgpwcm92ZW5hbmNlGBIgASgJEhUKDXByaWNlX3ZlcnNpb24YEyABKAkSGgoNZXN0aW1hdGVkX3VzZBgUIAEoAUgAiAEBEh8KEmVzdGltYXRlZF9waWNvX3VzZBgVIAEoA0gBiAEBEhUKCGNvc3RfdXNkGBYgASgBSAKIAQESGgoNY29zdF9waWNvX3VzZBgXIAEoA0gDiAEBEhEKCXNhdmVkX3VzZBgYIAEoARIWCg5zYXZlZF9waWNvX3VzZBgZIAEoAxISCgpjYWNoZV9raW5kGBogASgJGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhAKDl9lc3RpbWF0ZWRfdXNkQhUKE19lc3RpbWF0ZWRfcGljb191c2RCCwoJX2Nvc3RfdXNkQhAKDl9jb3N0X3BpY29fdXNkIqkBCg9SZWNvcmRlZEF0dGVtcHQSJwoHYXR0ZW1wdBgBIAEoCzIWLmxsbWdhdGV3YXkudjEuQXR0ZW1wdBINCgVzdGF0ZRgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzZXR0bGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEJEWkJnaXRodWIuY29tL2xsbWdhdGV3YXkvbGxtZ2F0ZXdheS9nZW4vZ28vbGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_message, file_llmgateway_v1_receipt]);
 
 /**
  * Of what, since when, and by what to tell it apart.
@@ -739,6 +743,14 @@ export type GetRequestRequest = Message<"llmgateway.v1.GetRequestRequest"> & {
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * Whether to tell what was said in it too, where that is kept. Each reading is
+   * written to the log, with the reader's key.
+   *
+   * @generated from field: bool include_text = 2;
+   */
+  includeText: boolean;
 };
 
 /**
@@ -755,7 +767,8 @@ export const GetRequestRequestSchema: GenMessage<GetRequestRequest> = /*@__PURE_
  */
 export type GetRequestResponse = Message<"llmgateway.v1.GetRequestResponse"> & {
   /**
-   * Absent while it goes on, and where its gateway was gone before its end.
+   * Absent while it goes on, where its gateway was gone before its end, and where
+   * the ledger's retention is over and only its text is left.
    *
    * @generated from field: llmgateway.v1.RequestSummary request = 1;
    */
@@ -767,6 +780,13 @@ export type GetRequestResponse = Message<"llmgateway.v1.GetRequestResponse"> & {
    * @generated from field: repeated llmgateway.v1.RecordedAttempt attempts = 2;
    */
   attempts: RecordedAttempt[];
+
+  /**
+   * What was said in it, where that was asked for and is kept.
+   *
+   * @generated from field: llmgateway.v1.RequestText text = 3;
+   */
+  text?: RequestText | undefined;
 };
 
 /**
@@ -777,7 +797,111 @@ export const GetRequestResponseSchema: GenMessage<GetRequestResponse> = /*@__PUR
   messageDesc(file_llmgateway_v1_usage, 8);
 
 /**
- * A request that is over. What was said in it is not kept.
+ * What was said in a request, as `content_capture` keeps it: placeholders such as
+ * `[API_KEY_1]` stand for secrets and personal data, and texts such as
+ * `[image: image/png, 1024 bytes]` for images and files.
+ *
+ * @generated from message llmgateway.v1.RequestText
+ */
+export type RequestText = Message<"llmgateway.v1.RequestText"> & {
+  /**
+   * Whose text it is, by its `call_id`.
+   *
+   * @generated from field: string call_id = 1;
+   */
+  callId: string;
+
+  /**
+   * When it was kept.
+   *
+   * @generated from field: google.protobuf.Timestamp stored_at = 2;
+   */
+  storedAt?: Timestamp | undefined;
+
+  /**
+   * What was asked, as the model was: of a template, what it makes.
+   *
+   * @generated from field: repeated llmgateway.v1.Message messages = 3;
+   */
+  messages: Message$1[];
+
+  /**
+   * What was answered, as far as the caller was given it. None where there was no
+   * answer.
+   *
+   * @generated from field: repeated llmgateway.v1.Choice choices = 4;
+   */
+  choices: Choice[];
+
+  /**
+   * Whether some of it was cut or left out, to be no longer than
+   * `content_capture.max_bytes_per_request`.
+   *
+   * @generated from field: bool truncated = 5;
+   */
+  truncated: boolean;
+};
+
+/**
+ * Describes the message llmgateway.v1.RequestText.
+ * Use `create(RequestTextSchema)` to create a new message.
+ */
+export const RequestTextSchema: GenMessage<RequestText> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_usage, 9);
+
+/**
+ * Which texts to delete: those of one request, or all.
+ *
+ * @generated from message llmgateway.v1.DeleteRequestTextsRequest
+ */
+export type DeleteRequestTextsRequest = Message<"llmgateway.v1.DeleteRequestTextsRequest"> & {
+  /**
+   * The request's `request_id`, or its `call_id`. Where callers have repeated the
+   * id, the texts of all requests that bear it.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Must be true to delete all that is kept.
+   *
+   * @generated from field: bool all = 2;
+   */
+  all: boolean;
+};
+
+/**
+ * Describes the message llmgateway.v1.DeleteRequestTextsRequest.
+ * Use `create(DeleteRequestTextsRequestSchema)` to create a new message.
+ */
+export const DeleteRequestTextsRequestSchema: GenMessage<DeleteRequestTextsRequest> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_usage, 10);
+
+/**
+ * What was deleted.
+ *
+ * @generated from message llmgateway.v1.DeleteRequestTextsResponse
+ */
+export type DeleteRequestTextsResponse = Message<"llmgateway.v1.DeleteRequestTextsResponse"> & {
+  /**
+   * Of how many requests.
+   *
+   * @generated from field: int64 deleted = 1;
+   */
+  deleted: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.DeleteRequestTextsResponse.
+ * Use `create(DeleteRequestTextsResponseSchema)` to create a new message.
+ */
+export const DeleteRequestTextsResponseSchema: GenMessage<DeleteRequestTextsResponse> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_usage, 11);
+
+/**
+ * A request that is over. What was said in it is told by GetRequest, where it is
+ * kept.
  *
  * @generated from message llmgateway.v1.RequestSummary
  */
@@ -973,7 +1097,7 @@ export type RequestSummary = Message<"llmgateway.v1.RequestSummary"> & {
  * Use `create(RequestSummarySchema)` to create a new message.
  */
 export const RequestSummarySchema: GenMessage<RequestSummary> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_usage, 9);
+  messageDesc(file_llmgateway_v1_usage, 12);
 
 /**
  * A call to a provider as it was booked.
@@ -1016,5 +1140,5 @@ export type RecordedAttempt = Message<"llmgateway.v1.RecordedAttempt"> & {
  * Use `create(RecordedAttemptSchema)` to create a new message.
  */
 export const RecordedAttemptSchema: GenMessage<RecordedAttempt> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_usage, 10);
+  messageDesc(file_llmgateway_v1_usage, 13);
 

@@ -1,0 +1,44 @@
+/**
+ * What is said in a call, where that is kept: how layers tell of it, and what is asked of a durable store. It knows
+ * neither what may be kept nor databases.
+ */
+import type { ModelRequest } from "./call.ts";
+import type { Batch } from "./reply.ts";
+
+/** Hears what is said in one call. */
+export interface Transcript {
+  /** The request as those below see it, once all has been taken out of it that may be. */
+  asked(request: ModelRequest): void;
+  /** What the caller is given next, before what was taken out of the request is put back into it. */
+  unrestored(events: Batch): void;
+}
+
+export interface TranscriptRow {
+  readonly callId: string;
+  readonly requestId: string;
+  readonly tenant: string;
+  /** The API key's name. */
+  readonly principal: string;
+  readonly storedAtMs: number;
+  /** A RequestText. */
+  readonly text: Uint8Array;
+}
+
+export interface TranscriptStore {
+  /** All of it or nothing, each in the place of what was kept of the same call. It need not outlast the system. */
+  keep(rows: readonly TranscriptRow[]): Promise<void>;
+  /**
+   * By its call's id or its own. The latest, where callers have repeated it.
+   *
+   * @returns a RequestText
+   */
+  get(id: string): Promise<Uint8Array | undefined>;
+  /**
+   * Deletes those of all requests that bear the id, or all, so that nothing of them is left to be read in a file.
+   *
+   * @returns how many there were
+   */
+  delete(id: string | undefined): Promise<number>;
+  /** Deletes what was kept before then, and the oldest beyond so many bytes. */
+  sweep(keepSinceMs: number, maxBytes: number): Promise<void>;
+}
