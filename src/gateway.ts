@@ -88,25 +88,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let books: Books | undefined;
   let cached: Cached | undefined;
   let experiments: Experiments;
-  const ledgerWaits = () => (books?.ledger?.waitingRows ?? 0) > config.ledger.maxWaitingRows / 4;
-  const kept = { env, store: store.transcripts, signals, clock, isHeldUp: ledgerWaits };
-  const transcribing = openTranscribing(config, kept);
+  const desk = { env, signals, clock };
+  const transcribing = openTranscribing(config, store.transcripts, {
+    ...desk,
+    isHeldUp: () => (books?.ledger?.waitingRows ?? 0) > config.ledger.maxWaitingRows / 4,
+  });
   try {
-    cached = await openCached(config, { env, signals, clock, store: store.known });
-    books = await openBooks(config, store, { env, signals, clock });
+    cached = await openCached(config, { ...desk, store: store.known });
+    books = await openBooks(config, store, desk);
     experiments = await openExperiments(config, { store, signals, clock });
-    const around = {
-      env,
-      signals,
-      clock,
-      admit,
-      traffic,
-      standing,
-      books,
-      experiments,
-      transcribing,
-      ...cached,
-    };
+    const around = { ...desk, admit, traffic, standing, books, experiments, transcribing, ...cached };
     current = createSnapshot(config, around);
     await books.keep(current.prices);
   } catch (error) {
@@ -118,14 +109,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const backlog = openBacklog({ store, env, inForce: () => current, signals, clock });
   const flush = async () => books?.ledger?.flush();
-  const spending = watchSpending({
-    store,
-    flush,
-    inForce: () => current,
-    signals,
-    clock,
-    said: transcribing,
-  });
+  const spendable = { store, flush, said: transcribing, inForce: () => current, signals, clock };
+  const spending = watchSpending(spendable);
   showStanding(metrics.registry, standing, () => Object.keys(current.config.providers));
   const closing = new AbortController();
 
@@ -133,18 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const around = {
-      env,
-      signals,
-      clock,
-      admit,
-      traffic,
-      standing,
-      books,
-      experiments,
-      transcribing,
-      ...cached,
-    };
+    const around = { ...desk, admit, traffic, standing, books, experiments, transcribing, ...cached };
     const snapshot = createSnapshot(next, around);
     const old = current;
     current = snapshot;

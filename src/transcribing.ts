@@ -9,7 +9,7 @@ import type { Layer } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { withoutKey } from "./core/redact.ts";
 import { repeat } from "./core/repeat.ts";
-import type { TranscriptRow, TranscriptStore } from "./core/transcript.ts";
+import type { TranscriptRow, TranscriptStore } from "./core/transcript-store.ts";
 import { type CaptureMeans, capture, heard, type Said } from "./layers/capture.ts";
 import type { Signals } from "./layers/record.ts";
 import { type KeptRules, keptText } from "./moderation/kept.ts";
@@ -29,7 +29,6 @@ export interface Transcribing extends Pick<TextBackend, "texts" | "flush"> {
 
 export interface Means {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly store: TranscriptStore;
   readonly signals: Signals;
   readonly clock: Clock;
   /** Whether rows of the ledger wait for the database. */
@@ -39,8 +38,8 @@ export interface Means {
 const SWEEP_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-export function openTranscribing(first: CompleteConfig, means: Means): Transcribing {
-  const { store, signals, clock } = means;
+export function openTranscribing(first: CompleteConfig, store: TranscriptStore, means: Means): Transcribing {
+  const { signals, clock } = means;
   const { logger, metrics } = signals;
   let inForce = rulesOf(first, means.env);
   const writer = new TranscriptWriter({

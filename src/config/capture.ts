@@ -9,7 +9,7 @@ export function completeCapture(
   return {
     ...given,
     enabled: given.enabled ?? false,
-    maxBytesPerRequest: given.maxBytesPerRequest ?? 65_536,
+    maxBytesPerRequest: given.maxBytesPerRequest ?? 32_768,
     retentionDays: given.retentionDays ?? 7,
     maxTotalBytes: given.maxTotalBytes ?? 1_073_741_824n,
     redactPii: given.redactPii ?? true,

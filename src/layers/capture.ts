@@ -3,10 +3,9 @@
  * as the caller was given. It knows neither what is taken out of it nor where it is kept.
  */
 import type { ChatRequest, Choice, StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import type { Call, Layer, ModelRequest, RequestContext } from "../core/call.ts";
+import type { Call, Layer, ModelRequest, RequestContext, Transcript } from "../core/call.ts";
 import { type FailureKind, toFailure } from "../core/failure.ts";
 import { type Batch, Choices } from "../core/reply.ts";
-import type { Transcript } from "../core/transcript.ts";
 
 export interface CaptureMeans {
   /** Whether it may be kept, of whoever asks. */

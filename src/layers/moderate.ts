@@ -3,9 +3,8 @@
  * is given, and at a whole reply. It knows when who looks, and not what any of them looks for.
  */
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import type { Call, Layer, ModelRequest } from "../core/call.ts";
+import type { Call, Layer, ModelRequest, Transcript } from "../core/call.ts";
 import type { Batch, Reply } from "../core/reply.ts";
-import type { Transcript } from "../core/transcript.ts";
 import { Docket, type DocketMeans } from "../moderation/docket.ts";
 import { edited, examine } from "../moderation/examine.ts";
 import type { Hook } from "../moderation/hook.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../gen/ts/llmgateway/v1/usage_pb.ts";
 import type { RequestContext } from "../core/call.ts";
 import { invalidRequest } from "../core/failure.ts";
-import type { TranscriptStore } from "../core/transcript.ts";
+import type { TranscriptStore } from "../core/transcript-store.ts";
 import { type Logger, writeEvent } from "../telemetry/log.ts";
 import type { Handler } from "./door.ts";
 

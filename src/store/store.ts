@@ -8,7 +8,7 @@ import type { JobStore } from "../core/job-store.ts";
 import type { KnownStore } from "../core/known-store.ts";
 import type { LedgerStore } from "../core/ledger.ts";
 import type { Outbox } from "../core/outbox.ts";
-import type { TranscriptStore } from "../core/transcript.ts";
+import type { TranscriptStore } from "../core/transcript-store.ts";
 import type { UsageStore } from "../core/usage-store.ts";
 import { openPostgres } from "./postgres/engine.ts";
 import { openSqlite, type SqliteOptions } from "./sqlite/engine.ts";

@@ -5,7 +5,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import type { Clock, Timer } from "../core/clock.ts";
-import type { TranscriptRow, TranscriptStore } from "../core/transcript.ts";
+import type { TranscriptRow, TranscriptStore } from "../core/transcript-store.ts";
 
 export interface WriterOptions {
   readonly store: Pick<TranscriptStore, "keep">;

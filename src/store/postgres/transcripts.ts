@@ -1,5 +1,5 @@
 /** What was said in calls, in PostgreSQL, for any number of replicas. It knows nothing of what may be kept. */
-import type { TranscriptStore } from "../../core/transcript.ts";
+import type { TranscriptStore } from "../../core/transcript-store.ts";
 import { storable } from "../rows.ts";
 import type { Postgres } from "./connection.ts";
 import { CHUNK_ROWS } from "./statements.ts";

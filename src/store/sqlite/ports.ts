@@ -4,7 +4,7 @@ import type { IdempotencyStore } from "../../core/idempotency-store.ts";
 import type { JobStore } from "../../core/job-store.ts";
 import type { KnownStore } from "../../core/known-store.ts";
 import type { Outbox } from "../../core/outbox.ts";
-import type { TranscriptStore } from "../../core/transcript.ts";
+import type { TranscriptStore } from "../../core/transcript-store.ts";
 import { pageOf, positionOf } from "../page.ts";
 import { CHUNK_ROWS } from "./database.ts";
 import type { SqliteExperiments } from "./experiments.ts";

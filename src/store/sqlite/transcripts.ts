@@ -1,5 +1,5 @@
 /** The table of what was said in calls, in SQLite. It blocks while the disk works, and knows nothing of threads. */
-import type { TranscriptRow } from "../../core/transcript.ts";
+import type { TranscriptRow } from "../../core/transcript-store.ts";
 import { storable } from "../rows.ts";
 import { CHUNK_ROWS, type Database } from "./database.ts";
 

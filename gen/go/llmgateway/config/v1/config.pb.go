@@ -285,7 +285,7 @@ type ContentCapture struct {
 	// over, or until it is deleted. Default false.
 	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
 	// Most bytes of one request and its answer together. The latest messages are
-	// kept first; what is cut is marked as `truncated`. Default 65536.
+	// kept first; what is cut is marked as `truncated`. Default 32768.
 	MaxBytesPerRequest *int32 `protobuf:"varint,2,opt,name=max_bytes_per_request,json=maxBytesPerRequest,proto3,oneof" json:"max_bytes_per_request,omitempty"`
 	// For how many days it is kept, whatever the ledger's own `retention` is.
 	// Default 7.

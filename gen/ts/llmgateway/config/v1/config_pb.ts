@@ -220,7 +220,7 @@ export type ContentCapture = Message<"llmgateway.config.v1.ContentCapture"> & {
 
   /**
    * Most bytes of one request and its answer together. The latest messages are
-   * kept first; what is cut is marked as `truncated`. Default 65536.
+   * kept first; what is cut is marked as `truncated`. Default 32768.
    *
    * @generated from field: optional int32 max_bytes_per_request = 2;
    */

@@ -1,17 +1,4 @@
-/**
- * What is said in a call, where that is kept: how layers tell of it, and what is asked of a durable store. It knows
- * neither what may be kept nor databases.
- */
-import type { ModelRequest } from "./call.ts";
-import type { Batch } from "./reply.ts";
-
-/** Hears what is said in one call. */
-export interface Transcript {
-  /** The request as those below see it, once all has been taken out of it that may be. */
-  asked(request: ModelRequest): void;
-  /** What the caller is given next, before what was taken out of the request is put back into it. */
-  unrestored(events: Batch): void;
-}
+/** What is kept of what was said in calls, and what is asked of a durable store of it. It knows no databases. */
 
 export interface TranscriptRow {
   readonly callId: string;
