@@ -123,12 +123,12 @@ function keysOf({ providers, jobs }: CompleteConfig, env: Means["env"]): string[
 
 function rowOf(said: Said, rules: KeptRules, storedAtMs: number): TranscriptRow | undefined {
   const { callId, requestId, tenant, principal } = said.context;
-  const kept = keptText(said.request.messages, said.choices, said.chars, rules);
+  const { choices, chars: answerChars, truncated } = said;
+  const kept = keptText({ messages: said.request.messages, choices, answerChars, truncated }, rules);
   if (!kept) return undefined;
   const text = toBinary(RequestTextSchema, {
     $typeName: "llmgateway.v1.RequestText",
     ...kept,
-    truncated: kept.truncated || said.truncated,
     callId,
     storedAt: timestampFromMs(storedAtMs),
   });

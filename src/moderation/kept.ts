@@ -25,18 +25,24 @@ export interface KeptText {
   readonly truncated: boolean;
 }
 
+export interface Conversation {
+  readonly messages: readonly Message[];
+  readonly choices: readonly Choice[];
+  /** How long the answer is. It has at least half of the room, where it needs that much. */
+  readonly answerChars: number;
+  /** Whether there was more of the answer. */
+  readonly truncated: boolean;
+}
+
+/** Why a model stops that had said all that it wanted. Anything else may have cut a word in two. */
+const ENDED: readonly string[] = ["stop", "tool_calls"];
 /** For what is no text: roles, places in lists. */
 const MESSAGE_BYTES = 16;
 const PART_BYTES = 8;
 
-/**
- * @param answerChars how long the answer is, which has at least half of the room where it needs that much
- * @returns undefined when it may not be kept
- */
+/** @returns undefined when it may not be kept */
 export function keptText(
-  messages: readonly Message[],
-  choices: readonly Choice[],
-  answerChars: number,
+  { messages, choices, answerChars, truncated }: Conversation,
   rules: KeptRules,
 ): KeptText | undefined {
   const keeping = new Keeping(rules);
@@ -49,17 +55,20 @@ export function keptText(
   }
   keeping.left += spared;
   const answered = choices.flatMap((choice) => {
+    keeping.isBroken = truncated || !ENDED.includes(choice.finishReason);
     const message = choice.message && keeping.message(choice.message);
     return message ? [{ ...choice, message }] : [];
   });
   if (keeping.isSensitive) return undefined;
-  return { messages: asked.reverse(), choices: answered, truncated: keeping.truncated };
+  return { messages: asked.reverse(), choices: answered, truncated: truncated || keeping.truncated };
 }
 
 class Keeping {
   left: number;
   truncated = false;
   isSensitive = false;
+  /** Whether the texts may end where more was to come. */
+  isBroken = false;
   private readonly rules: KeptRules;
   private readonly placeholders = new Placeholders();
 
@@ -123,18 +132,20 @@ class Keeping {
 
   private text(text: string): string {
     if (text === "" || !this.take(0)) return "";
-    let part = text;
-    if (text.length > this.left) {
-      const begin = text.slice(0, this.left);
-      // What may go on behind the cut is left out, since it was not seen as a whole.
-      part = begin.slice(0, Math.min(...this.rules.patterns.map((patterns) => patterns.heldFrom(begin))));
-      this.truncated = true;
-    }
+    const begin = text.slice(0, this.left);
+    const isWhole = begin.length === text.length && !this.isBroken;
+    const part = isWhole ? begin : this.withoutOpenEnd(begin);
+    if (part.length < text.length) this.truncated = true;
     if (this.rules.isSensitive(part)) this.isSensitive = true;
     const kept = bounded(this.clean(part).toWellFormed(), this.left);
     if (kept.isCut) this.truncated = true;
     this.left -= kept.bytes;
     return kept.text;
+  }
+
+  /** What may go on behind it is left out, since it was not seen as a whole. */
+  private withoutOpenEnd(text: string): string {
+    return text.slice(0, Math.min(...this.rules.patterns.map(({ heldFrom }) => heldFrom(text))));
   }
 
   private clean(text: string): string {

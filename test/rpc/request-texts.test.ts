@@ -188,7 +188,8 @@ describe("what is said", () => {
       signal: leaving.signal,
     });
     const reader = reply.body?.getReader();
-    await reader?.read();
+    for (let read = ""; !read.includes("answer"); )
+      read += Buffer.from((await reader?.read())?.value ?? []).toString();
     leaving.abort();
     const id = reply.headers.get("x-request-id") ?? "";
     const kept = await vi.waitFor(async () => {
@@ -198,7 +199,7 @@ describe("what is said", () => {
     });
     expect(kept.choices[0]).toMatchObject({ finish_reason: "" });
     const said = kept.choices[0].message.content;
-    expect(said).not.toBe("");
+    expect(said).toMatch(/^This is /);
     expect(said).not.toContain("every word of it was known before");
   });
 
