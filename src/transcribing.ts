@@ -23,7 +23,7 @@ export interface Transcribing extends Pick<TextBackend, "texts" | "flush"> {
   around(moderated: Layer, config: CompleteConfig): Layer;
   /** Another configuration is in force. Where it keeps nothing, what waits to be kept is forgotten. */
   replace(config: CompleteConfig): void;
-  /** Writes what waits. */
+  /** Writes what waits, as far as the database takes it within seconds. */
   close(): Promise<void>;
 }
 
@@ -37,6 +37,7 @@ export interface Means {
 
 const SWEEP_MS = 60_000;
 const DAY_MS = 86_400_000;
+const CLOSE_MS = 5_000;
 
 export function openTranscribing(first: CompleteConfig, store: TranscriptStore, means: Means): Transcribing {
   const { signals, clock } = means;
@@ -78,7 +79,11 @@ export function openTranscribing(first: CompleteConfig, store: TranscriptStore, 
     },
     async close() {
       await sweeping.stop();
-      await writer.flush();
+      const late = Promise.withResolvers<void>();
+      const timer = clock.after(CLOSE_MS, late.resolve);
+      await Promise.race([writer.flush(), late.promise]);
+      timer.cancel();
+      writer.clear();
     },
   };
 }

@@ -48,12 +48,16 @@ export async function readText(
   backend: TextBackend,
   context: RequestContext,
 ): Promise<RequestText | undefined> {
-  await backend.flush();
-  const found = await backend.texts.get(id);
+  const found = (await backend.texts.get(id)) ?? (await latest(id, backend));
   if (!found) return undefined;
   const text = fromBinary(RequestTextSchema, found);
   tell(backend, context, { text_of: text.callId }, "text read");
   return text;
+}
+
+async function latest(id: string, { texts, flush }: TextBackend): Promise<Uint8Array | undefined> {
+  await flush();
+  return texts.get(id);
 }
 
 function tell({ logger }: TextBackend, context: RequestContext, what: object, msg: string): void {

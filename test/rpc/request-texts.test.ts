@@ -248,6 +248,14 @@ describe("what is said", () => {
     expect(log.events.filter(({ msg }) => msg === "texts deleted")).toHaveLength(2);
   });
 
+  test("is told where nothing is booked, too", async () => {
+    const { chat, send } = await started({ prices: { tracking_enabled: false } });
+    const { id } = await chat("Hello");
+    expect((await send(`/requests/${id}`, undefined, "operator")).status).toBe(404);
+    const { text } = await send(`/requests/${id}?include_text=true`, undefined, "operator");
+    expect(JSON.parse(text)).toMatchObject({ attempts: [], text: { messages: [{ content: "Hello" }] } });
+  });
+
   test("is nowhere where nothing switches it on", async () => {
     const { chat, textOf, filesWith } = await started({ content_capture: {} });
     const { id } = await chat("unheard");

@@ -125,6 +125,18 @@ describe("a call whose words may be kept", () => {
     expect(kept.splice(0)).toEqual(["failed"]);
   });
 
+  it("is counted where it is lost", async () => {
+    const around = means();
+    const full = { ...store, keep: () => Promise.reject(new Error("no space is left")) };
+    const transcribing = openTranscribing(ON, full, around);
+    const service = transcribing.around(unmoderated, ON)(async () => replyOf(spoken(["Hi"])));
+    await eventsOf(await service(callOf()));
+    await transcribing.close();
+    const { textsDropped, textsKept } = around.signals.metrics;
+    expect((await textsDropped.get()).values).toMatchObject([{ labels: { reason: "failed" }, value: 1 }]);
+    expect((await textsKept.get()).values).toMatchObject([{ value: 0 }]);
+  });
+
   it("is given to its caller whole, however little of it is kept", async () => {
     const config = configOf({ enabled: true, maxBytesPerRequest: 1_024 });
     const transcribing = openTranscribing(config, store, means());
