@@ -34,7 +34,7 @@ export function saidIn(text: RequestText | undefined): string {
   const all = [...text.messages, ...answers].map((message) => `\n[${message.role}]\n${wordsOf(message)}\n`);
   // Callers and models wrote it: nothing in it is for the terminal.
   const plain = all.join("").replace(/(?![\n\t])\p{Cc}/gu, "");
-  return `${plain}${text.truncated ? "\nIt was longer than what is kept of a request.\n" : ""}`;
+  return `${plain}${text.truncated ? "\nSome of it is not kept.\n" : ""}`;
 }
 
 function wordsOf({ content, parts }: Message): string {

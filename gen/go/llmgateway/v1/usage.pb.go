@@ -1197,8 +1197,9 @@ type RequestText struct {
 	// What was answered, as far as the caller was given it. None where there was no
 	// answer.
 	Choices []*Choice `protobuf:"bytes,4,rep,name=choices,proto3" json:"choices,omitempty"`
-	// Whether some of it was cut or left out, to be no longer than
-	// `content_capture.max_bytes_per_request`.
+	// Whether some of it was cut or left out: it was longer than
+	// `content_capture.max_bytes_per_request`, or the answer was broken off, whose
+	// last word may be the beginning of a secret.
 	Truncated     bool `protobuf:"varint,5,opt,name=truncated,proto3" json:"truncated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -834,8 +834,9 @@ export type RequestText = Message<"llmgateway.v1.RequestText"> & {
   choices: Choice[];
 
   /**
-   * Whether some of it was cut or left out, to be no longer than
-   * `content_capture.max_bytes_per_request`.
+   * Whether some of it was cut or left out: it was longer than
+   * `content_capture.max_bytes_per_request`, or the answer was broken off, whose
+   * last word may be the beginning of a secret.
    *
    * @generated from field: bool truncated = 5;
    */
