@@ -51,6 +51,7 @@ import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
 import { countAttempt } from "./telemetry/attempts.ts";
 import type { Room } from "./templates/expand.ts";
 import { Templates } from "./templates/templates.ts";
+import type { Transcribing } from "./transcribing.ts";
 import { booking, varied } from "./varied.ts";
 import { wayOf } from "./way.ts";
 
@@ -94,6 +95,8 @@ export interface Surroundings extends Omit<Cached, "memory"> {
   readonly books: Books;
   /** Kept over all reloads. */
   readonly experiments: Experiments;
+  /** Keeps what is said, over all reloads. */
+  readonly transcribing: Transcribing;
 }
 
 /** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */
@@ -118,7 +121,8 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   const underWay = new UnderWay();
   const pricing = pricingOf(config, catalog);
   const moderating = moderatingOf(config, surroundings);
-  const moderated: Layer = moderating.hooks.length > 0 ? moderate(moderating) : (next) => next;
+  const looked: Layer = moderating.hooks.length > 0 ? moderate(moderating) : (next) => next;
+  const moderated = surroundings.transcribing.around(looked, config);
   const caching = cachingOf(config, {
     directory: directoryOf(config, catalog, providers),
     familyOf: familiesOf(config, catalog),

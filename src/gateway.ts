@@ -39,6 +39,7 @@ import { openStore, type Store } from "./store/store.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { startTracing } from "./telemetry/trace.ts";
+import { openTranscribing } from "./transcribing.ts";
 import { VERSION } from "./version.ts";
 
 /** For callers whose call was ended to hear why, before their connections are cut. */
@@ -88,14 +89,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let books: Books | undefined;
   let cached: Cached | undefined;
   let experiments: Experiments;
+  const desk = { env, signals, clock };
+  const transcribing = openTranscribing(config, store.transcripts, {
+    ...desk,
+    isHeldUp: () => (books?.ledger?.waitingRows ?? 0) > config.ledger.maxWaitingRows / 4,
+  });
   try {
-    cached = await openCached(config, { env, signals, clock, store: store.known });
-    books = await openBooks(config, store, { env, signals, clock });
+    cached = await openCached(config, { ...desk, store: store.known });
+    books = await openBooks(config, store, desk);
     experiments = await openExperiments(config, { store, signals, clock });
-    const around = { env, signals, clock, admit, traffic, standing, books, experiments, ...cached };
+    const around = { ...desk, admit, traffic, standing, books, experiments, transcribing, ...cached };
     current = createSnapshot(config, around);
     await books.keep(current.prices);
   } catch (error) {
+    await transcribing.close();
     await cached?.close();
     await books?.close();
     await store.close();
@@ -103,7 +110,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const backlog = openBacklog({ store, env, inForce: () => current, signals, clock });
   const flush = async () => books?.ledger?.flush();
-  const spending = watchSpending({ store, flush, inForce: () => current, signals, clock });
+  const spendable = { store, flush, said: transcribing, inForce: () => current, signals, clock };
+  const spending = watchSpending(spendable);
   showStanding(metrics.registry, standing, () => Object.keys(current.config.providers));
   const closing = new AbortController();
 
@@ -111,13 +119,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const next = load();
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const around = { env, signals, clock, admit, traffic, standing, books, experiments, ...cached };
+    const around = { ...desk, admit, traffic, standing, books, experiments, transcribing, ...cached };
     const snapshot = createSnapshot(next, around);
     const old = current;
     current = snapshot;
     books.replace(next);
     cached.replace(next);
     experiments.replace(next);
+    transcribing.replace(next);
     books.keep(snapshot.prices).catch((error: unknown) => log.logger.error({ err: error }, "price catalog"));
     old.close().catch((error: unknown) => log.logger.error({ err: error }, "old connections"));
     return snapshot;
@@ -217,6 +226,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await spending.stop();
     await cached.close();
     await books.close();
+    await transcribing.close();
     await store.close();
     await stopTracing();
     log.logger.info("stopped");

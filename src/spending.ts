@@ -5,6 +5,7 @@ import { watchSpend } from "./cost/anomaly/watch.ts";
 import type { Pricing } from "./cost/means.ts";
 import type { TipMeans } from "./cost/tips/tips.ts";
 import type { Signals } from "./layers/record.ts";
+import type { TextBackend } from "./rpc/text-handlers.ts";
 import type { UsageBackend } from "./rpc/usage-handlers.ts";
 import type { Store } from "./store/store.ts";
 import { showSpend } from "./telemetry/anomalies.ts";
@@ -17,6 +18,8 @@ export interface SpendingOptions {
   inForce(): { readonly config: CompleteConfig; readonly pricing: Pricing; readonly tips: TipMeans };
   readonly signals: Signals;
   readonly clock: Clock;
+  /** What was said in calls. */
+  readonly said: Omit<TextBackend, "logger">;
 }
 
 export interface Spending extends UsageBackend {
@@ -24,7 +27,8 @@ export interface Spending extends UsageBackend {
   stop(): Promise<void>;
 }
 
-export function watchSpending({ store, flush, inForce, signals, clock }: SpendingOptions): Spending {
+export function watchSpending(options: SpendingOptions): Spending {
+  const { store, flush, inForce, signals, clock, said } = options;
   const { logger, metrics } = signals;
   const count = showSpend(metrics.registry, () => ({
     baselines: watch.expected.map(({ target, cost }) => ({
@@ -55,6 +59,7 @@ export function watchSpending({ store, flush, inForce, signals, clock }: Spendin
     clock,
     anomalies: (period) => watch.within(period),
     tips: () => inForce().tips,
+    said: { ...said, logger },
     stop: () => watch.stop(),
   };
 }

@@ -9,6 +9,7 @@ import {
 import { call, JSON_OPTIONS } from "./call.ts";
 import { dollars } from "./describe.ts";
 import { type JsonOptions, when } from "./jobs.ts";
+import { saidIn } from "./request-texts.ts";
 import { type FilterOptions, filterOf } from "./spend-filter.ts";
 import { fields, table } from "./table.ts";
 
@@ -35,13 +36,20 @@ export function listRequests(options: ListOptions & JsonOptions): Promise<number
   });
 }
 
-export function printRequest(id: string, { json, ...options }: JsonOptions): Promise<number> {
+/** @param options `text` for what was said in it, too */
+export function printRequest(
+  id: string,
+  { json, text = false, ...options }: JsonOptions & { readonly text?: boolean },
+): Promise<number> {
   return call(options, async (gateway, signal) => {
-    const found = await gateway.getRequest({ id }, { signal });
-    const text = json
-      ? `${toJsonString(GetRequestResponseSchema, found, PRETTY)}\n`
-      : `${found.request ? `${toldOf(found.request)}\n` : ""}${table(ATTEMPTS, found.attempts.map(attemptOf))}`;
-    process.stdout.write(text);
+    const found = await gateway.getRequest({ id, includeText: text }, { signal });
+    if (json) {
+      process.stdout.write(`${toJsonString(GetRequestResponseSchema, found, PRETTY)}\n`);
+      return;
+    }
+    const head = found.request ? `${toldOf(found.request)}\n` : "";
+    const attempts = table(ATTEMPTS, found.attempts.map(attemptOf));
+    process.stdout.write(`${head}${attempts}${text ? saidIn(found.text) : ""}`);
   });
 }
 

@@ -19,6 +19,12 @@ const ORDERS = [
 ];
 const WHAT = ["anomalies", "tips"] as const;
 
+interface RequestsOptions extends ListOptions, JsonOptions {
+  readonly text?: boolean;
+  readonly deleteText?: boolean;
+  readonly all?: boolean;
+}
+
 export function addUsageCommands(program: Command): void {
   about(program.command("usage").description("see what was spent, by anything that tells it apart"), "7d")
     .addArgument(
@@ -41,7 +47,15 @@ export function addUsageCommands(program: Command): void {
     .addOption(new Option("--outcome <outcome>", "only those").choices(["ok", "failed", "abandoned"]))
     .option("--failure <kind>", "only those that failed by this kind, such as rate_limited")
     .option("--limit <n>", "most requests", wholeNumber(1, 1_000), 50)
-    .action(async (id: string | undefined, options: ListOptions & JsonOptions) => {
+    .option("--text", "with what was said in it, where the gateway keeps that")
+    .addOption(new Option("--delete-text", "delete what was said in it instead").conflicts("text"))
+    .option("--all", "with --delete-text: what was said in every one")
+    .action(async (id: string | undefined, options: RequestsOptions) => {
+      if (options.deleteText) {
+        const { deleteTexts } = await import("./request-texts.ts");
+        process.exitCode = await deleteTexts(id, options);
+        return;
+      }
       const { listRequests, printRequest } = await import("./requests.ts");
       process.exitCode = await (id === undefined ? listRequests(options) : printRequest(id, options));
     });

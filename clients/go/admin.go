@@ -81,6 +81,12 @@ func (c *Client) GetRequest(ctx context.Context, request *v1.GetRequestRequest) 
 	return unary(ctx, c, c.admin.GetRequest, request)
 }
 
+// DeleteRequestTexts deletes what was said in a request, or in all, where the gateway keeps that. Where it has API keys,
+// it takes one with the scope admin. Its error is an [*Error].
+func (c *Client) DeleteRequestTexts(ctx context.Context, request *v1.DeleteRequestTextsRequest) (*v1.DeleteRequestTextsResponse, error) {
+	return unary(ctx, c, c.admin.DeleteRequestTexts, request)
+}
+
 // Reprice works out what past calls cost by other prices or at other models. Where the gateway has API keys, it takes
 // one with the scope admin. Its error is an [*Error].
 func (c *Client) Reprice(ctx context.Context, request *v1.RepriceRequest) (*v1.RepriceResponse, error) {

@@ -30,6 +30,7 @@ import { PRESETS } from "../providers/presets.ts";
 import { LOW_COST } from "../routing/chooser.ts";
 import { bundled } from "../version.ts";
 import { completeCache } from "./cache.ts";
+import { completeCapture } from "./capture.ts";
 import type { Complete } from "./complete.ts";
 import { completeExperiment } from "./experiments.ts";
 import { completeModeration } from "./moderation.ts";
@@ -137,6 +138,7 @@ export function withDefaults(draft: Config): CompleteConfig {
     resilience,
     cache: completeCache(draft.cache),
     moderation: completeModeration(draft.moderation),
+    contentCapture: completeCapture(draft.contentCapture),
     telemetry: {
       ...telemetry,
       logLevel: telemetry.logLevel || "info",
@@ -154,7 +156,7 @@ const TASK_TYPES: Readonly<Record<string, string>> = {
 
 function completeKey(key: ApiKey): CompleteConfig["auth"]["keys"][number] {
   const scopes = key.scopes.length > 0 ? key.scopes : ["call"];
-  return { ...key, tenant: key.tenant || "internal", scopes };
+  return { ...key, tenant: key.tenant || "internal", scopes, captureContent: key.captureContent ?? true };
 }
 
 function mapValues<A, B>(

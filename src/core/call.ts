@@ -13,7 +13,7 @@ import type {
   TemplateUse,
 } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { PicoUsd } from "./money.ts";
-import type { Reply } from "./reply.ts";
+import type { Batch, Reply } from "./reply.ts";
 
 /** Who calls, from where, until when. Made once, at the door. */
 export interface RequestContext {
@@ -140,6 +140,16 @@ export interface Tally {
   experiment?: Assignment | undefined;
   /** What would have become of the call if the semantic cache gave answers; undefined where it was not measured. */
   shadow?: Shadow | undefined;
+  /** Set where what is said in the call is kept. */
+  transcript?: Transcript | undefined;
+}
+
+/** Hears what is said in one call. */
+export interface Transcript {
+  /** The request as those below see it, once all has been taken out of it that may be. */
+  asked(request: ModelRequest): void;
+  /** What the caller is given next, before what was taken out of the request is put back into it. */
+  unrestored(events: Batch): void;
 }
 
 /** The variant that a call was given. */

@@ -69,26 +69,19 @@ export function isContent(event: StreamResponse): boolean {
  * @throws Failure as the events do
  */
 export async function fold(reply: Reply): Promise<ChatResponse> {
-  const choices = new Map<number, Draft>();
+  const gathered = new Choices();
   let receipt: Receipt | undefined;
-  let finishReason = "";
   for await (const batch of reply.events) {
     for (const event of batch) {
-      if (event.done) {
-        receipt = event.receipt;
-        finishReason = event.finishReason ?? "";
-      } else {
-        draftOf(choices, event.index ?? 0).add(event);
-      }
+      gathered.add(event);
+      if (event.done) receipt = event.receipt;
     }
   }
-  const drafts = [...choices.entries()].sort(([a], [b]) => a - b);
-  const done = drafts.map(([index, draft]) => draft.choice(index, finishReason));
-  const [, draft = new Draft()] = drafts[0] ?? [];
-  const first = done[0] ?? draft.choice(0, finishReason);
+  const done = gathered.list();
+  const first = done[0] ?? new Draft().choice(0, gathered.finishReason);
   return {
     $typeName: "llmgateway.v1.ChatResponse",
-    response: draft.text,
+    response: textOf(first.message),
     message: first.message,
     toolCalls: toolCallsOf(first.message),
     finishReason: first.finishReason,
@@ -131,12 +124,34 @@ function told(receipt: Receipt | undefined) {
   };
 }
 
-function draftOf(choices: Map<number, Draft>, index: number): Draft {
-  const known = choices.get(index);
-  if (known) return known;
-  const draft = new Draft();
-  choices.set(index, draft);
-  return draft;
+/** Choices while they are gathered. */
+export class Choices {
+  private readonly drafts = new Map<number, Draft>();
+  finishReason = "";
+
+  add(event: StreamResponse): void {
+    if (event.done) this.finishReason = event.finishReason ?? "";
+    else this.draft(event.index ?? 0).add(event);
+  }
+
+  /** As far as they have come, in their order. */
+  list(): Choice[] {
+    const drafts = [...this.drafts.entries()].sort(([a], [b]) => a - b);
+    return drafts.map(([index, draft]) => draft.choice(index, this.finishReason));
+  }
+
+  private draft(index: number): Draft {
+    const known = this.drafts.get(index);
+    if (known) return known;
+    const draft = new Draft();
+    this.drafts.set(index, draft);
+    return draft;
+  }
+}
+
+function textOf(message: Message | undefined): string {
+  const texts = message?.parts.map(({ part }) => (part.case === "text" ? part.value : "")) ?? [];
+  return [message?.content ?? "", ...texts].join("");
 }
 
 function toolCallsOf(message: Message | undefined): ToolCall[] {

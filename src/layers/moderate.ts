@@ -3,7 +3,7 @@
  * is given, and at a whole reply. It knows when who looks, and not what any of them looks for.
  */
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import type { Call, Layer, ModelRequest } from "../core/call.ts";
+import type { Call, Layer, ModelRequest, Transcript } from "../core/call.ts";
 import type { Batch, Reply } from "../core/reply.ts";
 import { Docket, type DocketMeans } from "../moderation/docket.ts";
 import { edited, examine } from "../moderation/examine.ts";
@@ -26,7 +26,10 @@ export function moderate(means: ModerateMeans): Layer {
     const request = await moderatedRequest(call, hooks, docket);
     const reply = await next({ ...call, request });
     if (reply.embeddings) return reply;
-    return call.streaming ? streamed(reply, hooks, docket) : whole(reply, hooks, docket);
+    const { transcript } = call.tally;
+    return call.streaming
+      ? streamed(reply, hooks, docket, transcript)
+      : whole(reply, hooks, docket, transcript);
   };
 }
 
@@ -63,7 +66,12 @@ async function moderatedRequest(
     : request;
 }
 
-async function whole(reply: Reply, hooks: readonly Hook[], docket: Docket): Promise<Reply> {
+async function whole(
+  reply: Reply,
+  hooks: readonly Hook[],
+  docket: Docket,
+  transcript: Transcript | undefined,
+): Promise<Reply> {
   const looking = hooks.filter(({ on }) => on.has("reply"));
   if (looking.length === 0 && !docket.placeholders.restores) return reply;
   let events: readonly StreamResponse[] = await gathered(reply.events);
@@ -72,6 +80,7 @@ async function whole(reply: Reply, hooks: readonly Hook[], docket: Docket): Prom
     events = said.changed(await examine(hook, said.texts(), "reply", docket));
   }
   if (docket.placeholders.restores) {
+    transcript?.unrestored(events);
     const said = new WholeReply(events);
     const edits = said.texts().map(({ kind, text }) => restored(text, kind === "json", docket.placeholders));
     events = said.changed(edits, true);
@@ -94,13 +103,21 @@ interface Step {
   pass(events: readonly StreamResponse[]): Promise<readonly StreamResponse[]>;
 }
 
-function streamed(reply: Reply, hooks: readonly Hook[], docket: Docket): Reply {
+function streamed(
+  reply: Reply,
+  hooks: readonly Hook[],
+  docket: Docket,
+  transcript: Transcript | undefined,
+): Reply {
   const steps: Step[] = [];
   for (const hook of hooks) {
     if (hook.on.has("stream")) steps.push(new Sifting(sieveOf(hook, docket)));
     else if (hook.on.has("reply")) steps.push(new AtTheEnd(hook, docket));
   }
-  if (docket.placeholders.restores) steps.push(new Sifting(restoringSieve(docket.placeholders)));
+  if (docket.placeholders.restores) {
+    if (transcript) steps.push(new Telling(transcript));
+    steps.push(new Sifting(restoringSieve(docket.placeholders)));
+  }
   return steps.length === 0 ? reply : { ...reply, events: through(reply.events, steps) };
 }
 
@@ -110,6 +127,19 @@ async function* through(events: AsyncIterable<Batch>, steps: readonly Step[]): A
     let given: readonly StreamResponse[] = batch;
     for (const step of steps) given = await step.pass(given);
     if (given.length > 0) yield given;
+  }
+}
+
+class Telling implements Step {
+  private readonly transcript: Transcript;
+
+  constructor(transcript: Transcript) {
+    this.transcript = transcript;
+  }
+
+  async pass(events: readonly StreamResponse[]): Promise<readonly StreamResponse[]> {
+    this.transcript.unrestored(events);
+    return events;
   }
 }
 

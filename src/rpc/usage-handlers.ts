@@ -18,6 +18,7 @@ import {
   type RequestSummary,
   RequestSummarySchema,
 } from "../../gen/ts/llmgateway/v1/usage_pb.ts";
+import type { RequestContext } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import { type PicoUsd, toUsd } from "../core/money.ts";
@@ -31,6 +32,7 @@ import type {
 } from "../core/usage-store.ts";
 import { TIPS_BY, type TipMeans, tipsOf } from "../cost/tips/tips.ts";
 import type { Handler } from "./door.ts";
+import { deleteTextsHandler, readText, type TextBackend } from "./text-handlers.ts";
 import { pageOf, tokenOf } from "./usage-page.ts";
 import { filterOf, hoursOf, periodOf } from "./usage-request.ts";
 import { inOrder, rowOf, totalOf } from "./usage-row.ts";
@@ -44,6 +46,8 @@ export interface UsageBackend {
   anomalies(period: Period): Anomaly[];
   /** What tips are made with, asked anew each time. */
   tips(): TipMeans;
+  /** What was said. */
+  readonly said: TextBackend;
 }
 
 const DAY_MS = 86_400_000;
@@ -55,18 +59,19 @@ export function usageHandlers(backend: UsageBackend): [DescMethod, Handler][] {
   const { getUsage, listRequests, getRequest } = AdminService.method;
   const unary = <Request extends Message>(
     method: DescMethod,
-    answer: (request: Request, backend: UsageBackend) => Promise<Message>,
+    answer: (request: Request, backend: UsageBackend, context: RequestContext) => Promise<Message>,
   ): [DescMethod, Handler] => [
     method,
-    async (message) => {
+    async (message, context) => {
       await backend.flush();
-      return { message: await answer(message as Request, backend) };
+      return { message: await answer(message as Request, backend, context) };
     },
   ];
   return [
     unary<GetUsageRequest>(getUsage, tellUsage),
     unary<ListRequestsRequest>(listRequests, list),
     unary<GetRequestRequest>(getRequest, tell),
+    deleteTextsHandler(backend.said),
   ];
 }
 
@@ -124,15 +129,23 @@ async function list(
   return create(ListRequestsResponseSchema, { requests: rows.map(summaryOf), nextPageToken: next ?? "" });
 }
 
-async function tell({ id }: GetRequestRequest, { usage }: UsageBackend): Promise<GetRequestResponse> {
+async function tell(
+  { id, includeText }: GetRequestRequest,
+  { usage, said }: UsageBackend,
+  context: RequestContext,
+): Promise<GetRequestResponse> {
   const found = await usage.request(id);
-  if (!found) {
+  const callId = found?.call?.callId ?? found?.attempts[0]?.callId;
+  // It may be kept for longer than the rest.
+  const text = includeText ? await readText(callId ?? id, said, context) : undefined;
+  if (!found && !text) {
     const description = "there is no such request; it is kept as long as the ledger's retention says";
     throw new Failure("not_found", `id: ${description}`, { violations: [{ field: "id", description }] });
   }
   return create(GetRequestResponseSchema, {
-    ...(found.call && { request: summaryOf(found.call) }),
-    attempts: found.attempts.map(recordedOf),
+    ...(found?.call && { request: summaryOf(found.call) }),
+    attempts: found?.attempts.map(recordedOf) ?? [],
+    ...(text && { text }),
   });
 }
 

@@ -9,6 +9,7 @@ import type { JobStore } from "../core/job-store.ts";
 import type { KnownStore } from "../core/known-store.ts";
 import type { LedgerStore } from "../core/ledger.ts";
 import type { Outbox } from "../core/outbox.ts";
+import type { TranscriptStore } from "../core/transcript-store.ts";
 import type { UsageStore } from "../core/usage-store.ts";
 import { openPostgres } from "./postgres/engine.ts";
 import { openSqlite, type SqliteOptions } from "./sqlite/engine.ts";
@@ -20,6 +21,7 @@ export interface Store {
   readonly idempotency: IdempotencyStore;
   readonly known: KnownStore;
   readonly experiments: ExperimentStore;
+  readonly transcripts: TranscriptStore;
   readonly usage: UsageStore;
   readonly adjustments: AdjustmentStore;
   /** What was asked of it before is still done. */

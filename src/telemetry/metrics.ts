@@ -36,6 +36,8 @@ export interface Metrics {
   readonly ledgerLostRows: Counter;
   readonly ledgerErrors: Counter;
   readonly orphanedAttempts: Counter;
+  readonly textsKept: Counter;
+  readonly textsDropped: Counter<"reason">;
 }
 
 export function createMetrics(): Metrics {
@@ -239,6 +241,17 @@ export function createMetrics(): Metrics {
     orphanedAttempts: new Counter({
       name: "llm_orphaned_attempts_total",
       help: "Attempts that a gateway left open when it died, booked at the most that they could cost.",
+      registers,
+    }),
+    textsKept: new Counter({
+      name: "llm_content_captured_total",
+      help: "Requests whose text was written, where content_capture is on.",
+      registers,
+    }),
+    textsDropped: new Counter({
+      name: "llm_content_dropped_total",
+      help: "Requests whose text was to be kept and is lost: there was no room in memory (full), or the database took none (failed).",
+      labelNames: ["reason"],
       registers,
     }),
   };

@@ -112,6 +112,23 @@ describe.concurrent("a file that changes", () => {
     expect(await read()).toMatchObject({ done: true, finish_reason: "stop" });
   });
 
+  it("keeps no more of what is said once it is switched off, and what was kept before", async () => {
+    await using running = new AsyncDisposableStack();
+    const provider = running.use(await scriptedProvider(saying("I was asked")));
+    const config = (enabled: boolean) => at(provider, { content_capture: { enabled } });
+    const { gateway, write, reloads } = await watching(running, config(true));
+    const kept = async (id: string) => {
+      const reply = await fetch(`${gateway.url}/v1/gateway/requests/${id}?include_text=true`);
+      return ((await reply.json()) as { text?: object }).text;
+    };
+    const before = (await chat(gateway)).json.request_id;
+    expect(await kept(before)).toMatchObject({ choices: [{ message: { content: "I was asked" } }] });
+    write(config(false));
+    await reloads({ true: 1 });
+    expect(await kept((await chat(gateway)).json.request_id)).toBeUndefined();
+    expect(await kept(before)).toBeDefined();
+  });
+
   it("gives no answer of who is meant no longer, and holds the new bounds of what it keeps", async () => {
     await using running = new AsyncDisposableStack();
     const provider = running.use(await scriptedProvider(saying("I was asked")));

@@ -29,6 +29,8 @@ import {
 } from "../../../gen/ts/llmgateway/v1/experiment_pb.ts";
 import { RepriceRequestSchema, type RepriceResponse } from "../../../gen/ts/llmgateway/v1/reprice_pb.ts";
 import {
+  DeleteRequestTextsRequestSchema,
+  type DeleteRequestTextsResponse,
   GetRequestRequestSchema,
   type GetRequestResponse,
   GetUsageRequestSchema,
@@ -89,11 +91,16 @@ export interface Admin {
     request?: MessageInitShape<typeof ListRequestsRequestSchema>,
     options?: CallOptions,
   ): Promise<ListRequestsResponse>;
-  /** Tells one request with all that was tried for it. */
+  /** Tells one request with all that was tried for it; with `includeText`, what was said in it, where that is kept. */
   getRequest(
     request: MessageInitShape<typeof GetRequestRequestSchema>,
     options?: CallOptions,
   ): Promise<GetRequestResponse>;
+  /** Deletes what was said in a request, or in all of them by `all: true`. */
+  deleteRequestTexts(
+    request: MessageInitShape<typeof DeleteRequestTextsRequestSchema>,
+    options?: CallOptions,
+  ): Promise<DeleteRequestTextsResponse>;
   /** Works out what past calls cost by other prices, or at other models. */
   reprice(
     request?: MessageInitShape<typeof RepriceRequestSchema>,
@@ -139,6 +146,8 @@ export function adminOver(rpc: Client<typeof AdminService>, unary: Unary, settin
     listRequests: (request = {}, options = {}) =>
       unary(ListRequestsRequestSchema, rpc.listRequests, request, options),
     getRequest: (request, options = {}) => unary(GetRequestRequestSchema, rpc.getRequest, request, options),
+    deleteRequestTexts: (request, options = {}) =>
+      unary(DeleteRequestTextsRequestSchema, rpc.deleteRequestTexts, request, options),
     reprice: (request = {}, options = {}) => unary(RepriceRequestSchema, rpc.reprice, request, options),
     bookAdjustments: (request, options = {}) =>
       unary(BookAdjustmentsRequestSchema, rpc.bookAdjustments, request, options),

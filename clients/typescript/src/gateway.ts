@@ -124,11 +124,13 @@ export type {
   TemplateVersion,
 } from "../../../gen/ts/llmgateway/v1/template_pb.ts";
 export type {
+  DeleteRequestTextsResponse,
   GetRequestResponse,
   GetUsageResponse,
   ListRequestsResponse,
   RecordedAttempt,
   RequestSummary,
+  RequestText,
   UsageRow,
 } from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
 export type { Admin } from "./admin.ts";

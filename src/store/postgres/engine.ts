@@ -23,6 +23,7 @@ import { outboxOn } from "./outbox.ts";
 import { openQueue, type Queue } from "./queue.ts";
 import { readingOn } from "./reading.ts";
 import * as statements from "./statements.ts";
+import { transcriptsOn } from "./transcripts.ts";
 
 export interface PostgresOptions {
   readonly databaseUrl: string;
@@ -60,6 +61,7 @@ export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
     experiments: experimentsOn(postgres),
     usage: usageOn(reading),
     adjustments: adjustmentsOn(reading, bookingOn(postgres)),
+    transcripts: transcriptsOn(postgres),
     close,
   };
 }

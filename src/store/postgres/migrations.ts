@@ -1,6 +1,7 @@
 /** The tables of the PostgreSQL database, version by version. They know nothing of who asks. */
 import type { Migrations } from "../version.ts";
 import { ADJUSTMENTS } from "./adjustments-by-hour.ts";
+import { REQUEST_TEXTS } from "./request-texts.ts";
 import { SUMS_BY_DAY } from "./sums-by-day.ts";
 
 export const POSTGRES_MIGRATIONS: Migrations = [
@@ -274,4 +275,5 @@ export const POSTGRES_MIGRATIONS: Migrations = [
   `
   ALTER TABLE calls ADD COLUMN trace_id text NOT NULL DEFAULT '';
   `,
+  REQUEST_TEXTS,
 ];

@@ -8,6 +8,9 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 export const CHUNK_ROWS = 1_000;
 /** SQLite's sums throw beyond 64 bits, so amounts are added in two parts; the upper counts thousandths of a dollar. */
 export const SPLIT = 1_000_000_000n;
+/** How long to wait for others who use the file. */
+export const BUSY_TIMEOUT_MS = 5_000;
+const FORGET_WAIT_MS = 200;
 
 export class Database {
   private readonly db: DatabaseSync;
@@ -43,6 +46,24 @@ export class Database {
       if (this.db.isTransaction) this.db.exec("ROLLBACK");
       throw error;
     }
+  }
+
+  /** What is deleted in it is overwritten where it was in the file. */
+  overwriting<T>(work: () => T): T {
+    this.db.exec("PRAGMA secure_delete = ON");
+    try {
+      return work();
+    } finally {
+      this.db.exec("PRAGMA secure_delete = OFF");
+    }
+  }
+
+  /** Has nothing in the log of what was written, unless somebody reads it just then. */
+  forgetLog(): void {
+    // Others wait meanwhile.
+    this.db.exec(`PRAGMA busy_timeout = ${FORGET_WAIT_MS}`);
+    this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   }
 
   /** To wait for the disk is most of what a small commit costs. All that was written before is safe then, too. */

@@ -7,7 +7,15 @@ import type { PicoUsd } from "../../core/money.ts";
 import { adjustmentsOn } from "../adjustments.ts";
 import { rowsOf, textOf } from "../rows.ts";
 import { usageOn } from "../usage.ts";
-import { bookingBy, experimentsBy, idempotencyBy, jobsBy, knownBy, outboxBy } from "./ports.ts";
+import {
+  bookingBy,
+  experimentsBy,
+  idempotencyBy,
+  jobsBy,
+  knownBy,
+  outboxBy,
+  transcriptsBy,
+} from "./ports.ts";
 import type { Question } from "./protocol.ts";
 import { readingBy } from "./reading.ts";
 import { type Seat, Thread } from "./thread.ts";
@@ -48,6 +56,7 @@ export async function openSqlite({ dataDir, instance, onDeath }: SqliteOptions) 
     idempotency: idempotencyBy(ask),
     known: knownBy(ask),
     experiments: experimentsBy(ask),
+    transcripts: transcriptsBy(ask),
     usage: usageOn(reading),
     adjustments: adjustmentsOn(reading, bookingBy(ask)),
     close: async () => {

@@ -6,6 +6,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Migrations, stepsFrom } from "../version.ts";
+import { BUSY_TIMEOUT_MS } from "./database.ts";
 import { SQLITE_MIGRATIONS } from "./migrations.ts";
 
 export interface Folder {
@@ -64,7 +65,7 @@ const SQLITE_BUSY = 5;
 function openFile(file: string): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
-    db = new DatabaseSync(file, { timeout: 5_000 });
+    db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     migrateSqlite(db, SQLITE_MIGRATIONS);
     return db;

@@ -1,6 +1,7 @@
 /** The tables of the SQLite database, version by version. They know nothing of who asks. */
 import type { Migrations } from "../version.ts";
 import { ADJUSTMENTS } from "./adjustments-by-hour.ts";
+import { REQUEST_TEXTS } from "./request-texts.ts";
 import { SUMS_BY_DAY } from "./sums-by-day.ts";
 
 // Of states a list would be a table that SQLite builds anew for each row, which took a third of its insertion.
@@ -285,4 +286,5 @@ export const SQLITE_MIGRATIONS: Migrations = [
   `
   ALTER TABLE calls ADD COLUMN trace_id TEXT NOT NULL DEFAULT '';
   `,
+  REQUEST_TEXTS,
 ];

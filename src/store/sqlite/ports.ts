@@ -1,9 +1,13 @@
-/** Jobs, webhooks, idempotency keys, known requests, experiments and bookings as questions to the thread that owns their tables. It knows neither tables nor the thread. */
+/**
+ * Jobs, webhooks, idempotency keys, known requests, experiments, bookings and what was said, as questions to the
+ * thread that owns their tables. It knows neither tables nor the thread.
+ */
 import type { ExperimentStore } from "../../core/experiment-store.ts";
 import type { IdempotencyStore } from "../../core/idempotency-store.ts";
 import type { JobStore } from "../../core/job-store.ts";
 import type { KnownStore } from "../../core/known-store.ts";
 import type { Outbox } from "../../core/outbox.ts";
+import type { TranscriptStore } from "../../core/transcript-store.ts";
 import type { BookingRows } from "../adjustments.ts";
 import { pageOf, positionOf } from "../page.ts";
 import type { SqliteAdjustments } from "./adjustments.ts";
@@ -14,6 +18,7 @@ import type { SqliteJobs } from "./jobs.ts";
 import type { SqliteKnown } from "./known.ts";
 import type { SqliteOutbox } from "./outbox.ts";
 import type { Question, Tables } from "./protocol.ts";
+import type { SqliteTranscripts } from "./transcripts.ts";
 
 type Ask = (question: Question) => Promise<unknown>;
 
@@ -102,6 +107,19 @@ export function experimentsBy(ask: Ask): ExperimentStore {
 
 export function bookingBy(ask: Ask): (booking: BookingRows) => Promise<boolean> {
   return caller<SqliteAdjustments>(ask, "adjustments")("book");
+}
+
+export function transcriptsBy(ask: Ask): TranscriptStore {
+  const call = caller<SqliteTranscripts>(ask, "transcripts");
+  const sweep = call("sweep");
+  return {
+    keep: call("keep"),
+    get: call("get"),
+    delete: call("delete"),
+    async sweep(keepSinceMs, maxBytes) {
+      while (await sweep(keepSinceMs, maxBytes));
+    },
+  };
 }
 
 type Remote<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;

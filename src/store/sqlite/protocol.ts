@@ -14,7 +14,14 @@ export type Question =
   | { readonly kind: "rows" | "lists"; readonly text: string; readonly values: readonly (string | number)[] }
   | { readonly kind: "close" };
 
-export type Tables = "jobs" | "outbox" | "idempotency" | "known" | "experiments" | "adjustments";
+export type Tables =
+  | "jobs"
+  | "outbox"
+  | "idempotency"
+  | "known"
+  | "experiments"
+  | "adjustments"
+  | "transcripts";
 
 /** One for each question in their order, after one without value that says that the database is open. */
 export type Answer = { readonly value: unknown } | { readonly error: string };

@@ -11,6 +11,7 @@ import { SqliteLedger } from "./ledger.ts";
 import { SqliteOutbox } from "./outbox.ts";
 import type { Question } from "./protocol.ts";
 import { serve } from "./serve.ts";
+import { SqliteTranscripts } from "./transcripts.ts";
 
 // Its failure is told as its error event.
 const { dataDir, instance } = workerData;
@@ -24,6 +25,7 @@ const tables = {
   known: new SqliteKnown(database),
   experiments: new SqliteExperiments(database),
   adjustments: new SqliteAdjustments(database),
+  transcripts: new SqliteTranscripts(database),
 };
 serve(answer);
 
@@ -46,6 +48,7 @@ function answer(question: Question): unknown {
     case "known":
     case "experiments":
     case "adjustments":
+    case "transcripts":
       return Reflect.get(tables[question.kind], question.method).apply(tables[question.kind], question.args);
     case "rows":
     case "lists":

@@ -63,11 +63,29 @@ it("lists requests, and tells one with its attempts", async () => {
   );
 });
 
+it("prints what was said in a request, and deletes it", async () => {
+  await using both = await startBoth({ content_capture: { enabled: true } });
+  const { request_id: id } = await chat(
+    both.url,
+    "openai/gpt-4o",
+    "search",
+    "Is ann@example.com\u001b[2J there?",
+  );
+  const run = (...args: string[]) => start("requests", ...args, "--url", both.url).end();
+  const { stdout } = await run(id, "--text");
+  expect(stdout).toMatch(
+    /\nATTEMPT .*\n1 .*\n\n\[user\]\nIs \[EMAIL_1\]\[2J there\?\n\n\[assistant\]\nThis is /,
+  );
+  expect((await run(id, "--delete-text")).stdout).toBe("the text of 1 request is deleted\n");
+  expect((await run(id, "--text")).stdout).toContain("What was said in it is not kept.");
+});
+
 it.each([
   [["usage", "--by", "colour"], /It must be some of provider/],
   [["usage", "--since", "yesterday"], /It must be a span of time/],
   [["usage", "--where", "colour=red"], /--where: there is no "colour"/],
   [["requests", "none"], /there is no such request/],
+  [["requests", "--delete-text"], /or --all to delete that of every one/],
 ])("%j is refused, and says what is wrong", async (args, message) => {
   await using both = await startBoth();
   const { status, stderr } = await start(...args, "--url", both.url).end();

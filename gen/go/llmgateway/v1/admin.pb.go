@@ -1458,7 +1458,7 @@ const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\askipped\x18\x05 \x01(\x05R\askipped\x12\x16\n" +
 	"\x06failed\x18\x06 \x01(\x05R\x06failed\x12\x19\n" +
 	"\bcost_usd\x18\a \x01(\x01R\acostUsd\x12\"\n" +
-	"\rcost_pico_usd\x18\b \x01(\x03R\vcostPicoUsd2\xee\r\n" +
+	"\rcost_pico_usd\x18\b \x01(\x03R\vcostPicoUsd2\xfd\x0e\n" +
 	"\fAdminService\x12x\n" +
 	"\fListCircuits\x12\".llmgateway.v1.ListCircuitsRequest\x1a#.llmgateway.v1.ListCircuitsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/circuits\x90\x02\x01\x12{\n" +
 	"\n" +
@@ -1473,7 +1473,8 @@ const file_llmgateway_v1_admin_proto_rawDesc = "" +
 	"\bGetUsage\x12\x1e.llmgateway.v1.GetUsageRequest\x1a\x1f.llmgateway.v1.GetUsageResponse\"\x1c\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/gateway/usage\x90\x02\x01\x12x\n" +
 	"\fListRequests\x12\".llmgateway.v1.ListRequestsRequest\x1a#.llmgateway.v1.ListRequestsResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/gateway/requests\x90\x02\x01\x12w\n" +
 	"\n" +
-	"GetRequest\x12 .llmgateway.v1.GetRequestRequest\x1a!.llmgateway.v1.GetRequestResponse\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/gateway/requests/{id}\x90\x02\x01\x12q\n" +
+	"GetRequest\x12 .llmgateway.v1.GetRequestRequest\x1a!.llmgateway.v1.GetRequestResponse\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/gateway/requests/{id}\x90\x02\x01\x12\x8c\x01\n" +
+	"\x12DeleteRequestTexts\x12(.llmgateway.v1.DeleteRequestTextsRequest\x1a).llmgateway.v1.DeleteRequestTextsResponse\"!\x82\xd3\xe4\x93\x02\x1b*\x19/v1/gateway/request-texts\x12q\n" +
 	"\aReprice\x12\x1d.llmgateway.v1.RepriceRequest\x1a\x1e.llmgateway.v1.RepriceResponse\"'\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/gateway/usage/reprice\x90\x02\x01\x12\x8a\x01\n" +
 	"\x0fBookAdjustments\x12%.llmgateway.v1.BookAdjustmentsRequest\x1a&.llmgateway.v1.BookAdjustmentsResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/gateway/usage/adjustments\x12\x8a\x01\n" +
 	"\x0fListAdjustments\x12%.llmgateway.v1.ListAdjustmentsRequest\x1a&.llmgateway.v1.ListAdjustmentsResponse\"(\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/gateway/usage/adjustments\x90\x02\x01BDZBgithub.com/llmgateway/llmgateway/gen/go/llmgateway/v1;llmgatewayv1b\x06proto3"
@@ -1492,41 +1493,43 @@ func file_llmgateway_v1_admin_proto_rawDescGZIP() []byte {
 
 var file_llmgateway_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_llmgateway_v1_admin_proto_goTypes = []any{
-	(*ListCircuitsRequest)(nil),     // 0: llmgateway.v1.ListCircuitsRequest
-	(*ListCircuitsResponse)(nil),    // 1: llmgateway.v1.ListCircuitsResponse
-	(*SetCircuitRequest)(nil),       // 2: llmgateway.v1.SetCircuitRequest
-	(*Circuit)(nil),                 // 3: llmgateway.v1.Circuit
-	(*GetCacheStatsRequest)(nil),    // 4: llmgateway.v1.GetCacheStatsRequest
-	(*GetCacheStatsResponse)(nil),   // 5: llmgateway.v1.GetCacheStatsResponse
-	(*CacheKindStats)(nil),          // 6: llmgateway.v1.CacheKindStats
-	(*CacheModelStats)(nil),         // 7: llmgateway.v1.CacheModelStats
-	(*CacheEvictions)(nil),          // 8: llmgateway.v1.CacheEvictions
-	(*ClearCacheRequest)(nil),       // 9: llmgateway.v1.ClearCacheRequest
-	(*ClearCacheResponse)(nil),      // 10: llmgateway.v1.ClearCacheResponse
-	(*WarmCacheRequest)(nil),        // 11: llmgateway.v1.WarmCacheRequest
-	(*WarmCacheResponse)(nil),       // 12: llmgateway.v1.WarmCacheResponse
-	(*WarmedRequest)(nil),           // 13: llmgateway.v1.WarmedRequest
-	(*WarmCacheTotals)(nil),         // 14: llmgateway.v1.WarmCacheTotals
-	(*timestamppb.Timestamp)(nil),   // 15: google.protobuf.Timestamp
-	(*ChatRequest)(nil),             // 16: llmgateway.v1.ChatRequest
-	(*StreamError)(nil),             // 17: llmgateway.v1.StreamError
-	(*GetExperimentsRequest)(nil),   // 18: llmgateway.v1.GetExperimentsRequest
-	(*PromoteVariantRequest)(nil),   // 19: llmgateway.v1.PromoteVariantRequest
-	(*StopExperimentRequest)(nil),   // 20: llmgateway.v1.StopExperimentRequest
-	(*GetUsageRequest)(nil),         // 21: llmgateway.v1.GetUsageRequest
-	(*ListRequestsRequest)(nil),     // 22: llmgateway.v1.ListRequestsRequest
-	(*GetRequestRequest)(nil),       // 23: llmgateway.v1.GetRequestRequest
-	(*RepriceRequest)(nil),          // 24: llmgateway.v1.RepriceRequest
-	(*BookAdjustmentsRequest)(nil),  // 25: llmgateway.v1.BookAdjustmentsRequest
-	(*ListAdjustmentsRequest)(nil),  // 26: llmgateway.v1.ListAdjustmentsRequest
-	(*GetExperimentsResponse)(nil),  // 27: llmgateway.v1.GetExperimentsResponse
-	(*Experiment)(nil),              // 28: llmgateway.v1.Experiment
-	(*GetUsageResponse)(nil),        // 29: llmgateway.v1.GetUsageResponse
-	(*ListRequestsResponse)(nil),    // 30: llmgateway.v1.ListRequestsResponse
-	(*GetRequestResponse)(nil),      // 31: llmgateway.v1.GetRequestResponse
-	(*RepriceResponse)(nil),         // 32: llmgateway.v1.RepriceResponse
-	(*BookAdjustmentsResponse)(nil), // 33: llmgateway.v1.BookAdjustmentsResponse
-	(*ListAdjustmentsResponse)(nil), // 34: llmgateway.v1.ListAdjustmentsResponse
+	(*ListCircuitsRequest)(nil),        // 0: llmgateway.v1.ListCircuitsRequest
+	(*ListCircuitsResponse)(nil),       // 1: llmgateway.v1.ListCircuitsResponse
+	(*SetCircuitRequest)(nil),          // 2: llmgateway.v1.SetCircuitRequest
+	(*Circuit)(nil),                    // 3: llmgateway.v1.Circuit
+	(*GetCacheStatsRequest)(nil),       // 4: llmgateway.v1.GetCacheStatsRequest
+	(*GetCacheStatsResponse)(nil),      // 5: llmgateway.v1.GetCacheStatsResponse
+	(*CacheKindStats)(nil),             // 6: llmgateway.v1.CacheKindStats
+	(*CacheModelStats)(nil),            // 7: llmgateway.v1.CacheModelStats
+	(*CacheEvictions)(nil),             // 8: llmgateway.v1.CacheEvictions
+	(*ClearCacheRequest)(nil),          // 9: llmgateway.v1.ClearCacheRequest
+	(*ClearCacheResponse)(nil),         // 10: llmgateway.v1.ClearCacheResponse
+	(*WarmCacheRequest)(nil),           // 11: llmgateway.v1.WarmCacheRequest
+	(*WarmCacheResponse)(nil),          // 12: llmgateway.v1.WarmCacheResponse
+	(*WarmedRequest)(nil),              // 13: llmgateway.v1.WarmedRequest
+	(*WarmCacheTotals)(nil),            // 14: llmgateway.v1.WarmCacheTotals
+	(*timestamppb.Timestamp)(nil),      // 15: google.protobuf.Timestamp
+	(*ChatRequest)(nil),                // 16: llmgateway.v1.ChatRequest
+	(*StreamError)(nil),                // 17: llmgateway.v1.StreamError
+	(*GetExperimentsRequest)(nil),      // 18: llmgateway.v1.GetExperimentsRequest
+	(*PromoteVariantRequest)(nil),      // 19: llmgateway.v1.PromoteVariantRequest
+	(*StopExperimentRequest)(nil),      // 20: llmgateway.v1.StopExperimentRequest
+	(*GetUsageRequest)(nil),            // 21: llmgateway.v1.GetUsageRequest
+	(*ListRequestsRequest)(nil),        // 22: llmgateway.v1.ListRequestsRequest
+	(*GetRequestRequest)(nil),          // 23: llmgateway.v1.GetRequestRequest
+	(*DeleteRequestTextsRequest)(nil),  // 24: llmgateway.v1.DeleteRequestTextsRequest
+	(*RepriceRequest)(nil),             // 25: llmgateway.v1.RepriceRequest
+	(*BookAdjustmentsRequest)(nil),     // 26: llmgateway.v1.BookAdjustmentsRequest
+	(*ListAdjustmentsRequest)(nil),     // 27: llmgateway.v1.ListAdjustmentsRequest
+	(*GetExperimentsResponse)(nil),     // 28: llmgateway.v1.GetExperimentsResponse
+	(*Experiment)(nil),                 // 29: llmgateway.v1.Experiment
+	(*GetUsageResponse)(nil),           // 30: llmgateway.v1.GetUsageResponse
+	(*ListRequestsResponse)(nil),       // 31: llmgateway.v1.ListRequestsResponse
+	(*GetRequestResponse)(nil),         // 32: llmgateway.v1.GetRequestResponse
+	(*DeleteRequestTextsResponse)(nil), // 33: llmgateway.v1.DeleteRequestTextsResponse
+	(*RepriceResponse)(nil),            // 34: llmgateway.v1.RepriceResponse
+	(*BookAdjustmentsResponse)(nil),    // 35: llmgateway.v1.BookAdjustmentsResponse
+	(*ListAdjustmentsResponse)(nil),    // 36: llmgateway.v1.ListAdjustmentsResponse
 }
 var file_llmgateway_v1_admin_proto_depIdxs = []int32{
 	3,  // 0: llmgateway.v1.ListCircuitsResponse.circuits:type_name -> llmgateway.v1.Circuit
@@ -1551,25 +1554,27 @@ var file_llmgateway_v1_admin_proto_depIdxs = []int32{
 	21, // 19: llmgateway.v1.AdminService.GetUsage:input_type -> llmgateway.v1.GetUsageRequest
 	22, // 20: llmgateway.v1.AdminService.ListRequests:input_type -> llmgateway.v1.ListRequestsRequest
 	23, // 21: llmgateway.v1.AdminService.GetRequest:input_type -> llmgateway.v1.GetRequestRequest
-	24, // 22: llmgateway.v1.AdminService.Reprice:input_type -> llmgateway.v1.RepriceRequest
-	25, // 23: llmgateway.v1.AdminService.BookAdjustments:input_type -> llmgateway.v1.BookAdjustmentsRequest
-	26, // 24: llmgateway.v1.AdminService.ListAdjustments:input_type -> llmgateway.v1.ListAdjustmentsRequest
-	1,  // 25: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
-	3,  // 26: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
-	5,  // 27: llmgateway.v1.AdminService.GetCacheStats:output_type -> llmgateway.v1.GetCacheStatsResponse
-	10, // 28: llmgateway.v1.AdminService.ClearCache:output_type -> llmgateway.v1.ClearCacheResponse
-	12, // 29: llmgateway.v1.AdminService.WarmCache:output_type -> llmgateway.v1.WarmCacheResponse
-	27, // 30: llmgateway.v1.AdminService.GetExperiments:output_type -> llmgateway.v1.GetExperimentsResponse
-	28, // 31: llmgateway.v1.AdminService.PromoteVariant:output_type -> llmgateway.v1.Experiment
-	28, // 32: llmgateway.v1.AdminService.StopExperiment:output_type -> llmgateway.v1.Experiment
-	29, // 33: llmgateway.v1.AdminService.GetUsage:output_type -> llmgateway.v1.GetUsageResponse
-	30, // 34: llmgateway.v1.AdminService.ListRequests:output_type -> llmgateway.v1.ListRequestsResponse
-	31, // 35: llmgateway.v1.AdminService.GetRequest:output_type -> llmgateway.v1.GetRequestResponse
-	32, // 36: llmgateway.v1.AdminService.Reprice:output_type -> llmgateway.v1.RepriceResponse
-	33, // 37: llmgateway.v1.AdminService.BookAdjustments:output_type -> llmgateway.v1.BookAdjustmentsResponse
-	34, // 38: llmgateway.v1.AdminService.ListAdjustments:output_type -> llmgateway.v1.ListAdjustmentsResponse
-	25, // [25:39] is the sub-list for method output_type
-	11, // [11:25] is the sub-list for method input_type
+	24, // 22: llmgateway.v1.AdminService.DeleteRequestTexts:input_type -> llmgateway.v1.DeleteRequestTextsRequest
+	25, // 23: llmgateway.v1.AdminService.Reprice:input_type -> llmgateway.v1.RepriceRequest
+	26, // 24: llmgateway.v1.AdminService.BookAdjustments:input_type -> llmgateway.v1.BookAdjustmentsRequest
+	27, // 25: llmgateway.v1.AdminService.ListAdjustments:input_type -> llmgateway.v1.ListAdjustmentsRequest
+	1,  // 26: llmgateway.v1.AdminService.ListCircuits:output_type -> llmgateway.v1.ListCircuitsResponse
+	3,  // 27: llmgateway.v1.AdminService.SetCircuit:output_type -> llmgateway.v1.Circuit
+	5,  // 28: llmgateway.v1.AdminService.GetCacheStats:output_type -> llmgateway.v1.GetCacheStatsResponse
+	10, // 29: llmgateway.v1.AdminService.ClearCache:output_type -> llmgateway.v1.ClearCacheResponse
+	12, // 30: llmgateway.v1.AdminService.WarmCache:output_type -> llmgateway.v1.WarmCacheResponse
+	28, // 31: llmgateway.v1.AdminService.GetExperiments:output_type -> llmgateway.v1.GetExperimentsResponse
+	29, // 32: llmgateway.v1.AdminService.PromoteVariant:output_type -> llmgateway.v1.Experiment
+	29, // 33: llmgateway.v1.AdminService.StopExperiment:output_type -> llmgateway.v1.Experiment
+	30, // 34: llmgateway.v1.AdminService.GetUsage:output_type -> llmgateway.v1.GetUsageResponse
+	31, // 35: llmgateway.v1.AdminService.ListRequests:output_type -> llmgateway.v1.ListRequestsResponse
+	32, // 36: llmgateway.v1.AdminService.GetRequest:output_type -> llmgateway.v1.GetRequestResponse
+	33, // 37: llmgateway.v1.AdminService.DeleteRequestTexts:output_type -> llmgateway.v1.DeleteRequestTextsResponse
+	34, // 38: llmgateway.v1.AdminService.Reprice:output_type -> llmgateway.v1.RepriceResponse
+	35, // 39: llmgateway.v1.AdminService.BookAdjustments:output_type -> llmgateway.v1.BookAdjustmentsResponse
+	36, // 40: llmgateway.v1.AdminService.ListAdjustments:output_type -> llmgateway.v1.ListAdjustmentsResponse
+	26, // [26:41] is the sub-list for method output_type
+	11, // [11:26] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
 	11, // [11:11] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name

@@ -19,20 +19,21 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_ListCircuits_FullMethodName    = "/llmgateway.v1.AdminService/ListCircuits"
-	AdminService_SetCircuit_FullMethodName      = "/llmgateway.v1.AdminService/SetCircuit"
-	AdminService_GetCacheStats_FullMethodName   = "/llmgateway.v1.AdminService/GetCacheStats"
-	AdminService_ClearCache_FullMethodName      = "/llmgateway.v1.AdminService/ClearCache"
-	AdminService_WarmCache_FullMethodName       = "/llmgateway.v1.AdminService/WarmCache"
-	AdminService_GetExperiments_FullMethodName  = "/llmgateway.v1.AdminService/GetExperiments"
-	AdminService_PromoteVariant_FullMethodName  = "/llmgateway.v1.AdminService/PromoteVariant"
-	AdminService_StopExperiment_FullMethodName  = "/llmgateway.v1.AdminService/StopExperiment"
-	AdminService_GetUsage_FullMethodName        = "/llmgateway.v1.AdminService/GetUsage"
-	AdminService_ListRequests_FullMethodName    = "/llmgateway.v1.AdminService/ListRequests"
-	AdminService_GetRequest_FullMethodName      = "/llmgateway.v1.AdminService/GetRequest"
-	AdminService_Reprice_FullMethodName         = "/llmgateway.v1.AdminService/Reprice"
-	AdminService_BookAdjustments_FullMethodName = "/llmgateway.v1.AdminService/BookAdjustments"
-	AdminService_ListAdjustments_FullMethodName = "/llmgateway.v1.AdminService/ListAdjustments"
+	AdminService_ListCircuits_FullMethodName       = "/llmgateway.v1.AdminService/ListCircuits"
+	AdminService_SetCircuit_FullMethodName         = "/llmgateway.v1.AdminService/SetCircuit"
+	AdminService_GetCacheStats_FullMethodName      = "/llmgateway.v1.AdminService/GetCacheStats"
+	AdminService_ClearCache_FullMethodName         = "/llmgateway.v1.AdminService/ClearCache"
+	AdminService_WarmCache_FullMethodName          = "/llmgateway.v1.AdminService/WarmCache"
+	AdminService_GetExperiments_FullMethodName     = "/llmgateway.v1.AdminService/GetExperiments"
+	AdminService_PromoteVariant_FullMethodName     = "/llmgateway.v1.AdminService/PromoteVariant"
+	AdminService_StopExperiment_FullMethodName     = "/llmgateway.v1.AdminService/StopExperiment"
+	AdminService_GetUsage_FullMethodName           = "/llmgateway.v1.AdminService/GetUsage"
+	AdminService_ListRequests_FullMethodName       = "/llmgateway.v1.AdminService/ListRequests"
+	AdminService_GetRequest_FullMethodName         = "/llmgateway.v1.AdminService/GetRequest"
+	AdminService_DeleteRequestTexts_FullMethodName = "/llmgateway.v1.AdminService/DeleteRequestTexts"
+	AdminService_Reprice_FullMethodName            = "/llmgateway.v1.AdminService/Reprice"
+	AdminService_BookAdjustments_FullMethodName    = "/llmgateway.v1.AdminService/BookAdjustments"
+	AdminService_ListAdjustments_FullMethodName    = "/llmgateway.v1.AdminService/ListAdjustments"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -75,6 +76,9 @@ type AdminServiceClient interface {
 	ListRequests(ctx context.Context, in *ListRequestsRequest, opts ...grpc.CallOption) (*ListRequestsResponse, error)
 	// Tells one request with all that was tried for it.
 	GetRequest(ctx context.Context, in *GetRequestRequest, opts ...grpc.CallOption) (*GetRequestResponse, error)
+	// Deletes what was said in a request, or in all, where `content_capture` has it
+	// kept. What is booked of them stays.
+	DeleteRequestTexts(ctx context.Context, in *DeleteRequestTextsRequest, opts ...grpc.CallOption) (*DeleteRequestTextsResponse, error)
 	// Works out what past calls cost by other prices, or at other models, from their
 	// recorded tokens. It rewrites and books nothing.
 	Reprice(ctx context.Context, in *RepriceRequest, opts ...grpc.CallOption) (*RepriceResponse, error)
@@ -213,6 +217,16 @@ func (c *adminServiceClient) GetRequest(ctx context.Context, in *GetRequestReque
 	return out, nil
 }
 
+func (c *adminServiceClient) DeleteRequestTexts(ctx context.Context, in *DeleteRequestTextsRequest, opts ...grpc.CallOption) (*DeleteRequestTextsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteRequestTextsResponse)
+	err := c.cc.Invoke(ctx, AdminService_DeleteRequestTexts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) Reprice(ctx context.Context, in *RepriceRequest, opts ...grpc.CallOption) (*RepriceResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RepriceResponse)
@@ -283,6 +297,9 @@ type AdminServiceServer interface {
 	ListRequests(context.Context, *ListRequestsRequest) (*ListRequestsResponse, error)
 	// Tells one request with all that was tried for it.
 	GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error)
+	// Deletes what was said in a request, or in all, where `content_capture` has it
+	// kept. What is booked of them stays.
+	DeleteRequestTexts(context.Context, *DeleteRequestTextsRequest) (*DeleteRequestTextsResponse, error)
 	// Works out what past calls cost by other prices, or at other models, from their
 	// recorded tokens. It rewrites and books nothing.
 	Reprice(context.Context, *RepriceRequest) (*RepriceResponse, error)
@@ -334,6 +351,9 @@ func (UnimplementedAdminServiceServer) ListRequests(context.Context, *ListReques
 }
 func (UnimplementedAdminServiceServer) GetRequest(context.Context, *GetRequestRequest) (*GetRequestResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetRequest not implemented")
+}
+func (UnimplementedAdminServiceServer) DeleteRequestTexts(context.Context, *DeleteRequestTextsRequest) (*DeleteRequestTextsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteRequestTexts not implemented")
 }
 func (UnimplementedAdminServiceServer) Reprice(context.Context, *RepriceRequest) (*RepriceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Reprice not implemented")
@@ -556,6 +576,24 @@ func _AdminService_GetRequest_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_DeleteRequestTexts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteRequestTextsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).DeleteRequestTexts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_DeleteRequestTexts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).DeleteRequestTexts(ctx, req.(*DeleteRequestTextsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_Reprice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RepriceRequest)
 	if err := dec(in); err != nil {
@@ -656,6 +694,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetRequest",
 			Handler:    _AdminService_GetRequest_Handler,
+		},
+		{
+			MethodName: "DeleteRequestTexts",
+			Handler:    _AdminService_DeleteRequestTexts_Handler,
 		},
 		{
 			MethodName: "Reprice",

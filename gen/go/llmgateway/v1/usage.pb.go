@@ -1103,7 +1103,10 @@ func (x *ListRequestsResponse) GetNextPageToken() string {
 type GetRequestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its `request_id`, or its `call_id`.
-	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether to tell what was said in it too, where that is kept. Each reading is
+	// written to the log, with the reader's key.
+	IncludeText   bool `protobuf:"varint,2,opt,name=include_text,json=includeText,proto3" json:"include_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1145,13 +1148,23 @@ func (x *GetRequestRequest) GetId() string {
 	return ""
 }
 
+func (x *GetRequestRequest) GetIncludeText() bool {
+	if x != nil {
+		return x.IncludeText
+	}
+	return false
+}
+
 // A request, and all that was tried for it.
 type GetRequestResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Absent while it goes on, and where its gateway was gone before its end.
+	// Absent while it goes on, where its gateway was gone before its end, and where
+	// the ledger's retention is over and only its text is left.
 	Request *RequestSummary `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
 	// In their order. They are kept as long as the ledger's retention says.
-	Attempts      []*RecordedAttempt `protobuf:"bytes,2,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	Attempts []*RecordedAttempt `protobuf:"bytes,2,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	// What was said in it, where that was asked for and is kept.
+	Text          *RequestText `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1200,7 +1213,204 @@ func (x *GetRequestResponse) GetAttempts() []*RecordedAttempt {
 	return nil
 }
 
-// A request that is over. What was said in it is not kept.
+func (x *GetRequestResponse) GetText() *RequestText {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+// What was said in a request, as `content_capture` keeps it: placeholders such as
+// `[API_KEY_1]` stand for secrets and personal data, and texts such as
+// `[image: image/png, 1024 bytes]` for images and files.
+type RequestText struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose text it is, by its `call_id`.
+	CallId string `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// When it was kept.
+	StoredAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=stored_at,json=storedAt,proto3" json:"stored_at,omitempty"`
+	// What was asked, as the model was: of a template, what it makes.
+	Messages []*Message `protobuf:"bytes,3,rep,name=messages,proto3" json:"messages,omitempty"`
+	// What was answered, as far as the caller was given it. None where there was no
+	// answer.
+	Choices []*Choice `protobuf:"bytes,4,rep,name=choices,proto3" json:"choices,omitempty"`
+	// Whether some of it was cut or left out: it was longer than
+	// `content_capture.max_bytes_per_request`, or the answer was broken off, whose
+	// last word may be the beginning of a secret.
+	Truncated     bool `protobuf:"varint,5,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestText) Reset() {
+	*x = RequestText{}
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestText) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestText) ProtoMessage() {}
+
+func (x *RequestText) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestText.ProtoReflect.Descriptor instead.
+func (*RequestText) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RequestText) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+func (x *RequestText) GetStoredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StoredAt
+	}
+	return nil
+}
+
+func (x *RequestText) GetMessages() []*Message {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *RequestText) GetChoices() []*Choice {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
+}
+
+func (x *RequestText) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+// Which texts to delete: those of one request, or all.
+type DeleteRequestTextsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request's `request_id`, or its `call_id`. Where callers have repeated the
+	// id, the texts of all requests that bear it.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Must be true to delete all that is kept.
+	All           bool `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRequestTextsRequest) Reset() {
+	*x = DeleteRequestTextsRequest{}
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRequestTextsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRequestTextsRequest) ProtoMessage() {}
+
+func (x *DeleteRequestTextsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRequestTextsRequest.ProtoReflect.Descriptor instead.
+func (*DeleteRequestTextsRequest) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DeleteRequestTextsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeleteRequestTextsRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+// What was deleted.
+type DeleteRequestTextsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of how many requests.
+	Deleted       int64 `protobuf:"varint,1,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRequestTextsResponse) Reset() {
+	*x = DeleteRequestTextsResponse{}
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRequestTextsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRequestTextsResponse) ProtoMessage() {}
+
+func (x *DeleteRequestTextsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRequestTextsResponse.ProtoReflect.Descriptor instead.
+func (*DeleteRequestTextsResponse) Descriptor() ([]byte, []int) {
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DeleteRequestTextsResponse) GetDeleted() int64 {
+	if x != nil {
+		return x.Deleted
+	}
+	return 0
+}
+
+// A request that is over. What was said in it is told by GetRequest, where it is
+// kept.
 type RequestSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in the `x-request-id` header. Callers may choose it, and repeat it.
@@ -1267,7 +1477,7 @@ type RequestSummary struct {
 
 func (x *RequestSummary) Reset() {
 	*x = RequestSummary{}
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[9]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1279,7 +1489,7 @@ func (x *RequestSummary) String() string {
 func (*RequestSummary) ProtoMessage() {}
 
 func (x *RequestSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[9]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1292,7 +1502,7 @@ func (x *RequestSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestSummary.ProtoReflect.Descriptor instead.
 func (*RequestSummary) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RequestSummary) GetRequestId() string {
@@ -1502,7 +1712,7 @@ type RecordedAttempt struct {
 
 func (x *RecordedAttempt) Reset() {
 	*x = RecordedAttempt{}
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[10]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1514,7 +1724,7 @@ func (x *RecordedAttempt) String() string {
 func (*RecordedAttempt) ProtoMessage() {}
 
 func (x *RecordedAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_v1_usage_proto_msgTypes[10]
+	mi := &file_llmgateway_v1_usage_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1527,7 +1737,7 @@ func (x *RecordedAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordedAttempt.ProtoReflect.Descriptor instead.
 func (*RecordedAttempt) Descriptor() ([]byte, []int) {
-	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_v1_usage_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RecordedAttempt) GetAttempt() *Attempt {
@@ -1562,7 +1772,7 @@ var File_llmgateway_v1_usage_proto protoreflect.FileDescriptor
 
 const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\n" +
-	"\x19llmgateway/v1/usage.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xd1\x05\n" +
+	"\x19llmgateway/v1/usage.proto\x12\rllmgateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llmgateway/v1/chat.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1bllmgateway/v1/receipt.proto\"\xd1\x05\n" +
 	"\x0fGetUsageRequest\x120\n" +
 	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12k\n" +
@@ -1683,13 +1893,26 @@ const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"page_token\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"y\n" +
 	"\x14ListRequestsResponse\x129\n" +
 	"\brequests\x18\x01 \x03(\v2\x1d.llmgateway.v1.RequestSummaryR\brequests\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"/\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"R\n" +
 	"\x11GetRequestRequest\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x02id\"\x89\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x02id\x12!\n" +
+	"\finclude_text\x18\x02 \x01(\bR\vincludeText\"\xb9\x01\n" +
 	"\x12GetRequestResponse\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.llmgateway.v1.RequestSummaryR\arequest\x12:\n" +
-	"\battempts\x18\x02 \x03(\v2\x1e.llmgateway.v1.RecordedAttemptR\battempts\"\xa2\b\n" +
+	"\battempts\x18\x02 \x03(\v2\x1e.llmgateway.v1.RecordedAttemptR\battempts\x12.\n" +
+	"\x04text\x18\x03 \x01(\v2\x1a.llmgateway.v1.RequestTextR\x04text\"\xe2\x01\n" +
+	"\vRequestText\x12\x17\n" +
+	"\acall_id\x18\x01 \x01(\tR\x06callId\x127\n" +
+	"\tstored_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bstoredAt\x122\n" +
+	"\bmessages\x18\x03 \x03(\v2\x16.llmgateway.v1.MessageR\bmessages\x12/\n" +
+	"\achoices\x18\x04 \x03(\v2\x15.llmgateway.v1.ChoiceR\achoices\x12\x1c\n" +
+	"\ttruncated\x18\x05 \x01(\bR\ttruncated\"G\n" +
+	"\x19DeleteRequestTextsRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x02id\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\"6\n" +
+	"\x1aDeleteRequestTextsResponse\x12\x18\n" +
+	"\adeleted\x18\x01 \x01(\x03R\adeleted\"\xa2\b\n" +
 	"\x0eRequestSummary\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x17\n" +
@@ -1751,52 +1974,61 @@ func file_llmgateway_v1_usage_proto_rawDescGZIP() []byte {
 	return file_llmgateway_v1_usage_proto_rawDescData
 }
 
-var file_llmgateway_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_llmgateway_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_llmgateway_v1_usage_proto_goTypes = []any{
-	(*GetUsageRequest)(nil),       // 0: llmgateway.v1.GetUsageRequest
-	(*GetUsageResponse)(nil),      // 1: llmgateway.v1.GetUsageResponse
-	(*Anomaly)(nil),               // 2: llmgateway.v1.Anomaly
-	(*Tip)(nil),                   // 3: llmgateway.v1.Tip
-	(*UsageRow)(nil),              // 4: llmgateway.v1.UsageRow
-	(*ListRequestsRequest)(nil),   // 5: llmgateway.v1.ListRequestsRequest
-	(*ListRequestsResponse)(nil),  // 6: llmgateway.v1.ListRequestsResponse
-	(*GetRequestRequest)(nil),     // 7: llmgateway.v1.GetRequestRequest
-	(*GetRequestResponse)(nil),    // 8: llmgateway.v1.GetRequestResponse
-	(*RequestSummary)(nil),        // 9: llmgateway.v1.RequestSummary
-	(*RecordedAttempt)(nil),       // 10: llmgateway.v1.RecordedAttempt
-	nil,                           // 11: llmgateway.v1.UsageRow.GroupEntry
-	nil,                           // 12: llmgateway.v1.RequestSummary.TagsEntry
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
-	(*Attempt)(nil),               // 14: llmgateway.v1.Attempt
+	(*GetUsageRequest)(nil),            // 0: llmgateway.v1.GetUsageRequest
+	(*GetUsageResponse)(nil),           // 1: llmgateway.v1.GetUsageResponse
+	(*Anomaly)(nil),                    // 2: llmgateway.v1.Anomaly
+	(*Tip)(nil),                        // 3: llmgateway.v1.Tip
+	(*UsageRow)(nil),                   // 4: llmgateway.v1.UsageRow
+	(*ListRequestsRequest)(nil),        // 5: llmgateway.v1.ListRequestsRequest
+	(*ListRequestsResponse)(nil),       // 6: llmgateway.v1.ListRequestsResponse
+	(*GetRequestRequest)(nil),          // 7: llmgateway.v1.GetRequestRequest
+	(*GetRequestResponse)(nil),         // 8: llmgateway.v1.GetRequestResponse
+	(*RequestText)(nil),                // 9: llmgateway.v1.RequestText
+	(*DeleteRequestTextsRequest)(nil),  // 10: llmgateway.v1.DeleteRequestTextsRequest
+	(*DeleteRequestTextsResponse)(nil), // 11: llmgateway.v1.DeleteRequestTextsResponse
+	(*RequestSummary)(nil),             // 12: llmgateway.v1.RequestSummary
+	(*RecordedAttempt)(nil),            // 13: llmgateway.v1.RecordedAttempt
+	nil,                                // 14: llmgateway.v1.UsageRow.GroupEntry
+	nil,                                // 15: llmgateway.v1.RequestSummary.TagsEntry
+	(*timestamppb.Timestamp)(nil),      // 16: google.protobuf.Timestamp
+	(*Message)(nil),                    // 17: llmgateway.v1.Message
+	(*Choice)(nil),                     // 18: llmgateway.v1.Choice
+	(*Attempt)(nil),                    // 19: llmgateway.v1.Attempt
 }
 var file_llmgateway_v1_usage_proto_depIdxs = []int32{
-	13, // 0: llmgateway.v1.GetUsageRequest.since:type_name -> google.protobuf.Timestamp
-	13, // 1: llmgateway.v1.GetUsageRequest.until:type_name -> google.protobuf.Timestamp
+	16, // 0: llmgateway.v1.GetUsageRequest.since:type_name -> google.protobuf.Timestamp
+	16, // 1: llmgateway.v1.GetUsageRequest.until:type_name -> google.protobuf.Timestamp
 	4,  // 2: llmgateway.v1.GetUsageResponse.rows:type_name -> llmgateway.v1.UsageRow
 	4,  // 3: llmgateway.v1.GetUsageResponse.total:type_name -> llmgateway.v1.UsageRow
-	13, // 4: llmgateway.v1.GetUsageResponse.since:type_name -> google.protobuf.Timestamp
-	13, // 5: llmgateway.v1.GetUsageResponse.until:type_name -> google.protobuf.Timestamp
+	16, // 4: llmgateway.v1.GetUsageResponse.since:type_name -> google.protobuf.Timestamp
+	16, // 5: llmgateway.v1.GetUsageResponse.until:type_name -> google.protobuf.Timestamp
 	2,  // 6: llmgateway.v1.GetUsageResponse.anomalies:type_name -> llmgateway.v1.Anomaly
 	3,  // 7: llmgateway.v1.GetUsageResponse.tips:type_name -> llmgateway.v1.Tip
-	13, // 8: llmgateway.v1.Anomaly.since:type_name -> google.protobuf.Timestamp
-	13, // 9: llmgateway.v1.Anomaly.until:type_name -> google.protobuf.Timestamp
-	11, // 10: llmgateway.v1.UsageRow.group:type_name -> llmgateway.v1.UsageRow.GroupEntry
-	13, // 11: llmgateway.v1.ListRequestsRequest.since:type_name -> google.protobuf.Timestamp
-	13, // 12: llmgateway.v1.ListRequestsRequest.until:type_name -> google.protobuf.Timestamp
-	9,  // 13: llmgateway.v1.ListRequestsResponse.requests:type_name -> llmgateway.v1.RequestSummary
-	9,  // 14: llmgateway.v1.GetRequestResponse.request:type_name -> llmgateway.v1.RequestSummary
-	10, // 15: llmgateway.v1.GetRequestResponse.attempts:type_name -> llmgateway.v1.RecordedAttempt
-	13, // 16: llmgateway.v1.RequestSummary.started_at:type_name -> google.protobuf.Timestamp
-	13, // 17: llmgateway.v1.RequestSummary.ended_at:type_name -> google.protobuf.Timestamp
-	12, // 18: llmgateway.v1.RequestSummary.tags:type_name -> llmgateway.v1.RequestSummary.TagsEntry
-	14, // 19: llmgateway.v1.RecordedAttempt.attempt:type_name -> llmgateway.v1.Attempt
-	13, // 20: llmgateway.v1.RecordedAttempt.started_at:type_name -> google.protobuf.Timestamp
-	13, // 21: llmgateway.v1.RecordedAttempt.settled_at:type_name -> google.protobuf.Timestamp
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	16, // 8: llmgateway.v1.Anomaly.since:type_name -> google.protobuf.Timestamp
+	16, // 9: llmgateway.v1.Anomaly.until:type_name -> google.protobuf.Timestamp
+	14, // 10: llmgateway.v1.UsageRow.group:type_name -> llmgateway.v1.UsageRow.GroupEntry
+	16, // 11: llmgateway.v1.ListRequestsRequest.since:type_name -> google.protobuf.Timestamp
+	16, // 12: llmgateway.v1.ListRequestsRequest.until:type_name -> google.protobuf.Timestamp
+	12, // 13: llmgateway.v1.ListRequestsResponse.requests:type_name -> llmgateway.v1.RequestSummary
+	12, // 14: llmgateway.v1.GetRequestResponse.request:type_name -> llmgateway.v1.RequestSummary
+	13, // 15: llmgateway.v1.GetRequestResponse.attempts:type_name -> llmgateway.v1.RecordedAttempt
+	9,  // 16: llmgateway.v1.GetRequestResponse.text:type_name -> llmgateway.v1.RequestText
+	16, // 17: llmgateway.v1.RequestText.stored_at:type_name -> google.protobuf.Timestamp
+	17, // 18: llmgateway.v1.RequestText.messages:type_name -> llmgateway.v1.Message
+	18, // 19: llmgateway.v1.RequestText.choices:type_name -> llmgateway.v1.Choice
+	16, // 20: llmgateway.v1.RequestSummary.started_at:type_name -> google.protobuf.Timestamp
+	16, // 21: llmgateway.v1.RequestSummary.ended_at:type_name -> google.protobuf.Timestamp
+	15, // 22: llmgateway.v1.RequestSummary.tags:type_name -> llmgateway.v1.RequestSummary.TagsEntry
+	19, // 23: llmgateway.v1.RecordedAttempt.attempt:type_name -> llmgateway.v1.Attempt
+	16, // 24: llmgateway.v1.RecordedAttempt.started_at:type_name -> google.protobuf.Timestamp
+	16, // 25: llmgateway.v1.RecordedAttempt.settled_at:type_name -> google.protobuf.Timestamp
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_v1_usage_proto_init() }
@@ -1804,18 +2036,20 @@ func file_llmgateway_v1_usage_proto_init() {
 	if File_llmgateway_v1_usage_proto != nil {
 		return
 	}
+	file_llmgateway_v1_chat_proto_init()
+	file_llmgateway_v1_message_proto_init()
 	file_llmgateway_v1_receipt_proto_init()
 	file_llmgateway_v1_usage_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_v1_usage_proto_msgTypes[3].OneofWrappers = []any{}
 	file_llmgateway_v1_usage_proto_msgTypes[4].OneofWrappers = []any{}
-	file_llmgateway_v1_usage_proto_msgTypes[9].OneofWrappers = []any{}
+	file_llmgateway_v1_usage_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_v1_usage_proto_rawDesc), len(file_llmgateway_v1_usage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

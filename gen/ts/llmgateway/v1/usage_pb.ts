@@ -7,6 +7,10 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Choice } from "./chat_pb.ts";
+import { file_llmgateway_v1_chat } from "./chat_pb.ts";
+import type { Message as Message$1 } from "./message_pb.ts";
+import { file_llmgateway_v1_message } from "./message_pb.ts";
 import type { Attempt } from "./receipt_pb.ts";
 import { file_llmgateway_v1_receipt } from "./receipt_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llmgateway/v1/usage.proto.
  */
 export const file_llmgateway_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("ChlsbG1nYXRld2F5L3YxL3VzYWdlLnByb3RvEg1sbG1nYXRld2F5LnYxIuAECg9HZXRVc2FnZVJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJiCghncm91cF9ieRgDIAMoCUJQukhNkgFKEAgYASJEckIYgAIyPV4ocHJvdmlkZXJ8bW9kZWx8b3BlcmF0aW9ufHRlbmFudHxrZXl8cm91dGV8aG91cnxkYXl8dGFnOi4rKSQSGAoGdGVuYW50GAQgASgJQgi6SAVyAxiAAhIVCgNrZXkYBSABKAlCCLpIBXIDGIACEhoKCHByb3ZpZGVyGAYgASgJQgi6SAVyAxiAAhIXCgVtb2RlbBgHIAEoCUIIukgFcgMYgAISFwoFcm91dGUYCCABKAlCCLpIBXIDGIACEiwKCW9wZXJhdGlvbhgJIAEoCUIZukgWchRSAFIEY2hhdFIKZW1iZWRkaW5ncxIpCgR0YWdzGAogAygJQhu6SBiSARUQCCIRcg8YgAQyCl5bXj1dKz0uKiQScAoIb3JkZXJfYnkYCyABKAlCXrpIW3JZUgBSBGNvc3RSCGFkanVzdGVkUghyZXF1ZXN0c1IGZXJyb3JzUghhdHRlbXB0c1IMaW5wdXRfdG9rZW5zUg1vdXRwdXRfdG9rZW5zUgVzYXZlZFIFZ3JvdXASHQoJcGFnZV9zaXplGAwgASgFQgq6SAcaBRiQTigAEhwKCnBhZ2VfdG9rZW4YDSABKAlCCLpIBXIDGIACEgwKBHRpcHMYDiABKAginQIKEEdldFVzYWdlUmVzcG9uc2USJQoEcm93cxgBIAMoCzIXLmxsbWdhdGV3YXkudjEuVXNhZ2VSb3cSJgoFdG90YWwYAiABKAsyFy5sbG1nYXRld2F5LnYxLlVzYWdlUm93EikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPbmV4dF9wYWdlX3Rva2VuGAUgASgJEikKCWFub21hbGllcxgGIAMoCzIWLmxsbWdhdGV3YXkudjEuQW5vbWFseRIgCgR0aXBzGAcgAygLMhIubGxtZ2F0ZXdheS52MS5UaXAi+AEKB0Fub21hbHkSDAoEa2luZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCG9ic2VydmVkGAYgASgBEhAKCGV4cGVjdGVkGAcgASgBEhIKBXJhdGlvGAggASgBSACIAQESEAoDdXNkGAkgASgBSAGIAQESDAoEdGV4dBgKIAEoCUIICgZfcmF0aW9CBgoEX3VzZCK1AQoDVGlwEgwKBGtpbmQYASABKAkSCwoDa2V5GAIgASgJEhAKCHByb3ZpZGVyGAMgASgJEg0KBW1vZGVsGAQgASgJEhYKCXNhdmVzX3VzZBgFIAEoAUgAiAEBEhsKDnNhdmVzX3BpY29fdXNkGAYgASgDSAGIAQESDAoEdGV4dBgHIAEoCRIOCgZhZHZpY2UYCCABKAlCDAoKX3NhdmVzX3VzZEIRCg9fc2F2ZXNfcGljb191c2QikQcKCFVzYWdlUm93EjEKBWdyb3VwGAEgAygLMiIubGxtZ2F0ZXdheS52MS5Vc2FnZVJvdy5Hcm91cEVudHJ5EhAKCGNvc3RfdXNkGAIgASgBEhUKDWNvc3RfcGljb191c2QYAyABKAMSEAoIcmVxdWVzdHMYBCABKAMSDgoGZXJyb3JzGAUgASgDEhcKD2NhY2hlZF9yZXF1ZXN0cxgGIAEoAxIRCglzYXZlZF91c2QYByABKAESFgoOc2F2ZWRfcGljb191c2QYCCABKAMSEAoIYXR0ZW1wdHMYCSABKAMSCgoCb2sYCiABKAMSDgoGZmFpbGVkGAsgASgDEhEKCWFiYW5kb25lZBgMIAEoAxIPCgd1bmtub3duGA0gASgDEhMKC3Vua25vd25fdXNkGA4gASgBEhgKEHVua25vd25fcGljb191c2QYDyABKAMSEQoJZXN0aW1hdGVkGBAgASgDEhUKDWVzdGltYXRlZF91c2QYESABKAESGgoSZXN0aW1hdGVkX3BpY29fdXNkGBIgASgDEhAKCHVucHJpY2VkGBMgASgDEhcKD2VzdGltYXRlZF9zaGFyZRgUIAEoARIVCg11bmtub3duX3NoYXJlGBUgASgBEhYKDnVucHJpY2VkX3NoYXJlGBYgASgBEhQKDGlucHV0X3Rva2VucxgXIAEoAxIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGBggASgDEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgZIAEoAxIVCg1vdXRwdXRfdG9rZW5zGBogASgDEhgKEHJlYXNvbmluZ190b2tlbnMYGyABKAMSGwoObGF0ZW5jeV9wNTBfbXMYHCABKAFIAIgBARIbCg5sYXRlbmN5X3A5NV9tcxgdIAEoAUgBiAEBEhsKDmxhdGVuY3lfcDk5X21zGB4gASgBSAKIAQESFgoOYWRqdXN0bWVudF91c2QYHyABKAESGwoTYWRqdXN0bWVudF9waWNvX3VzZBggIAEoAxIUCgxhZGp1c3RlZF91c2QYISABKAESGQoRYWRqdXN0ZWRfcGljb191c2QYIiABKAMaLAoKR3JvdXBFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhEKD19sYXRlbmN5X3A1MF9tc0IRCg9fbGF0ZW5jeV9wOTVfbXNCEQoPX2xhdGVuY3lfcDk5X21zItADChNMaXN0UmVxdWVzdHNSZXF1ZXN0EikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoGdGVuYW50GAMgASgJQgi6SAVyAxiAAhIVCgNrZXkYBCABKAlCCLpIBXIDGIACEhoKCHByb3ZpZGVyGAUgASgJQgi6SAVyAxiAAhIXCgVtb2RlbBgGIAEoCUIIukgFcgMYgAISFwoFcm91dGUYByABKAlCCLpIBXIDGIACEiwKCW9wZXJhdGlvbhgIIAEoCUIZukgWchRSAFIEY2hhdFIKZW1iZWRkaW5ncxIpCgR0YWdzGAkgAygJQhu6SBiSARUQCCIRcg8YgAQyCl5bXj1dKz0uKiQSLwoHb3V0Y29tZRgKIAEoCUIeukgbchlSAFICb2tSBmZhaWxlZFIJYWJhbmRvbmVkEh0KDGZhaWx1cmVfa2luZBgLIAEoCUIHukgEcgIYQBIdCglwYWdlX3NpemUYDCABKAVCCrpIBxoFGOgHKAASHAoKcGFnZV90b2tlbhgNIAEoCUIIukgFcgMYgAQiYAoUTGlzdFJlcXVlc3RzUmVzcG9uc2USLwoIcmVxdWVzdHMYASADKAsyHS5sbG1nYXRld2F5LnYxLlJlcXVlc3RTdW1tYXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIrChFHZXRSZXF1ZXN0UmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQARiAAiJ2ChJHZXRSZXF1ZXN0UmVzcG9uc2USLgoHcmVxdWVzdBgBIAEoCzIdLmxsbWdhdGV3YXkudjEuUmVxdWVzdFN1bW1hcnkSMAoIYXR0ZW1wdHMYAiADKAsyHi5sbG1nYXRld2F5LnYxLlJlY29yZGVkQXR0ZW1wdCL9BQoOUmVxdWVzdFN1bW1hcnkSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdjYWxsX2lkGAIgASgJEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZ0ZW5hbnQYBSABKAkSCwoDa2V5GAYgASgJEjUKBHRhZ3MYByADKAsyJy5sbG1nYXRld2F5LnYxLlJlcXVlc3RTdW1tYXJ5LlRhZ3NFbnRyeRIOCgZtZXRob2QYCCABKAkSEQoJb3BlcmF0aW9uGAkgASgJEhAKCHByb3RvY29sGAogASgJEhAKCHByb3ZpZGVyGAsgASgJEg0KBW1vZGVsGAwgASgJEg0KBXJvdXRlGA0gASgJEg8KB291dGNvbWUYDiABKAkSFAoMZmFpbHVyZV9raW5kGA8gASgJEhUKDWZpbmlzaF9yZWFzb24YECABKAkSEAoIYXR0ZW1wdHMYESABKAUSEgoKcHJvdmVuYW5jZRgSIAEoCRIVCg1wcmljZV92ZXJzaW9uGBMgASgJEhoKDWVzdGltYXRlZF91c2QYFCABKAFIAIgBARIfChJlc3RpbWF0ZWRfcGljb191c2QYFSABKANIAYgBARIVCghjb3N0X3VzZBgWIAEoAUgCiAEBEhoKDWNvc3RfcGljb191c2QYFyABKANIA4gBARIRCglzYXZlZF91c2QYGCABKAESFgoOc2F2ZWRfcGljb191c2QYGSABKAMSEgoKY2FjaGVfa2luZBgaIAEoCRIQCgh0cmFjZV9pZBgbIAEoCRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIQCg5fZXN0aW1hdGVkX3VzZEIVChNfZXN0aW1hdGVkX3BpY29fdXNkQgsKCV9jb3N0X3VzZEIQCg5fY29zdF9waWNvX3VzZCKpAQoPUmVjb3JkZWRBdHRlbXB0EicKB2F0dGVtcHQYASABKAsyFi5sbG1nYXRld2F5LnYxLkF0dGVtcHQSDQoFc3RhdGUYAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc2V0dGxlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCRFpCZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_llmgateway_v1_receipt]);
+  fileDesc("ChlsbG1nYXRld2F5L3YxL3VzYWdlLnByb3RvEg1sbG1nYXRld2F5LnYxIuAECg9HZXRVc2FnZVJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJiCghncm91cF9ieRgDIAMoCUJQukhNkgFKEAgYASJEckIYgAIyPV4ocHJvdmlkZXJ8bW9kZWx8b3BlcmF0aW9ufHRlbmFudHxrZXl8cm91dGV8aG91cnxkYXl8dGFnOi4rKSQSGAoGdGVuYW50GAQgASgJQgi6SAVyAxiAAhIVCgNrZXkYBSABKAlCCLpIBXIDGIACEhoKCHByb3ZpZGVyGAYgASgJQgi6SAVyAxiAAhIXCgVtb2RlbBgHIAEoCUIIukgFcgMYgAISFwoFcm91dGUYCCABKAlCCLpIBXIDGIACEiwKCW9wZXJhdGlvbhgJIAEoCUIZukgWchRSAFIEY2hhdFIKZW1iZWRkaW5ncxIpCgR0YWdzGAogAygJQhu6SBiSARUQCCIRcg8YgAQyCl5bXj1dKz0uKiQScAoIb3JkZXJfYnkYCyABKAlCXrpIW3JZUgBSBGNvc3RSCGFkanVzdGVkUghyZXF1ZXN0c1IGZXJyb3JzUghhdHRlbXB0c1IMaW5wdXRfdG9rZW5zUg1vdXRwdXRfdG9rZW5zUgVzYXZlZFIFZ3JvdXASHQoJcGFnZV9zaXplGAwgASgFQgq6SAcaBRiQTigAEhwKCnBhZ2VfdG9rZW4YDSABKAlCCLpIBXIDGIACEgwKBHRpcHMYDiABKAginQIKEEdldFVzYWdlUmVzcG9uc2USJQoEcm93cxgBIAMoCzIXLmxsbWdhdGV3YXkudjEuVXNhZ2VSb3cSJgoFdG90YWwYAiABKAsyFy5sbG1nYXRld2F5LnYxLlVzYWdlUm93EikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPbmV4dF9wYWdlX3Rva2VuGAUgASgJEikKCWFub21hbGllcxgGIAMoCzIWLmxsbWdhdGV3YXkudjEuQW5vbWFseRIgCgR0aXBzGAcgAygLMhIubGxtZ2F0ZXdheS52MS5UaXAi+AEKB0Fub21hbHkSDAoEa2luZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCG9ic2VydmVkGAYgASgBEhAKCGV4cGVjdGVkGAcgASgBEhIKBXJhdGlvGAggASgBSACIAQESEAoDdXNkGAkgASgBSAGIAQESDAoEdGV4dBgKIAEoCUIICgZfcmF0aW9CBgoEX3VzZCK1AQoDVGlwEgwKBGtpbmQYASABKAkSCwoDa2V5GAIgASgJEhAKCHByb3ZpZGVyGAMgASgJEg0KBW1vZGVsGAQgASgJEhYKCXNhdmVzX3VzZBgFIAEoAUgAiAEBEhsKDnNhdmVzX3BpY29fdXNkGAYgASgDSAGIAQESDAoEdGV4dBgHIAEoCRIOCgZhZHZpY2UYCCABKAlCDAoKX3NhdmVzX3VzZEIRCg9fc2F2ZXNfcGljb191c2QikQcKCFVzYWdlUm93EjEKBWdyb3VwGAEgAygLMiIubGxtZ2F0ZXdheS52MS5Vc2FnZVJvdy5Hcm91cEVudHJ5EhAKCGNvc3RfdXNkGAIgASgBEhUKDWNvc3RfcGljb191c2QYAyABKAMSEAoIcmVxdWVzdHMYBCABKAMSDgoGZXJyb3JzGAUgASgDEhcKD2NhY2hlZF9yZXF1ZXN0cxgGIAEoAxIRCglzYXZlZF91c2QYByABKAESFgoOc2F2ZWRfcGljb191c2QYCCABKAMSEAoIYXR0ZW1wdHMYCSABKAMSCgoCb2sYCiABKAMSDgoGZmFpbGVkGAsgASgDEhEKCWFiYW5kb25lZBgMIAEoAxIPCgd1bmtub3duGA0gASgDEhMKC3Vua25vd25fdXNkGA4gASgBEhgKEHVua25vd25fcGljb191c2QYDyABKAMSEQoJZXN0aW1hdGVkGBAgASgDEhUKDWVzdGltYXRlZF91c2QYESABKAESGgoSZXN0aW1hdGVkX3BpY29fdXNkGBIgASgDEhAKCHVucHJpY2VkGBMgASgDEhcKD2VzdGltYXRlZF9zaGFyZRgUIAEoARIVCg11bmtub3duX3NoYXJlGBUgASgBEhYKDnVucHJpY2VkX3NoYXJlGBYgASgBEhQKDGlucHV0X3Rva2VucxgXIAEoAxIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGBggASgDEhoKEmNhY2hlX3dyaXRlX3Rva2VucxgZIAEoAxIVCg1vdXRwdXRfdG9rZW5zGBogASgDEhgKEHJlYXNvbmluZ190b2tlbnMYGyABKAMSGwoObGF0ZW5jeV9wNTBfbXMYHCABKAFIAIgBARIbCg5sYXRlbmN5X3A5NV9tcxgdIAEoAUgBiAEBEhsKDmxhdGVuY3lfcDk5X21zGB4gASgBSAKIAQESFgoOYWRqdXN0bWVudF91c2QYHyABKAESGwoTYWRqdXN0bWVudF9waWNvX3VzZBggIAEoAxIUCgxhZGp1c3RlZF91c2QYISABKAESGQoRYWRqdXN0ZWRfcGljb191c2QYIiABKAMaLAoKR3JvdXBFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhEKD19sYXRlbmN5X3A1MF9tc0IRCg9fbGF0ZW5jeV9wOTVfbXNCEQoPX2xhdGVuY3lfcDk5X21zItADChNMaXN0UmVxdWVzdHNSZXF1ZXN0EikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoGdGVuYW50GAMgASgJQgi6SAVyAxiAAhIVCgNrZXkYBCABKAlCCLpIBXIDGIACEhoKCHByb3ZpZGVyGAUgASgJQgi6SAVyAxiAAhIXCgVtb2RlbBgGIAEoCUIIukgFcgMYgAISFwoFcm91dGUYByABKAlCCLpIBXIDGIACEiwKCW9wZXJhdGlvbhgIIAEoCUIZukgWchRSAFIEY2hhdFIKZW1iZWRkaW5ncxIpCgR0YWdzGAkgAygJQhu6SBiSARUQCCIRcg8YgAQyCl5bXj1dKz0uKiQSLwoHb3V0Y29tZRgKIAEoCUIeukgbchlSAFICb2tSBmZhaWxlZFIJYWJhbmRvbmVkEh0KDGZhaWx1cmVfa2luZBgLIAEoCUIHukgEcgIYQBIdCglwYWdlX3NpemUYDCABKAVCCrpIBxoFGOgHKAASHAoKcGFnZV90b2tlbhgNIAEoCUIIukgFcgMYgAQiYAoUTGlzdFJlcXVlc3RzUmVzcG9uc2USLwoIcmVxdWVzdHMYASADKAsyHS5sbG1nYXRld2F5LnYxLlJlcXVlc3RTdW1tYXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJBChFHZXRSZXF1ZXN0UmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQARiAAhIUCgxpbmNsdWRlX3RleHQYAiABKAgioAEKEkdldFJlcXVlc3RSZXNwb25zZRIuCgdyZXF1ZXN0GAEgASgLMh0ubGxtZ2F0ZXdheS52MS5SZXF1ZXN0U3VtbWFyeRIwCghhdHRlbXB0cxgCIAMoCzIeLmxsbWdhdGV3YXkudjEuUmVjb3JkZWRBdHRlbXB0EigKBHRleHQYAyABKAsyGi5sbG1nYXRld2F5LnYxLlJlcXVlc3RUZXh0IrIBCgtSZXF1ZXN0VGV4dBIPCgdjYWxsX2lkGAEgASgJEi0KCXN0b3JlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoIbWVzc2FnZXMYAyADKAsyFi5sbG1nYXRld2F5LnYxLk1lc3NhZ2USJgoHY2hvaWNlcxgEIAMoCzIVLmxsbWdhdGV3YXkudjEuQ2hvaWNlEhEKCXRydW5jYXRlZBgFIAEoCCI+ChlEZWxldGVSZXF1ZXN0VGV4dHNSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyAxiAAhILCgNhbGwYAiABKAgiLQoaRGVsZXRlUmVxdWVzdFRleHRzUmVzcG9uc2USDwoHZGVsZXRlZBgBIAEoAyL9BQoOUmVxdWVzdFN1bW1hcnkSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdjYWxsX2lkGAIgASgJEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZ0ZW5hbnQYBSABKAkSCwoDa2V5GAYgASgJEjUKBHRhZ3MYByADKAsyJy5sbG1nYXRld2F5LnYxLlJlcXVlc3RTdW1tYXJ5LlRhZ3NFbnRyeRIOCgZtZXRob2QYCCABKAkSEQoJb3BlcmF0aW9uGAkgASgJEhAKCHByb3RvY29sGAogASgJEhAKCHByb3ZpZGVyGAsgASgJEg0KBW1vZGVsGAwgASgJEg0KBXJvdXRlGA0gASgJEg8KB291dGNvbWUYDiABKAkSFAoMZmFpbHVyZV9raW5kGA8gASgJEhUKDWZpbmlzaF9yZWFzb24YECABKAkSEAoIYXR0ZW1wdHMYESABKAUSEgoKcHJvdmVuYW5jZRgSIAEoCRIVCg1wcmljZV92ZXJzaW9uGBMgASgJEhoKDWVzdGltYXRlZF91c2QYFCABKAFIAIgBARIfChJlc3RpbWF0ZWRfcGljb191c2QYFSABKANIAYgBARIVCghjb3N0X3VzZBgWIAEoAUgCiAEBEhoKDWNvc3RfcGljb191c2QYFyABKANIA4gBARIRCglzYXZlZF91c2QYGCABKAESFgoOc2F2ZWRfcGljb191c2QYGSABKAMSEgoKY2FjaGVfa2luZBgaIAEoCRIQCgh0cmFjZV9pZBgbIAEoCRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIQCg5fZXN0aW1hdGVkX3VzZEIVChNfZXN0aW1hdGVkX3BpY29fdXNkQgsKCV9jb3N0X3VzZEIQCg5fY29zdF9waWNvX3VzZCKpAQoPUmVjb3JkZWRBdHRlbXB0EicKB2F0dGVtcHQYASABKAsyFi5sbG1nYXRld2F5LnYxLkF0dGVtcHQSDQoFc3RhdGUYAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc2V0dGxlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCRFpCZ2l0aHViLmNvbS9sbG1nYXRld2F5L2xsbWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_llmgateway_v1_chat, file_llmgateway_v1_message, file_llmgateway_v1_receipt]);
 
 /**
  * Of what, since when, and by what to tell it apart.
@@ -768,6 +772,14 @@ export type GetRequestRequest = Message<"llmgateway.v1.GetRequestRequest"> & {
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * Whether to tell what was said in it too, where that is kept. Each reading is
+   * written to the log, with the reader's key.
+   *
+   * @generated from field: bool include_text = 2;
+   */
+  includeText: boolean;
 };
 
 /**
@@ -784,7 +796,8 @@ export const GetRequestRequestSchema: GenMessage<GetRequestRequest> = /*@__PURE_
  */
 export type GetRequestResponse = Message<"llmgateway.v1.GetRequestResponse"> & {
   /**
-   * Absent while it goes on, and where its gateway was gone before its end.
+   * Absent while it goes on, where its gateway was gone before its end, and where
+   * the ledger's retention is over and only its text is left.
    *
    * @generated from field: llmgateway.v1.RequestSummary request = 1;
    */
@@ -796,6 +809,13 @@ export type GetRequestResponse = Message<"llmgateway.v1.GetRequestResponse"> & {
    * @generated from field: repeated llmgateway.v1.RecordedAttempt attempts = 2;
    */
   attempts: RecordedAttempt[];
+
+  /**
+   * What was said in it, where that was asked for and is kept.
+   *
+   * @generated from field: llmgateway.v1.RequestText text = 3;
+   */
+  text?: RequestText | undefined;
 };
 
 /**
@@ -806,7 +826,112 @@ export const GetRequestResponseSchema: GenMessage<GetRequestResponse> = /*@__PUR
   messageDesc(file_llmgateway_v1_usage, 8);
 
 /**
- * A request that is over. What was said in it is not kept.
+ * What was said in a request, as `content_capture` keeps it: placeholders such as
+ * `[API_KEY_1]` stand for secrets and personal data, and texts such as
+ * `[image: image/png, 1024 bytes]` for images and files.
+ *
+ * @generated from message llmgateway.v1.RequestText
+ */
+export type RequestText = Message<"llmgateway.v1.RequestText"> & {
+  /**
+   * Whose text it is, by its `call_id`.
+   *
+   * @generated from field: string call_id = 1;
+   */
+  callId: string;
+
+  /**
+   * When it was kept.
+   *
+   * @generated from field: google.protobuf.Timestamp stored_at = 2;
+   */
+  storedAt?: Timestamp | undefined;
+
+  /**
+   * What was asked, as the model was: of a template, what it makes.
+   *
+   * @generated from field: repeated llmgateway.v1.Message messages = 3;
+   */
+  messages: Message$1[];
+
+  /**
+   * What was answered, as far as the caller was given it. None where there was no
+   * answer.
+   *
+   * @generated from field: repeated llmgateway.v1.Choice choices = 4;
+   */
+  choices: Choice[];
+
+  /**
+   * Whether some of it was cut or left out: it was longer than
+   * `content_capture.max_bytes_per_request`, or the answer was broken off, whose
+   * last word may be the beginning of a secret.
+   *
+   * @generated from field: bool truncated = 5;
+   */
+  truncated: boolean;
+};
+
+/**
+ * Describes the message llmgateway.v1.RequestText.
+ * Use `create(RequestTextSchema)` to create a new message.
+ */
+export const RequestTextSchema: GenMessage<RequestText> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_usage, 9);
+
+/**
+ * Which texts to delete: those of one request, or all.
+ *
+ * @generated from message llmgateway.v1.DeleteRequestTextsRequest
+ */
+export type DeleteRequestTextsRequest = Message<"llmgateway.v1.DeleteRequestTextsRequest"> & {
+  /**
+   * The request's `request_id`, or its `call_id`. Where callers have repeated the
+   * id, the texts of all requests that bear it.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Must be true to delete all that is kept.
+   *
+   * @generated from field: bool all = 2;
+   */
+  all: boolean;
+};
+
+/**
+ * Describes the message llmgateway.v1.DeleteRequestTextsRequest.
+ * Use `create(DeleteRequestTextsRequestSchema)` to create a new message.
+ */
+export const DeleteRequestTextsRequestSchema: GenMessage<DeleteRequestTextsRequest> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_usage, 10);
+
+/**
+ * What was deleted.
+ *
+ * @generated from message llmgateway.v1.DeleteRequestTextsResponse
+ */
+export type DeleteRequestTextsResponse = Message<"llmgateway.v1.DeleteRequestTextsResponse"> & {
+  /**
+   * Of how many requests.
+   *
+   * @generated from field: int64 deleted = 1;
+   */
+  deleted: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.DeleteRequestTextsResponse.
+ * Use `create(DeleteRequestTextsResponseSchema)` to create a new message.
+ */
+export const DeleteRequestTextsResponseSchema: GenMessage<DeleteRequestTextsResponse> = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_usage, 11);
+
+/**
+ * A request that is over. What was said in it is told by GetRequest, where it is
+ * kept.
  *
  * @generated from message llmgateway.v1.RequestSummary
  */
@@ -1010,7 +1135,7 @@ export type RequestSummary = Message<"llmgateway.v1.RequestSummary"> & {
  * Use `create(RequestSummarySchema)` to create a new message.
  */
 export const RequestSummarySchema: GenMessage<RequestSummary> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_usage, 9);
+  messageDesc(file_llmgateway_v1_usage, 12);
 
 /**
  * A call to a provider as it was booked.
@@ -1053,5 +1178,5 @@ export type RecordedAttempt = Message<"llmgateway.v1.RecordedAttempt"> & {
  * Use `create(RecordedAttemptSchema)` to create a new message.
  */
 export const RecordedAttemptSchema: GenMessage<RecordedAttempt> = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_usage, 10);
+  messageDesc(file_llmgateway_v1_usage, 13);
 

@@ -83,9 +83,11 @@ type Config struct {
 	// What looks at requests and answers before anybody else sees them.
 	Moderation *Moderation `protobuf:"bytes,21,opt,name=moderation,proto3" json:"moderation,omitempty"`
 	// Calls that are shared among variants, to find out who does best, by name.
-	Experiments   map[string]*Experiment `protobuf:"bytes,22,rep,name=experiments,proto3" json:"experiments,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Experiments map[string]*Experiment `protobuf:"bytes,22,rep,name=experiments,proto3" json:"experiments,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Whether what is said in calls is kept, for operators to read.
+	ContentCapture *ContentCapture `protobuf:"bytes,23,opt,name=content_capture,json=contentCapture,proto3" json:"content_capture,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Config) Reset() {
@@ -265,6 +267,105 @@ func (x *Config) GetExperiments() map[string]*Experiment {
 	return nil
 }
 
+func (x *Config) GetContentCapture() *ContentCapture {
+	if x != nil {
+		return x.ContentCapture
+	}
+	return nil
+}
+
+// What is said in chats, kept beside the ledger: the messages of the request and
+// those of the answer. Off unless it is switched on. Keys, tokens and passwords
+// are taken out before anything is kept, and of images and files only their type
+// and size stay. Requests that are `sensitive`, or that moderation refuses, are
+// never kept, nor are their answers.
+type ContentCapture struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether it is kept from now on. What was kept before stays until its time is
+	// over, or until it is deleted. Default false.
+	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// Most bytes of one request and its answer together. The latest messages are
+	// kept first; what is cut is marked as `truncated`. Default 32768.
+	MaxBytesPerRequest *int32 `protobuf:"varint,2,opt,name=max_bytes_per_request,json=maxBytesPerRequest,proto3,oneof" json:"max_bytes_per_request,omitempty"`
+	// For how many days it is kept, whatever the ledger's own `retention` is.
+	// Default 7.
+	RetentionDays *int32 `protobuf:"varint,3,opt,name=retention_days,json=retentionDays,proto3,oneof" json:"retention_days,omitempty"`
+	// Most bytes of all of it, as it is looked at once a minute; the oldest goes
+	// first. Default 1073741824.
+	MaxTotalBytes *int64 `protobuf:"varint,4,opt,name=max_total_bytes,json=maxTotalBytes,proto3,oneof" json:"max_total_bytes,omitempty"`
+	// Whether personal data is taken out too, as the moderation hook `pii` finds it.
+	// What moderation hooks take out of a call is never kept, even where this is
+	// false. Default true.
+	RedactPii     *bool `protobuf:"varint,5,opt,name=redact_pii,json=redactPii,proto3,oneof" json:"redact_pii,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContentCapture) Reset() {
+	*x = ContentCapture{}
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContentCapture) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContentCapture) ProtoMessage() {}
+
+func (x *ContentCapture) ProtoReflect() protoreflect.Message {
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContentCapture.ProtoReflect.Descriptor instead.
+func (*ContentCapture) Descriptor() ([]byte, []int) {
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ContentCapture) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *ContentCapture) GetMaxBytesPerRequest() int32 {
+	if x != nil && x.MaxBytesPerRequest != nil {
+		return *x.MaxBytesPerRequest
+	}
+	return 0
+}
+
+func (x *ContentCapture) GetRetentionDays() int32 {
+	if x != nil && x.RetentionDays != nil {
+		return *x.RetentionDays
+	}
+	return 0
+}
+
+func (x *ContentCapture) GetMaxTotalBytes() int64 {
+	if x != nil && x.MaxTotalBytes != nil {
+		return *x.MaxTotalBytes
+	}
+	return 0
+}
+
+func (x *ContentCapture) GetRedactPii() bool {
+	if x != nil && x.RedactPii != nil {
+		return *x.RedactPii
+	}
+	return false
+}
+
 // An experiment: calls are shared among variants, and what becomes of each is
 // compared.
 type Experiment struct {
@@ -300,7 +401,7 @@ type Experiment struct {
 
 func (x *Experiment) Reset() {
 	*x = Experiment{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -312,7 +413,7 @@ func (x *Experiment) String() string {
 func (*Experiment) ProtoMessage() {}
 
 func (x *Experiment) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[1]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -325,7 +426,7 @@ func (x *Experiment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Experiment.ProtoReflect.Descriptor instead.
 func (*Experiment) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Experiment) GetEnabled() bool {
@@ -416,7 +517,7 @@ type ExperimentVariant struct {
 
 func (x *ExperimentVariant) Reset() {
 	*x = ExperimentVariant{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -428,7 +529,7 @@ func (x *ExperimentVariant) String() string {
 func (*ExperimentVariant) ProtoMessage() {}
 
 func (x *ExperimentVariant) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[2]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -441,7 +542,7 @@ func (x *ExperimentVariant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentVariant.ProtoReflect.Descriptor instead.
 func (*ExperimentVariant) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ExperimentVariant) GetName() string {
@@ -514,7 +615,7 @@ type ExperimentDecision struct {
 
 func (x *ExperimentDecision) Reset() {
 	*x = ExperimentDecision{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +627,7 @@ func (x *ExperimentDecision) String() string {
 func (*ExperimentDecision) ProtoMessage() {}
 
 func (x *ExperimentDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[3]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +640,7 @@ func (x *ExperimentDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentDecision.ProtoReflect.Descriptor instead.
 func (*ExperimentDecision) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ExperimentDecision) GetDecide() string {
@@ -658,7 +759,7 @@ type ExperimentShadow struct {
 
 func (x *ExperimentShadow) Reset() {
 	*x = ExperimentShadow{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +771,7 @@ func (x *ExperimentShadow) String() string {
 func (*ExperimentShadow) ProtoMessage() {}
 
 func (x *ExperimentShadow) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[4]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +784,7 @@ func (x *ExperimentShadow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentShadow.ProtoReflect.Descriptor instead.
 func (*ExperimentShadow) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ExperimentShadow) GetName() string {
@@ -748,7 +849,7 @@ type Moderation struct {
 
 func (x *Moderation) Reset() {
 	*x = Moderation{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -760,7 +861,7 @@ func (x *Moderation) String() string {
 func (*Moderation) ProtoMessage() {}
 
 func (x *Moderation) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[5]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -773,7 +874,7 @@ func (x *Moderation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Moderation.ProtoReflect.Descriptor instead.
 func (*Moderation) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Moderation) GetHooks() []*ModerationHook {
@@ -851,7 +952,7 @@ type ModerationHook struct {
 
 func (x *ModerationHook) Reset() {
 	*x = ModerationHook{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +964,7 @@ func (x *ModerationHook) String() string {
 func (*ModerationHook) ProtoMessage() {}
 
 func (x *ModerationHook) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[6]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +977,7 @@ func (x *ModerationHook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModerationHook.ProtoReflect.Descriptor instead.
 func (*ModerationHook) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ModerationHook) GetName() string {
@@ -1061,7 +1162,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1073,7 +1174,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[7]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1086,7 +1187,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Cache) GetEnabled() bool {
@@ -1211,7 +1312,7 @@ type CacheRedis struct {
 
 func (x *CacheRedis) Reset() {
 	*x = CacheRedis{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1324,7 @@ func (x *CacheRedis) String() string {
 func (*CacheRedis) ProtoMessage() {}
 
 func (x *CacheRedis) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[8]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1337,7 @@ func (x *CacheRedis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheRedis.ProtoReflect.Descriptor instead.
 func (*CacheRedis) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CacheRedis) GetEnabled() bool {
@@ -1275,7 +1376,7 @@ type CacheFamily struct {
 
 func (x *CacheFamily) Reset() {
 	*x = CacheFamily{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1388,7 @@ func (x *CacheFamily) String() string {
 func (*CacheFamily) ProtoMessage() {}
 
 func (x *CacheFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[9]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1401,7 @@ func (x *CacheFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheFamily.ProtoReflect.Descriptor instead.
 func (*CacheFamily) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CacheFamily) GetEnabled() bool {
@@ -1350,7 +1451,7 @@ type SemanticCache struct {
 
 func (x *SemanticCache) Reset() {
 	*x = SemanticCache{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1362,7 +1463,7 @@ func (x *SemanticCache) String() string {
 func (*SemanticCache) ProtoMessage() {}
 
 func (x *SemanticCache) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[10]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1375,7 +1476,7 @@ func (x *SemanticCache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SemanticCache.ProtoReflect.Descriptor instead.
 func (*SemanticCache) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SemanticCache) GetMode() string {
@@ -1434,7 +1535,7 @@ type Alias struct {
 
 func (x *Alias) Reset() {
 	*x = Alias{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1446,7 +1547,7 @@ func (x *Alias) String() string {
 func (*Alias) ProtoMessage() {}
 
 func (x *Alias) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[11]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1459,7 +1560,7 @@ func (x *Alias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alias.ProtoReflect.Descriptor instead.
 func (*Alias) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Alias) GetTargets() []*WeightedTarget {
@@ -1490,7 +1591,7 @@ type WeightedTarget struct {
 
 func (x *WeightedTarget) Reset() {
 	*x = WeightedTarget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +1603,7 @@ func (x *WeightedTarget) String() string {
 func (*WeightedTarget) ProtoMessage() {}
 
 func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[12]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +1616,7 @@ func (x *WeightedTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedTarget.ProtoReflect.Descriptor instead.
 func (*WeightedTarget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WeightedTarget) GetTarget() string {
@@ -1560,7 +1661,7 @@ type RoutingPolicy struct {
 
 func (x *RoutingPolicy) Reset() {
 	*x = RoutingPolicy{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1673,7 @@ func (x *RoutingPolicy) String() string {
 func (*RoutingPolicy) ProtoMessage() {}
 
 func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[13]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1686,7 @@ func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
 func (*RoutingPolicy) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RoutingPolicy) GetPrefer() []string {
@@ -1649,7 +1750,7 @@ type Resilience struct {
 
 func (x *Resilience) Reset() {
 	*x = Resilience{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1661,7 +1762,7 @@ func (x *Resilience) String() string {
 func (*Resilience) ProtoMessage() {}
 
 func (x *Resilience) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[14]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1674,7 +1775,7 @@ func (x *Resilience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resilience.ProtoReflect.Descriptor instead.
 func (*Resilience) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Resilience) GetCircuitBreaker() *CircuitBreaker {
@@ -1736,7 +1837,7 @@ type CircuitBreaker struct {
 
 func (x *CircuitBreaker) Reset() {
 	*x = CircuitBreaker{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1748,7 +1849,7 @@ func (x *CircuitBreaker) String() string {
 func (*CircuitBreaker) ProtoMessage() {}
 
 func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[15]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1761,7 +1862,7 @@ func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreaker.ProtoReflect.Descriptor instead.
 func (*CircuitBreaker) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CircuitBreaker) GetEnabled() bool {
@@ -1831,7 +1932,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1843,7 +1944,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[16]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1856,7 +1957,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Retries) GetMax() int32 {
@@ -1914,7 +2015,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1926,7 +2027,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[17]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1939,7 +2040,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Retry) GetMax() int32 {
@@ -1977,7 +2078,7 @@ type Hedging struct {
 
 func (x *Hedging) Reset() {
 	*x = Hedging{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1989,7 +2090,7 @@ func (x *Hedging) String() string {
 func (*Hedging) ProtoMessage() {}
 
 func (x *Hedging) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[18]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2002,7 +2103,7 @@ func (x *Hedging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedging.ProtoReflect.Descriptor instead.
 func (*Hedging) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Hedging) GetEnabled() bool {
@@ -2053,7 +2154,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2065,7 +2166,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[19]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2078,7 +2179,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Limit) GetMaxInFlight() int32 {
@@ -2122,7 +2223,7 @@ type StreamGuard struct {
 
 func (x *StreamGuard) Reset() {
 	*x = StreamGuard{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2134,7 +2235,7 @@ func (x *StreamGuard) String() string {
 func (*StreamGuard) ProtoMessage() {}
 
 func (x *StreamGuard) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[20]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2147,7 +2248,7 @@ func (x *StreamGuard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamGuard.ProtoReflect.Descriptor instead.
 func (*StreamGuard) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StreamGuard) GetMinTokensPerSecond() float64 {
@@ -2206,7 +2307,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2218,7 +2319,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[21]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2231,7 +2332,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Server) GetHost() string {
@@ -2340,7 +2441,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2352,7 +2453,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[22]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2365,7 +2466,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Cors) GetAllowedOrigins() []string {
@@ -2399,7 +2500,7 @@ type Http2 struct {
 
 func (x *Http2) Reset() {
 	*x = Http2{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2411,7 +2512,7 @@ func (x *Http2) String() string {
 func (*Http2) ProtoMessage() {}
 
 func (x *Http2) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[23]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2424,7 +2525,7 @@ func (x *Http2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Http2.ProtoReflect.Descriptor instead.
 func (*Http2) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Http2) GetMaxConcurrentStreams() int32 {
@@ -2461,7 +2562,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2473,7 +2574,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[24]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2486,7 +2587,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Tls) GetCertPath() string {
@@ -2514,7 +2615,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2526,7 +2627,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[25]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2539,7 +2640,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Auth) GetKeys() []*ApiKey {
@@ -2562,14 +2663,17 @@ type ApiKey struct {
 	// Default `call`.
 	Scopes []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Who shares cached answers: keys of one tenant with the same value here.
-	CacheScope    string `protobuf:"bytes,5,opt,name=cache_scope,json=cacheScope,proto3" json:"cache_scope,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CacheScope string `protobuf:"bytes,5,opt,name=cache_scope,json=cacheScope,proto3" json:"cache_scope,omitempty"`
+	// Whether what its calls say may be kept, where `content_capture` is on.
+	// Default true.
+	CaptureContent *bool `protobuf:"varint,6,opt,name=capture_content,json=captureContent,proto3,oneof" json:"capture_content,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2685,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[26]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +2698,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ApiKey) GetName() string {
@@ -2632,6 +2736,13 @@ func (x *ApiKey) GetCacheScope() string {
 	return ""
 }
 
+func (x *ApiKey) GetCaptureContent() bool {
+	if x != nil && x.CaptureContent != nil {
+		return *x.CaptureContent
+	}
+	return false
+}
+
 // How often each key, and each address without one, may call.
 type RateLimit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2645,7 +2756,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2657,7 +2768,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[27]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2670,7 +2781,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RateLimit) GetRpm() int32 {
@@ -2750,7 +2861,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2762,7 +2873,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[28]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2775,7 +2886,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Provider) GetKind() string {
@@ -2927,7 +3038,7 @@ type ModelSettings struct {
 
 func (x *ModelSettings) Reset() {
 	*x = ModelSettings{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2939,7 +3050,7 @@ func (x *ModelSettings) String() string {
 func (*ModelSettings) ProtoMessage() {}
 
 func (x *ModelSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[29]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2952,7 +3063,7 @@ func (x *ModelSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSettings.ProtoReflect.Descriptor instead.
 func (*ModelSettings) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ModelSettings) GetTimeouts() *Timeouts {
@@ -2994,7 +3105,7 @@ type Dialect struct {
 
 func (x *Dialect) Reset() {
 	*x = Dialect{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3006,7 +3117,7 @@ func (x *Dialect) String() string {
 func (*Dialect) ProtoMessage() {}
 
 func (x *Dialect) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[30]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3019,7 +3130,7 @@ func (x *Dialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialect.ProtoReflect.Descriptor instead.
 func (*Dialect) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Dialect) GetMaxTokensField() string {
@@ -3067,7 +3178,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3079,7 +3190,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[31]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3092,7 +3203,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -3141,7 +3252,7 @@ type Prices struct {
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3153,7 +3264,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[32]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3166,7 +3277,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Prices) GetCatalogPath() string {
@@ -3224,7 +3335,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3236,7 +3347,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[33]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3249,7 +3360,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Budget) GetName() string {
@@ -3355,7 +3466,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3367,7 +3478,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[34]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3380,7 +3491,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Ledger) GetDataDir() string {
@@ -3435,7 +3546,7 @@ type Anomalies struct {
 
 func (x *Anomalies) Reset() {
 	*x = Anomalies{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3447,7 +3558,7 @@ func (x *Anomalies) String() string {
 func (*Anomalies) ProtoMessage() {}
 
 func (x *Anomalies) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[35]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3460,7 +3571,7 @@ func (x *Anomalies) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Anomalies.ProtoReflect.Descriptor instead.
 func (*Anomalies) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Anomalies) GetEnabled() bool {
@@ -3514,7 +3625,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[36]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3526,7 +3637,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[36]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3539,7 +3650,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{36}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Jobs) GetMaxConcurrent() int32 {
@@ -3634,7 +3745,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[37]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3646,7 +3757,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[37]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3659,7 +3770,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{37}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Webhooks) GetAllowedHosts() []string {
@@ -3725,7 +3836,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[38]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3737,7 +3848,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[38]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3750,7 +3861,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{38}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Stream) GetBufferSize() int32 {
@@ -3783,7 +3894,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[39]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3795,7 +3906,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_llmgateway_config_v1_config_proto_msgTypes[39]
+	mi := &file_llmgateway_config_v1_config_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3808,7 +3919,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{39}
+	return file_llmgateway_config_v1_config_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -3836,7 +3947,7 @@ var File_llmgateway_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1cllmgateway/v1/template.proto\"\xf4\x11\n" +
+	"!llmgateway/config/v1/config.proto\x12\x14llmgateway.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllmgateway/v1/message.proto\x1a\x1cllmgateway/v1/template.proto\"\xc3\x12\n" +
 	"\x06Config\x124\n" +
 	"\x06server\x18\x01 \x01(\v2\x1c.llmgateway.config.v1.ServerR\x06server\x12.\n" +
 	"\x04auth\x18\x02 \x01(\v2\x1a.llmgateway.config.v1.AuthR\x04auth\x12>\n" +
@@ -3865,7 +3976,8 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"moderation\x18\x15 \x01(\v2 .llmgateway.config.v1.ModerationR\n" +
 	"moderation\x12~\n" +
-	"\vexperiments\x18\x16 \x03(\v2-.llmgateway.config.v1.Config.ExperimentsEntryB-\xbaH*\x9a\x01'\"%r#2!^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$R\vexperiments\x1a\\\n" +
+	"\vexperiments\x18\x16 \x03(\v2-.llmgateway.config.v1.Config.ExperimentsEntryB-\xbaH*\x9a\x01'\"%r#2!^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$R\vexperiments\x12M\n" +
+	"\x0fcontent_capture\x18\x17 \x01(\v2$.llmgateway.config.v1.ContentCaptureR\x0econtentCapture\x1a\\\n" +
 	"\x0eProvidersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
 	"\x05value\x18\x02 \x01(\v2\x1e.llmgateway.config.v1.ProviderR\x05value:\x028\x01\x1aW\n" +
@@ -3886,7 +3998,21 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x17.llmgateway.v1.TemplateR\x05value:\x028\x01\x1a`\n" +
 	"\x10ExperimentsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x126\n" +
-	"\x05value\x18\x02 \x01(\v2 .llmgateway.config.v1.ExperimentR\x05value:\x028\x01\"\x99\x04\n" +
+	"\x05value\x18\x02 \x01(\v2 .llmgateway.config.v1.ExperimentR\x05value:\x028\x01\"\xe5\x02\n" +
+	"\x0eContentCapture\x12\x1d\n" +
+	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x12D\n" +
+	"\x15max_bytes_per_request\x18\x02 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\x80@(\x80\bH\x01R\x12maxBytesPerRequest\x88\x01\x01\x126\n" +
+	"\x0eretention_days\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc2\x1c(\x01H\x02R\rretentionDays\x88\x01\x01\x126\n" +
+	"\x0fmax_total_bytes\x18\x04 \x01(\x03B\t\xbaH\x06\"\x04(\x80\x80@H\x03R\rmaxTotalBytes\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"redact_pii\x18\x05 \x01(\bH\x04R\tredactPii\x88\x01\x01B\n" +
+	"\n" +
+	"\b_enabledB\x18\n" +
+	"\x16_max_bytes_per_requestB\x11\n" +
+	"\x0f_retention_daysB\x12\n" +
+	"\x10_max_total_bytesB\r\n" +
+	"\v_redact_pii\"\x99\x04\n" +
 	"\n" +
 	"Experiment\x12\x1d\n" +
 	"\aenabled\x18\x01 \x01(\bH\x00R\aenabled\x88\x01\x01\x12O\n" +
@@ -4172,14 +4298,16 @@ const file_llmgateway_config_v1_config_proto_rawDesc = "" +
 	"\tcert_path\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bcertPath\x12\"\n" +
 	"\bkey_path\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\akeyPath\"8\n" +
 	"\x04Auth\x120\n" +
-	"\x04keys\x18\x01 \x03(\v2\x1c.llmgateway.config.v1.ApiKeyR\x04keys\"\xfe\x01\n" +
+	"\x04keys\x18\x01 \x03(\v2\x1c.llmgateway.config.v1.ApiKeyR\x04keys\"\xc0\x02\n" +
 	"\x06ApiKey\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{1,64}$R\x04name\x12-\n" +
 	"\x06sha256\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\x06sha256\x125\n" +
 	"\x06tenant\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-zA-Z0-9._-]{0,64}$R\x06tenant\x121\n" +
 	"\x06scopes\x18\x04 \x03(\tB\x19\xbaH\x16\x92\x01\x13\x18\x01\"\x0fr\rR\x04callR\x05adminR\x06scopes\x12(\n" +
 	"\vcache_scope\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
-	"cacheScope\"E\n" +
+	"cacheScope\x12,\n" +
+	"\x0fcapture_content\x18\x06 \x01(\bH\x00R\x0ecaptureContent\x88\x01\x01B\x12\n" +
+	"\x10_capture_content\"E\n" +
 	"\tRateLimit\x12\x19\n" +
 	"\x03rpm\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03rpm\x12\x1d\n" +
 	"\x05burst\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05burst\"\xf7\t\n" +
@@ -4329,166 +4457,168 @@ func file_llmgateway_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_llmgateway_config_v1_config_proto_rawDescData
 }
 
-var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_llmgateway_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_llmgateway_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),                // 0: llmgateway.config.v1.Config
-	(*Experiment)(nil),            // 1: llmgateway.config.v1.Experiment
-	(*ExperimentVariant)(nil),     // 2: llmgateway.config.v1.ExperimentVariant
-	(*ExperimentDecision)(nil),    // 3: llmgateway.config.v1.ExperimentDecision
-	(*ExperimentShadow)(nil),      // 4: llmgateway.config.v1.ExperimentShadow
-	(*Moderation)(nil),            // 5: llmgateway.config.v1.Moderation
-	(*ModerationHook)(nil),        // 6: llmgateway.config.v1.ModerationHook
-	(*Cache)(nil),                 // 7: llmgateway.config.v1.Cache
-	(*CacheRedis)(nil),            // 8: llmgateway.config.v1.CacheRedis
-	(*CacheFamily)(nil),           // 9: llmgateway.config.v1.CacheFamily
-	(*SemanticCache)(nil),         // 10: llmgateway.config.v1.SemanticCache
-	(*Alias)(nil),                 // 11: llmgateway.config.v1.Alias
-	(*WeightedTarget)(nil),        // 12: llmgateway.config.v1.WeightedTarget
-	(*RoutingPolicy)(nil),         // 13: llmgateway.config.v1.RoutingPolicy
-	(*Resilience)(nil),            // 14: llmgateway.config.v1.Resilience
-	(*CircuitBreaker)(nil),        // 15: llmgateway.config.v1.CircuitBreaker
-	(*Retries)(nil),               // 16: llmgateway.config.v1.Retries
-	(*Retry)(nil),                 // 17: llmgateway.config.v1.Retry
-	(*Hedging)(nil),               // 18: llmgateway.config.v1.Hedging
-	(*Limit)(nil),                 // 19: llmgateway.config.v1.Limit
-	(*StreamGuard)(nil),           // 20: llmgateway.config.v1.StreamGuard
-	(*Server)(nil),                // 21: llmgateway.config.v1.Server
-	(*Cors)(nil),                  // 22: llmgateway.config.v1.Cors
-	(*Http2)(nil),                 // 23: llmgateway.config.v1.Http2
-	(*Tls)(nil),                   // 24: llmgateway.config.v1.Tls
-	(*Auth)(nil),                  // 25: llmgateway.config.v1.Auth
-	(*ApiKey)(nil),                // 26: llmgateway.config.v1.ApiKey
-	(*RateLimit)(nil),             // 27: llmgateway.config.v1.RateLimit
-	(*Provider)(nil),              // 28: llmgateway.config.v1.Provider
-	(*ModelSettings)(nil),         // 29: llmgateway.config.v1.ModelSettings
-	(*Dialect)(nil),               // 30: llmgateway.config.v1.Dialect
-	(*Timeouts)(nil),              // 31: llmgateway.config.v1.Timeouts
-	(*Prices)(nil),                // 32: llmgateway.config.v1.Prices
-	(*Budget)(nil),                // 33: llmgateway.config.v1.Budget
-	(*Ledger)(nil),                // 34: llmgateway.config.v1.Ledger
-	(*Anomalies)(nil),             // 35: llmgateway.config.v1.Anomalies
-	(*Jobs)(nil),                  // 36: llmgateway.config.v1.Jobs
-	(*Webhooks)(nil),              // 37: llmgateway.config.v1.Webhooks
-	(*Stream)(nil),                // 38: llmgateway.config.v1.Stream
-	(*Telemetry)(nil),             // 39: llmgateway.config.v1.Telemetry
-	nil,                           // 40: llmgateway.config.v1.Config.ProvidersEntry
-	nil,                           // 41: llmgateway.config.v1.Config.AliasesEntry
-	nil,                           // 42: llmgateway.config.v1.Config.FallbackChainsEntry
-	nil,                           // 43: llmgateway.config.v1.Config.RoutingPoliciesEntry
-	nil,                           // 44: llmgateway.config.v1.Config.TaskTypesEntry
-	nil,                           // 45: llmgateway.config.v1.Config.TemplatesEntry
-	nil,                           // 46: llmgateway.config.v1.Config.ExperimentsEntry
-	nil,                           // 47: llmgateway.config.v1.Cache.FamiliesEntry
-	nil,                           // 48: llmgateway.config.v1.Retries.ByKindEntry
-	nil,                           // 49: llmgateway.config.v1.Provider.HeadersEntry
-	nil,                           // 50: llmgateway.config.v1.Provider.ModelSettingsEntry
-	nil,                           // 51: llmgateway.config.v1.Budget.TagsEntry
-	(*timestamppb.Timestamp)(nil), // 52: google.protobuf.Timestamp
-	(*v1.Parameters)(nil),         // 53: llmgateway.v1.Parameters
-	(*durationpb.Duration)(nil),   // 54: google.protobuf.Duration
-	(*structpb.ListValue)(nil),    // 55: google.protobuf.ListValue
-	(*v1.Template)(nil),           // 56: llmgateway.v1.Template
+	(*ContentCapture)(nil),        // 1: llmgateway.config.v1.ContentCapture
+	(*Experiment)(nil),            // 2: llmgateway.config.v1.Experiment
+	(*ExperimentVariant)(nil),     // 3: llmgateway.config.v1.ExperimentVariant
+	(*ExperimentDecision)(nil),    // 4: llmgateway.config.v1.ExperimentDecision
+	(*ExperimentShadow)(nil),      // 5: llmgateway.config.v1.ExperimentShadow
+	(*Moderation)(nil),            // 6: llmgateway.config.v1.Moderation
+	(*ModerationHook)(nil),        // 7: llmgateway.config.v1.ModerationHook
+	(*Cache)(nil),                 // 8: llmgateway.config.v1.Cache
+	(*CacheRedis)(nil),            // 9: llmgateway.config.v1.CacheRedis
+	(*CacheFamily)(nil),           // 10: llmgateway.config.v1.CacheFamily
+	(*SemanticCache)(nil),         // 11: llmgateway.config.v1.SemanticCache
+	(*Alias)(nil),                 // 12: llmgateway.config.v1.Alias
+	(*WeightedTarget)(nil),        // 13: llmgateway.config.v1.WeightedTarget
+	(*RoutingPolicy)(nil),         // 14: llmgateway.config.v1.RoutingPolicy
+	(*Resilience)(nil),            // 15: llmgateway.config.v1.Resilience
+	(*CircuitBreaker)(nil),        // 16: llmgateway.config.v1.CircuitBreaker
+	(*Retries)(nil),               // 17: llmgateway.config.v1.Retries
+	(*Retry)(nil),                 // 18: llmgateway.config.v1.Retry
+	(*Hedging)(nil),               // 19: llmgateway.config.v1.Hedging
+	(*Limit)(nil),                 // 20: llmgateway.config.v1.Limit
+	(*StreamGuard)(nil),           // 21: llmgateway.config.v1.StreamGuard
+	(*Server)(nil),                // 22: llmgateway.config.v1.Server
+	(*Cors)(nil),                  // 23: llmgateway.config.v1.Cors
+	(*Http2)(nil),                 // 24: llmgateway.config.v1.Http2
+	(*Tls)(nil),                   // 25: llmgateway.config.v1.Tls
+	(*Auth)(nil),                  // 26: llmgateway.config.v1.Auth
+	(*ApiKey)(nil),                // 27: llmgateway.config.v1.ApiKey
+	(*RateLimit)(nil),             // 28: llmgateway.config.v1.RateLimit
+	(*Provider)(nil),              // 29: llmgateway.config.v1.Provider
+	(*ModelSettings)(nil),         // 30: llmgateway.config.v1.ModelSettings
+	(*Dialect)(nil),               // 31: llmgateway.config.v1.Dialect
+	(*Timeouts)(nil),              // 32: llmgateway.config.v1.Timeouts
+	(*Prices)(nil),                // 33: llmgateway.config.v1.Prices
+	(*Budget)(nil),                // 34: llmgateway.config.v1.Budget
+	(*Ledger)(nil),                // 35: llmgateway.config.v1.Ledger
+	(*Anomalies)(nil),             // 36: llmgateway.config.v1.Anomalies
+	(*Jobs)(nil),                  // 37: llmgateway.config.v1.Jobs
+	(*Webhooks)(nil),              // 38: llmgateway.config.v1.Webhooks
+	(*Stream)(nil),                // 39: llmgateway.config.v1.Stream
+	(*Telemetry)(nil),             // 40: llmgateway.config.v1.Telemetry
+	nil,                           // 41: llmgateway.config.v1.Config.ProvidersEntry
+	nil,                           // 42: llmgateway.config.v1.Config.AliasesEntry
+	nil,                           // 43: llmgateway.config.v1.Config.FallbackChainsEntry
+	nil,                           // 44: llmgateway.config.v1.Config.RoutingPoliciesEntry
+	nil,                           // 45: llmgateway.config.v1.Config.TaskTypesEntry
+	nil,                           // 46: llmgateway.config.v1.Config.TemplatesEntry
+	nil,                           // 47: llmgateway.config.v1.Config.ExperimentsEntry
+	nil,                           // 48: llmgateway.config.v1.Cache.FamiliesEntry
+	nil,                           // 49: llmgateway.config.v1.Retries.ByKindEntry
+	nil,                           // 50: llmgateway.config.v1.Provider.HeadersEntry
+	nil,                           // 51: llmgateway.config.v1.Provider.ModelSettingsEntry
+	nil,                           // 52: llmgateway.config.v1.Budget.TagsEntry
+	(*timestamppb.Timestamp)(nil), // 53: google.protobuf.Timestamp
+	(*v1.Parameters)(nil),         // 54: llmgateway.v1.Parameters
+	(*durationpb.Duration)(nil),   // 55: google.protobuf.Duration
+	(*structpb.ListValue)(nil),    // 56: google.protobuf.ListValue
+	(*v1.Template)(nil),           // 57: llmgateway.v1.Template
 }
 var file_llmgateway_config_v1_config_proto_depIdxs = []int32{
-	21, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
-	25, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
-	27, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
-	40, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
-	32, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
-	38, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
-	39, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
-	33, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
-	34, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
-	36, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
-	41, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
-	42, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
-	43, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
-	44, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
-	14, // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
-	7,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
-	45, // 16: llmgateway.config.v1.Config.templates:type_name -> llmgateway.config.v1.Config.TemplatesEntry
-	5,  // 17: llmgateway.config.v1.Config.moderation:type_name -> llmgateway.config.v1.Moderation
-	46, // 18: llmgateway.config.v1.Config.experiments:type_name -> llmgateway.config.v1.Config.ExperimentsEntry
-	2,  // 19: llmgateway.config.v1.Experiment.variants:type_name -> llmgateway.config.v1.ExperimentVariant
-	52, // 20: llmgateway.config.v1.Experiment.start:type_name -> google.protobuf.Timestamp
-	52, // 21: llmgateway.config.v1.Experiment.stop:type_name -> google.protobuf.Timestamp
-	3,  // 22: llmgateway.config.v1.Experiment.decision:type_name -> llmgateway.config.v1.ExperimentDecision
-	4,  // 23: llmgateway.config.v1.Experiment.shadows:type_name -> llmgateway.config.v1.ExperimentShadow
-	53, // 24: llmgateway.config.v1.ExperimentVariant.parameters:type_name -> llmgateway.v1.Parameters
-	54, // 25: llmgateway.config.v1.ExperimentDecision.min_duration:type_name -> google.protobuf.Duration
-	53, // 26: llmgateway.config.v1.ExperimentShadow.parameters:type_name -> llmgateway.v1.Parameters
-	54, // 27: llmgateway.config.v1.ExperimentShadow.timeout:type_name -> google.protobuf.Duration
-	6,  // 28: llmgateway.config.v1.Moderation.hooks:type_name -> llmgateway.config.v1.ModerationHook
-	54, // 29: llmgateway.config.v1.ModerationHook.timeout:type_name -> google.protobuf.Duration
-	54, // 30: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	54, // 31: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
-	47, // 32: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
-	8,  // 33: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
-	10, // 34: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
-	54, // 35: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
-	54, // 36: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
-	54, // 37: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
-	54, // 38: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
-	54, // 39: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
-	12, // 40: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
-	15, // 41: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
-	16, // 42: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
-	18, // 43: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
-	19, // 44: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
-	20, // 45: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
-	54, // 46: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
-	54, // 47: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
-	54, // 48: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
-	48, // 49: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
-	54, // 50: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
-	54, // 51: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
-	54, // 52: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
-	54, // 53: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
-	24, // 54: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
-	54, // 55: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	54, // 56: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
-	22, // 57: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
-	23, // 58: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
-	54, // 59: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
-	54, // 60: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
-	54, // 61: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
-	54, // 62: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
-	26, // 63: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
-	49, // 64: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
-	31, // 65: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	30, // 66: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
-	14, // 67: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
-	50, // 68: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
-	31, // 69: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
-	19, // 70: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
-	54, // 71: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	54, // 72: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
-	54, // 73: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	54, // 74: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
-	51, // 75: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
-	54, // 76: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
-	35, // 77: llmgateway.config.v1.Ledger.anomalies:type_name -> llmgateway.config.v1.Anomalies
-	54, // 78: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
-	54, // 79: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
-	54, // 80: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
-	37, // 81: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
-	54, // 82: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
-	54, // 83: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
-	54, // 84: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
-	28, // 85: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
-	11, // 86: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
-	55, // 87: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
-	13, // 88: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
-	56, // 89: llmgateway.config.v1.Config.TemplatesEntry.value:type_name -> llmgateway.v1.Template
-	1,  // 90: llmgateway.config.v1.Config.ExperimentsEntry.value:type_name -> llmgateway.config.v1.Experiment
-	9,  // 91: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
-	17, // 92: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
-	29, // 93: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
-	94, // [94:94] is the sub-list for method output_type
-	94, // [94:94] is the sub-list for method input_type
-	94, // [94:94] is the sub-list for extension type_name
-	94, // [94:94] is the sub-list for extension extendee
-	0,  // [0:94] is the sub-list for field type_name
+	22, // 0: llmgateway.config.v1.Config.server:type_name -> llmgateway.config.v1.Server
+	26, // 1: llmgateway.config.v1.Config.auth:type_name -> llmgateway.config.v1.Auth
+	28, // 2: llmgateway.config.v1.Config.rate_limit:type_name -> llmgateway.config.v1.RateLimit
+	41, // 3: llmgateway.config.v1.Config.providers:type_name -> llmgateway.config.v1.Config.ProvidersEntry
+	33, // 4: llmgateway.config.v1.Config.prices:type_name -> llmgateway.config.v1.Prices
+	39, // 5: llmgateway.config.v1.Config.stream:type_name -> llmgateway.config.v1.Stream
+	40, // 6: llmgateway.config.v1.Config.telemetry:type_name -> llmgateway.config.v1.Telemetry
+	34, // 7: llmgateway.config.v1.Config.budgets:type_name -> llmgateway.config.v1.Budget
+	35, // 8: llmgateway.config.v1.Config.ledger:type_name -> llmgateway.config.v1.Ledger
+	37, // 9: llmgateway.config.v1.Config.jobs:type_name -> llmgateway.config.v1.Jobs
+	42, // 10: llmgateway.config.v1.Config.aliases:type_name -> llmgateway.config.v1.Config.AliasesEntry
+	43, // 11: llmgateway.config.v1.Config.fallback_chains:type_name -> llmgateway.config.v1.Config.FallbackChainsEntry
+	44, // 12: llmgateway.config.v1.Config.routing_policies:type_name -> llmgateway.config.v1.Config.RoutingPoliciesEntry
+	45, // 13: llmgateway.config.v1.Config.task_types:type_name -> llmgateway.config.v1.Config.TaskTypesEntry
+	15, // 14: llmgateway.config.v1.Config.resilience:type_name -> llmgateway.config.v1.Resilience
+	8,  // 15: llmgateway.config.v1.Config.cache:type_name -> llmgateway.config.v1.Cache
+	46, // 16: llmgateway.config.v1.Config.templates:type_name -> llmgateway.config.v1.Config.TemplatesEntry
+	6,  // 17: llmgateway.config.v1.Config.moderation:type_name -> llmgateway.config.v1.Moderation
+	47, // 18: llmgateway.config.v1.Config.experiments:type_name -> llmgateway.config.v1.Config.ExperimentsEntry
+	1,  // 19: llmgateway.config.v1.Config.content_capture:type_name -> llmgateway.config.v1.ContentCapture
+	3,  // 20: llmgateway.config.v1.Experiment.variants:type_name -> llmgateway.config.v1.ExperimentVariant
+	53, // 21: llmgateway.config.v1.Experiment.start:type_name -> google.protobuf.Timestamp
+	53, // 22: llmgateway.config.v1.Experiment.stop:type_name -> google.protobuf.Timestamp
+	4,  // 23: llmgateway.config.v1.Experiment.decision:type_name -> llmgateway.config.v1.ExperimentDecision
+	5,  // 24: llmgateway.config.v1.Experiment.shadows:type_name -> llmgateway.config.v1.ExperimentShadow
+	54, // 25: llmgateway.config.v1.ExperimentVariant.parameters:type_name -> llmgateway.v1.Parameters
+	55, // 26: llmgateway.config.v1.ExperimentDecision.min_duration:type_name -> google.protobuf.Duration
+	54, // 27: llmgateway.config.v1.ExperimentShadow.parameters:type_name -> llmgateway.v1.Parameters
+	55, // 28: llmgateway.config.v1.ExperimentShadow.timeout:type_name -> google.protobuf.Duration
+	7,  // 29: llmgateway.config.v1.Moderation.hooks:type_name -> llmgateway.config.v1.ModerationHook
+	55, // 30: llmgateway.config.v1.ModerationHook.timeout:type_name -> google.protobuf.Duration
+	55, // 31: llmgateway.config.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	55, // 32: llmgateway.config.v1.Cache.max_ttl:type_name -> google.protobuf.Duration
+	48, // 33: llmgateway.config.v1.Cache.families:type_name -> llmgateway.config.v1.Cache.FamiliesEntry
+	9,  // 34: llmgateway.config.v1.Cache.redis:type_name -> llmgateway.config.v1.CacheRedis
+	11, // 35: llmgateway.config.v1.Cache.semantic:type_name -> llmgateway.config.v1.SemanticCache
+	55, // 36: llmgateway.config.v1.Cache.idempotency_window:type_name -> google.protobuf.Duration
+	55, // 37: llmgateway.config.v1.CacheRedis.timeout:type_name -> google.protobuf.Duration
+	55, // 38: llmgateway.config.v1.CacheRedis.max_staleness:type_name -> google.protobuf.Duration
+	55, // 39: llmgateway.config.v1.CacheFamily.ttl:type_name -> google.protobuf.Duration
+	55, // 40: llmgateway.config.v1.SemanticCache.timeout:type_name -> google.protobuf.Duration
+	13, // 41: llmgateway.config.v1.Alias.targets:type_name -> llmgateway.config.v1.WeightedTarget
+	16, // 42: llmgateway.config.v1.Resilience.circuit_breaker:type_name -> llmgateway.config.v1.CircuitBreaker
+	17, // 43: llmgateway.config.v1.Resilience.retries:type_name -> llmgateway.config.v1.Retries
+	19, // 44: llmgateway.config.v1.Resilience.hedging:type_name -> llmgateway.config.v1.Hedging
+	20, // 45: llmgateway.config.v1.Resilience.limit:type_name -> llmgateway.config.v1.Limit
+	21, // 46: llmgateway.config.v1.Resilience.stream_guard:type_name -> llmgateway.config.v1.StreamGuard
+	55, // 47: llmgateway.config.v1.CircuitBreaker.open_for:type_name -> google.protobuf.Duration
+	55, // 48: llmgateway.config.v1.Retries.base_delay:type_name -> google.protobuf.Duration
+	55, // 49: llmgateway.config.v1.Retries.max_delay:type_name -> google.protobuf.Duration
+	49, // 50: llmgateway.config.v1.Retries.by_kind:type_name -> llmgateway.config.v1.Retries.ByKindEntry
+	55, // 51: llmgateway.config.v1.Retry.base_delay:type_name -> google.protobuf.Duration
+	55, // 52: llmgateway.config.v1.Hedging.delay:type_name -> google.protobuf.Duration
+	55, // 53: llmgateway.config.v1.Limit.max_wait:type_name -> google.protobuf.Duration
+	55, // 54: llmgateway.config.v1.StreamGuard.window:type_name -> google.protobuf.Duration
+	25, // 55: llmgateway.config.v1.Server.tls:type_name -> llmgateway.config.v1.Tls
+	55, // 56: llmgateway.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	55, // 57: llmgateway.config.v1.Server.ping_interval:type_name -> google.protobuf.Duration
+	23, // 58: llmgateway.config.v1.Server.cors:type_name -> llmgateway.config.v1.Cors
+	24, // 59: llmgateway.config.v1.Server.http2:type_name -> llmgateway.config.v1.Http2
+	55, // 60: llmgateway.config.v1.Server.drain_delay:type_name -> google.protobuf.Duration
+	55, // 61: llmgateway.config.v1.Cors.max_age:type_name -> google.protobuf.Duration
+	55, // 62: llmgateway.config.v1.Http2.ping_interval:type_name -> google.protobuf.Duration
+	55, // 63: llmgateway.config.v1.Http2.ping_timeout:type_name -> google.protobuf.Duration
+	27, // 64: llmgateway.config.v1.Auth.keys:type_name -> llmgateway.config.v1.ApiKey
+	50, // 65: llmgateway.config.v1.Provider.headers:type_name -> llmgateway.config.v1.Provider.HeadersEntry
+	32, // 66: llmgateway.config.v1.Provider.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	31, // 67: llmgateway.config.v1.Provider.dialect:type_name -> llmgateway.config.v1.Dialect
+	15, // 68: llmgateway.config.v1.Provider.resilience:type_name -> llmgateway.config.v1.Resilience
+	51, // 69: llmgateway.config.v1.Provider.model_settings:type_name -> llmgateway.config.v1.Provider.ModelSettingsEntry
+	32, // 70: llmgateway.config.v1.ModelSettings.timeouts:type_name -> llmgateway.config.v1.Timeouts
+	20, // 71: llmgateway.config.v1.ModelSettings.limit:type_name -> llmgateway.config.v1.Limit
+	55, // 72: llmgateway.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	55, // 73: llmgateway.config.v1.Timeouts.first_event:type_name -> google.protobuf.Duration
+	55, // 74: llmgateway.config.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	55, // 75: llmgateway.config.v1.Timeouts.total:type_name -> google.protobuf.Duration
+	52, // 76: llmgateway.config.v1.Budget.tags:type_name -> llmgateway.config.v1.Budget.TagsEntry
+	55, // 77: llmgateway.config.v1.Ledger.retention:type_name -> google.protobuf.Duration
+	36, // 78: llmgateway.config.v1.Ledger.anomalies:type_name -> llmgateway.config.v1.Anomalies
+	55, // 79: llmgateway.config.v1.Jobs.result_ttl:type_name -> google.protobuf.Duration
+	55, // 80: llmgateway.config.v1.Jobs.start_within:type_name -> google.protobuf.Duration
+	55, // 81: llmgateway.config.v1.Jobs.stuck_after:type_name -> google.protobuf.Duration
+	38, // 82: llmgateway.config.v1.Jobs.webhooks:type_name -> llmgateway.config.v1.Webhooks
+	55, // 83: llmgateway.config.v1.Webhooks.timeout:type_name -> google.protobuf.Duration
+	55, // 84: llmgateway.config.v1.Webhooks.give_up_after:type_name -> google.protobuf.Duration
+	55, // 85: llmgateway.config.v1.Stream.timeout:type_name -> google.protobuf.Duration
+	29, // 86: llmgateway.config.v1.Config.ProvidersEntry.value:type_name -> llmgateway.config.v1.Provider
+	12, // 87: llmgateway.config.v1.Config.AliasesEntry.value:type_name -> llmgateway.config.v1.Alias
+	56, // 88: llmgateway.config.v1.Config.FallbackChainsEntry.value:type_name -> google.protobuf.ListValue
+	14, // 89: llmgateway.config.v1.Config.RoutingPoliciesEntry.value:type_name -> llmgateway.config.v1.RoutingPolicy
+	57, // 90: llmgateway.config.v1.Config.TemplatesEntry.value:type_name -> llmgateway.v1.Template
+	2,  // 91: llmgateway.config.v1.Config.ExperimentsEntry.value:type_name -> llmgateway.config.v1.Experiment
+	10, // 92: llmgateway.config.v1.Cache.FamiliesEntry.value:type_name -> llmgateway.config.v1.CacheFamily
+	18, // 93: llmgateway.config.v1.Retries.ByKindEntry.value:type_name -> llmgateway.config.v1.Retry
+	30, // 94: llmgateway.config.v1.Provider.ModelSettingsEntry.value:type_name -> llmgateway.config.v1.ModelSettings
+	95, // [95:95] is the sub-list for method output_type
+	95, // [95:95] is the sub-list for method input_type
+	95, // [95:95] is the sub-list for extension type_name
+	95, // [95:95] is the sub-list for extension extendee
+	0,  // [0:95] is the sub-list for field type_name
 }
 
 func init() { file_llmgateway_config_v1_config_proto_init() }
@@ -4500,7 +4630,7 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[2].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
@@ -4508,29 +4638,31 @@ func file_llmgateway_config_v1_config_proto_init() {
 	file_llmgateway_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[21].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[23].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[28].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[32].OneofWrappers = []any{}
-	file_llmgateway_config_v1_config_proto_msgTypes[34].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[22].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[27].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[29].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[31].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[33].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[35].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[36].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[37].OneofWrappers = []any{}
 	file_llmgateway_config_v1_config_proto_msgTypes[38].OneofWrappers = []any{}
+	file_llmgateway_config_v1_config_proto_msgTypes[39].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_llmgateway_config_v1_config_proto_rawDesc), len(file_llmgateway_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   52,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -61,6 +61,9 @@ const (
 	AdminServiceListRequestsProcedure = "/llmgateway.v1.AdminService/ListRequests"
 	// AdminServiceGetRequestProcedure is the fully-qualified name of the AdminService's GetRequest RPC.
 	AdminServiceGetRequestProcedure = "/llmgateway.v1.AdminService/GetRequest"
+	// AdminServiceDeleteRequestTextsProcedure is the fully-qualified name of the AdminService's
+	// DeleteRequestTexts RPC.
+	AdminServiceDeleteRequestTextsProcedure = "/llmgateway.v1.AdminService/DeleteRequestTexts"
 	// AdminServiceRepriceProcedure is the fully-qualified name of the AdminService's Reprice RPC.
 	AdminServiceRepriceProcedure = "/llmgateway.v1.AdminService/Reprice"
 	// AdminServiceBookAdjustmentsProcedure is the fully-qualified name of the AdminService's
@@ -106,6 +109,9 @@ type AdminServiceClient interface {
 	ListRequests(context.Context, *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error)
 	// Tells one request with all that was tried for it.
 	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
+	// Deletes what was said in a request, or in all, where `content_capture` has it
+	// kept. What is booked of them stays.
+	DeleteRequestTexts(context.Context, *connect.Request[v1.DeleteRequestTextsRequest]) (*connect.Response[v1.DeleteRequestTextsResponse], error)
 	// Works out what past calls cost by other prices, or at other models, from their
 	// recorded tokens. It rewrites and books nothing.
 	Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error)
@@ -200,6 +206,12 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		deleteRequestTexts: connect.NewClient[v1.DeleteRequestTextsRequest, v1.DeleteRequestTextsResponse](
+			httpClient,
+			baseURL+AdminServiceDeleteRequestTextsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("DeleteRequestTexts")),
+			connect.WithClientOptions(opts...),
+		),
 		reprice: connect.NewClient[v1.RepriceRequest, v1.RepriceResponse](
 			httpClient,
 			baseURL+AdminServiceRepriceProcedure,
@@ -225,20 +237,21 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 
 // adminServiceClient implements AdminServiceClient.
 type adminServiceClient struct {
-	listCircuits    *connect.Client[v1.ListCircuitsRequest, v1.ListCircuitsResponse]
-	setCircuit      *connect.Client[v1.SetCircuitRequest, v1.Circuit]
-	getCacheStats   *connect.Client[v1.GetCacheStatsRequest, v1.GetCacheStatsResponse]
-	clearCache      *connect.Client[v1.ClearCacheRequest, v1.ClearCacheResponse]
-	warmCache       *connect.Client[v1.WarmCacheRequest, v1.WarmCacheResponse]
-	getExperiments  *connect.Client[v1.GetExperimentsRequest, v1.GetExperimentsResponse]
-	promoteVariant  *connect.Client[v1.PromoteVariantRequest, v1.Experiment]
-	stopExperiment  *connect.Client[v1.StopExperimentRequest, v1.Experiment]
-	getUsage        *connect.Client[v1.GetUsageRequest, v1.GetUsageResponse]
-	listRequests    *connect.Client[v1.ListRequestsRequest, v1.ListRequestsResponse]
-	getRequest      *connect.Client[v1.GetRequestRequest, v1.GetRequestResponse]
-	reprice         *connect.Client[v1.RepriceRequest, v1.RepriceResponse]
-	bookAdjustments *connect.Client[v1.BookAdjustmentsRequest, v1.BookAdjustmentsResponse]
-	listAdjustments *connect.Client[v1.ListAdjustmentsRequest, v1.ListAdjustmentsResponse]
+	listCircuits       *connect.Client[v1.ListCircuitsRequest, v1.ListCircuitsResponse]
+	setCircuit         *connect.Client[v1.SetCircuitRequest, v1.Circuit]
+	getCacheStats      *connect.Client[v1.GetCacheStatsRequest, v1.GetCacheStatsResponse]
+	clearCache         *connect.Client[v1.ClearCacheRequest, v1.ClearCacheResponse]
+	warmCache          *connect.Client[v1.WarmCacheRequest, v1.WarmCacheResponse]
+	getExperiments     *connect.Client[v1.GetExperimentsRequest, v1.GetExperimentsResponse]
+	promoteVariant     *connect.Client[v1.PromoteVariantRequest, v1.Experiment]
+	stopExperiment     *connect.Client[v1.StopExperimentRequest, v1.Experiment]
+	getUsage           *connect.Client[v1.GetUsageRequest, v1.GetUsageResponse]
+	listRequests       *connect.Client[v1.ListRequestsRequest, v1.ListRequestsResponse]
+	getRequest         *connect.Client[v1.GetRequestRequest, v1.GetRequestResponse]
+	deleteRequestTexts *connect.Client[v1.DeleteRequestTextsRequest, v1.DeleteRequestTextsResponse]
+	reprice            *connect.Client[v1.RepriceRequest, v1.RepriceResponse]
+	bookAdjustments    *connect.Client[v1.BookAdjustmentsRequest, v1.BookAdjustmentsResponse]
+	listAdjustments    *connect.Client[v1.ListAdjustmentsRequest, v1.ListAdjustmentsResponse]
 }
 
 // ListCircuits calls llmgateway.v1.AdminService.ListCircuits.
@@ -296,6 +309,11 @@ func (c *adminServiceClient) GetRequest(ctx context.Context, req *connect.Reques
 	return c.getRequest.CallUnary(ctx, req)
 }
 
+// DeleteRequestTexts calls llmgateway.v1.AdminService.DeleteRequestTexts.
+func (c *adminServiceClient) DeleteRequestTexts(ctx context.Context, req *connect.Request[v1.DeleteRequestTextsRequest]) (*connect.Response[v1.DeleteRequestTextsResponse], error) {
+	return c.deleteRequestTexts.CallUnary(ctx, req)
+}
+
 // Reprice calls llmgateway.v1.AdminService.Reprice.
 func (c *adminServiceClient) Reprice(ctx context.Context, req *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error) {
 	return c.reprice.CallUnary(ctx, req)
@@ -346,6 +364,9 @@ type AdminServiceHandler interface {
 	ListRequests(context.Context, *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error)
 	// Tells one request with all that was tried for it.
 	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
+	// Deletes what was said in a request, or in all, where `content_capture` has it
+	// kept. What is booked of them stays.
+	DeleteRequestTexts(context.Context, *connect.Request[v1.DeleteRequestTextsRequest]) (*connect.Response[v1.DeleteRequestTextsResponse], error)
 	// Works out what past calls cost by other prices, or at other models, from their
 	// recorded tokens. It rewrites and books nothing.
 	Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error)
@@ -436,6 +457,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceDeleteRequestTextsHandler := connect.NewUnaryHandler(
+		AdminServiceDeleteRequestTextsProcedure,
+		svc.DeleteRequestTexts,
+		connect.WithSchema(adminServiceMethods.ByName("DeleteRequestTexts")),
+		connect.WithHandlerOptions(opts...),
+	)
 	adminServiceRepriceHandler := connect.NewUnaryHandler(
 		AdminServiceRepriceProcedure,
 		svc.Reprice,
@@ -480,6 +507,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceListRequestsHandler.ServeHTTP(w, r)
 		case AdminServiceGetRequestProcedure:
 			adminServiceGetRequestHandler.ServeHTTP(w, r)
+		case AdminServiceDeleteRequestTextsProcedure:
+			adminServiceDeleteRequestTextsHandler.ServeHTTP(w, r)
 		case AdminServiceRepriceProcedure:
 			adminServiceRepriceHandler.ServeHTTP(w, r)
 		case AdminServiceBookAdjustmentsProcedure:
@@ -537,6 +566,10 @@ func (UnimplementedAdminServiceHandler) ListRequests(context.Context, *connect.R
 
 func (UnimplementedAdminServiceHandler) GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.GetRequest is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) DeleteRequestTexts(context.Context, *connect.Request[v1.DeleteRequestTextsRequest]) (*connect.Response[v1.DeleteRequestTextsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("llmgateway.v1.AdminService.DeleteRequestTexts is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) Reprice(context.Context, *connect.Request[v1.RepriceRequest]) (*connect.Response[v1.RepriceResponse], error) {
