@@ -124,7 +124,7 @@ const TAILS: readonly string[] = [
   ...["", "", "", "", ""],
   " My address is {name}@example.com.",
   " The card is 4111 1111 1111 1111, and I am {name}@example.org.",
-  " The key is sk-proj-{key}.",
+  " The key is sk-proj-1{key}.",
   " I hate to wait.",
   " It is about the falcon.",
 ];
