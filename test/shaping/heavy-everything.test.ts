@@ -4,6 +4,7 @@
  * provider saw is still one row, and whoever is told what something cost or saved is told what the rows say.
  */
 import { beforeAll, expect, test } from "vitest";
+import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { agreement } from "../money/agreement.ts";
 import type { AttemptRow, Books, CallRow, MarkedReceipt } from "../money/books.ts";
 import { COMPARED } from "../money/callers.ts";
@@ -161,9 +162,7 @@ test("everything had something to do", () => {
   expect(receipts.filter(({ mark }) => mark.includes(COMPARED)).length).toBeGreaterThan(CALLS / 100);
 });
 
-type Given = MarkedReceipt & {
-  readonly receipt: import("../../gen/ts/llmgateway/v1/receipt_pb.ts").Receipt;
-};
+type Given = MarkedReceipt & { readonly receipt: Receipt };
 
 /** Copies are sent under the id of the call that they are copies of. */
 function ownMark(mark: string): string {
