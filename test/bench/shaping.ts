@@ -46,7 +46,7 @@ export interface ShapingCosts {
 const LOOPS = 6_000;
 /** Of what costs several times as much. */
 const DEAR_LOOPS = 1_200;
-/** In turns, so that what is neighbour to what does not matter; the middle one counts. */
+/** In turns, so that what is neighbour to what does not matter; the least counts, to which others' work added least. */
 const TURNS = 6;
 /** To so many places further on, so that neighbours are others each time. */
 const STRIDES = [1, 3, 5, 7];
@@ -138,9 +138,9 @@ async function measureAll(): Promise<ShapingCosts> {
     for (const [name, service] of Object.entries({ bare, around }))
       turns.get(name)?.push(await cpuMicros({ ...alone, service }, ALONE_LOOPS / TURNS));
   }
-  const middle = (name: string) => (turns.get(name) ?? []).sort((a, b) => a - b)[TURNS / 2] ?? Number.NaN;
-  const costs = Object.fromEntries(names.map((name) => [name, middle(name)])) as Omit<ShapingCosts, "alone">;
-  return { ...costs, alone: middle("around") - middle("bare") };
+  const least = (name: string) => Math.min(...(turns.get(name) ?? []));
+  const costs = Object.fromEntries(names.map((name) => [name, least(name)])) as Omit<ShapingCosts, "alone">;
+  return { ...costs, alone: least("around") - least("bare") };
 }
 
 async function cpuMicros({ service, request, underWay }: Run, loops: number): Promise<number> {
