@@ -15,7 +15,7 @@ import { shadow } from "./layers/shadow.ts";
 export interface VaryingMeans {
   readonly signals: Signals;
   readonly clock: Clock;
-  readonly books: Books;
+  readonly books: Pick<Books, "ledger">;
   readonly experiments: Experiments;
 }
 
@@ -36,7 +36,7 @@ export function varied(
   return shadow({ ...experiments.shadowing, newCallId: randomUUIDv7 }, copies)(assigned);
 }
 
-export function booking({ ledger }: Books, experiments: Experiments): (row: CallRow) => void {
+export function booking({ ledger }: Pick<Books, "ledger">, experiments: Experiments): (row: CallRow) => void {
   return (row) => {
     ledger?.call(row);
     experiments.settled(row);

@@ -7,7 +7,7 @@ import type { Call, Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, type FailureKind, retold, toFailure } from "../core/failure.ts";
 import type { PicoUsd } from "../core/money.ts";
-import { receiptOf } from "../core/receipt.ts";
+import { costOfAnswer, receiptOf } from "../core/receipt.ts";
 import { type Batch, event, type Reply } from "../core/reply.ts";
 import { bare, stamped } from "./answer.ts";
 import { Flight, type Waiter } from "./flight.ts";
@@ -33,6 +33,8 @@ interface Course {
   readonly flight: Flight;
   /** Once the answer is whole. */
   receipt: Receipt | undefined;
+  /** What it cost by then; undefined when that is not known. */
+  costPicoUsd: PicoUsd | undefined;
   /** Another one is what the next are to share. */
   replaced: boolean;
 }
@@ -78,6 +80,7 @@ export class Flights {
           recorder.said(batch, atMs);
           if (!batch.at(-1)?.done) return;
           course.receipt = receiptOf(call);
+          course.costPicoUsd = costOfAnswer(call);
           if (!course.replaced) recorder.whole(course.receipt);
         },
         closed: () => {
@@ -85,6 +88,7 @@ export class Flights {
         },
       }),
       receipt: undefined,
+      costPicoUsd: undefined,
       replaced: false,
     };
     const { flight } = course;
@@ -174,13 +178,10 @@ class Shared {
 
   private tell(): void {
     const { call, course } = this;
-    const { payer, receipt } = course;
+    const { payer, receipt, costPicoUsd } = course;
     const first = call.tally.served === undefined;
     if (!first && !receipt) return;
-    const { provider, model, cost, dropped } = receipt ?? receiptOf(payer);
-    // Who was given it for nothing tells what it cost who gave it.
-    const paid = payer.tally.served ? payer.tally.served.costPicoUsd : cost?.actualPicoUsd;
-    const costPicoUsd = receipt && (paid as PicoUsd | undefined);
+    const { provider, model, dropped } = receipt ?? receiptOf(payer);
     call.tally.served = { kind: "coalesced", provider, model, costPicoUsd };
     if (receipt) call.tally.dropped.splice(0, Number.POSITIVE_INFINITY, ...dropped);
     if (!first) return;

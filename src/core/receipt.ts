@@ -40,8 +40,12 @@ export function tellingOf(all: readonly Attempt[]): Attempt | undefined {
   );
 }
 
-/** What the answer cost, without what it cost to look for another; undefined when that is not known. */
+/**
+ * What the answer cost who paid for it, without what it cost to look for another; undefined when that is not known. Who
+ * was given it for nothing tells what it cost who gave it.
+ */
 export function costOfAnswer({ tally }: Call): PicoUsd | undefined {
+  if (tally.served) return tally.served.costPicoUsd;
   const own = tally.attempts.filter(({ trigger }) => trigger !== "semantic_cache");
   return own.some(({ actualPicoUsd }) => actualPicoUsd === undefined)
     ? undefined

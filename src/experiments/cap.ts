@@ -20,11 +20,21 @@ const MINUTE_MS = 60_000;
 /** Of what an hour may cost, one copy may take so much at most. */
 const PART = 20n;
 
+/** What counts, until it is an hour old. */
+interface Entry {
+  readonly atMs: number;
+  pico: bigint;
+  counts: boolean;
+}
+
 export class Cap {
   private readonly rule: CapRule;
   private readonly clock: Clock;
-  /** What counts, by when it was held; the oldest first. */
-  private readonly spent: { atMs: number; pico: bigint }[] = [];
+  /** The oldest first; those before `first` count no more. */
+  private entries: Entry[] = [];
+  private first = 0;
+  /** Of those that count: it is asked for each call, however many they are. */
+  private total = 0n;
 
   constructor(rule: CapRule, clock: Clock) {
     this.rule = rule;
@@ -32,22 +42,37 @@ export class Cap {
   }
 
   take(): Held | "cost" | "rate" {
+    const { maxPerHour, maxPerMinute } = this.rule;
     const nowMs = this.clock.now();
-    while (this.spent[0] && this.spent[0].atMs <= nowMs - HOUR_MS) this.spent.shift();
-    if (this.spent.length >= this.rule.maxPerMinute) {
-      const lately = this.spent.at(-this.rule.maxPerMinute);
-      if (lately && lately.atMs > nowMs - MINUTE_MS) return "rate";
-    }
-    const most = this.rule.maxPerHour / PART;
-    const total = this.spent.reduce((sum, { pico }) => sum + pico, 0n);
-    if (most <= 0n || total + most > this.rule.maxPerHour) return "cost";
-    const entry = { atMs: nowMs, pico: most };
-    this.spent.push(entry);
+    this.forget(nowMs - HOUR_MS);
+    const before = this.entries.length - maxPerMinute;
+    const lately = before < this.first ? undefined : this.entries[before];
+    if (lately && lately.atMs > nowMs - MINUTE_MS) return "rate";
+    const most = maxPerHour / PART;
+    if (most <= 0n || this.total + most > maxPerHour) return "cost";
+    const entry = { atMs: nowMs, pico: most as bigint, counts: true };
+    this.entries.push(entry);
+    this.total += most;
     return {
       most: most as PicoUsd,
       settle: (cost) => {
-        if (cost !== undefined) entry.pico = cost;
+        if (cost === undefined || !entry.counts) return;
+        this.total += cost - entry.pico;
+        entry.pico = cost;
       },
     };
+  }
+
+  private forget(upToMs: number): void {
+    for (let oldest = this.entries[this.first]; oldest; oldest = this.entries[this.first]) {
+      if (oldest.atMs > upToMs) break;
+      oldest.counts = false;
+      this.total -= oldest.pico;
+      this.first++;
+    }
+    // All at once, so that none has to be moved for each.
+    if (2 * this.first < this.entries.length) return;
+    this.entries = this.entries.slice(this.first);
+    this.first = 0;
   }
 }

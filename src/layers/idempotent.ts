@@ -19,8 +19,7 @@ import type {
   KeyHolder,
   KeyName,
 } from "../core/idempotency-store.ts";
-import type { PicoUsd } from "../core/money.ts";
-import { receiptOf } from "../core/receipt.ts";
+import { costOfAnswer, receiptOf } from "../core/receipt.ts";
 import type { Batch, Reply } from "../core/reply.ts";
 
 export interface IdempotentMeans {
@@ -179,8 +178,8 @@ class Keyed {
 
   private answered(events: Uint8Array | undefined): KeyEnd {
     const atMs = this.means.clock.now();
-    const { provider, model, cost } = receiptOf(this.call);
-    const costPicoUsd = cost?.actualPicoUsd as PicoUsd | undefined;
+    const { provider, model } = receiptOf(this.call);
+    const costPicoUsd = costOfAnswer(this.call);
     if (events) return { atMs, answer: { provider, model, costPicoUsd, events } satisfies KeptAnswer };
     const why = this.sensitive ? "it is sensitive" : `it has more than ${MAX_ANSWER_BYTES} bytes`;
     return { atMs, failure: notKept(this.holder, why) };

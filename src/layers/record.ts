@@ -109,11 +109,13 @@ class Recorded {
     this.count(receipt, failure);
     this.log(receipt, failure, finishReason);
     this.describe(receipt, failure, finishReason);
-    const { outlived } = this.call.tally;
+    const { outlived, cache, served } = this.call.tally;
     const endedAtMs = this.clock.now();
     const book = (final: Receipt) => this.book(this.rowOf(final, endedAtMs, failure, finishReason));
-    // Its row has what its attempts come to for others too, which its caller cannot wait for.
-    if (outlived) void outlived.then(() => book(receiptOf(this.call)));
+    // Its row has what its attempts come to for others too, which its caller cannot wait for. What a cache gives those
+    // is nothing that this one was spared.
+    const own = () => ({ ...this.call, tally: { ...this.call.tally, cache, served } });
+    if (outlived) void outlived.then(() => book(receiptOf(own())));
     else book(receipt);
   }
 

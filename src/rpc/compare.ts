@@ -139,7 +139,9 @@ function failureOfAll(asked: readonly Asked[], failures: ReadonlyMap<number, Fai
   const attempts = asked.flatMap((one) => one.call.tally.attempts);
   if (attempts.length > 0) {
     const { provider, model } = receiptOf(call);
-    failure.receipt = { ...receiptOf({ ...call, tally: { ...call.tally, attempts } }), provider, model };
+    // What the first was given was not given to all, whose attempts these are.
+    const tally = { ...call.tally, attempts, served: undefined, cache: undefined };
+    failure.receipt = { ...receiptOf({ ...call, tally }), provider, model };
   }
   return failure;
 }

@@ -10,6 +10,7 @@ import { benchJobs } from "./jobs.ts";
 import { load, type Scenario, scenarios } from "./load.ts";
 import type { MoneyCosts } from "./money.ts";
 import type { PolicyCosts, Sizes } from "./policies.ts";
+import type { ShapingCosts } from "./shaping.ts";
 
 const TARGETS: Readonly<Record<string, number>> = {
   "REST JSON chat": 2.0,
@@ -26,6 +27,8 @@ const MONEY_TARGET = 0.25;
 /** Of all policies together, in bare for a call; and how much dearer the router is where there is more to go by. */
 const POLICIES_TARGET = 0.1;
 const ROUTES_TARGET = 1.2;
+/** Of what is there to shape calls where nothing is configured, in bare for a call. */
+const OFF_TARGET = 0.01;
 
 const { values: options } = parseArgs({
   options: { quick: { type: "boolean", default: false }, jobs: { type: "boolean", default: false } },
@@ -45,11 +48,13 @@ const cached = await spawn("cached", upstream.url);
 const adapters = await begin("adapters");
 const money = await begin("money");
 const policies = await begin("policies");
+const shaping = await begin("shaping");
 const all = scenarios(bare.url, gateway.url, cached.url);
 const samples = new Map<Scenario, number[]>(all.map((scenario) => [scenario, []]));
 const adapterSamples: AdapterCosts[] = [];
 const moneySamples: MoneyCosts[] = [];
 const policySamples: PolicyCosts[] = [];
+const shapingSamples: ShapingCosts[] = [];
 
 // What is compiled late would be charged to whoever comes first.
 for (const scenario of all) await load(scenario, Math.ceil(callsOf(scenario)));
@@ -58,13 +63,15 @@ for (let round = 0; round < rounds; round++) {
   adapterSamples.push(await roundOf(adapters));
   moneySamples.push(await roundOf(money));
   policySamples.push(await roundOf(policies));
+  shapingSamples.push(await roundOf(shaping));
 }
 const bases = print();
 printAdapters(bases);
 printMoney(bases);
 printPolicies(bases);
-for (const child of [gateway.child, cached.child, bare.child, upstream.child, adapters, money, policies])
-  child.kill();
+printShaping(bases);
+const servers = [gateway, cached, bare, upstream].map(({ child }) => child);
+for (const child of [...servers, adapters, money, policies, shaping]) child.kill();
 if (!options.quick) await benchJobs();
 
 async function measure(scenario: Scenario): Promise<number> {
@@ -76,7 +83,7 @@ async function measure(scenario: Scenario): Promise<number> {
 }
 
 /** What measures parts by themselves. */
-async function begin(parts: "adapters" | "money" | "policies"): Promise<ChildProcess> {
+async function begin(parts: "adapters" | "money" | "policies" | "shaping"): Promise<ChildProcess> {
   const child = fork(new URL(`${parts}.ts`, import.meta.url), {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
@@ -172,6 +179,34 @@ function printPolicies(bases: ReadonlyMap<string, number>): void {
   sizes("router: 1,000 routes to 100 targets, beside 10 to 10", ({ router }) => router, ROUTES_TARGET);
   sizes("all: 1,000 routes to 100 targets, beside 10 to 10", ({ whole }) => whole, ROUTES_TARGET);
   sizes("router: an alias of 100 targets, beside one of 10", ({ wide }) => wide);
+}
+
+function printShaping(bases: ReadonlyMap<string, number>): void {
+  process.stdout.write(
+    "\n| shaping | CPU | ratio | beside the stack without | target |\n|---|---|---|---|---|\n",
+  );
+  const microsOf = (part: keyof ShapingCosts) => median(shapingSamples.map((costs) => costs[part]));
+  const line = (name: string, part: keyof ShapingCosts) => {
+    const micros = microsOf(part);
+    const ratio = micros / (bases.get("call") ?? Number.NaN);
+    const beside = micros / microsOf("without");
+    process.stdout.write(
+      `| ${name} | ${micros.toFixed(1)} µs a call | ${ratio.toFixed(2)} bare | ${beside.toFixed(2)} times | |\n`,
+    );
+  };
+  line("a stack without such layers", "without");
+  line("the same, built again", "again");
+  line("by default: with them, and nothing configured", "byDefault");
+  line("templates that the call does not name", "templatesUnused");
+  line("a template", "template");
+  line("moderation: personal data and secrets", "moderation");
+  line("an experiment", "experiment");
+  line("an experiment, and a copy of each call", "shadow");
+  const alone = microsOf("alone");
+  const ratio = alone / (bases.get("call") ?? Number.NaN);
+  process.stdout.write(
+    `| the default's layers by themselves | ${alone.toFixed(2)} µs a call | ${ratio.toFixed(3)} bare | | ${verdictOf(ratio, OFF_TARGET)} |\n`,
+  );
 }
 
 function printCall(name: string, micros: number, bases: ReadonlyMap<string, number>, target?: number): void {

@@ -3,33 +3,16 @@
  * configuration has them, around a provider that answers without doing anything. A process of its own; a message asks
  * it for one round.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { loadConfig } from "../../src/config/load.ts";
 import { emptyTally } from "../../src/core/begin.ts";
-import type { RoutedCall, Service } from "../../src/core/call.ts";
-import { systemClock } from "../../src/core/clock.ts";
 import { type Batch, event } from "../../src/core/reply.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
-import { Estimator } from "../../src/cost/estimate.ts";
-import { OutputHistory } from "../../src/cost/history.ts";
-import { PromptCaches } from "../../src/cost/prompt-caches.ts";
-import { Sessions } from "../../src/cost/sessions.ts";
-import { breaker } from "../../src/layers/breaker.ts";
-import { guard } from "../../src/layers/guard.ts";
-import { hedge } from "../../src/layers/hedge.ts";
-import { limit } from "../../src/layers/limit.ts";
-import { retry } from "../../src/layers/retry.ts";
-import { timeout } from "../../src/layers/timeout.ts";
-import { policiesOf } from "../../src/policies.ts";
-import type { Provider } from "../../src/providers/provider.ts";
-import { createStanding } from "../../src/resilience/standing.ts";
-import { createMetrics } from "../../src/telemetry/metrics.ts";
-import { wayOf } from "../../src/way.ts";
 import { callOf, TARGET } from "../support/call.ts";
 import { MESSAGES } from "./load.ts";
+import { configOf, PROVIDERS, type Stack, stackOf } from "./stack.ts";
 
 /** Microseconds a call. */
 export interface PolicyCosts {
@@ -54,7 +37,6 @@ export interface Sizes {
 const LOOPS = 25_000;
 /** In turns, so that what is neighbour to what does not matter. */
 const TURNS = 5;
-const PROVIDERS = ["openai", "claude", "gemini", "mistral", "vertex_ai", "bedrock"];
 const LIMITED = {
   resilience: {
     limit: { max_in_flight: 1_000 },
@@ -68,13 +50,13 @@ const chats = chatModels();
 
 const bare: Stack = (service) => (call) =>
   service({ ...call, target: TARGET, trigger: "first", alternatives: [] });
-const usual = stackOf({});
-const limited = stackOf(LIMITED);
-const routed = stackOf({ ...LIMITED, ...CHAIN, ...aliases(1, 3, 3) });
-const few = stackOf({ ...LIMITED, ...CHAIN, ...aliases(10, 3, 10) });
-const many = stackOf({ ...LIMITED, ...CHAIN, ...aliases(1_000, 3, 100) });
-const wideFew = stackOf(aliases(1, 10, 10));
-const wideMany = stackOf(aliases(1, 100, 100));
+const usual = measured({});
+const limited = measured(LIMITED);
+const routed = measured({ ...LIMITED, ...CHAIN, ...aliases(1, 3, 3) });
+const few = measured({ ...LIMITED, ...CHAIN, ...aliases(10, 3, 10) });
+const many = measured({ ...LIMITED, ...CHAIN, ...aliases(1_000, 3, 100) });
+const wideFew = measured(aliases(1, 10, 10));
+const wideMany = measured(aliases(1, 100, 100));
 
 // What is compiled late would be charged to whoever comes first.
 for (let round = 0; round < 4; round++) await measureAll();
@@ -114,8 +96,6 @@ async function measureAll(): Promise<PolicyCosts> {
     wide: sizes(8),
   };
 }
-
-type Stack = (service: Service<RoutedCall>) => Service;
 
 async function cpuMicros(stack: Stack, model = "openai/gpt-4o"): Promise<number> {
   const service = stack(async () => ({ events: answer() }));
@@ -157,54 +137,6 @@ function chatModels(): string[] {
     .map(({ provider, model }) => `${provider}/${model}`);
 }
 
-function providerOf(name: string): Provider {
-  const nobody = () => Promise.reject(new Error("it is not called here"));
-  return {
-    name,
-    kind: name,
-    off: "",
-    batches: false,
-    serve: nobody,
-    rehearse: nobody,
-    availability: nobody,
-    close: async () => {},
-  };
-}
-
-function stackOf(given: object): { readonly router: Stack; readonly policies: Stack } {
-  const file = join(folder, "config.yaml");
-  // JSON is YAML.
-  writeFileSync(file, JSON.stringify(given));
-  const config = loadConfig({ file, env: {} });
-  const { catalogPath } = config.prices;
-  const catalog = loadCatalog(readFileSync(catalogPath, "utf8"), catalogPath);
-  const standing = createStanding(systemClock, () => {});
-  const signals = { logger: pino({ enabled: false }), metrics: createMetrics() };
-  const policies = policiesOf(config, { standing, signals, clock: systemClock, random: Math.random });
-  const books = {
-    inputs: new Estimator(),
-    outputs: new OutputHistory(),
-    caches: new PromptCaches(),
-    sessions: new Sessions(systemClock),
-  };
-  const way = wayOf(config, catalog, new Map(PROVIDERS.map((name) => [name, providerOf(name)])), {
-    books,
-    standing,
-  });
-  const attempts = (service: Service<RoutedCall>) =>
-    retry(policies.retry)(
-      limit(policies.limit)(
-        breaker(
-          standing.circuits,
-          policies.circuitRule,
-          systemClock,
-        )(timeout(policies.timeouts, systemClock)(guard(policies.pace, systemClock)(service))),
-      ),
-    );
-  const onCheaper = () => {};
-  const hedged = hedge(policies.hedge);
-  return {
-    router: way({ hedged: (next) => next, onCheaper }),
-    policies: (service) => way({ hedged, onCheaper })(attempts(service)),
-  };
+function measured(given: object) {
+  return stackOf(configOf(folder, given));
 }

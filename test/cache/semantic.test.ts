@@ -140,6 +140,25 @@ test("an embedder's work is an attempt of the call that wanted it, and is booked
   expect(third).toMatchObject({ cache_kind: "semantic", attempts: [] });
 });
 
+test("who shares an answer, or has it again, saves what it cost, and not what it cost to look for another", async () => {
+  const embedder = "openai/text-embedding-3-small";
+  await using both = await withSemantic(
+    { mode: "serve", embedder, threshold: 0.5 },
+    { emulator: { firstTokenMs: 100 } },
+  );
+  const own = { "idempotency-key": "first" };
+  const [first, shared] = await Promise.all([ask(both, ONE, {}, own), ask(both, ONE)]);
+  const { actual_pico_usd: saved_pico_usd } = first.attempts[1];
+  expect(shared).toMatchObject({ cache_kind: "coalesced", cost: { saved_pico_usd } });
+  expect(await ask(both, ONE, {}, own)).toMatchObject({ cache_kind: "idempotent", cost: { saved_pico_usd } });
+  const other = { "idempotency-key": "other" };
+  for (const cache_kind of ["semantic", "idempotent"])
+    expect(await ask(both, "How can I reset my password?", {}, other)).toMatchObject({
+      cache_kind,
+      cost: { saved_pico_usd },
+    });
+});
+
 test("an embedder that fails, or is refused, costs no call its answer", async () => {
   for (const embedder of ["openai/no-such-model", "gemini/gemini-embedding-001"]) {
     const faults = { env: { GEMINI_API_KEY: "" } };

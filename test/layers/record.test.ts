@@ -4,6 +4,7 @@ import { RouteSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { AttemptCall, Call, Layer, RoutedCall } from "../../src/core/call.ts";
 import { Failure } from "../../src/core/failure.ts";
 import type { CallRow } from "../../src/core/ledger.ts";
+import type { PicoUsd } from "../../src/core/money.ts";
 import type { Reply } from "../../src/core/reply.ts";
 import { usage } from "../../src/core/usage.ts";
 import { meter } from "../../src/layers/meter.ts";
@@ -179,13 +180,19 @@ describe("a call whose attempts go on for others when it is over", () => {
     const endedAtMs = clock.now();
     await clock.advance(500);
     Object.assign(attempt, { outcome: "ok", actualPicoUsd: 7n });
+    // Of which the others are told too.
+    call.tally.served = { kind: "semantic", ...TARGET, costPicoUsd: 9n as PicoUsd };
     ended.resolve();
     await settled();
     expect(rows).toMatchObject([
       {
         outcome: "abandoned",
         endedAtMs,
-        receipt: { cost: { actualPicoUsd: 7n }, attempts: [{ outcome: "ok" }] },
+        receipt: {
+          cached: false,
+          cost: { actualPicoUsd: 7n, savedPicoUsd: 0n },
+          attempts: [{ outcome: "ok" }],
+        },
       },
     ]);
   });

@@ -9,7 +9,7 @@ export interface AttemptRow {
   /** From 1. */
   readonly number: number;
   readonly startedAtMs: number;
-  /** The caller's word for the call, which its tags and its prompt bear. */
+  /** The caller's word for the call, which its tags and its prompt bear; the request's id where no tag tells it. */
   readonly mark: string;
   readonly operation: "chat" | "embeddings";
   readonly provider: string;
@@ -50,6 +50,9 @@ export interface CallRow {
   readonly route: string;
   readonly attempts: number;
   readonly costPicoUsd: bigint | undefined;
+  readonly savedPicoUsd: bigint | undefined;
+  /** As `EXPERIMENT/VARIANT`; empty for none. */
+  readonly variant: string;
 }
 
 /** A receipt, and the mark of the call whose caller got it. */

@@ -6,7 +6,7 @@ import { costOf } from "./prices.ts";
 export function misfit(row: AttemptRow, exchange: Exchange): number {
   const apartMs = Math.abs(exchange.startedAtMs - row.startedAtMs);
   return (
-    (disagree(row, exchange) ? 100 : 0) +
+    disagreement(row, exchange) +
     (begins(row, exchange) ? 0 : 50) +
     (endsAlike(row, exchange) ? 0 : 10) +
     apartMs / (apartMs + 1_000)
@@ -36,10 +36,12 @@ export function sameTokens(row: AttemptRow, exchange: Exchange): boolean {
   );
 }
 
-function disagree(row: AttemptRow, exchange: Exchange): boolean {
-  if (row.provenance === "measured") return !sameTokens(row, exchange);
+/** The likeliest figure, which is booked of a whole answer that was not counted, may well be too low. */
+function disagreement(row: AttemptRow, exchange: Exchange): number {
+  if (row.provenance === "measured") return sameTokens(row, exchange) ? 0 : 100;
   const cost = costOf(row.provider, row.model, meteredBy([exchange]));
-  return cost !== undefined && (bookedFor(row) ?? 0n) < cost;
+  if (cost === undefined || (bookedFor(row) ?? 0n) >= cost) return 0;
+  return row.outcome === "ok" && exchange.outcome === "served" ? 20 : 100;
 }
 
 function endsAlike({ outcome }: AttemptRow, exchange: Exchange): boolean {

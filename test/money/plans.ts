@@ -15,6 +15,8 @@ export interface Plan {
   readonly request: ChatInit;
   /** What is to be embedded. */
   readonly texts: readonly string[];
+  /** Who is compared; undefined where nobody is. */
+  readonly models?: readonly string[];
   readonly leaves: Leaving | undefined;
   readonly deadlineMs: number | undefined;
 }
@@ -27,7 +29,7 @@ export function plansOf(seed: number, count: number): Plan[] {
   return Array.from({ length: count }, (_, index) => planOf(random, `${seed}-${index}`));
 }
 
-function planOf(random: Random, mark: string): Plan {
+export function planOf(random: Random, mark: string): Plan {
   const embeds = random() < 0.1;
   const kind = embeds ? "embed" : random() < 0.6 ? "stream" : "chat";
   const way = random();

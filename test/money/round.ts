@@ -20,10 +20,12 @@ export interface Round {
   readonly plans: readonly Plan[];
   /** What the gateway is configured with beside its providers. */
   configOf?(emulatorUrl: string): object;
+  /** Looks at the gateway once all is over, before it is stopped. */
+  look?(gatewayUrl: string): Promise<void>;
 }
 
 /** @param seed of the chaos */
-export async function playRound(seed: number, { plans, configOf = () => ({}) }: Round): Promise<Books> {
+export async function playRound(seed: number, { plans, configOf = () => ({}), look }: Round): Promise<Books> {
   await using emulator = await startEmulatorProcess({ chaos: CHAOS, "pace-ms": PACE_MS, seed });
   using home = new Home(emulator.url);
   await using gateway = await home.start({ budgets: [BUDGET], ...configOf(emulator.url) });
@@ -34,6 +36,7 @@ export async function playRound(seed: number, { plans, configOf = () => ({}) }: 
   };
   await vi.waitFor(rest, { timeout: REST_MS });
   const metrics = await metricsOf(gateway);
+  await look?.(gateway.url);
   // What waits to be written is written then.
   expect(await gateway.stop()).toBe(0);
   const rows = readLedger(home.data);

@@ -18,7 +18,7 @@ function attemptOf(row: Columns): AttemptRow {
     callId: text(row.call_id),
     number: Number(row.number),
     startedAtMs: Number(row.started_at_ms),
-    mark: markOf(row.tags),
+    mark: markOf(row),
     operation: row.operation === "embeddings" ? "embeddings" : "chat",
     provider: text(row.provider),
     model: text(row.model),
@@ -39,11 +39,13 @@ function attemptOf(row: Columns): AttemptRow {
 function callOf(row: Columns): CallRow {
   return {
     callId: text(row.call_id),
-    mark: markOf(row.tags),
+    mark: markOf(row),
     outcome: text(row.outcome),
     route: text(row.method).toLowerCase(),
     attempts: Number(row.attempts),
     costPicoUsd: integer(row.cost_pico_usd),
+    savedPicoUsd: integer(row.saved_pico_usd),
+    variant: text(row.variant),
   };
 }
 
@@ -58,8 +60,8 @@ function itemsOf(column: unknown): LineItem[] | undefined {
   }));
 }
 
-function markOf(tags: unknown): string {
-  return text((parsed(tags) as Columns | undefined)?.mark);
+function markOf({ tags, request_id }: Columns): string {
+  return text((parsed(tags) as Columns | undefined)?.mark ?? request_id);
 }
 
 /** JSON is a text in one database, and a value in the other. */

@@ -3,8 +3,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ConnectError } from "@connectrpc/connect";
 import { expect, onTestFinished, test } from "vitest";
 import type { CompareEvent } from "../../gen/ts/llmgateway/v1/compare_pb.ts";
+import { ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
 import { sharesOf } from "../../src/rpc/shares.ts";
 import { meteredBy, providerOf } from "../money/exchanges.ts";
@@ -72,6 +74,28 @@ test("receipts, totals, ledger and meter agree, and the ledger tells what belong
     ids.flatMap((id) => Array(4).fill([id, "Compare"])),
   );
   expect(new Set(calls.map(({ call_id }) => call_id)).size).toBe(8);
+});
+
+test("that all fail is told with what all have spent, and not as the cached answer that the first was given", async () => {
+  const hook = { name: "words", kind: "blocklist", words: ["this"], on: ["stream", "reply"] };
+  await using both = await startBoth({ cache: { enabled: true }, moderation: { hooks: [hook] } });
+  const request = { messages: messages("Hello") };
+  const [rest] = CALLERS;
+  const models = ["openai/gpt-4o", "claude"];
+  // It is kept, and refused each time.
+  await rest
+    ?.at(both.url)
+    .chat({ ...request, model: "openai/gpt-4o" })
+    .catch(() => {});
+  const failure = await compare(both, { request, models }).catch(ConnectError.from);
+  const [receipt] = (failure as ConnectError).findDetails(ReceiptSchema);
+  expect(receipt).toMatchObject({
+    cached: false,
+    provider: "openai",
+    attempts: [{ provider: "claude" }],
+    cost: { savedPicoUsd: 0n },
+  });
+  expect(both.emulator.meter.requests).toHaveLength(2);
 });
 
 const meteredAt = ({ emulator }: GatewayUnderTest) =>

@@ -164,3 +164,19 @@ it("hold what each may cost before it is sent, and have it again an hour later",
   expect(cap.take()).toMatchObject({ most: 100n });
   expect(cap.take()).toBe("cost");
 });
+
+it("are counted one by one, however many there were within the hour, and for no longer", async () => {
+  const clock = new VirtualClock();
+  const cap = new Cap({ maxPerHour: 1_000_000_000n as PicoUsd, maxPerMinute: 1_000_000 }, clock);
+  const taken = () => {
+    for (let copies = 0; ; copies++) {
+      const held = cap.take();
+      if (typeof held === "string") return copies;
+      held.settle(10_000n as PicoUsd);
+    }
+  };
+  // As many as leave the most that one may cost. To add all of them up for each would take minutes.
+  expect(taken()).toBe(95_001);
+  await clock.advance(3_600_000);
+  expect(taken()).toBe(95_001);
+});
