@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from "vitest/config";
+import { COMPILE_CACHE } from "./test/support/compile-cache.ts";
 
 /** Suites that want the machine for themselves: each has an npm script of its own. */
 const BY_THEMSELVES = [
@@ -9,12 +10,13 @@ const BY_THEMSELVES = [
   "test/cache/heavy*",
   "test/shaping/heavy*",
 ];
-/** They change what a whole process shares: its environment, its globals, its tracer, its timers. */
+/** They change or measure what a whole process shares: its environment, its globals, its tracer, its timers, its heap. */
 const WITH_OWN_PROCESS = [
   "test/layers/admit.test.ts",
   "test/layers/trace.test.ts",
   "test/providers/bedrock-sigv4.test.ts",
   "test/providers/vertex_ai-*.test.ts",
+  "test/wire/transport-abort.test.ts",
 ];
 
 export default defineConfig({
@@ -35,6 +37,7 @@ export default defineConfig({
     // Much of it waits for processes and connections: a core kept free would be idle.
     maxWorkers: "100%",
     testTimeout: 20_000,
+    env: COMPILE_CACHE,
     // What is waited for comes at once, unless the machine is busy.
     expect: { poll: { timeout: 10_000 } },
     reporters: ["default", "./test/recordings/table.ts", "./test/support/tally.ts"],

@@ -9,6 +9,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { COMPILE_CACHE } from "../support/compile-cache.ts";
 
 export interface Finished {
   readonly status: number | null;
@@ -39,6 +40,7 @@ export class Shell implements AsyncDisposable {
     this.port = port;
     const tools = [`${checkout}/.cache/bin`, `${checkout}/node_modules/.bin`, process.env.PATH ?? ""];
     this.env = {
+      ...COMPILE_CACHE,
       PATH: tools.join(":"),
       HOME: process.env.HOME ?? folder,
       HOST: "127.0.0.1",

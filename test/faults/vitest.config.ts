@@ -12,6 +12,7 @@ export default defineConfig({
       "test/faults/*.test.ts",
     ],
     fileParallelism: false,
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Most of a fault's time goes by in waiting.

@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ["test/shaping/**/*.test.ts"],
     fileParallelism: false,
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 10_000 } },

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { COMPILE_CACHE } from "./compile-cache.ts";
 
 const MAIN = fileURLToPath(new URL("../../clients/cli/main.ts", import.meta.url));
 
@@ -23,7 +24,7 @@ export interface Run {
 export function start(...words: (string | Record<string, string>)[]): Run {
   const args = words.filter((word) => typeof word === "string");
   const env = Object.assign(
-    { PATH: process.env.PATH ?? "" },
+    { PATH: process.env.PATH ?? "", ...COMPILE_CACHE },
     ...words.filter((word) => typeof word !== "string"),
   );
   const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ["pipe", "pipe", "pipe"] });

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { COMPILE_CACHE } from "./compile-cache.ts";
 
 const CHECKOUT = join(import.meta.dirname, "..", "..");
 
@@ -29,7 +30,7 @@ export async function startProcess(
 ): Promise<GatewayProcess> {
   const folder = mkdtempSync(join(tmpdir(), "llmgateway-process-"));
   const child = spawn(process.execPath, [...nodeOptions, join(checkout, "src", "main.ts")], {
-    env: { PORT: "0", LLMGATEWAY_DATA_DIR: join(folder, "data"), ...env },
+    env: { ...COMPILE_CACHE, PORT: "0", LLMGATEWAY_DATA_DIR: join(folder, "data"), ...env },
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   const lines: string[] = [];
