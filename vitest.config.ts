@@ -35,7 +35,7 @@ export default defineConfig({
       { extends: true, test: { name: "alone", include: WITH_OWN_PROCESS } },
     ],
     // Much of it waits for processes and connections: a core kept free would be idle.
-    maxWorkers: "100%",
+    maxWorkers: 3,
     testTimeout: 20_000,
     env: COMPILE_CACHE,
     // What is waited for comes at once, unless the machine is busy.

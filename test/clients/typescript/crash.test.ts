@@ -4,7 +4,7 @@ import { startEmulator } from "../../../src/emulator/server.ts";
 import { LastingGateway } from "../../support/home.ts";
 import { ask, WAYS } from "./ways.ts";
 
-test.each(WAYS)("$name: a job outlives its gateway, and its caller sees one answer", async ({ connect }) => {
+test.concurrent.each(WAYS)("$name: a job outlives its gateway, and its caller sees one answer", async ({ connect }) => {
   const emulator = await startEmulator({ paceMs: 40 });
   try {
     await using server = await LastingGateway.start(emulator.url);
