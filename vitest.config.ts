@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 import { COMPILE_CACHE } from "./test/support/compile-cache.ts";
 
@@ -34,8 +35,8 @@ export default defineConfig({
       },
       { extends: true, test: { name: "alone", include: WITH_OWN_PROCESS } },
     ],
-    // Much of it waits for processes and connections: a core kept free would be idle.
-    maxWorkers: 3,
+    // Much of it waits for processes and connections: of two cores a third would be idle.
+    maxWorkers: Math.max(3, availableParallelism()),
     testTimeout: 20_000,
     env: COMPILE_CACHE,
     // What is waited for comes at once, unless the machine is busy.

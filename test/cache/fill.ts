@@ -7,6 +7,7 @@ import { event } from "../../src/core/reply.ts";
 import { answerOf, entryOf } from "./entries.ts";
 
 export interface Filled {
+  readonly count: number;
   readonly kept: number;
   readonly maxEntries: number;
   readonly maxBytes: number;
@@ -16,7 +17,7 @@ export interface Filled {
   readonly nanosLast: number;
 }
 
-const COUNT = 1_000_000;
+const COUNT = Number(process.env.CACHE_ANSWERS ?? 1_000_000);
 const MAX_ENTRIES = 100_000;
 const MAX_BYTES = 32 * 1024 * 1024;
 
@@ -62,7 +63,7 @@ function fill(makeEntry: (key: string, index: number) => ReturnType<typeof entry
     peaks.push({ heapBytes: heapBytes() - emptyBytes, ...memory.held });
   }
   return {
-    ...{ kept: index, maxEntries: MAX_ENTRIES, maxBytes: MAX_BYTES, peaks },
+    ...{ count: COUNT, kept: index, maxEntries: MAX_ENTRIES, maxBytes: MAX_BYTES, peaks },
     ...{ nanosFirst: nanos[1] ?? 0, nanosLast: nanos.at(-1) ?? 0 },
   };
 }

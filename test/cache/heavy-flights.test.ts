@@ -71,7 +71,7 @@ test("a thousand callers of all protocols, streams and whole answers, make one c
 
 test("in a crowd that leaves, hurries, saves and dawdles everybody gets its own answer whole, or its own limit", async () => {
   await using both = await startBoth(CACHE);
-  const QUESTIONS = 8;
+  const QUESTIONS = Number(process.env.CROWD_QUESTIONS ?? 8);
   const seed = Number(process.env.CROWD_SEED ?? Date.now() % 1_000_000);
   const told = (number: number) => question("first_token_ms=2500 interval_ms=10 tokens=150", number);
   const asked = await askAll(both.url, crowdOf(seed, QUESTIONS, 600), told);
