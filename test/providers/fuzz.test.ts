@@ -21,7 +21,7 @@ import { DIALECTS } from "./dialects.ts";
 import { emulatedSamples, recordedSamples, type Sample, shortened } from "./samples.ts";
 
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
-const CASES = 102_000;
+const CASES = Number(process.env.FUZZ_CASES ?? 102_000);
 const BATCH = 250;
 /** A batch takes a tenth of a second. */
 const BATCH_TIMEOUT_MS = 10_000;

@@ -18,7 +18,8 @@ async function printed(url: string, ...args: string[]): Promise<string> {
 }
 
 test("jobs are submitted, waited for, and asked for their answers", async () => {
-  await using both = await startBoth();
+  // So long that whoever waits for it sees it run.
+  await using both = await startBoth({}, { emulator: { firstTokenMs: 2_000 } });
   const waited = await start("jobs", "submit", "Hello", "--wait", "--url", both.url).end();
   expect(waited.stderr).toMatch(/(pending|running)\n(.*\n)*completed\nopenai\/gpt-4o · .* \(measured\)/);
   const [id = "", answer = ""] = waited.stdout.trimEnd().split("\n");
