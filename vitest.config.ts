@@ -17,6 +17,7 @@ const WITH_OWN_PROCESS = [
   "test/layers/trace.test.ts",
   "test/providers/bedrock-sigv4.test.ts",
   "test/providers/vertex_ai-*.test.ts",
+  "test/rpc/backpressure.test.ts",
   "test/wire/transport-abort.test.ts",
 ];
 
