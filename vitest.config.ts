@@ -38,7 +38,9 @@ export default defineConfig({
     ],
     // Much of it waits for processes and connections: of two cores a third would be idle.
     maxWorkers: Math.max(3, availableParallelism()),
-    testTimeout: 20_000,
+    // What hangs ends all the same; what waits for others' processes is late by seconds on a busy machine.
+    testTimeout: 40_000,
+    hookTimeout: 40_000,
     env: COMPILE_CACHE,
     // What is waited for comes at once, unless the machine is busy.
     expect: { poll: { timeout: 10_000 } },
