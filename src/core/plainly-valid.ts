@@ -133,18 +133,9 @@ type RuleTable = Readonly<Record<string, Rule>>;
 
 /** By length as the platform counts it: a character takes one or two units, and one to three bytes a unit. */
 const STRING_RULES: RuleTable = {
-  min_len: (least: bigint) => {
-    const units = Number(least > 1n ? 2n * least : least);
-    return (text: string) => text.length >= units;
-  },
-  max_len: (most: bigint) => {
-    const units = Number(most);
-    return (text: string) => text.length <= units;
-  },
-  max_bytes: (most: bigint) => {
-    const units = Number(most) / 3;
-    return (text: string) => text.length <= units;
-  },
+  min_len: (least: bigint) => atLeast(least > 1n ? 2n * least : least),
+  max_len: atMost,
+  max_bytes: (most: bigint) => atMost(most / 3n),
   in: (allowed: readonly string[]) => (text: string) => allowed.includes(text),
   // The validator's expressions are RE2's; of these both think alike.
   pattern: (pattern: string) => {
@@ -162,9 +153,9 @@ const NUMBER_RULES: RuleTable = {
 };
 
 const LIST_RULES: RuleTable = {
-  min_items: (least: bigint) => (list: readonly unknown[]) => list.length >= least,
-  max_items: (most: bigint) => (list: readonly unknown[]) => list.length <= most,
-  unique: () => (list: readonly unknown[]) => list.length < 2,
+  min_items: atLeast,
+  max_items: atMost,
+  unique: () => atMost(1n),
   items: (rules: FieldRules) => {
     const check = itemCheck(rules);
     return (list: readonly never[]) => list.every(check);
@@ -182,6 +173,16 @@ const MAP_RULES: RuleTable = {
     return (map: object) => Object.values(map).every(check);
   },
 };
+
+function atLeast(least: bigint): Check {
+  const length = Number(least);
+  return (value: { readonly length: number }) => value.length >= length;
+}
+
+function atMost(most: bigint): Check {
+  const length = Number(most);
+  return (value: { readonly length: number }) => value.length <= length;
+}
 
 function itemCheck(rules: FieldRules): Check {
   if (rules.required || rules.cel.length > 0 || rules.celExpression.length > 0) return DOUBT;
