@@ -81,7 +81,8 @@ const SHAPES: readonly Shape[] = [
   { model: "bedrock/meta.llama3-3-70b-instruct-v1:0" },
 ];
 
-const EMBEDDERS: readonly string[] = [
+/** One for each format in which vectors are asked for. */
+export const EMBEDDERS: readonly string[] = [
   "openai/text-embedding-3-small",
   "gemini/gemini-embedding-001",
   "vertex_ai/text-embedding-005",
@@ -115,7 +116,7 @@ function chatOf(random: Random, mark: string): ChatInit {
   };
 }
 
-const WEATHER = {
+export const WEATHER = {
   name: "get_weather",
   description: "Tells the weather in a city.",
   parametersJson: '{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}',

@@ -1,4 +1,5 @@
 /** Which calls are made for the plan's criteria: every front asks every provider's format, for every end that a call can have. */
+import { EMBEDDERS, WEATHER } from "../money/plans.ts";
 import { CALLERS, type ChatInit } from "../support/callers.ts";
 
 /** What kind of call it is, and with that how it ends. */
@@ -52,15 +53,6 @@ const MODELS = [
   "bedrock/meta.llama3-3-70b-instruct-v1:0",
 ] as const;
 
-const EMBEDDERS = [
-  "openai/text-embedding-3-small",
-  "gemini/gemini-embedding-001",
-  "vertex_ai/text-embedding-005",
-  "mistral/mistral-embed",
-  "bedrock/amazon.titan-embed-text-v2:0",
-  "bedrock/cohere.embed-english-v3",
-] as const;
-
 /** Models that Bedrock serves without tools. */
 const WITHOUT_TOOLS: ReadonlySet<string> = new Set(["bedrock/meta.llama3-3-70b-instruct-v1:0"]);
 
@@ -80,12 +72,6 @@ const RARE: readonly Kind[] = [
 ];
 
 const LONG = "You are a patient assistant who answers in few and simple words. ".repeat(120);
-
-const WEATHER = {
-  name: "get_weather",
-  description: "Tells the weather in a city.",
-  parametersJson: '{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}',
-};
 
 /** The chains by which `fallback` gets from where nobody listens to the provider that it is about. */
 export function fallbackChains(): Readonly<Record<string, readonly string[]>> {
