@@ -2,7 +2,6 @@
  * What calls come to, kept over all reloads: the ledger on its durable store, budgets on their counters, what was
  * answered under callers' own keys, and what was learnt of models.
  */
-
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";

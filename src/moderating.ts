@@ -143,5 +143,3 @@ function endpointOf({ provider }: CompleteHook, config: CompleteConfig, env: Sur
     headers: { ...headers, ...(key ? proof : {}) },
   };
 }
-
-/** As webhooks of jobs have them. */
