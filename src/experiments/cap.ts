@@ -1,5 +1,6 @@
 /** How many copies may be sent, and for how much money within any hour: what may be spent is held before each. */
 import type { Clock } from "../core/clock.ts";
+import { HOUR_MS } from "../core/hours.ts";
 import type { PicoUsd } from "../core/money.ts";
 
 export interface CapRule {
@@ -15,7 +16,6 @@ export interface Held {
   settle(cost: PicoUsd | undefined): void;
 }
 
-const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 /** Of what an hour may cost, one copy may take so much at most. */
 const PART = 20n;

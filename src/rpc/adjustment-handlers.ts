@@ -15,12 +15,13 @@ import { adjustedDays } from "../core/adjusted-days.ts";
 import type { AdjustedRow, Adjustment, AdjustmentStore, Booking } from "../core/adjustment-store.ts";
 import type { RequestContext } from "../core/call.ts";
 import { invalidRequest } from "../core/failure.ts";
+import { HOUR_MS, hourOf, hoursOf } from "../core/hours.ts";
 import { type PicoUsd, toUsd } from "../core/money.ts";
 import { MAX_GROUPS, type Period, type UsageStore } from "../core/usage-store.ts";
 import { Correction } from "../cost/audit/correction.ts";
 import type { Handler } from "./door.ts";
 import { pricesBy, type RepriceBackend, readAll } from "./reprice-handler.ts";
-import { hoursOf, periodOf } from "./usage-request.ts";
+import { periodOf } from "./usage-request.ts";
 
 export interface AdjustmentBackend extends RepriceBackend {
   readonly adjustments: AdjustmentStore;
@@ -32,7 +33,6 @@ export interface AdjustmentBackend extends RepriceBackend {
   keepCatalog(version: string, json: string): Promise<boolean>;
 }
 
-const HOUR_MS = 3_600_000;
 const LISTED = 100;
 /** What a row can hold of either sign: $9,223,372. */
 const MOST = 2n ** 63n - 1n;
@@ -114,7 +114,7 @@ async function list(
 
 /** @throws Failure `invalid_request` when an hour of it goes on: what it comes to is not known yet */
 function closedHours({ since, until }: BookAdjustmentsRequest, nowMs: number): Period {
-  const openMs = nowMs - (nowMs % HOUR_MS);
+  const openMs = hourOf(nowMs);
   const refused = (field: string, must: string) => {
     const goesOn = `${new Date(openMs).toISOString()}, where the hour begins that goes on`;
     const description = `${must} ${goesOn}: only hours that are over can be adjusted`;

@@ -12,6 +12,7 @@ import {
 } from "../../gen/ts/llmgateway/v1/reprice_pb.ts";
 import type { Target } from "../core/call.ts";
 import { invalidRequest } from "../core/failure.ts";
+import { hoursOf } from "../core/hours.ts";
 import { type PicoUsd, toUsd } from "../core/money.ts";
 import type { BookedAttempt, Period, UsageStore } from "../core/usage-store.ts";
 import type { Prices } from "../cost/audit/reprice.ts";
@@ -20,7 +21,7 @@ import type { Moves } from "../cost/audit/what-if.ts";
 import { CatalogError } from "../cost/catalog-file.ts";
 import type { Handler } from "./door.ts";
 import type { UsageBackend } from "./usage-handlers.ts";
-import { hoursOf, periodOf } from "./usage-request.ts";
+import { periodOf } from "./usage-request.ts";
 
 export interface RepriceBackend extends Pick<UsageBackend, "usage" | "flush" | "clock"> {
   /**

@@ -21,6 +21,7 @@ import {
 import type { RequestContext } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
+import { hoursOf } from "../core/hours.ts";
 import { type PicoUsd, toUsd } from "../core/money.ts";
 import type {
   BookedAttempt,
@@ -34,7 +35,7 @@ import { TIPS_BY, type TipMeans, tipsOf } from "../cost/tips/tips.ts";
 import type { Handler } from "./door.ts";
 import { deleteTextsHandler, readText, type TextBackend } from "./text-handlers.ts";
 import { pageOf, tokenOf } from "./usage-page.ts";
-import { filterOf, hoursOf, periodOf } from "./usage-request.ts";
+import { filterOf, periodOf } from "./usage-request.ts";
 import { inOrder, rowOf, totalOf } from "./usage-row.ts";
 
 export interface UsageBackend {

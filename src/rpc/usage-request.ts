@@ -18,8 +18,6 @@ interface Times {
   readonly until?: Timestamp | undefined;
 }
 
-const HOUR_MS = 3_600_000;
-
 /** An empty field asks for nothing. */
 export function filterOf({ tenant, key, provider, model, route, operation, tags }: Asked): UsageFilter {
   const columns = { tenant, principal: key, provider, model, route, operation };
@@ -39,14 +37,6 @@ export function periodOf({ since, until }: Times, nowMs: number, usualMs: number
   throw invalidRequest([
     { field: "since", description: "must be before `until`, or before now without one" },
   ]);
-}
-
-/** The whole hours that hold it. */
-export function hoursOf({ sinceMs, untilMs }: Period): Period {
-  return {
-    sinceMs: Math.floor(sinceMs / HOUR_MS) * HOUR_MS,
-    untilMs: Math.ceil(untilMs / HOUR_MS) * HOUR_MS,
-  };
 }
 
 /** @throws Failure `invalid_request` for one that is asked for twice */

@@ -11,8 +11,9 @@ import type {
   Booking,
 } from "../core/adjustment-store.ts";
 import { invalidRequest } from "../core/failure.ts";
+import { hoursOf } from "../core/hours.ts";
 import { MAX_GROUPS, type Period } from "../core/usage-store.ts";
-import { beginOf, HOUR_MS, SUM_KEYS } from "./hours.ts";
+import { beginOf, SUM_KEYS } from "./hours.ts";
 import type { StoredRow } from "./job-rows.ts";
 import { cut, pageOf, positionOf } from "./page.ts";
 import { type Columns, storable, tagsText } from "./rows.ts";
@@ -111,9 +112,9 @@ function listQuery(
   return { text, values: values.list };
 }
 
-function within({ sinceMs, untilMs }: Period, values: Values): string {
-  const since = values.add(Math.floor(sinceMs / HOUR_MS) * HOUR_MS);
-  return `hour_ms >= ${since} AND hour_ms < ${values.add(Math.ceil(untilMs / HOUR_MS) * HOUR_MS)}`;
+function within(period: Period, values: Values): string {
+  const { sinceMs, untilMs } = hoursOf(period);
+  return `hour_ms >= ${values.add(sinceMs)} AND hour_ms < ${values.add(untilMs)}`;
 }
 
 function bookingRows(booking: Booking, adjusted: readonly AdjustedRow[], number: number): BookingRows {

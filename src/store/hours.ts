@@ -2,9 +2,9 @@
  * What the rows of an hour and of a day come to, as SQL that both engines read. It knows what is summed, and not
  * which rows are due.
  */
+import { HOUR_MS } from "../core/hours.ts";
 import { LATENCY_BOUNDS_MS, LATENCY_BUCKETS } from "../core/latency.ts";
 
-export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** Days hold what their hours hold, so that a year is summed from days. */
@@ -92,11 +92,6 @@ export function bookSums(
 /** The hour or day that holds a time, by its first millisecond. */
 export function beginOf(grain: Grain, time: string): string {
   return `${time} - ${time} % ${GRAINS[grain].ms}`;
-}
-
-/** The hour that holds a time, by its first millisecond. */
-export function hourOf(timeMs: number): number {
-  return timeMs - (timeMs % HOUR_MS);
 }
 
 /** By bucket. */

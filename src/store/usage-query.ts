@@ -3,6 +3,7 @@
  * that are in no sum yet, and from what was adjusted. It knows no connection.
  */
 import { type Failure, invalidRequest } from "../core/failure.ts";
+import { hoursOf } from "../core/hours.ts";
 import {
   type Dimension,
   MAX_GROUPS,
@@ -10,16 +11,7 @@ import {
   type UsageQuery,
   type UsageSums,
 } from "../core/usage-store.ts";
-import {
-  ATTEMPT_SUMS,
-  beginOf,
-  CALL_SUMS,
-  DAY_MS,
-  GRAINS,
-  type Grain,
-  HOUR_MS,
-  latencyColumns,
-} from "./hours.ts";
+import { ATTEMPT_SUMS, beginOf, CALL_SUMS, DAY_MS, GRAINS, type Grain, latencyColumns } from "./hours.ts";
 import { storedFilter } from "./rows.ts";
 
 /** In what the engines differ. */
@@ -60,8 +52,7 @@ const SOURCES = 5;
 /** Rows of groups, counts and amounts, as `foldSums` reads them; a group may be in several. */
 export function usageQuery({ groupBy, filter, ...period }: UsageQuery, dialect: Dialect): Statement {
   const values = new Values();
-  const sinceMs = period.sinceMs - (period.sinceMs % HOUR_MS);
-  const untilMs = period.untilMs + ((HOUR_MS - (period.untilMs % HOUR_MS)) % HOUR_MS);
+  const { sinceMs, untilMs } = hoursOf(period);
   const [since, until] = [values.add(sinceMs), values.add(untilMs)];
   const days = groupBy.includes("hour") ? undefined : daysWithin(sinceMs, untilMs);
   const where = conditionsOf(filter, values, dialect);

@@ -3,11 +3,11 @@
  * by night, one that is used now and then, and chance in all of it. It knows nothing of what is usual.
  */
 import type { Anomaly } from "../../gen/ts/llmgateway/v1/usage_pb.ts";
+import { HOUR_MS } from "../../src/core/hours.ts";
 import { usage } from "../../src/core/usage.ts";
 import type { UsageSums } from "../../src/core/usage-store.ts";
 import { Episodes } from "../../src/cost/anomaly/episodes.ts";
 import type { Rule } from "../../src/cost/anomaly/finding.ts";
-import { HOUR_MS } from "../../src/cost/anomaly/history.ts";
 import { Judge } from "../../src/cost/anomaly/judge.ts";
 import { worthOf } from "../../src/cost/anomaly/worth.ts";
 import { type Catalog, loadCatalog } from "../../src/cost/catalog.ts";

@@ -2,9 +2,9 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Anomaly, AnomalySchema } from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
+import { HOUR_MS } from "../../core/hours.ts";
 import { nameOf } from "../../core/target.ts";
 import type { Finding } from "./finding.ts";
-import { HOUR_MS } from "./history.ts";
 import { wordsOf } from "./words.ts";
 
 interface Episode {

@@ -5,7 +5,6 @@
 import type { Target } from "../../core/call.ts";
 import { nameOf } from "../../core/target.ts";
 
-export const HOUR_MS = 3_600_000;
 export const DAY = 24;
 export const WEEK = 7 * DAY;
 /** Five weeks, and the day that is judged. */

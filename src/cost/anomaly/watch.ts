@@ -5,12 +5,13 @@
 import { setImmediate } from "node:timers/promises";
 import type { Anomaly } from "../../../gen/ts/llmgateway/v1/usage_pb.ts";
 import type { Clock } from "../../core/clock.ts";
+import { HOUR_MS } from "../../core/hours.ts";
 import { repeat } from "../../core/repeat.ts";
 import type { Period, UsageStore, UsageSums } from "../../core/usage-store.ts";
 import type { Pricing } from "../means.ts";
 import { Episodes } from "./episodes.ts";
 import type { Rule } from "./finding.ts";
-import { DAY, HOUR_MS, KEPT_HOURS, type ModelHour } from "./history.ts";
+import { DAY, KEPT_HOURS, type ModelHour } from "./history.ts";
 import { type Expected, Judge } from "./judge.ts";
 import { worthOf } from "./worth.ts";
 

@@ -3,10 +3,9 @@
  * the ledger's sums, so that every report adds up. It keeps nothing.
  */
 import type { AdjustedKey, AdjustedRow } from "../../core/adjustment-store.ts";
+import { hourOf } from "../../core/hours.ts";
 import type { BookedAttempt } from "../../core/usage-store.ts";
 import { type Prices, repriced } from "./reprice.ts";
-
-const HOUR_MS = 3_600_000;
 
 export class Correction {
   private readonly prices: Prices;
@@ -26,7 +25,7 @@ export class Correction {
 
   add(booked: BookedAttempt): void {
     const { startedAtMs, tenant, principal, tags, operation, route, attempt } = booked;
-    const hourMs = startedAtMs - (startedAtMs % HOUR_MS);
+    const hourMs = hourOf(startedAtMs);
     this.seen.set(hourMs, this.seenOf(hourMs) + 1);
     const result = repriced(booked, this.prices);
     if (result.cost === undefined) {

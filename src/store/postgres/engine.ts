@@ -5,10 +5,10 @@
 import { createHash } from "node:crypto";
 import type { PoolClient } from "pg";
 import { systemClock } from "../../core/clock.ts";
+import { hourOf } from "../../core/hours.ts";
 import type { LedgerStore } from "../../core/ledger.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import { adjustmentsOn } from "../adjustments.ts";
-import { hourOf } from "../hours.ts";
 import { rowsOf, textOf } from "../rows.ts";
 import { usageOn } from "../usage.ts";
 import { bookingOn } from "./adjustments.ts";

@@ -1,7 +1,6 @@
 /** Writes booked corrections to SQLite. It blocks while the disk works, and knows nothing of threads. */
 import { ADJUSTMENT_COLUMNS, BOOKING_COLUMNS, type BookingRows } from "../adjustments.ts";
-import type { Columns } from "../rows.ts";
-import type { Database } from "./database.ts";
+import { type Database, insert } from "./database.ts";
 
 export class SqliteAdjustments {
   private readonly db: Database;
@@ -26,13 +25,9 @@ export class SqliteAdjustments {
 }
 
 function prepare(db: Database) {
-  const insert = (table: string, columns: Columns) => {
-    const names = Object.keys(columns);
-    return db.prepare(`INSERT INTO ${table} (${names.join()}) VALUES (${names.map(() => "?").join()})`);
-  };
   return {
     taken: db.prepare("SELECT booking_id FROM adjustment_bookings WHERE number = ?"),
-    insertBooking: insert("adjustment_bookings", BOOKING_COLUMNS),
-    insertRow: insert("adjustments", ADJUSTMENT_COLUMNS),
+    insertBooking: db.prepare(insert("adjustment_bookings", Object.keys(BOOKING_COLUMNS))),
+    insertRow: db.prepare(insert("adjustments", Object.keys(ADJUSTMENT_COLUMNS))),
   };
 }

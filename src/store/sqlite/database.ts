@@ -73,3 +73,8 @@ export class Database {
     this.synced = durable;
   }
 }
+
+/** A row of a table, its values in the order of these columns. */
+export function insert(table: string, columns: readonly string[]): string {
+  return `INSERT INTO ${table} (${columns.join()}) VALUES (${columns.map(() => "?").join()})`;
+}

@@ -1,6 +1,6 @@
 /** What is said to SQLite of jobs, batches and their keys. It knows neither when nor why. */
 import { BATCH_COLUMNS, DRAFT_COLUMNS, NEW_WEBHOOK_COLUMNS, RECORD_COLUMNS } from "../job-rows.ts";
-import { CHUNK_ROWS, type Database, SPLIT } from "./database.ts";
+import { CHUNK_ROWS, type Database, insert, SPLIT } from "./database.ts";
 
 export const RECORD = RECORD_COLUMNS.join();
 
@@ -103,10 +103,6 @@ export function prepareJobs(db: Database) {
       deleteOf(db, "job_keys", "id"),
     ],
   };
-}
-
-export function insert(table: string, columns: readonly string[]): string {
-  return `INSERT INTO ${table} (${columns.join()}) VALUES (${columns.map(() => "?").join()})`;
 }
 
 function deleteOf(db: Database, table: string, column: string) {

@@ -3,8 +3,9 @@
  * threads nor files.
  */
 import { createHash } from "node:crypto";
+import { hourOf } from "../../core/hours.ts";
 import type { SpendFilter } from "../../core/ledger.ts";
-import { ATTEMPT_SUMS, bookSums, CALL_SUMS, hourOf, SPENT, type Summed } from "../hours.ts";
+import { ATTEMPT_SUMS, bookSums, CALL_SUMS, SPENT, type Summed } from "../hours.ts";
 import {
   type BatchRows,
   CALL_COLUMNS,
@@ -13,7 +14,7 @@ import {
   SETTLEMENT_COLUMNS,
   storedFilter,
 } from "../rows.ts";
-import { CHUNK_ROWS, type Database, SPLIT } from "./database.ts";
+import { CHUNK_ROWS, type Database, insert, SPLIT } from "./database.ts";
 
 export class SqliteLedger {
   private readonly db: Database;
@@ -111,11 +112,11 @@ function prepare(db: Database) {
     DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} WHERE ${condition} LIMIT ${CHUNK_ROWS})`;
   const settled = Object.keys(SETTLEMENT_COLUMNS).slice(2);
   return {
-    intent: db.prepare(insert("attempts", INTENT_COLUMNS)),
+    intent: db.prepare(insertOnce("attempts", INTENT_COLUMNS)),
     settlement: db.prepare(
       `UPDATE attempts SET ${settled.map(setter).join()}, state = 'settled' WHERE ${one} AND state = ?`,
     ),
-    call: db.prepare(insert("calls", CALL_COLUMNS)),
+    call: db.prepare(insertOnce("calls", CALL_COLUMNS)),
     takeOut: book(ATTEMPT_SUMS, "-", `attempts WHERE ${lateOne}`),
     unflag: db.prepare(`UPDATE attempts SET rolled_up = 0 WHERE ${lateOne}`),
     orphans: db.prepare(`
@@ -132,9 +133,9 @@ function prepare(db: Database) {
   };
 }
 
-function insert(table: string, columns: Columns): string {
-  const names = Object.keys(columns);
-  return `INSERT INTO ${table} (${names.join()}) VALUES (${names.map(() => "?").join()}) ON CONFLICT DO NOTHING`;
+/** Nothing happens where it is there already. */
+function insertOnce(table: string, columns: Columns): string {
+  return `${insert(table, Object.keys(columns))} ON CONFLICT DO NOTHING`;
 }
 
 /** More may be held ready than the intent said, but never nothing. */
