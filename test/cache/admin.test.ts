@@ -1,5 +1,7 @@
 /** What operators do with the cache, on every protocol: see what it holds and saves, clear it, warm it. */
 import { createHash } from "node:crypto";
+import { toJson } from "@bufbuild/protobuf";
+import { TimestampSchema, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
@@ -170,7 +172,7 @@ test("the figures are those of the calls", async () => {
     saved_pico_usd: first.cost.actual_pico_usd,
     oldest_age_ms: "5000",
     newest_age_ms: "0",
-    since: new Date(began).toISOString(),
+    since: toJson(TimestampSchema, timestampFromMs(began)),
     remembered_requests: 2,
   });
   expect(json.kinds).toEqual([
