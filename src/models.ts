@@ -21,7 +21,7 @@ export function directoryOf(
   const named = new Map(
     Object.entries(config.providers).map(([name, { defaultModel, defaultEmbeddingModel, models }]) => [
       name,
-      { defaultModels: { chat: defaultModel, embeddings: defaultEmbeddingModel }, models },
+      { name, defaultModels: { chat: defaultModel, embeddings: defaultEmbeddingModel }, models },
     ]),
   );
   return {

@@ -5,14 +5,21 @@ import { Failure, type FailureKind } from "../core/failure.ts";
 /** What the router knows of the configuration and the catalog. */
 export interface Directory {
   /** Undefined when no provider has this name. */
-  provider(
-    name: string,
-  ): { readonly defaultModels: DefaultModels; readonly models: readonly string[] } | undefined;
+  provider(name: string): Listed | undefined;
   readonly providers: readonly string[];
   /** The configured providers that are priced for this model, in the configuration's order. */
   providersOf(model: string): readonly string[];
   /** As `provider/model`. */
   readonly defaultModels: DefaultModels;
+}
+
+/** A provider as the configuration has it. */
+export interface Listed {
+  /** The text by which all else is kept: a name cut out of a request would be a new text for each of them. */
+  readonly name: string;
+  readonly defaultModels: DefaultModels;
+  /** All that it offers; empty for whatever it has. */
+  readonly models: readonly string[];
 }
 
 /** The model that is meant when a request names none; may be empty. */
@@ -37,13 +44,13 @@ export function named(
   operation: Operation,
   directory: Directory,
 ): Named {
-  if (directory.provider(model)) return ofProvider(model, modelVersion, operation, directory);
+  const whole = directory.provider(model);
+  if (whole) return ofProvider(whole, modelVersion, operation);
   if (modelVersion) throw unknownProvider("model", model, directory);
   const slash = model.indexOf("/");
   if (slash > 0) {
-    const provider = model.slice(0, slash);
-    if (directory.provider(provider))
-      return ofProvider(provider, model.slice(slash + 1), operation, directory);
+    const first = directory.provider(model.slice(0, slash));
+    if (first) return ofProvider(first, model.slice(slash + 1), operation);
   }
   const [provider] = directory.providersOf(model);
   if (provider) {
@@ -61,9 +68,12 @@ export function named(
   );
 }
 
-function ofProvider(provider: string, version: string, operation: Operation, directory: Directory): Named {
-  const { defaultModels, models = [] } = directory.provider(provider) ?? {};
-  const model = version || defaultModels?.[operation];
+function ofProvider(
+  { name: provider, defaultModels, models }: Listed,
+  version: string,
+  operation: Operation,
+): Named {
+  const model = version || defaultModels[operation];
   if (!model) {
     throw refused(
       "invalid_request",

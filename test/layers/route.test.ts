@@ -6,9 +6,12 @@ import { callOf, replyOf } from "../support/call.ts";
 import { routeMeansOf } from "../support/route.ts";
 
 const PROVIDERS = new Map([
-  ["openai", { defaultModels: { chat: "gpt-4o-mini", embeddings: "small" }, models: [] }],
-  ["azure", { defaultModels: { chat: "", embeddings: "" }, models: [] }],
-  ["local", { defaultModels: { chat: "llama", embeddings: "" }, models: ["llama", "org/mixtral"] }],
+  ["openai", { name: "openai", defaultModels: { chat: "gpt-4o-mini", embeddings: "small" }, models: [] }],
+  ["azure", { name: "azure", defaultModels: { chat: "", embeddings: "" }, models: [] }],
+  [
+    "local",
+    { name: "local", defaultModels: { chat: "llama", embeddings: "" }, models: ["llama", "org/mixtral"] },
+  ],
 ]);
 
 const DIRECTORY: Directory = {

@@ -62,7 +62,7 @@ function meansOf(config: CompleteConfig, random: () => number): RouteMeans {
     directory: {
       provider: (name) =>
         Object.hasOwn(config.providers, name)
-          ? { defaultModels: { chat: `${name}-usual`, embeddings: "" }, models: [] }
+          ? { name, defaultModels: { chat: `${name}-usual`, embeddings: "" }, models: [] }
           : undefined,
       providers: Object.keys(config.providers),
       providersOf: (model) => (model === "listed" ? ["gemini"] : []),
