@@ -4,8 +4,12 @@ import pino, { type DestinationStream, type Logger } from "pino";
 export type { Logger } from "pino";
 
 /** Lines wait for this many bytes, or for the next flush, so that a call never waits for a write. */
-const BUFFERED_BYTES = 8 * 1024;
+const BUFFERED_BYTES = 15 * 1024;
 const FLUSH_INTERVAL_MS = 250;
+
+/** As bytes: of lines that are gathered as text, all that waits would be counted anew with each. */
+const OUTPUT = { fd: 1, sync: false, minLength: BUFFERED_BYTES, contentMode: "buffer" } as const;
+type Output = ReturnType<typeof pino.destination> & { write(bytes: Buffer): boolean };
 
 export interface Log {
   readonly logger: Logger;
@@ -17,11 +21,12 @@ export interface Log {
 export function createLog(level: string, destination?: DestinationStream): Log {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   if (destination) return { logger: pino(options, destination), close: async () => {} };
-  const output = pino.destination({ fd: 1, sync: false, minLength: BUFFERED_BYTES });
+  const output = pino.destination(OUTPUT) as Output;
+  const lines = { write: (line: string) => void output.write(Buffer.from(line)) };
   const timer = setInterval(() => output.flush(), FLUSH_INTERVAL_MS);
   timer.unref();
   return {
-    logger: pino(options, output),
+    logger: pino(options, lines),
     close: () =>
       new Promise((resolve) => {
         clearInterval(timer);
