@@ -21,6 +21,7 @@ import { Traffic } from "./providers/traffic.ts";
 import { createStanding } from "./resilience/standing.ts";
 import { adjustmentHandlers } from "./rpc/adjustment-handlers.ts";
 import { adminHandlers } from "./rpc/admin-handlers.ts";
+import { audited } from "./rpc/audit.ts";
 import { cacheHandlers } from "./rpc/cache-handlers.ts";
 import { createDoor } from "./rpc/door.ts";
 import { toConnectError } from "./rpc/errors.ts";
@@ -155,25 +156,28 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     keepCatalog: (version: string, json: string) => store.ledger.keepCatalog(version, json, clock.now()),
   };
   const door = createDoor({
-    handlers: new Map([
-      ...createHandlers(() => ({
-        ...current,
-        priceVersion: current.prices.version,
-        version: VERSION,
-        draining: readiness.has("draining"),
-      })),
-      ...templateHandlers(() => current),
-      ...jobHandlers(backlog.jobs),
-      ...adminHandlers({
-        circuits: standing.circuits,
-        providers: () => Object.keys(current.config.providers),
-      }),
-      ...cacheHandlers({ ...cached, clock, inForce: () => current }),
-      ...experimentHandlers(experiments),
-      ...usageHandlers(spending),
-      repriceHandler(repricing),
-      ...adjustmentHandlers(repricing),
-    ]),
+    handlers: audited(
+      new Map([
+        ...createHandlers(() => ({
+          ...current,
+          priceVersion: current.prices.version,
+          version: VERSION,
+          draining: readiness.has("draining"),
+        })),
+        ...templateHandlers(() => current),
+        ...jobHandlers(backlog.jobs),
+        ...adminHandlers({
+          circuits: standing.circuits,
+          providers: () => Object.keys(current.config.providers),
+        }),
+        ...cacheHandlers({ ...cached, clock, inForce: () => current }),
+        ...experimentHandlers(experiments),
+        ...usageHandlers(spending),
+        repriceHandler(repricing),
+        ...adjustmentHandlers(repricing),
+      ]),
+      log.logger,
+    ),
     authenticate: (headers) => current.authenticate(headers),
     validator: createValidator(),
     signals,

@@ -1,7 +1,4 @@
-/**
- * What operators read and delete of what was said in calls. Each reading and each deletion is told in the log, and no
- * word of the texts.
- */
+/** What operators read and delete of what was said in calls. Each reading is told in the log, and no word of the texts. */
 import { create, type DescMethod, fromBinary } from "@bufbuild/protobuf";
 import { AdminService } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import {
@@ -13,7 +10,8 @@ import {
 import type { RequestContext } from "../core/call.ts";
 import { invalidRequest } from "../core/failure.ts";
 import type { TranscriptStore } from "../core/transcript-store.ts";
-import { type Logger, writeEvent } from "../telemetry/log.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { tellOperator } from "./audit.ts";
 import type { Handler } from "./door.ts";
 
 export interface TextBackend {
@@ -26,7 +24,7 @@ export interface TextBackend {
 export function deleteTextsHandler(backend: TextBackend): [DescMethod, Handler] {
   return [
     AdminService.method.deleteRequestTexts,
-    async (message, context) => {
+    async (message) => {
       const { id, all } = message as DeleteRequestTextsRequest;
       if (all === (id !== "")) {
         const description = all
@@ -36,7 +34,6 @@ export function deleteTextsHandler(backend: TextBackend): [DescMethod, Handler] 
       }
       await backend.flush();
       const deleted = await backend.texts.delete(all ? undefined : id);
-      if (deleted > 0) tell(backend, context, all ? { deleted } : { deleted, text_of: id }, "texts deleted");
       return { message: create(DeleteRequestTextsResponseSchema, { deleted: BigInt(deleted) }) };
     },
   ];
@@ -51,21 +48,11 @@ export async function readText(
   const found = (await backend.texts.get(id)) ?? (await latest(id, backend));
   if (!found) return undefined;
   const text = fromBinary(RequestTextSchema, found);
-  tell(backend, context, { text_of: text.callId }, "text read");
+  tellOperator(backend.logger, context, { text_of: text.callId }, "text read");
   return text;
 }
 
 async function latest(id: string, { texts, flush }: TextBackend): Promise<Uint8Array | undefined> {
   await flush();
   return texts.get(id);
-}
-
-function tell({ logger }: TextBackend, context: RequestContext, what: object, msg: string): void {
-  const { requestId, method, principal, tenant, peer, protocol } = context;
-  writeEvent(
-    logger,
-    "info",
-    { request_id: requestId, method, principal, tenant, peer, protocol, ...what },
-    msg,
-  );
 }
