@@ -16,7 +16,7 @@ const SECRETS: readonly RegExp[] = [
 /** Known by what stands before them, which stays. */
 const LABELLED: readonly RegExp[] = [
   /(\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]{6,}/gi,
-  /((?:\b(?:api[-_ ]?key(?: provided)?|subscription-key|token|secret|password)|[?&]key)["']?\s*[:=]\s*["']?)[^\s"',;&]{4,}/gi,
+  /((?:\b(?:api[-_ ]?key(?: provided)?|subscription-key|token|secret|password)|[?&]key)(?:\\{0,7}["'])?\s*[:=]\s*(?:\\{0,7}["'])?)(?:[^\s"',;&\\]|\\(?!\\{0,7}["'])){4,}/gi,
   /(:\/\/[^\s/@:]*:)[^\s/@]+(?=@)/g,
 ];
 

@@ -5,7 +5,10 @@ import { byPattern, type Detector, scan } from "./scan.ts";
 const BEGIN = "-----BEGIN";
 const LONGEST_KEY = 16_384;
 
-/** Each matches in one pass: what repeats is bounded or ends the match. */
+/**
+ * Each matches in one pass: what repeats is bounded or ends the match. Quotes may be those of JSON that stands in a
+ * text of JSON, and so have backslashes before them, which stay.
+ */
 const DETECTORS: readonly Detector[] = [
   byPattern(
     "private_key",
@@ -26,15 +29,15 @@ const DETECTORS: readonly Detector[] = [
     "token",
     /(?<![A-Za-z0-9_])eyJ[A-Za-z0-9_-]{8,2048}\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,1024}){0,3}/g,
   ),
-  byPattern("token", /(?<=\bBearer\s{1,8}["']?)(?=[A-Za-z._~+/=-]{0,64}\d)[A-Za-z0-9._~+/=-]{12,4096}/gi),
-  byPattern("token", /(?<=\bauthorization["']?\s{0,8}[:=]\s{0,8}["']?Basic\s{1,8})[A-Za-z0-9+/=]{6,4096}/gi),
+  byPattern("token", /(?<=\bBearer\s{1,8}(?:\\{0,7}["'])?)(?=[A-Za-z._~+/=-]{0,64}\d)[A-Za-z0-9._~+/=-]{12,4096}/gi),
+  byPattern("token", /(?<=\bauthorization(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?Basic\s{1,8})[A-Za-z0-9+/=]{6,4096}/gi),
   byPattern(
     "password",
-    /(?<=\b(?:password|passwd|pwd|passphrase)["']?\s{0,8}[:=]\s{0,8}["']?)(?=[A-Za-z]{0,64}[^\sA-Za-z"',;)`])[^\s"',;`]{6,256}/gi,
+    /(?<=\b(?:password|passwd|pwd|passphrase)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?)(?=[A-Za-z]{0,64}(?:[^\sA-Za-z"',;)`\\]|\\(?!\\{0,7}["'])))(?:[^\s"',;`\\]|\\(?!\\{0,7}["'])){6,256}/gi,
   ),
   byPattern(
     "api_key",
-    /(?<=(?:api[-_ ]?key|subscription-key|secret|token|access[-_ ]?key)["']?\s{0,8}[:=]\s{0,8}["']?)(?=[^\s\d"',;]{0,64}\d)[^\s"',;]{12,512}/gi,
+    /(?<=(?:api[-_ ]?key|subscription-key|secret|token|access[-_ ]?key)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?)(?=[^\s\d"',;]{0,64}\d)(?:[^\s"',;\\]|\\(?!\\{0,7}["'])){12,512}/gi,
   ),
   byPattern(
     "token",

@@ -66,6 +66,7 @@ describe("a secret is found", () => {
     "authorization: Basic dXNlcjpwYXNzd29yZA==",
     'curl -H "X-Api-Key: 0123456789abcdef"',
     '{"client_secret": "0123456789abcdef"}',
+    JSON.stringify(JSON.stringify({ password: "hunter22" })),
     "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG",
     "password: hunter22",
     "postgres://me:hunter22@db.example.com/x",

@@ -31,6 +31,7 @@ const LABELLED = [
   ["authorization: basic ", "dXNlcjpwYXNzd29yZA=="],
   ["api-key: ", "0123456789abcdef"],
   ['{"api_key": "', "0123456789abcdef"],
+  ['"{\\"api_key\\": \\"', "0123456789abcdef"],
   ["x-goog-api-key=", "0123456789abcdef"],
   ["Incorrect API key provided: ", "0123456789abcdef"],
   ["Ocp-Apim-Subscription-Key: ", "0123456789abcdef"],

@@ -41,6 +41,22 @@ describe("personal data in labelled texts", () => {
   });
 });
 
+describe("a labelled secret", () => {
+  const SECRETS = { password: "hunter2!x", api_key: "0123456789abcdef", note: "Bearer 0123456789abcdef" };
+
+  it.each([0, 1, 2, 3])("is found in JSON that stands in so many texts of JSON: %d", (depth) => {
+    const nested = (value: unknown, times: number): string =>
+      times === 0 ? JSON.stringify(value) : JSON.stringify({ inner: nested(value, times - 1) });
+    const unnested = (text: string, times: number): unknown =>
+      times === 0 ? JSON.parse(text) : unnested(JSON.parse(text).inner, times - 1);
+    const text = nested(SECRETS, depth);
+    let clean = text;
+    for (const { start, end } of secrets([]).find(text).toReversed())
+      clean = `${clean.slice(0, start)}[out]${clean.slice(end)}`;
+    expect(unnested(clean, depth)).toEqual({ password: "[out]", api_key: "[out]", note: "Bearer [out]" });
+  });
+});
+
 it("no number is a card whose check digit is wrong", () => {
   let random = 7;
   const digit = () => {
@@ -83,6 +99,8 @@ describe("texts that are meant to take long", () => {
     passwords: (size) => "password: ".repeat(size / 10),
     tokens: (size) => "eyJaaaaaaaaa.".repeat(size / 13),
     labels: (size) => "Bearer ".repeat(size / 7),
+    backslashes: (size) => `password: a1${"\\".repeat(size)}`,
+    "quotes with backslashes": (size) => `password\\\\":\\\\"`.repeat(size / 15),
     spaces: (size) => " ".repeat(size),
     "addresses of the web": (size) => "://a:".repeat(size / 5),
   };
