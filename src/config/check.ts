@@ -7,6 +7,7 @@ import type { DescField } from "@bufbuild/protobuf";
 import { createValidator, type Violation as RuleViolation } from "@bufbuild/protovalidate";
 import { ConfigSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { patternFault } from "../cache/patterns.ts";
+import { plainlyValid } from "../core/plainly-valid.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
 import { templateFaults } from "../templates/templates.ts";
 import { isNetwork } from "../wire/address.ts";
@@ -39,6 +40,7 @@ export function violationsOf(config: CompleteConfig): Violation[] {
 const validator = createValidator();
 
 function ruleViolations(config: CompleteConfig): Violation[] {
+  if (plainlyValid(ConfigSchema)(config)) return [];
   const result = validator.validate(ConfigSchema, config);
   if (result.kind === "error") throw result.error;
   return (result.violations ?? []).map((violation) => ({

@@ -1,6 +1,7 @@
 /**
  * Whether a message keeps its validation rules, where that can be told at a glance. It refuses nothing and explains
- * nothing: what it is not sure of is for the validator, which takes 13 µs for a chat where this takes one.
+ * nothing: what it is not sure of is for the validator, which takes 13 µs for a chat where this takes one, and before
+ * its first answer a tenth of a second to read the rules.
  */
 import {
   type DescField,
@@ -11,9 +12,12 @@ import {
   isFieldSet,
   type Message,
 } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import {
   DoubleRulesSchema,
+  DurationRulesSchema,
   type FieldRules,
+  Ignore,
   Int32RulesSchema,
   Int64RulesSchema,
   MapRulesSchema,
@@ -94,7 +98,9 @@ function fieldCheck(field: DescField): ((message: Fields) => boolean) | undefine
 function valueCheck(field: DescField): Check | undefined {
   const rules = hasOption(field, rulesOfField) ? getOption(field, rulesOfField) : undefined;
   if (rules && (rules.cel.length > 0 || rules.celExpression.length > 0)) return DOUBT;
-  return both(rules && ruleCheck(rules), innerCheck(field));
+  const check = both(rules && ruleCheck(rules), innerCheck(field));
+  if (rules?.ignore !== Ignore.IF_ZERO_VALUE || !check) return check;
+  return (value: unknown) => value === "" || check(value as never);
 }
 
 /** Of the messages that it holds. */
@@ -119,6 +125,8 @@ function ruleCheck({ type }: FieldRules): Check | undefined {
       return all(Int32RulesSchema, type.value, NUMBER_RULES);
     case "int64":
       return all(Int64RulesSchema, type.value, NUMBER_RULES);
+    case "duration":
+      return all(DurationRulesSchema, type.value, DURATION_RULES);
     case "repeated":
       return all(RepeatedRulesSchema, type.value, LIST_RULES);
     case "map":
@@ -137,25 +145,46 @@ const STRING_RULES: RuleTable = {
   max_len: atMost,
   max_bytes: (most: bigint) => atMost(most / 3n),
   in: (allowed: readonly string[]) => (text: string) => allowed.includes(text),
-  // The validator's expressions are RE2's; of these both think alike.
+  not_in: (refused: readonly string[]) => (text: string) => !refused.includes(text),
   pattern: (pattern: string) => {
-    if (!/^\^\[[\w-]+\]\{\d+,\d+\}\$$/.test(pattern)) return DOUBT;
+    if (!SAME_IN_BOTH.test(pattern)) return DOUBT;
     const expression = new RegExp(pattern);
     return (text: string) => expression.test(text);
   },
 };
+
+/**
+ * The validator's expressions are RE2's. Of whole texts, with lists of ASCII characters, groups and repetitions, both
+ * think alike. A dot is fewer characters to the platform, and one of them may count twice: so it may be asked for as
+ * often as one likes, but not for two or more.
+ */
+const SAME_IN_BOTH =
+  /^\^(?:\[[\w.:/@*+-]+\]|[\w:/@-]|\\[d.]|\((?!\?(?!:))|[)|?*+]|\.(?:[+*]|\{[01],\d+\})|\{\d+(?:,\d*)?\})*\$$/;
+
+const DURATION_RULES: RuleTable = {
+  gt: (limit: Duration) => (value: Duration) => compare(value, limit) > 0,
+  gte: (limit: Duration) => (value: Duration) => compare(value, limit) >= 0,
+  lt: (limit: Duration) => (value: Duration) => compare(value, limit) < 0,
+  lte: (limit: Duration) => (value: Duration) => compare(value, limit) <= 0,
+};
+
+function compare(a: Duration, b: Duration): number {
+  return a.seconds === b.seconds ? a.nanos - b.nanos : a.seconds < b.seconds ? -1 : 1;
+}
 
 const NUMBER_RULES: RuleTable = {
   gt: (limit: number) => (value: number) => value > limit,
   gte: (limit: number) => (value: number) => value >= limit,
   lt: (limit: number) => (value: number) => value < limit,
   lte: (limit: number) => (value: number) => value <= limit,
+  finite: () => Number.isFinite,
 };
 
 const LIST_RULES: RuleTable = {
   min_items: atLeast,
   max_items: atMost,
-  unique: () => atMost(1n),
+  unique: () => (list: readonly unknown[]) =>
+    list.every((item) => typeof item !== "object") && new Set(list).size === list.length,
   items: (rules: FieldRules) => {
     const check = itemCheck(rules);
     return (list: readonly never[]) => list.every(check);

@@ -10,6 +10,7 @@ import {
   PriceCatalogSchema,
   type ProviderPrices,
 } from "../../gen/ts/llmgateway/config/v1/prices_pb.ts";
+import { plainlyValid } from "../core/plainly-valid.ts";
 import { keyPath, readStrict, type Violation } from "../core/strict-json.ts";
 
 /** What the file says, in its order. */
@@ -70,9 +71,16 @@ function read(file: unknown, name: string): PriceCatalog {
   const result = readStrict(PriceCatalogSchema, reshape(file));
   if ("violations" in result) throw new CatalogError(name, result.violations.map(inFile));
   const { message } = result;
-  const verdict = validator.validate(PriceCatalogSchema, message);
+  const violations = [...brokenRules(message), ...missingPrices(file)];
+  if (violations.length > 0) throw new CatalogError(name, violations);
+  return message;
+}
+
+function brokenRules(catalog: PriceCatalog): Violation[] {
+  if (plainlyValid(PriceCatalogSchema)(catalog)) return [];
+  const verdict = validator.validate(PriceCatalogSchema, catalog);
   if (verdict.kind === "error") throw verdict.error;
-  const violations = (verdict.violations ?? []).map((violation) =>
+  return (verdict.violations ?? []).map((violation) =>
     inFile({
       field: violation.field.reduce((path, step) => {
         if (step.kind === "list_sub") return `${path}[${step.index}]`;
@@ -81,9 +89,6 @@ function read(file: unknown, name: string): PriceCatalog {
       description: violation.message,
     }),
   );
-  violations.push(...missingPrices(file));
-  if (violations.length > 0) throw new CatalogError(name, violations);
-  return message;
 }
 
 /** A price that is left out reads as 0, which would give the model away: so the file itself is asked. */
