@@ -11,7 +11,6 @@ import type { LedgerStore } from "../core/ledger.ts";
 import type { Outbox } from "../core/outbox.ts";
 import type { TranscriptStore } from "../core/transcript-store.ts";
 import type { UsageStore } from "../core/usage-store.ts";
-import { openPostgres } from "./postgres/engine.ts";
 import { openSqlite, type SqliteOptions } from "./sqlite/engine.ts";
 
 export interface Store {
@@ -36,7 +35,10 @@ export interface StoreOptions extends SqliteOptions {
 }
 
 /** @throws Error that says why the database cannot be used, and what to do */
-export function openStore(options: StoreOptions): Promise<Store> {
+export async function openStore(options: StoreOptions): Promise<Store> {
   const { databaseUrl } = options;
-  return databaseUrl ? openPostgres({ ...options, databaseUrl }) : openSqlite(options);
+  if (!databaseUrl) return openSqlite(options);
+  // Loaded only where it is used.
+  const { openPostgres } = await import("./postgres/engine.ts");
+  return openPostgres({ ...options, databaseUrl });
 }

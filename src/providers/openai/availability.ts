@@ -1,8 +1,7 @@
 /** Asks an OpenAI-compatible provider for its models: the cheapest call that needs a working key. */
-import OpenAI from "openai";
 import { Failure } from "../../core/failure.ts";
 import { withoutKey } from "../../core/redact.ts";
-import { type Access, coldClient } from "./sdk.ts";
+import { type Access, answerIn, coldClient } from "./sdk.ts";
 
 const TIMEOUT_MS = 5_000;
 
@@ -12,10 +11,10 @@ export function checkAvailability(access: Access): () => Promise<void> {
   return async () => {
     const proof = await access.credentials.prove({ path: "/models", body: "" });
     try {
-      await sdk.models.list({ headers: proof.headers });
+      await (await sdk()).models.list({ headers: proof.headers });
     } catch (error) {
       // A provider that has no list of models, but answered, can be called.
-      if (error instanceof OpenAI.NotFoundError) return;
+      if ((await answerIn(error))?.status === 404) return;
       const text = error instanceof Error ? error.message : String(error);
       throw new Failure("unreachable", withoutKey(text, proof.secret), { cause: error });
     }

@@ -2,14 +2,14 @@
  * OpenAI's batch API: a file of requests goes in, a file of replies and one of errors come out. What a line says, chats'
  * own dialect writes and reads. https://platform.openai.com/docs/guides/batch
  */
-import OpenAI from "openai";
+import type { OpenAI } from "openai";
 import type { Batch } from "openai/resources/batches";
 import { Failure } from "../../core/failure.ts";
 import { withoutKey } from "../../core/redact.ts";
 import type { BatchAdapter, BatchResult, BatchState } from "../batch_adapter.ts";
 import { malformed, parseObject } from "../malformed.ts";
 import { classify } from "./classify.ts";
-import { type Access, coldClient } from "./sdk.ts";
+import { type Access, answerIn, coldClient } from "./sdk.ts";
 
 const MAX_LINES = 50_000;
 /** Half of what OpenAI takes, since a batch is in memory while it is sent. */
@@ -19,7 +19,9 @@ const TIMEOUT_MS = 600_000;
 
 /** @param access with one key: what one project made, the key of another does not see */
 export function openaiBatches(access: Access): BatchAdapter {
-  const sdk = coldClient(access, TIMEOUT_MS);
+  const client = coldClient(access, TIMEOUT_MS);
+  const ask = <T>(broken: Broken, what: (sdk: OpenAI, options: Options) => Promise<T>) =>
+    asked(access, broken, async (options) => what(await client(), options));
   return {
     maxLines: MAX_LINES,
     maxBytes: MAX_BYTES,
@@ -28,10 +30,10 @@ export function openaiBatches(access: Access): BatchAdapter {
       `{"custom_id":${JSON.stringify(customId)},"method":"POST","url":"/v1${path}","body":${body.replace(/[\r\n]+/g, " ")}}`,
     create: async (lines) => {
       const file = new File([`${lines.join("\n")}\n`], "batch.jsonl", { type: "application/jsonl" });
-      const { id } = await asked(access, "unreachable", (options) =>
+      const { id } = await ask("unreachable", (sdk, options) =>
         sdk.files.create({ file, purpose: "batch" }, options),
       );
-      const batch = await asked(access, "cut", (options) =>
+      const batch = await ask("cut", (sdk, options) =>
         sdk.batches.create(
           { input_file_id: id, endpoint: "/v1/chat/completions", completion_window: "24h" },
           options,
@@ -41,32 +43,35 @@ export function openaiBatches(access: Access): BatchAdapter {
     },
     poll: async (id) => {
       try {
-        return stateOf(await asked(access, "unreachable", (options) => sdk.batches.retrieve(id, options)));
+        return stateOf(await ask("unreachable", (sdk, options) => sdk.batches.retrieve(id, options)));
       } catch (error) {
-        if (!(error instanceof Failure) || !(error.cause instanceof OpenAI.NotFoundError)) throw error;
-        return { state: "unknown", lines: undefined, reason: error.cause.message };
+        const answer = error instanceof Failure ? await answerIn(error.cause) : undefined;
+        if (answer?.status !== 404) throw error;
+        return { state: "unknown", lines: undefined, reason: answer.message };
       }
     },
     async *results(id) {
-      const batch = await asked(access, "unreachable", (options) => sdk.batches.retrieve(id, options));
+      const batch = await ask("unreachable", (sdk, options) => sdk.batches.retrieve(id, options));
       for (const file of [batch.output_file_id, batch.error_file_id]) {
         if (!file) continue;
-        const { body } = await asked(access, "unreachable", (options) => sdk.files.content(file, options));
+        const { body } = await ask("unreachable", (sdk, options) => sdk.files.content(file, options));
         if (body) for await (const line of linesOf(body)) yield resultIn(line);
       }
     },
     cancel: async (id) => {
-      await asked(access, "unreachable", (options) => sdk.batches.cancel(id, options));
+      await ask("unreachable", (sdk, options) => sdk.batches.cancel(id, options));
     },
   };
 }
 
 type Options = OpenAI.RequestOptions;
 
-/** @param broken what it is when there was no answer: whether it may have been heard all the same */
+/** What it is when there was no answer: whether it may have been heard all the same. */
+type Broken = "unreachable" | "cut";
+
 async function asked<T>(
   { credentials }: Access,
-  broken: "unreachable" | "cut",
+  broken: Broken,
   ask: (options: Options) => Promise<T>,
 ): Promise<T> {
   const proof = await credentials.prove({ path: "", body: "" });
@@ -75,10 +80,11 @@ async function asked<T>(
     return await ask({ headers: { ...proof.headers }, signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch (error) {
     const text = withoutKey(error instanceof Error ? error.message : String(error), proof.secret);
-    if (!(error instanceof OpenAI.APIError) || error.status === undefined)
+    const answer = await answerIn(error);
+    if (!answer)
       throw new Failure(broken, "the provider's batches cannot be reached", { operator: text, cause: error });
-    const said = error.error ? withoutKey(JSON.stringify({ error: error.error }), proof.secret) : text;
-    const { kind, message, operator = said } = classify(error.status, {}, said);
+    const said = answer.error ? withoutKey(JSON.stringify({ error: answer.error }), proof.secret) : text;
+    const { kind, message, operator = said } = classify(answer.status, {}, said);
     // Whatever was wrong with the batch, no caller has written it.
     const ours = kind === "provider_bad_request" || kind === "model_not_found" ? "provider_error" : kind;
     const words = ours === kind ? message : "the provider refused the batch";

@@ -1,5 +1,5 @@
 /** OpenAI's own client for the calls that are no chat: seldom, and cold. It proves nothing by itself. */
-import OpenAI from "openai";
+import type { OpenAI } from "openai";
 import type { Credentials } from "../credentials.ts";
 
 /** Where and how a provider that speaks like OpenAI is called. */
@@ -11,7 +11,17 @@ export interface Access {
   readonly credentials: Credentials;
 }
 
-export function coldClient({ baseUrl, query, headers }: Access, timeoutMs: number): OpenAI {
+/** The client, loaded when it is asked for first: it is a tenth of all that a start would load. */
+export function coldClient(access: Access, timeoutMs: number): () => Promise<OpenAI> {
+  let client: Promise<OpenAI> | undefined;
+  return () => {
+    client ??= create(access, timeoutMs);
+    return client;
+  };
+}
+
+async function create({ baseUrl, query, headers }: Access, timeoutMs: number): Promise<OpenAI> {
+  const { OpenAI } = await import("openai");
   return new OpenAI({
     baseURL: baseUrl,
     // The headers bear the key, by whichever name this provider wants it.
@@ -21,4 +31,10 @@ export function coldClient({ baseUrl, query, headers }: Access, timeoutMs: numbe
     timeout: timeoutMs,
     maxRetries: 0,
   });
+}
+
+/** What the provider answered with, where the client threw for that; undefined where no answer came. */
+export async function answerIn(error: unknown) {
+  const { APIError } = await import("openai");
+  return error instanceof APIError && error.status !== undefined ? error : undefined;
 }
