@@ -37,7 +37,7 @@ export default defineConfig({
       { extends: true, test: { name: "alone", include: WITH_OWN_PROCESS } },
     ],
     // Much of it waits for processes and connections: of two cores a third would be idle.
-    maxWorkers: Math.max(3, availableParallelism()),
+    maxWorkers: Math.max(4, availableParallelism()),
     // What hangs ends all the same; what waits for others' processes is late by seconds on a busy machine.
     testTimeout: 40_000,
     hookTimeout: 40_000,

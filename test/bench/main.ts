@@ -45,10 +45,12 @@ const upstream = await spawn("upstream");
 const bare = await spawn("bare", upstream.url);
 const gateway = await spawn("gateway", upstream.url);
 const cached = await spawn("cached", upstream.url);
-const adapters = await begin("adapters");
-const money = await begin("money");
-const policies = await begin("policies");
-const shaping = await begin("shaping");
+const [adapters, money, policies, shaping] = await Promise.all([
+  begin("adapters"),
+  begin("money"),
+  begin("policies"),
+  begin("shaping"),
+]);
 const all = scenarios(bare.url, gateway.url, cached.url);
 const samples = new Map<Scenario, number[]>(all.map((scenario) => [scenario, []]));
 const adapterSamples: AdapterCosts[] = [];

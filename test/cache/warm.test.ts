@@ -132,9 +132,9 @@ test("it ends when the caller leaves, and what is under way with it", async () =
   leaving.abort();
   await expect(events).rejects.toThrow();
   await vi.waitFor(() =>
-    expect(both.log.events.filter(({ method }) => method === "WarmCache")).toMatchObject(
-      Array(3).fill({ outcome: "abandoned" }),
-    ),
+    expect(
+      both.log.events.filter(({ msg, method }) => msg === "call" && method === "WarmCache"),
+    ).toMatchObject(Array(3).fill({ outcome: "abandoned" })),
   );
   expect(both.emulator.meter.requests).toHaveLength(3);
 });

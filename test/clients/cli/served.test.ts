@@ -71,6 +71,7 @@ test("a batch is answered once, whatever is killed meanwhile", { timeout: 60_000
   const run = () => start("batch", "run", input, "-o", output, "--url", server.url);
   const first = run();
   await expect.poll(() => answered().length, { timeout: 20_000 }).toBeGreaterThanOrEqual(2 * atOnce);
+  await expect.poll(() => emulator.meter.totals().open, { interval: 5 }).toBe(atOnce);
   await server.kill();
   first.child.kill("SIGKILL");
   await first.end();
