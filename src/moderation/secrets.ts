@@ -29,8 +29,14 @@ const DETECTORS: readonly Detector[] = [
     "token",
     /(?<![A-Za-z0-9_])eyJ[A-Za-z0-9_-]{8,2048}\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,1024}){0,3}/g,
   ),
-  byPattern("token", /(?<=\bBearer\s{1,8}(?:\\{0,7}["'])?)(?=[A-Za-z._~+/=-]{0,64}\d)[A-Za-z0-9._~+/=-]{12,4096}/gi),
-  byPattern("token", /(?<=\bauthorization(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?Basic\s{1,8})[A-Za-z0-9+/=]{6,4096}/gi),
+  byPattern(
+    "token",
+    /(?<=\bBearer\s{1,8}(?:\\{0,7}["'])?)(?=[A-Za-z._~+/=-]{0,64}\d)[A-Za-z0-9._~+/=-]{12,4096}/gi,
+  ),
+  byPattern(
+    "token",
+    /(?<=\bauthorization(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?Basic\s{1,8})[A-Za-z0-9+/=]{6,4096}/gi,
+  ),
   byPattern(
     "password",
     /(?<=\b(?:password|passwd|pwd|passphrase)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?)(?=[A-Za-z]{0,64}(?:[^\sA-Za-z"',;)`\\]|\\(?!\\{0,7}["'])))(?:[^\s"',;`\\]|\\(?!\\{0,7}["'])){6,256}/gi,
