@@ -12,6 +12,7 @@ import { Answer, hiddenTokens, textOf, thoughtTokens } from "./answer.ts";
 import type { AnswerLengths } from "./answer-lengths.ts";
 import { ratesAt } from "./catalog.ts";
 import { certainTier, dearestWrites } from "./ceiling.ts";
+import { least } from "./forecast.ts";
 import { type Plan, spentBeside } from "./plan.ts";
 import { priced } from "./price.ts";
 
@@ -245,7 +246,8 @@ export class Metered {
     if (reported?.provenance === "measured") return reported;
     const { demand, model } = this.options.plan;
     const inputTokens = broken ? demand.maxInputTokens : this.inputTokens;
-    const outputTokens = Math.min(broken ? this.mostWritten() : this.likelyWritten(), MAX_INT32);
+    const written = broken ? this.mostWritten() : this.likelyWritten();
+    const outputTokens = Math.min(written, this.askedTokens(), MAX_INT32);
     const writes = broken && model ? dearestWrites(model, demand, inputTokens) : {};
     const tokens = { inputTokens, ...writes, outputTokens };
     if (!reported) return usage("estimated", { ...tokens, serviceTier: certainTier(demand) });
@@ -260,7 +262,7 @@ export class Metered {
   /** What an answer that nobody saw whole may have had: its provider may have thought unseen, and wrote on. */
   private mostWritten(): number {
     const { call, plan, clock, lag } = this.options;
-    const { answers, likelyTokens, asksThoughts, maxTokens = Number.POSITIVE_INFINITY } = plan.demand;
+    const { answers, likelyTokens, asksThoughts } = plan.demand;
     if (answers === 0) return 0;
     const now = clock.now();
     const seen = this.answer.mostTokens(now, lag.ms);
@@ -272,8 +274,14 @@ export class Metered {
     // think while another speaks.
     if (readable && this.answer.begun && !asksThoughts && answers === 1)
       written = Math.min(written, seen + thoughtTokens(this.answer.silentUntil(now)));
-    const limit = Math.min(maxTokens, plan.maxTokens ?? maxTokens, this.heldTokens()) * answers;
-    return Math.max(Math.min(written, limit), this.answer.tokens);
+    return Math.max(Math.min(written, this.heldTokens() * answers), this.answer.tokens);
+  }
+
+  /** As many as the provider was allowed, which it counts itself: by their length the same words may seem to be more. */
+  private askedTokens(): number {
+    const { demand, maxTokens } = this.options.plan;
+    const each = least(demand.maxTokens, maxTokens);
+    return each === undefined ? Number.POSITIVE_INFINITY : each * demand.answers;
   }
 
   /** A guess must not spend what budgets hold for others: an answer has at most what is held ready for it. */

@@ -93,6 +93,15 @@ describe("max_cost_usd", () => {
     expect(call.tally.attempts).toEqual([]);
   });
 
+  it.each([true, false])("is never passed by a guess of what was said, a stream: %s", async (streaming) => {
+    const maxCost = affording(50n);
+    const words = "a word that few know ".repeat(100);
+    const { attempt } = await metered(async () => replyOf(spoken([words])), { maxCost, streaming });
+    // The provider was asked for no more, and counts tokens itself.
+    expect(attempt).toMatchObject({ usage: { provenance: "estimated", outputTokens: 50 } });
+    expect(attempt?.actualPicoUsd).toBeLessThanOrEqual(maxCost);
+  });
+
   it("is the reason to stop when the lowered limit ended the answer", async () => {
     const { seen, attempt } = await clampOf({ maxCost: affording(50n) });
     expect(seen.at(-1)).toMatchObject({ done: true, finishReason: "budget_exceeded" });

@@ -45,6 +45,8 @@ test("every policy had something to do", () => {
     "llm_routing_cost_optimized_total",
   ])
     expect(sumOf(metrics, name), name).toBeGreaterThan(0);
-  for (const outcome of ["won", "lost", "failed", "refused"])
+  // That both of a pair fail is seldom.
+  const seldom = CALLS < 2_000 ? [] : ["failed"];
+  for (const outcome of ["won", "lost", "refused", ...seldom])
     expect(sumOf(metrics, "llm_hedged_requests_total", `outcome="${outcome}"`), outcome).toBeGreaterThan(0);
 });

@@ -130,6 +130,16 @@ test("a tight budget holds through all of it", () => {
   expect(sumOf(books.metrics, "llm_failures_total", 'kind="budget_exceeded"')).toBeGreaterThan(0);
 });
 
+test("nothing is booked beyond what was held ready for it", () => {
+  const beyond = books.attempts.filter(
+    ({ costPicoUsd = 0n, reservedPicoUsd }) => reservedPicoUsd !== undefined && costPicoUsd > reservedPicoUsd,
+  );
+  expect(beyond).toEqual([]);
+  expect(
+    books.attempts.filter(({ reservedPicoUsd }) => reservedPicoUsd !== undefined).length,
+  ).toBeGreaterThan(0);
+});
+
 test("nobody's ceiling was passed by what was measured", () => {
   const estimated = new Set(
     books.attempts.flatMap(({ callId, provenance }) => (provenance === "measured" ? [] : [callId])),
