@@ -64,6 +64,8 @@ const KEEP_ALIVE_MS = 75_000;
  * everybody's calls on it; proxies, and clients with one channel, would meet it.
  */
 const RESETS_AT_ONCE = 10;
+/** How long a caller may take to end a connection that is ended on this side. */
+const LINGER_MS = 1_000;
 /** TCP's own probes, by which a peer that is gone is found where HTTP has no ping. */
 const PROBE_AFTER_MS = 30_000;
 
@@ -143,7 +145,7 @@ function cleartext(
     socket.once("close", () => undecided.delete(socket));
     peek(socket, clock, (isHttp2) => {
       undecided.delete(socket);
-      if (isHttp2) acceptHttp2(http2, socket);
+      if (isHttp2) acceptHttp2(http2, socket, clock);
       else accept(socket);
     });
   });
@@ -152,7 +154,7 @@ function cleartext(
 
 /** As in cleartext, but the handshake says which protocol it is. */
 function secure(
-  { handler }: ListenerOptions,
+  { handler, clock }: ListenerOptions,
   tls: { cert: string; key: string },
   http2: Http2Server,
 ): Http1Server {
@@ -165,7 +167,7 @@ function secure(
   const http1 = createHttpsServer(options, handler as RequestListener);
   const accept = takeOver(http1, "secureConnection");
   http1.on("secureConnection", (socket: TLSSocket) => {
-    if (socket.alpnProtocol === "h2") acceptHttp2(http2, socket);
+    if (socket.alpnProtocol === "h2") acceptHttp2(http2, socket, clock);
     else {
       accept(socket);
       readAsStream(socket);
@@ -192,8 +194,13 @@ function readAsStream(socket: TLSSocket): void {
 }
 
 /** An HTTP/1.1 server lets callers close their half; over HTTP/2 whoever does has left, and ends its calls. */
-function acceptHttp2(server: Http2Server, socket: Socket): void {
+function acceptHttp2(server: Http2Server, socket: Socket, clock: Clock): void {
   socket.allowHalfOpen = false;
+  // A caller that left one reply unread never ends its half: it would hold up a stop to the end of its time.
+  socket.once("finish", () => {
+    const cut = clock.after(LINGER_MS, () => socket.destroy());
+    socket.once("close", () => cut.cancel());
+  });
   server.emit("connection", socket);
 }
 

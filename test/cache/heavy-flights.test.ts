@@ -72,10 +72,9 @@ test("a thousand callers of all protocols, streams and whole answers, make one c
 test("in a crowd that leaves, hurries, saves and dawdles everybody gets its own answer whole, or its own limit", async () => {
   await using both = await startBoth(CACHE);
   const QUESTIONS = Number(process.env.CROWD_QUESTIONS ?? 8);
-  const size = Number(process.env.CROWD_SIZE ?? 600);
   const seed = Number(process.env.CROWD_SEED ?? Date.now() % 1_000_000);
   const told = (number: number) => question("first_token_ms=2500 interval_ms=10 tokens=150", number);
-  const asked = await askAll(both.url, crowdOf(seed, QUESTIONS, size), told);
+  const asked = await askAll(both.url, crowdOf(seed, QUESTIONS, 600), told);
   const wholes = Array.from({ length: QUESTIONS }, (_, number) => wholeOf(asked, number));
   expect(new Set(wholes.map((text) => hash("sha256", text))).size).toBe(QUESTIONS);
   const wrong = asked.filter((one) => !isRight(one, wholes[one.question] ?? ""));
@@ -84,7 +83,7 @@ test("in a crowd that leaves, hurries, saves and dawdles everybody gets its own 
   const own = asked.filter(({ way, told }) => way.kind === "has a ceiling" && told?.attempts.length);
   const calls = both.emulator.meter.requests.length;
   expect(calls, `CROWD_SEED=${seed}`).toBeLessThanOrEqual(own.length + 2 * QUESTIONS);
-  expect(asked.filter(({ told }) => told?.cacheKind === "coalesced").length).toBeGreaterThan(size / 12);
+  expect(asked.filter(({ told }) => told?.cacheKind === "coalesced").length).toBeGreaterThan(50);
   expect(await atRest(both)).toContain("llm_coalesced_requests_total");
 }, 120_000);
 

@@ -175,6 +175,17 @@ describe("going down", () => {
     await upstream[Symbol.asyncDispose]();
   });
 
+  test.each(CALLERS)(
+    "callers who read a stream until it is done do not hold it up: $name",
+    async ({ at }) => {
+      await using running = await startBoth({ server: { drain_timeout: "30s" } });
+      for await (const { done } of at(running.url).stream(HELLO)) if (done) break;
+      const closedAtMs = performance.now();
+      await running.gateway.close();
+      expect(performance.now() - closedAtMs).toBeLessThan(5_000);
+    },
+  );
+
   test("callers who say nothing do not hold it up", async () => {
     const { upstream, url, gateway } = await startHeld("30s");
     const silent = await dial(url);
