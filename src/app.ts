@@ -34,6 +34,7 @@ import { meter } from "./layers/meter.ts";
 import { masked, moderate } from "./layers/moderate.ts";
 import { record, type Signals } from "./layers/record.ts";
 import { remember } from "./layers/remember.ts";
+import { repeat } from "./layers/repeat.ts";
 import { retry } from "./layers/retry.ts";
 import { semantic } from "./layers/semantic.ts";
 import { expanded, template } from "./layers/template.ts";
@@ -135,6 +136,10 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   surroundings.frequent.bound(caching.isOn ? config.cache.rememberRequests : 0);
   const remembered = remember(surroundings.frequent, (request) => caching.ruleOf(request)?.family);
   const kept: Layer = caching.isOn ? (next) => remembered(cache(caching)(next)) : (next) => next;
+  // What stands between is passed by: where it looks at each call, nothing is repeated.
+  const isPlain = moderating.hooks.length === 0 && !config.contentCapture.enabled;
+  const isRepeated = caching.isOn && isPlain && Object.keys(config.experiments).length === 0;
+  const repeated: Layer = isRepeated ? repeat({ ...caching, around: remembered }) : (next) => next;
   const comparing = comparingOf(config, {
     ...surroundings,
     ruleOf: caching.ruleOf,
@@ -156,6 +161,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
       return made(moderated(shared));
     },
     policies,
+    repeated,
     underWay,
     surroundings,
   );
@@ -205,6 +211,7 @@ function stack(
   providers: ReadonlyMap<string, Provider>,
   way: (retried: Layer<RoutedCall>) => Layer<Call, RoutedCall>,
   policies: Policies,
+  repeated: Layer,
   underWay: UnderWay,
   { signals, clock, admit, traffic, standing, books, cacheStats, experiments }: Surroundings,
 ): Service<Call> {
@@ -222,49 +229,52 @@ function stack(
   )(
     // Before anything that costs: a refused call has cost nothing.
     admit(
-      // Above all that waits or tries again, since all of it must be over in time.
-      deadline(clock)(
-        way(
-          // Below what judges a call, since what is refused there would be refused again.
-          retry(policies.retry),
-        )(
-          // Below retries, so that a call that waits to be made again holds no place.
-          limit(policies.limit)(
-            // Below the queue, so that what it lets through is what the circuits are like then.
-            breaker(
-              standing.circuits,
-              policies.circuitRule,
-              clock,
-            )(
-              // Bounds an attempt, and so stands above what it aborts.
-              timeout(
-                policies.timeouts,
+      // Above all that would only find out again what it was given for the same bytes, at no cost.
+      repeated(
+        // Above all that waits or tries again, since all of it must be over in time.
+        deadline(clock)(
+          way(
+            // Below what judges a call, since what is refused there would be refused again.
+            retry(policies.retry),
+          )(
+            // Below retries, so that a call that waits to be made again holds no place.
+            limit(policies.limit)(
+              // Below the queue, so that what it lets through is what the circuits are like then.
+              breaker(
+                standing.circuits,
+                policies.circuitRule,
                 clock,
               )(
-                guard(
-                  policies.pace,
+                // Bounds an attempt, and so stands above what it aborts.
+                timeout(
+                  policies.timeouts,
                   clock,
                 )(
-                  // Above the meter, whose settled row it describes.
-                  trace()(
-                    // Each pass through here is an attempt with a row of its own, whatever becomes of it.
-                    meter({
-                      ...books,
-                      pricing: pricingOf(config, catalog),
-                      clock,
-                      onSent: (attempt) => standing.circuits.sent(attempt),
-                      onSpoke: (attempt, { signal }) => standing.circuits.spoke(attempt, signal),
-                      onSettled: (attempt, call) => {
-                        countAttempt(signals.metrics, attempt, call);
-                        traffic.settled(attempt);
-                        standing.circuits.settled(attempt, policies.circuitRule(attempt.provider));
-                        standing.latencies.settled(attempt, call.streaming);
-                        rememberSession(attempt, call, books);
-                        books.settled(attempt);
-                      },
-                    })(
-                      // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
-                      drop(dropsOf(config))(client(services)),
+                  guard(
+                    policies.pace,
+                    clock,
+                  )(
+                    // Above the meter, whose settled row it describes.
+                    trace()(
+                      // Each pass through here is an attempt with a row of its own, whatever becomes of it.
+                      meter({
+                        ...books,
+                        pricing: pricingOf(config, catalog),
+                        clock,
+                        onSent: (attempt) => standing.circuits.sent(attempt),
+                        onSpoke: (attempt, { signal }) => standing.circuits.spoke(attempt, signal),
+                        onSettled: (attempt, call) => {
+                          countAttempt(signals.metrics, attempt, call);
+                          traffic.settled(attempt);
+                          standing.circuits.settled(attempt, policies.circuitRule(attempt.provider));
+                          standing.latencies.settled(attempt, call.streaming);
+                          rememberSession(attempt, call, books);
+                          books.settled(attempt);
+                        },
+                      })(
+                        // Below the meter, since what the provider refuses to encode was never sent and is the same attempt.
+                        drop(dropsOf(config))(client(services)),
+                      ),
                     ),
                   ),
                 ),

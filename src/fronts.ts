@@ -13,6 +13,7 @@ import { createConnectFront } from "./rpc/connect.ts";
 import { createCors } from "./rpc/cors.ts";
 import type { Door } from "./rpc/door.ts";
 import { createHttpHandler, notFound } from "./rpc/http.ts";
+import { Bodies } from "./rpc/json/bodies.ts";
 import { createJsonFront } from "./rpc/json/front.ts";
 import type { NodeHandler } from "./rpc/node.ts";
 import { createOperations } from "./rpc/operations.ts";
@@ -36,6 +37,7 @@ export function createFronts(
 ): NodeHandler {
   const send = createSend(server.compressMinBytes);
   const json = createJsonFront({
+    bodies: new Bodies(),
     services: SERVICES,
     door,
     limits: { maxBytes: server.maxBodyBytes, maxDepth: server.maxJsonDepth },

@@ -4,6 +4,7 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { type Config, ConfigSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { deepFreeze } from "../core/freeze.ts";
 import { keyPath, readStrict, type Violation } from "../core/strict-json.ts";
 import { violationsOf } from "./check.ts";
 import { type CompleteConfig, withDefaults } from "./defaults.ts";
@@ -84,11 +85,4 @@ function unusableSecrets(config: CompleteConfig, env: Environment): Problem[] {
   return [...names]
     .filter((name) => env[name] && SECRET.parse(env[name]) === undefined)
     .map((name) => ({ source: name, path: "", description: `must be ${SECRET.words}` }));
-}
-
-function deepFreeze<T extends object>(value: T): T {
-  for (const part of Object.values(value)) {
-    if (typeof part === "object" && part !== null) deepFreeze(part);
-  }
-  return Object.freeze(value);
 }

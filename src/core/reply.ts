@@ -20,7 +20,21 @@ export interface Reply {
   readonly events: AsyncIterable<Batch>;
   /** What embeddings come to, in the order of the input; their only event is `done`. */
   readonly embeddings?: readonly Embedding[];
+  /** The whole answer, where it was gathered before: its events are not read then. */
+  readonly whole?: Whole;
 }
+
+export interface Whole {
+  readonly content: Content;
+  /** Undefined until the call is told. */
+  readonly receipt: Receipt | undefined;
+}
+
+/** What a whole reply says, without what it cost. */
+export type Content = Pick<
+  ChatResponse,
+  "$typeName" | "response" | "message" | "toolCalls" | "finishReason" | "choices"
+>;
 
 /** A bare event. Object literals, since `create` costs more than all else in a stream. */
 export function event(fields: Omit<StreamResponse, "$typeName">): StreamResponse {
@@ -68,10 +82,11 @@ export function isContent(event: StreamResponse): boolean {
  *
  * @throws Failure as the events do
  */
-export async function fold(reply: Reply): Promise<ChatResponse> {
+export async function fold({ events, whole }: Reply): Promise<ChatResponse> {
+  if (whole) return { ...whole.content, ...told(whole.receipt) };
   const gathered = new Choices();
   let receipt: Receipt | undefined;
-  for await (const batch of reply.events) {
+  for await (const batch of events) {
     for (const event of batch) {
       gathered.add(event);
       if (event.done) receipt = event.receipt;
@@ -88,6 +103,18 @@ export async function fold(reply: Reply): Promise<ChatResponse> {
     choices: done.length > 1 ? done : [],
     ...told(receipt),
     ...(receipt?.template ? { template: receipt.template } : {}),
+  };
+}
+
+/** What it says. */
+export function contentOf({ response, message, toolCalls, finishReason, choices }: ChatResponse): Content {
+  return {
+    $typeName: "llmgateway.v1.ChatResponse",
+    response,
+    message,
+    toolCalls,
+    finishReason,
+    choices,
   };
 }
 

@@ -11,7 +11,7 @@ import { Failure, toFailure } from "../core/failure.ts";
 import type { CallRow } from "../core/ledger.ts";
 import { receiptOf, tellingOf } from "../core/receipt.ts";
 import { redact } from "../core/redact.ts";
-import type { Batch } from "../core/reply.ts";
+import type { Batch, Whole } from "../core/reply.ts";
 import { UnderWay } from "../core/under-way.ts";
 import { modelLabel } from "../telemetry/attempts.ts";
 import { countCached } from "../telemetry/cache.ts";
@@ -39,6 +39,7 @@ export function record(
     const recorded = new Recorded(call, signals, clock, book, underWay);
     try {
       const reply = await next(call);
+      if (reply.whole) return { ...reply, whole: recorded.tell(reply.whole) };
       return { ...reply, events: recorded.watch(reply.events) };
     } catch (error) {
       throw recorded.fail(error);
@@ -63,6 +64,14 @@ class Recorded {
     this.underWay = underWay;
     underWay.begin();
     signals.metrics.inFlight.inc({ route: this.route });
+  }
+
+  /** An answer that is whole is over at once. */
+  tell({ content }: Whole): Whole {
+    this.firstEventMs = this.elapsedMs();
+    const receipt = receiptOf(this.call);
+    this.end(receipt, undefined, content.finishReason);
+    return { content, receipt };
   }
 
   async *watch(events: AsyncIterable<Batch>): AsyncGenerator<Batch> {

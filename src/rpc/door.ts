@@ -30,9 +30,9 @@ export interface Metadata {
   readonly keepsTime: boolean;
 }
 
-/** One reply, or batches of them. */
+/** One reply, or batches of them. Replies that are `like` the same differ in their `request_id` alone. */
 export type Answer =
-  | { readonly message: Message; readonly batches?: undefined }
+  | { readonly message: Message; readonly like?: object | undefined; readonly batches?: undefined }
   | { readonly batches: AsyncIterable<readonly Message[]>; readonly message?: undefined };
 
 /** What an RPC does. Throws Failure; anything else counts as internal. */
@@ -168,6 +168,8 @@ class OpenRequest implements Request {
   }
 
   private validate(message: Message): void {
+    // What nobody can change was answered before.
+    if (Object.isFrozen(message)) return;
     if (plainlyValid(this.method.input)(message)) return;
     const result = this.options.validator.validate(this.method.input, message);
     if (result.kind === "valid") return;

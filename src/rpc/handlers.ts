@@ -46,7 +46,8 @@ export function createHandlers(backend: () => Backend): ReadonlyMap<DescMethod, 
             { field: "stream", description: "must be false here: call Stream for a stream" },
           ]);
         }
-        return { message: await fold(await backend().service(beginCall(request, context, false))) };
+        const reply = await backend().service(beginCall(request, context, false));
+        return { message: await fold(reply), like: reply.whole?.content };
       },
     ],
     [

@@ -10,14 +10,18 @@ export interface BodyLimits {
 }
 
 /** @throws Failure; the rest of a body that is too large is not read */
-export async function readJson(request: NodeRequest, limits: BodyLimits): Promise<JsonValue> {
+export async function readText(request: NodeRequest, { maxBytes }: BodyLimits): Promise<string> {
   requireJson(request);
-  const bytes = await readBytes(request, limits.maxBytes);
+  const bytes = await readBytes(request, maxBytes);
   const encoding = request.headers["content-encoding"]?.toLowerCase() ?? "";
-  const text = decode(await decompressed(bytes, encoding, limits.maxBytes));
+  return decode(encoding === "" ? bytes : await decompressed(bytes, encoding, maxBytes));
+}
+
+/** @throws Failure */
+export function parse(text: string, { maxDepth }: BodyLimits): JsonValue {
   if (text.trim() === "")
     throw invalidRequest([{ field: "", description: "the body is empty; send a JSON object" }]);
-  requireDepth(text, limits.maxDepth);
+  requireDepth(text, maxDepth);
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -8,10 +8,12 @@ import { Failure, invalidRequest } from "../../core/failure.ts";
 import { readStrict } from "../../core/strict-json.ts";
 import { startChildSpan } from "../../telemetry/trace.ts";
 import type { Send } from "../compression.ts";
-import type { Door, Request } from "../door.ts";
+import type { Answer, Door, Request } from "../door.ts";
 import { retryAfter, toErrorJson } from "../errors.ts";
 import { headersOf, type NodeReply, type NodeRequest, pathOf, queryOf } from "../node.ts";
-import { type BodyLimits, readJson } from "./body.ts";
+import { writtenAlike } from "./alike.ts";
+import type { Bodies } from "./bodies.ts";
+import { type BodyLimits, parse, readText } from "./body.ts";
 import { queryToJson } from "./query.ts";
 import { createRoutes, type Match } from "./routes.ts";
 import { SseWriter } from "./sse.ts";
@@ -24,6 +26,7 @@ export interface JsonFrontOptions {
   readonly pingIntervalMs: number;
   readonly clock: Clock;
   readonly send: Send;
+  readonly bodies: Bodies;
 }
 
 export interface JsonFront {
@@ -74,6 +77,8 @@ export function createJsonFront(options: JsonFrontOptions): JsonFront {
   };
 }
 
+type Whole = Answer & { readonly message: Message };
+
 /** One call over plain HTTP. */
 class Exchange {
   private readonly options: JsonFrontOptions;
@@ -92,7 +97,9 @@ class Exchange {
     let rpc = this.match.route.rpc;
     let sse: SseWriter | undefined;
     try {
-      const message = read(rpc, await this.body(node));
+      const text = this.match.route.body ? await readText(node, this.options.limits) : "";
+      const known = this.options.bodies.find(rpc, text);
+      const message = known ?? read(rpc, this.fields(node, text));
       const twin = STREAM_OF.get(rpc);
       if (twin && (message as ChatRequest).stream) rpc = twin;
       if (rpc.methodKind === "server_streaming") {
@@ -102,7 +109,10 @@ class Exchange {
         sse.end();
       } else {
         const answer = await this.request.invoke(message, rpc);
-        if (answer.message) await this.send(node, rpc.output, answer.message);
+        if (answer.message) {
+          if (!known) this.options.bodies.keep(rpc, text, message, answer.message);
+          await this.send(node, rpc.output, answer);
+        }
       }
     } catch (error) {
       const failure = this.request.fail(error);
@@ -111,10 +121,10 @@ class Exchange {
   }
 
   /** The fields of the request, from the body, the query and the path, which has the last word. */
-  private async body(node: NodeRequest): Promise<JsonObject> {
+  private fields(node: NodeRequest, text: string): JsonObject {
     const { rpc, body } = this.match.route;
     const fields = body === "*" ? {} : queryToJson(rpc.input, queryOf(node));
-    const json = body ? await readJson(node, this.options.limits) : {};
+    const json = body ? parse(text, this.options.limits) : {};
     if (body === "*") {
       if (typeof json !== "object" || json === null || Array.isArray(json)) {
         throw invalidRequest([{ field: "", description: "the body must be a JSON object" }]);
@@ -134,11 +144,13 @@ class Exchange {
     });
   }
 
-  private async send(node: NodeRequest, schema: DescMessage, message: Message): Promise<void> {
+  private async send(node: NodeRequest, schema: DescMessage, { message, like }: Whole): Promise<void> {
     const span = startChildSpan(this.request.context.span, "serialize", SpanKind.INTERNAL, {});
-    const body = jsonWriter(schema)(message);
+    const write = jsonWriter(schema);
+    const body = like ? writtenAlike(message, like, write) : write(message);
     span.end();
-    const headers = { ...this.headers(), "content-type": "application/json" };
+    const headers = this.headers();
+    headers["content-type"] = "application/json";
     await this.options.send(node, this.reply, 200, headers, body);
   }
 

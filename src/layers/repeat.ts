@@ -1,0 +1,94 @@
+/**
+ * Gives a request that came in the same bytes before the answer that the exact cache gave it then, as long as the cache
+ * has that, without looking for it again. It finds nothing that the cache would not, and keeps no answer by itself.
+ */
+import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import type { CacheLookup } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import type { Answers, Entry } from "../cache/answers.ts";
+import { isFresh } from "../cache/given.ts";
+import { type Call, type Layer, type Served, WARMING } from "../core/call.ts";
+import type { Clock } from "../core/clock.ts";
+import { type Content, contentOf, fold, type Reply } from "../core/reply.ts";
+
+export interface RepeatMeans {
+  readonly answers: Pick<Answers, "find">;
+  /** Under which the cache has a request's answer; undefined where it has none. */
+  keyOf(call: Call, request: ChatRequest): string | undefined;
+  readonly clock: Clock;
+  /** Stands around what is given again as around the cache itself. */
+  readonly around: Layer;
+}
+
+/** Whose request it was, and under which key its answer is kept. */
+interface Asked {
+  readonly tenant: string;
+  readonly cacheScope: string;
+  readonly key: string;
+}
+
+/** What was given. */
+interface Given {
+  readonly served: Served;
+  readonly cache: CacheLookup;
+  readonly content: Content;
+}
+
+/** A larger answer is not gathered for the next who asks: it would be in memory twice. */
+const MAX_BYTES = 16_384;
+
+export function repeat({ answers, keyOf, clock, around }: RepeatMeans): Layer {
+  // By the request itself: whoever reads one from bytes that it knows gives the same one again.
+  const asked = new WeakMap<ChatRequest, Asked>();
+  // By the cache's entry: what it lets go of is gone from here.
+  const given = new WeakMap<Entry, Given>();
+  const find = ({ context }: Call, request: ChatRequest): Given | undefined => {
+    const { tenant, cacheScope, key } = asked.get(request) ?? NOBODY;
+    if (tenant !== context.tenant || cacheScope !== context.cacheScope) return undefined;
+    const entry = answers.find(key, tenant);
+    if (!entry || entry instanceof Promise || !isFresh(entry.answer, request, clock)) return undefined;
+    return given.get(entry);
+  };
+  const learn = (call: Call, request: ChatRequest, content: Content): void => {
+    const { served, cache } = call.tally;
+    const { tenant, cacheScope } = call.context;
+    const key = keyOf(call, request);
+    const entry = key === undefined ? undefined : answers.find(key, tenant);
+    if (!served || !cache || key === undefined || !entry || entry instanceof Promise) return;
+    // Another may have been kept meanwhile.
+    if (entry.answer.requestId !== cache.sourceRequestId || entry.bytes > MAX_BYTES) return;
+    asked.set(request, { tenant, cacheScope, key });
+    given.set(entry, { served, cache, content });
+  };
+  return (next) => async (call) => {
+    const { request, tally } = call;
+    if (!isRepeatable(call, request)) return next(call);
+    const found = find(call, request);
+    if (found) {
+      tally.served = found.served;
+      tally.cache = found.cache;
+      return around(async () => wholeOf(found.content))(call);
+    }
+    const reply = await next(call);
+    if (tally.served?.kind !== "exact") return reply;
+    const content = contentOf(await fold(reply));
+    learn(call, request, content);
+    return wholeOf(content);
+  };
+}
+
+const NOBODY: Asked = { tenant: "", cacheScope: "", key: "" };
+
+/** Only what is frozen may be known again. */
+function isRepeatable({ streaming, context }: Call, request: Call["request"]): request is ChatRequest {
+  if (streaming || !Object.isFrozen(request) || request.$typeName !== "llmgateway.v1.ChatRequest")
+    return false;
+  if (context.method === WARMING || context.idempotencyKey !== "" || request.idempotencyKey !== "")
+    return false;
+  return request.template === "";
+}
+
+function wholeOf(content: Content): Reply {
+  return { events: NOTHING, whole: { content, receipt: undefined } };
+}
+
+const NOTHING: Reply["events"] = { async *[Symbol.asyncIterator]() {} };
