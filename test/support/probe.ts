@@ -26,8 +26,8 @@ process.channel?.unref();
 function figures(): Figures {
   const resources: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) {
-    // A file that is just being read, such as a module, belongs to no stream.
-    if (!kind.startsWith("FSReq")) resources[kind] = (resources[kind] ?? 0) + 1;
+    // A file that is just being read, such as a module, belongs to no stream, nor does what the database is just asked.
+    if (!kind.startsWith("FSReq") && kind !== "MessagePort") resources[kind] = (resources[kind] ?? 0) + 1;
   }
   // Counting collects garbage first.
   const live = {
