@@ -1,15 +1,13 @@
 /** What the configuration says of the cache, as its layer asks for it: made once, and looked up for each call. */
 import { hash } from "node:crypto";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import type { ChatRequest } from "../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Answers } from "./cache/answers.ts";
-import { keyOf } from "./cache/key.ts";
 import { type Bounds, Memory } from "./cache/memory.ts";
 import { createStorable } from "./cache/storable.ts";
 import type { Turns } from "./cache/turns.ts";
 import { isCacheOn } from "./config/cache.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
-import type { Call, Target } from "./core/call.ts";
+import type { Target } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { splitName } from "./core/target.ts";
 import type { CacheMeans, FamilyRule } from "./layers/cache.ts";
@@ -31,8 +29,6 @@ export interface CachingMeans {
 export interface Caching extends CacheMeans {
   /** Whether any family has answers kept. */
   readonly isOn: boolean;
-  /** Under which a request's answer is kept; undefined where none is. */
-  keyOf(call: Call, request: ChatRequest): string | undefined;
 }
 
 export function cachingOf(config: CompleteConfig, means: CachingMeans): Caching {
@@ -40,10 +36,6 @@ export function cachingOf(config: CompleteConfig, means: CachingMeans): Caching 
   const { answers, turns, clock } = means;
   const names = namesOf(config, means.directory);
   const families = familiesOf(config, means);
-  const ruleOf = (request: ChatRequest) => {
-    const asked = askedOf(request, names);
-    return asked && families(asked);
-  };
   return {
     isOn: isCacheOn(cache),
     answers,
@@ -52,10 +44,9 @@ export function cachingOf(config: CompleteConfig, means: CachingMeans): Caching 
     maxTtlMs: durationMs(cache.maxTtl),
     recording: { maxBytes: cache.maxEntryBytes, paced: cache.replay === "paced" },
     coalesce: cache.coalesce,
-    ruleOf,
-    keyOf: ({ context: { tenant, cacheScope } }, request) => {
-      const rule = ruleOf(request);
-      return rule?.enabled ? keyOf(request, { tenant, cacheScope, family: rule.identity }) : undefined;
+    ruleOf: (request) => {
+      const asked = askedOf(request, names);
+      return asked && families(asked);
     },
     objectionTo: createStorable(cache),
   };

@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { createValidator } from "@bufbuild/protovalidate";
 import type { DestinationStream } from "pino";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
@@ -179,7 +178,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       log.logger,
     ),
     authenticate: (headers) => current.authenticate(headers),
-    validator: createValidator(),
     signals,
     clock,
   });

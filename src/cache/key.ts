@@ -11,6 +11,7 @@ import {
   type ResponseFormat,
   type Tool,
 } from "../../gen/ts/llmgateway/v1/message_pb.ts";
+import type { Call } from "../core/call.ts";
 import { canonicalJson, canonicalText } from "./canonical.ts";
 import { normalised } from "./normalised.ts";
 
@@ -47,6 +48,16 @@ export function keyOf(request: ChatRequest, { tenant, cacheScope, family }: Scop
     extraBody && Object.keys(extraBody).length > 0 ? canonicalJson(extraBody) : null,
   ];
   return hash("sha256", JSON.stringify(said), "base64url");
+}
+
+/** For who calls, and whom the call asks. */
+export function keyFor(
+  { context }: Pick<Call, "context">,
+  request: ChatRequest,
+  { identity }: { readonly identity: string },
+): string {
+  const { tenant, cacheScope } = context;
+  return keyOf(request, { tenant, cacheScope, family: identity });
 }
 
 /** A text is a string here, and any other piece is an array. */

@@ -4,10 +4,10 @@
  */
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { DescField } from "@bufbuild/protobuf";
-import { createValidator, type Violation as RuleViolation } from "@bufbuild/protovalidate";
+import type { Violation as RuleViolation } from "@bufbuild/protovalidate";
 import { ConfigSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { patternFault } from "../cache/patterns.ts";
-import { plainlyValid } from "../core/plainly-valid.ts";
+import { brokenRules } from "../core/rules.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
 import { templateFaults } from "../templates/templates.ts";
 import { isNetwork } from "../wire/address.ts";
@@ -36,14 +36,8 @@ export function violationsOf(config: CompleteConfig): Violation[] {
   return [...byRule, ...byReason.filter((violation) => !reported.has(violation.field))];
 }
 
-/** Keeps the rules that it has compiled. */
-const validator = createValidator();
-
 function ruleViolations(config: CompleteConfig): Violation[] {
-  if (plainlyValid(ConfigSchema)(config)) return [];
-  const result = validator.validate(ConfigSchema, config);
-  if (result.kind === "error") throw result.error;
-  return (result.violations ?? []).map((violation) => ({
+  return brokenRules(ConfigSchema, config).map((violation) => ({
     field: pathOf(violation.field),
     description: violation.forKey ? `its name ${violation.message}` : violation.message,
   }));

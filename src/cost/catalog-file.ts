@@ -2,7 +2,6 @@
  * The price catalog as a file: strict JSON that becomes a message, or a list of every place that is wrong.
  * Knows the form, and not what the prices mean.
  */
-import { createValidator } from "@bufbuild/protovalidate";
 import { LineCounter, parseDocument } from "yaml";
 import {
   type ModelPrices,
@@ -10,7 +9,7 @@ import {
   PriceCatalogSchema,
   type ProviderPrices,
 } from "../../gen/ts/llmgateway/config/v1/prices_pb.ts";
-import { plainlyValid } from "../core/plainly-valid.ts";
+import { brokenRules } from "../core/rules.ts";
 import { keyPath, readStrict, type Violation } from "../core/strict-json.ts";
 
 /** What the file says, in its order. */
@@ -63,24 +62,18 @@ export class CatalogError extends Error {
   }
 }
 
-/** Keeps the rules that it has compiled. */
-const validator = createValidator();
-
 /** The file as a message: valid by its rules, and with both prices really written for every model. */
 function read(file: unknown, name: string): PriceCatalog {
   const result = readStrict(PriceCatalogSchema, reshape(file));
   if ("violations" in result) throw new CatalogError(name, result.violations.map(inFile));
   const { message } = result;
-  const violations = [...brokenRules(message), ...missingPrices(file)];
+  const violations = [...ruleViolations(message), ...missingPrices(file)];
   if (violations.length > 0) throw new CatalogError(name, violations);
   return message;
 }
 
-function brokenRules(catalog: PriceCatalog): Violation[] {
-  if (plainlyValid(PriceCatalogSchema)(catalog)) return [];
-  const verdict = validator.validate(PriceCatalogSchema, catalog);
-  if (verdict.kind === "error") throw verdict.error;
-  return (verdict.violations ?? []).map((violation) =>
+function ruleViolations(catalog: PriceCatalog): Violation[] {
+  return brokenRules(PriceCatalogSchema, catalog).map((violation) =>
     inFile({
       field: violation.field.reduce((path, step) => {
         if (step.kind === "list_sub") return `${path}[${step.index}]`;

@@ -8,7 +8,7 @@ import type { Answer, TimedBatch } from "../cache/answer.ts";
 import type { Answers, Entry } from "../cache/answers.ts";
 import { Flights, type Recorder } from "../cache/flights.ts";
 import { given, hitOf, isFresh, lookupOf } from "../cache/given.ts";
-import { keyOf } from "../cache/key.ts";
+import { keyFor } from "../cache/key.ts";
 import { Lookups } from "../cache/lookups.ts";
 import { Recording, type RecordingRules } from "../cache/recording.ts";
 import { entrySize } from "../cache/size.ts";
@@ -81,11 +81,6 @@ export async function lookUp(call: Call, means: CacheMeans): Promise<CacheLookup
     means.clock,
   );
   return entry ? hitOf(entry.answer) : lookupOf({ outcome: "miss" });
-}
-
-function keyFor({ context }: Call, request: ChatRequest, { identity }: FamilyRule): string {
-  const { tenant, cacheScope } = context;
-  return keyOf(request, { tenant, cacheScope, family: identity });
 }
 
 /** Undefined when there is none, or none that this request would take. */

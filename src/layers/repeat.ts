@@ -6,14 +6,15 @@ import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { CacheLookup } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Answers, Entry } from "../cache/answers.ts";
 import { isFresh } from "../cache/given.ts";
+import { keyFor } from "../cache/key.ts";
 import { type Call, type Layer, type Served, WARMING } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Content, contentOf, fold, type Reply } from "../core/reply.ts";
 
 export interface RepeatMeans {
   readonly answers: Pick<Answers, "find">;
-  /** Under which the cache has a request's answer; undefined where it has none. */
-  keyOf(call: Call, request: ChatRequest): string | undefined;
+  /** Of whom the cache has a request's answer; undefined for one that the router refuses. */
+  ruleOf(request: ChatRequest): { readonly identity: string } | undefined;
   readonly clock: Clock;
   /** Stands around what is given again as around the cache itself. */
   readonly around: Layer;
@@ -36,7 +37,7 @@ interface Given {
 /** A larger answer is not gathered for the next who asks: it would be in memory twice. */
 const MAX_BYTES = 16_384;
 
-export function repeat({ answers, keyOf, clock, around }: RepeatMeans): Layer {
+export function repeat({ answers, ruleOf, clock, around }: RepeatMeans): Layer {
   // By the request itself: whoever reads one from bytes that it knows gives the same one again.
   const asked = new WeakMap<ChatRequest, Asked>();
   // By the cache's entry: what it lets go of is gone from here.
@@ -48,16 +49,15 @@ export function repeat({ answers, keyOf, clock, around }: RepeatMeans): Layer {
     if (!entry || entry instanceof Promise || !isFresh(entry.answer, request, clock)) return undefined;
     return given.get(entry);
   };
-  const learn = (call: Call, request: ChatRequest, content: Content): void => {
-    const { served, cache } = call.tally;
-    const { tenant, cacheScope } = call.context;
-    const key = keyOf(call, request);
-    const entry = key === undefined ? undefined : answers.find(key, tenant);
-    if (!served || !cache || key === undefined || !entry || entry instanceof Promise) return;
+  /** Where the cache has what it just gave, if that is to be given again. */
+  const placeOf = (call: Call, request: ChatRequest) => {
+    const rule = ruleOf(request);
+    if (!rule) return undefined;
+    const key = keyFor(call, request, rule);
+    const entry = answers.find(key, call.context.tenant);
+    if (!entry || entry instanceof Promise || entry.bytes > MAX_BYTES) return undefined;
     // Another may have been kept meanwhile.
-    if (entry.answer.requestId !== cache.sourceRequestId || entry.bytes > MAX_BYTES) return;
-    asked.set(request, { tenant, cacheScope, key });
-    given.set(entry, { served, cache, content });
+    return entry.answer.requestId === call.tally.cache?.sourceRequestId ? { key, entry } : undefined;
   };
   return (next) => async (call) => {
     const { request, tally } = call;
@@ -69,9 +69,14 @@ export function repeat({ answers, keyOf, clock, around }: RepeatMeans): Layer {
       return around(async () => wholeOf(found.content))(call);
     }
     const reply = await next(call);
-    if (tally.served?.kind !== "exact") return reply;
+    const { served, cache } = tally;
+    if (served?.kind !== "exact" || !cache) return reply;
+    const place = placeOf(call, request);
+    if (!place) return reply;
     const content = contentOf(await fold(reply));
-    learn(call, request, content);
+    const { tenant, cacheScope } = call.context;
+    asked.set(request, { tenant, cacheScope, key: place.key });
+    given.set(place.entry, { served, cache, content });
     return wholeOf(content);
   };
 }

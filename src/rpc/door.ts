@@ -6,13 +6,12 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
-import type { Validator } from "@bufbuild/protovalidate";
 import type { Attributes } from "@opentelemetry/api";
 import { AdminService } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import type { Protocol, RequestContext } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
-import { plainlyValid } from "../core/plainly-valid.ts";
+import { brokenRules } from "../core/rules.ts";
 import type { Signals } from "../layers/record.ts";
 import { writeEvent } from "../telemetry/log.ts";
 import { failSpan, type Headers, startRequestSpan, traceFields, traceparentOf } from "../telemetry/trace.ts";
@@ -57,7 +56,6 @@ export interface DoorOptions {
   readonly handlers: ReadonlyMap<DescMethod, Handler>;
   /** Asked for each request, so that keys can change. */
   readonly authenticate: Authenticate;
-  readonly validator: Validator;
   readonly signals: Signals;
   readonly clock: Clock;
 }
@@ -168,17 +166,10 @@ class OpenRequest implements Request {
   }
 
   private validate(message: Message): void {
-    // What nobody can change was answered before.
-    if (Object.isFrozen(message)) return;
-    if (plainlyValid(this.method.input)(message)) return;
-    const result = this.options.validator.validate(this.method.input, message);
-    if (result.kind === "valid") return;
-    if (result.kind === "error") throw result.error;
+    const broken = brokenRules(this.method.input, message);
+    if (broken.length === 0) return;
     throw invalidRequest(
-      result.violations.map((violation) => ({
-        field: pathToString(violation.field),
-        description: violation.message,
-      })),
+      broken.map(({ field, message }) => ({ field: pathToString(field), description: message })),
     );
   }
 

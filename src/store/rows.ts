@@ -109,7 +109,7 @@ export function rowsOf({ intents, settlements, calls, durable }: LedgerBatch, in
 /** JSON that PostgreSQL takes too: it knows no NUL and no half of a pair. */
 export function textOf(value: unknown): string {
   const text = JSON.stringify(value);
-  if (!text.includes("\\u") || !UNSTORABLE.test(text)) return text;
+  if (!UNSTORABLE.test(text)) return text;
   return JSON.stringify(value, (_, part) => (typeof part === "string" ? storable(part) : part));
 }
 

@@ -95,10 +95,9 @@ function withIds(span: Span, callId: string, traceparent: string): Span {
 /** The ids that a request has whose span nobody records: its trace is the caller's, or its own. */
 function idsOf(callId: string, traceparent: string): SpanContext {
   // A UUIDv7 is a time and 74 random bits, of which 62 are its second half.
-  const spanId = callId.slice(19, 23) + callId.slice(24);
-  const own = () => callId.slice(0, 8) + callId.slice(9, 13) + callId.slice(14, 18) + spanId;
-  const traceId = (traceparent && TRACEPARENT.exec(traceparent)?.[1]) || own();
-  return { traceId, spanId, traceFlags: TraceFlags.NONE };
+  const digits = callId.replaceAll("-", "");
+  const traceId = TRACEPARENT.exec(traceparent)?.[1] ?? digits;
+  return { traceId, spanId: digits.slice(16), traceFlags: TraceFlags.NONE };
 }
 
 function hexOf(flags: number): string {

@@ -24,7 +24,12 @@ describe("the layer", () => {
   function started() {
     const answers = new Memory(clock, { maxEntries: 10, maxBytes: 1_000_000 });
     let looked = 0;
-    const service = repeat({ answers, keyOf: () => "key", clock, around: (next) => next })(async (call) => {
+    const service = repeat({
+      answers: { find: () => answers.find("key") },
+      ruleOf: () => ({ identity: "house" }),
+      clock,
+      around: (next) => next,
+    })(async (call) => {
       looked++;
       const entry = answers.find("key");
       if (!entry) throw new Error("asks the provider");

@@ -1,6 +1,5 @@
 /** The gateway's own listener and fronts in their standard settings, with nothing behind the door. */
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { createValidator } from "@bufbuild/protovalidate";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { loadConfig } from "../../src/config/load.ts";
 import { systemClock } from "../../src/core/clock.ts";
@@ -28,7 +27,6 @@ export function listenUngated({ ungated, tls, maxBodyBytes }: FrontOptions): Pro
   const door = createDoor({
     handlers: new Map(),
     authenticate: createAuthenticate([]),
-    validator: createValidator(),
     signals: { logger, metrics },
     clock,
   });

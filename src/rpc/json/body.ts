@@ -14,7 +14,7 @@ export async function readText(request: NodeRequest, { maxBytes }: BodyLimits): 
   requireJson(request);
   const bytes = await readBytes(request, maxBytes);
   const encoding = request.headers["content-encoding"]?.toLowerCase() ?? "";
-  return decode(encoding === "" ? bytes : await decompressed(bytes, encoding, maxBytes));
+  return decode(await decompressed(bytes, encoding, maxBytes));
 }
 
 /** @throws Failure */
