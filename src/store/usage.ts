@@ -57,7 +57,7 @@ export function usageOn({ dialect, rows, lists }: Reader): UsageStore {
       const [call = row] = row
         ? []
         : await select(
-            `${byId} WHERE request_id = $1 ORDER BY started_at_ms DESC, call_id DESC LIMIT 1`,
+            `${byId} WHERE request_id = $1 AND request_id <> call_id ORDER BY started_at_ms DESC, call_id DESC LIMIT 1`,
             given,
           );
       const ofCall = `SELECT ${ATTEMPT_LIST} FROM attempts WHERE call_id = $1 ORDER BY number`;
