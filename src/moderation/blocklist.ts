@@ -3,8 +3,9 @@
  * must not choose how long the gateway is busy with it.
  */
 import { RE2JS } from "re2js";
+import type { Detector, Place } from "./detector.ts";
 import type { Patterns } from "./hook.ts";
-import { type Detector, type Place, scan } from "./scan.ts";
+import { scan } from "./scan.ts";
 
 /** What an expression finds in a stream may be as long. */
 const LONGEST_MATCH = 256;

@@ -1,9 +1,10 @@
 /** Personal data by its form: which kinds there are, and how far a text may still become one. */
+import type { Detector } from "./detector.ts";
 import type { Patterns } from "./hook.ts";
 import { cards, ibans } from "./pii/accounts.ts";
 import { emails, ips, phones } from "./pii/contact.ts";
 import { nationalIds } from "./pii/national.ts";
-import { type Detector, scan } from "./scan.ts";
+import { scan } from "./scan.ts";
 
 /** The surest first: what two of them find is the earlier one's. */
 const DETECTORS: readonly Detector[] = [emails, ibans, cards, ...nationalIds, ...ips, ...phones];

@@ -1,34 +1,6 @@
 /** Finds what several detectors find in a text, each part of it once. It does not know what they look for. */
+import type { Detector } from "./detector.ts";
 import type { Span } from "./hook.ts";
-
-export interface Detector {
-  readonly category: string;
-  /** Places where such a thing is, in order. None overlaps another. */
-  find(text: string): Iterable<Place>;
-}
-
-export interface Place {
-  readonly start: number;
-  readonly end: number;
-}
-
-/**
- * @param pattern global; matches in time that grows with the text alone
- * @param isOne whether what matched is one
- */
-export function byPattern(
-  category: string,
-  pattern: RegExp,
-  isOne: (match: string) => boolean = () => true,
-): Detector {
-  return {
-    category,
-    *find(text) {
-      for (const { index, 0: match } of text.matchAll(pattern))
-        if (isOne(match)) yield { start: index, end: index + match.length };
-    },
-  };
-}
 
 /** Of those that overlap, the one of the earlier detector counts. */
 export function scan(text: string, detectors: readonly Detector[]): readonly Span[] {

@@ -1,6 +1,7 @@
 /** Secrets by their form: keys and tokens as services make them, and what stands behind a word such as `password`. */
+import { behind, byPattern, type Detector } from "./detector.ts";
 import type { Patterns } from "./hook.ts";
-import { byPattern, type Detector, scan } from "./scan.ts";
+import { scan } from "./scan.ts";
 
 const BEGIN = "-----BEGIN";
 const LONGEST_KEY = 16_384;
@@ -16,40 +17,42 @@ const DETECTORS: readonly Detector[] = [
   ),
   byPattern(
     "api_key",
-    /(?<![A-Za-z0-9_])(?:sk|pk|rk|gsk|csk|xai|hf|r8|fw|pplx|nvapi|gh[opsur]|glpat|npm|xox[abeprs])[-_](?=[A-Za-z_-]{0,64}\d)[A-Za-z0-9_-]{12,512}/g,
+    /\b(?:sk|pk|rk|gsk|csk|xai|hf|r8|fw|pplx|nvapi|gh[opsur]|glpat|npm|xox[abeprs])[-_](?=[A-Za-z_-]{0,64}\d)[A-Za-z0-9_-]{12,512}/g,
   ),
-  byPattern("api_key", /(?<![A-Za-z0-9_])github_pat_\w{16,256}/g),
-  byPattern("api_key", /(?<![A-Za-z0-9_])whsec_[A-Za-z0-9+/=]{12,256}/g),
-  byPattern("api_key", /(?<![A-Za-z0-9_])AIza[A-Za-z0-9_-]{16,128}/g),
-  byPattern("api_key", /(?<![A-Za-z0-9_])(?:AKIA|ASIA)[A-Z0-9]{12,64}(?![A-Za-z0-9])/g),
-  byPattern("api_key", /(?<![A-Za-z0-9_])SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,128}/g),
-  byPattern("api_key", /(?<![A-Za-z0-9_])(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])/g),
-  byPattern("token", /(?<![A-Za-z0-9_])ya29\.[A-Za-z0-9_.-]{10,512}/g),
-  byPattern(
+  byPattern("api_key", /\bgithub_pat_\w{16,256}/g),
+  byPattern("api_key", /\bwhsec_[A-Za-z0-9+/=]{12,256}/g),
+  byPattern("api_key", /\bAIza[A-Za-z0-9_-]{16,128}/g),
+  byPattern("api_key", /\b(?:AKIA|ASIA)[A-Z0-9]{12,64}(?![A-Za-z0-9])/g),
+  byPattern("api_key", /\bSG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,128}/g),
+  byPattern("api_key", /\b(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])/g),
+  byPattern("token", /\bya29\.[A-Za-z0-9_.-]{10,512}/g),
+  byPattern("token", /\beyJ[A-Za-z0-9_-]{8,2048}\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,1024}){0,3}/g),
+  behind(
     "token",
-    /(?<![A-Za-z0-9_])eyJ[A-Za-z0-9_-]{8,2048}\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,1024}){0,3}/g,
+    /\bBearer\s{1,8}(?:\\{0,7}["'])?/gi,
+    /(?=[A-Za-z._~+/=-]{0,64}\d)[A-Za-z0-9._~+/=-]{12,4096}/y,
   ),
-  byPattern(
+  behind(
     "token",
-    /(?<=\bBearer\s{1,8}(?:\\{0,7}["'])?)(?=[A-Za-z._~+/=-]{0,64}\d)[A-Za-z0-9._~+/=-]{12,4096}/gi,
+    /\bauthorization(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?Basic\s{1,8}/gi,
+    /[A-Za-z0-9+/=]{6,4096}/y,
   ),
-  byPattern(
-    "token",
-    /(?<=\bauthorization(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?Basic\s{1,8})[A-Za-z0-9+/=]{6,4096}/gi,
-  ),
-  byPattern(
+  behind(
     "password",
-    /(?<=\b(?:password|passwd|pwd|passphrase)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?)(?=[A-Za-z]{0,64}(?:[^\sA-Za-z"',;)`\\]|\\(?!\\{0,7}["'])))(?:[^\s"',;`\\]|\\(?!\\{0,7}["'])){6,256}/gi,
+    /\b(?:password|passwd|pwd|passphrase)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?/gi,
+    /(?=[A-Za-z]{0,64}(?:[^\sA-Za-z"',;)`\\]|\\(?!\\{0,7}["'])))(?:[^\s"',;`\\]|\\(?!\\{0,7}["'])){6,256}/y,
   ),
-  byPattern(
+  behind(
     "api_key",
-    /(?<=(?:api[-_ ]?key|subscription-key|secret|token|access[-_ ]?key)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?)(?=[^\s\d"',;]{0,64}\d)(?:[^\s"',;\\]|\\(?!\\{0,7}["'])){12,512}/gi,
+    /(?:api[-_ ]?key|subscription-key|secret|token|access[-_ ]?key)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?/gi,
+    /(?=[^\s\d"',;]{0,64}\d)(?:[^\s"',;\\]|\\(?!\\{0,7}["'])){12,512}/y,
   ),
-  byPattern(
+  behind(
     "token",
-    /(?<=[?&](?:key|api[-_]?key|token|access_token|sig|signature|x-amz-signature)=)[^\s&"']{8,512}/gi,
+    /[?&](?:key|api[-_]?key|token|access_token|sig|signature|x-amz-signature)=/gi,
+    /[^\s&"']{8,512}/y,
   ),
-  byPattern("password", /(?<=:\/\/[^\s/@:]{0,64}:)[^\s/@]{1,256}(?=@)/g),
+  behind("password", /:\/\/[^\s/@:]{0,64}:/g, /[^\s/@]{1,256}(?=@)/y),
 ];
 
 export const SECRET_CATEGORIES: readonly string[] = [...new Set(DETECTORS.map(({ category }) => category))];

@@ -1,5 +1,5 @@
 /** Payment cards and bank accounts: numbers of a known issuer or country, of its length, whose check digits are right. */
-import type { Detector, Place } from "../scan.ts";
+import { type Detector, matches, type Place } from "../detector.ts";
 import { luhn, mod97 } from "./digits.ts";
 
 /** What stands between groups of digits: a space of any width, or a dash. */
@@ -11,7 +11,7 @@ const GAPS = new RegExp(GAP);
 export const cards: Detector = {
   category: "card",
   *find(text) {
-    for (const { index, 0: run } of text.matchAll(RUN)) yield* cardsIn(run, index);
+    for (const { index, 0: run } of matches(RUN, text)) yield* cardsIn(run, index);
   },
 };
 
@@ -97,11 +97,13 @@ const IBAN_LENGTHS: Readonly<Record<string, number>> = Object.fromEntries(
     .map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]),
 );
 
+const IBAN_START = /(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}/g;
+
 export const ibans: Detector = {
   category: "iban",
   *find(text) {
     let from = 0;
-    for (const { index } of text.matchAll(/(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}/g)) {
+    for (const { index } of matches(IBAN_START, text)) {
       if (index < from) continue;
       const end = ibanEnd(text, index);
       if (end === undefined) continue;

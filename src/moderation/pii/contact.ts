@@ -1,15 +1,23 @@
 /** Where a person can be reached: e-mail addresses, telephone numbers as several countries write them, IP addresses. */
 import { isIPv6 } from "node:net";
-import { byPattern, type Detector } from "../scan.ts";
+import { around, behind, byPattern, type Detector, matches } from "../detector.ts";
 import { digitsOf } from "./digits.ts";
 
 /** Not the names of files, such as `logo@2x.png`. */
 const FILES = /\.(?:png|jpe?g|gif|svg|webp|css|js|json|html?)$/i;
 
-export const emails: Detector = byPattern(
+const address: Detector = byPattern(
   "email",
   /(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}_](?:[\p{L}\p{N}._%+'-]{0,62}[\p{L}\p{N}_+-])?@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}]|:[\w/]|\.\p{L})/gu,
   (match) => !FILES.test(match) && !match.includes(".."),
+);
+/** Letters of rare scripts are two characters each. */
+const [LONGEST_NAME, LONGEST_DOMAIN] = [132, 1_100];
+export const emails = around(
+  /@(?<=[\p{L}\p{N}_+-]@)(?=[\p{L}\p{N}])/gu,
+  LONGEST_NAME,
+  LONGEST_DOMAIN,
+  address,
 );
 
 /** Of the countries that there are. */
@@ -54,9 +62,10 @@ const national: readonly RegExp[] = [
 ];
 
 /** Behind a word that says so, any number of the right length is one. */
-const labelled = byPattern(
+const labelled = behind(
   "phone",
-  /(?<=\b(?:phone|telephone|tel|mobile|cell|call|fax|whatsapp|handy|telefon|mobil|portable|gsm|celular|telefono|telefoon|ring|text me (?:at|on))(?: number| no| nr)?[.:]{0,2}\s{0,3}(?:(?:at|on|is|me on|me at|us at|us on) )?)\(?\d(?:[ .\-/()]{0,2}\d){6,14}(?![\w])/gi,
+  /\b(?:phone|telephone|tel|mobile|cell|call|fax|whatsapp|handy|telefon|mobil|portable|gsm|celular|telefono|telefoon|ring|text me (?:at|on))(?: number| no| nr)?[.:]{0,2}\s{0,3}(?:(?:at|on|is|me on|me at|us at|us on) )?/gi,
+  /\(?\d(?:[ .\-/()]{0,2}\d){6,14}(?![\w])/y,
 );
 
 export const phones: readonly Detector[] = [
@@ -82,11 +91,18 @@ const v4 = byPattern(
   (match) => !/^(?:127\.|0\.0\.0\.0$|255\.255\.255\.)/.test(match),
 );
 
-const v6 = byPattern(
-  "ip_address",
-  /(?<![\w:.])(?=[0-9a-f:]{0,4}:)[0-9a-f:]{3,39}(?![\w:]|\.\d)/gi,
-  (match) => isIPv6(match) && digitsIn(match) > 2,
-);
+/** From the first colon on, which few words have: the digits before it are looked for from there. */
+const V6 = /:(?<=(?<![\w:.])(?<first>[0-9a-f]{0,4}):)[0-9a-f:]{1,38}(?![\w:]|\.\d)/gi;
+const v6: Detector = {
+  category: "ip_address",
+  *find(text) {
+    for (const { index, 0: rest, groups } of matches(V6, text)) {
+      const { first = "" } = groups ?? {};
+      const start = index - first.length;
+      if (isIPv6(first + rest) && digitsIn(first + rest) > 2) yield { start, end: index + rest.length };
+    }
+  },
+};
 
 function digitsIn(text: string): number {
   return text.replaceAll(":", "").length;

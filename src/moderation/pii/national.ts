@@ -2,7 +2,7 @@
  * National ids: numbers of a known form whose check digits are right, or, where there are none, whose ranges are, or
  * which stand behind a word that says what they are.
  */
-import { byPattern, type Detector } from "../scan.ts";
+import { byPattern, byWord, type Detector } from "../detector.ts";
 import { digitsOf, isDay, luhn, mod11And10, verhoeff, weighted } from "./digits.ts";
 
 export const nationalIds: readonly Detector[] = [
@@ -32,14 +32,10 @@ export const nationalIds: readonly Detector[] = [
     isNir,
   ),
   // Spain: citizens and foreigners.
-  byPattern("es_dni", /(?<![\w.-])(?:\d{8}|\d{2}\.\d{3}\.\d{3})[- ]?[A-Z](?![\w-])/gi, isDni),
+  byPattern("es_dni", /(?<![\w.-])\d{2}(?:\d{6}|\.\d{3}\.\d{3})[- ]?[A-Z](?![\w-])/gi, isDni),
   byPattern("es_nie", /(?<![\w.-])[XYZ]-?\d{7}-?[A-Z](?![\w-])/gi, isDni),
   // Italy: the fiscal code, of persons.
-  byPattern(
-    "it_codice_fiscale",
-    /(?<![\w-])[A-Z]{6}[\dLMNP-V]{2}[A-EHLMPRST][\dLMNP-V]{2}[A-Z][\dLMNP-V]{3}[A-Z](?![\w-])/gi,
-    isCodiceFiscale,
-  ),
+  byWord("it_codice_fiscale", 16, isCodiceFiscale),
   // Poland, with the day of birth.
   byPattern("pl_pesel", /(?<![\w.-])\d{11}(?![\w-]|\.\d)/g, isPesel),
   // Norway, likewise.
@@ -62,7 +58,7 @@ export const nationalIds: readonly Detector[] = [
   byPattern("in_pan", /(?<![\w-])[A-Z]{3}P[A-Z]\d{4}[A-Z](?![\w-])/g),
   // Sweden, Finland, Belgium, China: with the day of birth.
   byPattern("se_personnummer", /(?<![\w.-])(?:19|20)?\d{6}[-+]\d{4}(?![\w-])/g, isPersonnummer),
-  byPattern("fi_hetu", /(?<![\w.-])\d{6}[-+ABCDEFYXWVU]\d{3}[0-9A-Y](?![\w-])/g, isHetu),
+  byPattern("fi_hetu", /(?<![\w.-])\d\d{5}[-+ABCDEFYXWVU]\d{3}[0-9A-Y](?![\w-])/g, isHetu),
   byPattern("be_rijksregister", /(?<![\w.-])\d{2}\.\d{2}\.\d{2}-\d{3}[.-]\d{2}(?![\w-])/g, isRijksregister),
   byPattern("cn_resident_id", /(?<![\w.-])[1-9]\d{16}[\dX](?![\w-]|\.\d)/gi, isResidentId),
   // Switzerland: the old-age insurance.
@@ -111,7 +107,11 @@ function isDni(match: string): boolean {
 /** What characters at odd places count, from 0 to 9 and from A to Z; at even ones they count as they stand. */
 const ODD = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
 
+/** Letters may stand for digits where two persons would have the same. */
+const CODICE_FISCALE = /^[A-Z]{6}[\dLMNP-V]{2}[A-EHLMPRST][\dLMNP-V]{2}[A-Z][\dLMNP-V]{3}[A-Z]$/i;
+
 function isCodiceFiscale(match: string): boolean {
+  if (!CODICE_FISCALE.test(match)) return false;
   let sum = 0;
   for (const [index, char] of [...match.toUpperCase().slice(0, 15)].entries()) {
     const value = /\d/.test(char) ? Number(char) : char.charCodeAt(0) - 65;
