@@ -109,9 +109,24 @@ export interface Call {
 /** Lets an attempt outlast the process, where its provider answers hours later. */
 export interface Parking {
   /** What was parked before: the attempt is taken up there, and not sent again. */
-  readonly parked: string | undefined;
+  readonly parked: Parked | undefined;
   /** Keeps where the attempt can be taken up. From then on it survives the process. */
-  park(where: string): Promise<void>;
+  park(parked: Parked): Promise<void>;
+}
+
+/** An attempt that goes on at its provider. */
+export interface Parked {
+  /** Where it is found there, in words of who sent it. */
+  readonly where: string;
+  /** As what it was sent, whatever leads where by now; undefined for what an earlier version parked. */
+  readonly sent?: Sent | undefined;
+}
+
+export interface Sent {
+  /** The attempt's. */
+  readonly number: number;
+  readonly target: Target;
+  readonly route: Pick<Route, "policy" | "reason" | "name"> | undefined;
 }
 
 /** What the call has come to so far. */

@@ -65,7 +65,7 @@ export class Metered {
     this.perToken = rates?.outputPicoPerToken ?? ZERO;
     this.attempt = {
       $typeName: "llmgateway.v1.Attempt",
-      number: call.tally.attempts.length + 1,
+      number: call.parking?.parked?.sent?.number ?? call.tally.attempts.length + 1,
       provider: call.target.provider,
       model: call.target.model,
       outcome: "pending",

@@ -12,7 +12,14 @@ import {
 } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { beginCall } from "../core/begin.ts";
-import { type Call, isBatch, type Parking, type RequestContext, type Service } from "../core/call.ts";
+import {
+  type Call,
+  isBatch,
+  type Parked,
+  type Parking,
+  type RequestContext,
+  type Service,
+} from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Failure, toFailure } from "../core/failure.ts";
 import type { JobRecord, RunCost, TakenJob } from "../core/job-store.ts";
@@ -60,20 +67,19 @@ export async function runJob(taken: TakenJob, chat: ChatRequest, options: RunOpt
 }
 
 /** What is parked outlasts the process, and so does the name under which its money is booked. */
-interface Parked {
+interface ParkedCall extends Parked {
   readonly callId: string;
   /** By which its price is chosen. */
   readonly startedAtMs: number;
-  readonly where: string;
 }
 
 function callOf({ job, parked: text }: TakenJob, chat: ChatRequest, options: RunOptions): Call {
   const { clock, signal } = options;
-  const parked: Parked | undefined = text === undefined ? undefined : JSON.parse(text);
+  const parked: ParkedCall | undefined = text === undefined ? undefined : JSON.parse(text);
   const { callId, startedAtMs } = parked ?? { callId: randomUUIDv7(), startedAtMs: clock.now() };
   const parking: Parking = {
-    parked: parked?.where,
-    park: (where) => options.park(JSON.stringify({ callId, startedAtMs, where } satisfies Parked)),
+    parked,
+    park: (attempt) => options.park(JSON.stringify({ ...attempt, callId, startedAtMs } satisfies ParkedCall)),
   };
   const context: RequestContext = {
     callId,

@@ -1,6 +1,14 @@
 /** Decides who is to be asked, in which order, and says why. Whether they serve is for others to see. */
 import type { Candidate } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { type Call, isBatch, type Layer, operationOf, type PlannedCall, type Target } from "../core/call.ts";
+import {
+  type Call,
+  isBatch,
+  type Layer,
+  operationOf,
+  type PlannedCall,
+  type Sent,
+  type Target,
+} from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
 import { sessionOf } from "../core/session.ts";
 import { isSame, nameOf } from "../core/target.ts";
@@ -47,6 +55,8 @@ interface Decision {
 
 export function route(means: RouteMeans): Layer<Call, PlannedCall> {
   return (next) => async (call) => {
+    const sent = call.parking?.parked?.sent;
+    if (sent) return next(resumed(call, sent));
     const decision = decide(call, means);
     const { policy, reason, name } = decision;
     const chain = chainOf(call, means);
@@ -63,6 +73,15 @@ export function route(means: RouteMeans): Layer<Call, PlannedCall> {
     };
     return next({ ...call, targets });
   };
+}
+
+/** It was decided before, and nobody else has the answer: names may mean another by now. */
+function resumed(call: Call, { target, route }: Sent): PlannedCall {
+  if (route) {
+    const nothing = { fallbackChain: "", candidates: [] };
+    call.tally.route = { $typeName: "llmgateway.v1.Route", ...nothing, ...route };
+  }
+  return { ...call, targets: [target] };
 }
 
 function isSome(targets: Target[]): targets is [Target, ...Target[]] {

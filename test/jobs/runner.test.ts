@@ -346,7 +346,7 @@ describe("closing", () => {
     store.add({}, "batch");
     const { service: wait } = held();
     const service: Service = async (call) => {
-      await call.parking?.park("batch_1");
+      await call.parking?.park({ where: "batch_1" });
       return wait(call).catch(() => {
         throw new Failure("shutting_down", "it goes on", { suspended: true });
       });

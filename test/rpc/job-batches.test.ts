@@ -201,6 +201,55 @@ describe("the service tier of batches", () => {
       await emulator.close();
     }
   });
+
+  test("is taken up where it was sent, whatever the names mean by then", async () => {
+    const emulator = await startEmulator({ batchMs: 1_500 });
+    try {
+      const data_dir = temporaryFolder();
+      const openai = { base_url: `${emulator.url}/v1` };
+      const away = {
+        kind: "openai",
+        base_url: "http://127.0.0.1:1/v1",
+        prices: "openai",
+        api_key_env: "OPENAI_API_KEY",
+      };
+      const at = (...targets: object[]) => ({
+        ledger: { data_dir },
+        providers: { openai, away },
+        aliases: { house: { targets } },
+      });
+      const file = join(data_dir, "llmgateway.db");
+      // The first target is as good as sure to be asked first.
+      const first = await start(
+        at({ target: "away/gpt-4o-mini", weight: 1_000 }, { target: "openai/gpt-4o-mini", weight: 0 }),
+      );
+      const { jobId } = await jobsAt(first.url).submitJob({ ...inBatch, model: "house" });
+      const parked = () => rowsOf(file, "SELECT parked FROM jobs")[0]?.parked;
+      await expect.poll(parked, { timeout: 5_000 }).toContain("batch");
+      await first[Symbol.asyncDispose]();
+      await using next = await start(at({ target: "openai/gpt-4o" }));
+      const job = await endOf(jobsAt(next.url), { jobId });
+      expect(job).toMatchObject({ status: "completed", runs: 1 });
+      await next.gateway.close();
+      const booked =
+        "SELECT number, provider, model, state, outcome, cost_pico_usd AS cost FROM attempts ORDER BY number";
+      // Hello is eight tokens, and the answer thirty, at half of $0.15 and of $0.60 for a million.
+      expect(job.costPicoUsd).toBe(8n * 75_000n + 30n * 300_000n);
+      expect(rowsOf(file, booked)).toMatchObject([
+        { number: 1n, provider: "away", state: "settled", outcome: "failed", cost: 0n },
+        {
+          number: 2n,
+          provider: "openai",
+          model: "gpt-4o-mini",
+          state: "settled",
+          outcome: "ok",
+          cost: job.costPicoUsd,
+        },
+      ]);
+    } finally {
+      await emulator.close();
+    }
+  });
 });
 
 test("metrics count jobs by their status, and runs by what became of them", async () => {

@@ -1,7 +1,7 @@
 /** The stack below the router for batch calls: the real layers, prices, ledger and provider, over the emulator. */
 import { readFileSync } from "node:fs";
 import { onTestFinished } from "vitest";
-import type { Parking, RoutedCall, Target } from "../../src/core/call.ts";
+import type { Parked, Parking, RoutedCall, Target } from "../../src/core/call.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type { BudgetRule } from "../../src/cost/budget/scopes.ts";
 import { loadCatalog } from "../../src/cost/catalog.ts";
@@ -32,16 +32,16 @@ const PRICES: Pricing = {
 
 /** What a job's store keeps of a run, for this call. */
 export class Spot implements Parking {
-  parked: string | undefined;
+  parked: Parked | undefined;
   private readonly kept = Promise.withResolvers<string>();
   /** Resolves with it once it is kept. */
   readonly place = this.kept.promise;
 
-  constructor(parked?: string) {
-    this.parked = parked;
+  constructor(where?: string) {
+    this.parked = where === undefined ? undefined : { where };
   }
 
-  async park(where: string): Promise<void> {
+  async park({ where }: Parked): Promise<void> {
     this.kept.resolve(where);
   }
 }

@@ -1,6 +1,6 @@
 /** A provider's batches as a service: one call is one line, encoded and decoded by the provider's own dialect. */
 import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { type AttemptCall, BATCH_TIER, type Service } from "../../core/call.ts";
+import { type AttemptCall, BATCH_TIER, type Sent, type Service } from "../../core/call.ts";
 import { Failure } from "../../core/failure.ts";
 import type { LineReply } from "../batch_adapter.ts";
 import type { Dialect } from "../dialect.ts";
@@ -25,7 +25,7 @@ function lineReplyTo(call: AttemptCall, dialect: Dialect, lane: BatchLane): Prom
   const { context, attempt, parking, request, signal } = call;
   if (!parking || request.$typeName !== "llmgateway.v1.ChatRequest")
     throw new Failure("internal", "a call that cannot wait was to go through a batch");
-  if (parking.parked !== undefined) return lane.resume(parking.parked, signal);
+  if (parking.parked) return lane.resume(parking.parked.where, signal);
   const wire = dialect.encode(withoutTier(request), {
     model: call.target.model,
     stream: false,
@@ -33,7 +33,18 @@ function lineReplyTo(call: AttemptCall, dialect: Dialect, lane: BatchLane): Prom
     modelMaxTokens: call.modelMaxTokens,
   });
   const customId = `${context.callId}-${attempt.number}`;
-  return lane.submit({ customId, wire, park: (where) => parking.park(where), signal });
+  return lane.submit({
+    customId,
+    wire,
+    park: (where) => parking.park({ where, sent: sentAs(call) }),
+    signal,
+  });
+}
+
+function sentAs({ attempt, target: { provider, model }, tally }: AttemptCall): Sent {
+  const { policy, reason, name } = tally.route ?? {};
+  const route = policy === undefined ? undefined : { policy, reason: reason ?? "", name: name ?? "" };
+  return { number: attempt.number, target: { provider, model }, route };
 }
 
 /** Providers know the tier by the way that a request comes, and not by its name. */
