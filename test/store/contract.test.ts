@@ -252,6 +252,7 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
       [10n, { tenant: "red", principal: "k2", tags: { team: "b" } }, {}],
       [100n, { tenant: "blue", principal: "k1", tags: {} }, { provider: "claude", model: "m" }],
       [1_000n, { tenant: "blue", principal: "k3", tags: { team: "a" } }, { model: "m" }],
+      [10_000n, { tenant: "green", principal: "k4", tags: { team: "" } }, { model: "n" }],
     ];
     for (const [index, [cost, payer, attempt]] of costs.entries()) {
       const intents = [intentOf(`${index}`, { startedAtMs: THIS_HOUR, ...payer, attempt })];
@@ -268,12 +269,14 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
       model: await ledger.spent({ model: "m" }, EVER),
       tag: await ledger.spent({ tags: { team: "a" } }, EVER),
       tags: await ledger.spent({ tags: { team: "a", stage: "x" } }, EVER),
+      untagged: await ledger.spent({ tags: { team: "" } }, EVER),
+      unstaged: await ledger.spent({ tags: { team: "a", stage: "" } }, EVER),
       some: await ledger.spent({ tenant: "blue", model: "m", tags: { team: "a" } }, EVER),
       none: await ledger.spent({ tenant: "red", principal: "k3" }, EVER),
     });
     const right = {
-      all: 1_111n,
-      hour: 1_110n,
+      all: 11_111n,
+      hour: 11_110n,
       later: 0n,
       tenant: 11n,
       principal: 101n,
@@ -281,6 +284,8 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
       model: 1_100n,
       tag: 1_001n,
       tags: 1n,
+      untagged: 10_100n,
+      unstaged: 1_000n,
       some: 1_000n,
       none: 0n,
     };

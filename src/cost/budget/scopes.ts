@@ -155,14 +155,14 @@ function axisOf(word: string): Axis {
   const name = word.slice("tag:".length);
   return {
     label: name,
-    read: (spending) => tagOf(spending, name) ?? "",
+    read: (spending) => tagOf(spending, name),
     narrow: (filter, value) => ({ ...filter, tags: { ...filter.tags, [name]: value } }),
   };
 }
 
-/** Tags come from callers, who may call them as they like. */
-function tagOf({ tags }: Spending, name: string): string | undefined {
-  return Object.hasOwn(tags, name) ? tags[name] : undefined;
+/** Tags come from callers, who may call them as they like. One that is missing is as good as empty, as in the ledger. */
+function tagOf({ tags }: Spending, name: string): string {
+  return (Object.hasOwn(tags, name) && tags[name]) || "";
 }
 
 function windowOf(per: string, nowMs: number): { startMs: number; endMs: number } {

@@ -57,8 +57,12 @@ export const CATALOG_SUM = "SELECT sha256 FROM price_catalogs WHERE version = $1
 
 export function spentQuery(filter: SpendFilter, sinceMs: number): { text: string; values: unknown[] } {
   const { tags, columns } = storedFilter(filter);
-  const values: unknown[] = [sinceMs, JSON.stringify(tags)];
+  const pairs = Object.entries(tags);
+  const given = Object.fromEntries(pairs.filter(([, value]) => value !== ""));
+  const values: unknown[] = [sinceMs, JSON.stringify(given)];
   const conditions = Object.entries(columns).map(([name, value]) => `${name} = $${values.push(value)}`);
+  for (const [name, value] of pairs)
+    if (value === "") conditions.push(`coalesce(tags ->> $${values.push(name)}::text, '') = ''`);
   const where = ["tags @> $2::jsonb", ...conditions].join(" AND ");
   const text = `
     SELECT coalesce(sum(amount), 0)::text AS spent FROM (

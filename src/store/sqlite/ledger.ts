@@ -49,7 +49,10 @@ export class SqliteLedger {
       values.push(value);
     }
     for (const [name, value] of Object.entries(tags)) {
-      conditions.push("EXISTS (SELECT 1 FROM json_each(tags) AS tag WHERE tag.key = ? AND tag.value = ?)");
+      const [negated, same] = value === "" ? ["NOT", "<>"] : ["", "="];
+      conditions.push(
+        `${negated} EXISTS (SELECT 1 FROM json_each(tags) AS tag WHERE tag.key = ? AND tag.value ${same} ?)`,
+      );
       values.push(name, value);
     }
     const where = conditions.join(" AND ");

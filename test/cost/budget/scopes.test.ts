@@ -28,7 +28,8 @@ describe("the budgets that are about a spending", () => {
     [{ tags: { team: "search" } }, true],
     [{ tags: { team: "search", stage: "live" } }, true],
     [{ tags: { team: "search", stage: "test" } }, false],
-    [{ tags: { toString: "" } }, false],
+    [{ tags: { toString: "" } }, true],
+    [{ tags: { team: "" } }, false],
     [{ tenant: "acme", model: "other" }, false],
   ])("%j: %s", (fields, applies) => {
     const scopes = compileScopes([budgetOf(fields)]);
