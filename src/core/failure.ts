@@ -251,6 +251,22 @@ export function retold(failure: Failure): Failure {
   });
 }
 
+/**
+ * What ended a call that the provider never saw, which is therefore free.
+ *
+ * @param where it was when it ended, for who reads nothing better
+ */
+export function unsent(reason: unknown, where: string): unknown {
+  if (!(reason instanceof Failure)) return reason;
+  const { kind, message, operator = where, retryAfterMs } = reason;
+  return new Failure(kind, message, {
+    operator,
+    unsent: true,
+    cause: reason,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
+}
+
 /** Whatever was thrown, as a failure. What nobody foresaw is internal, and says nothing to the caller. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;

@@ -5,7 +5,7 @@
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type AttemptCall, type Layer, operationOf, type RoutedCall } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { toFailure } from "../core/failure.ts";
+import { toFailure, unsent } from "../core/failure.ts";
 import type { Lag } from "../core/lag.ts";
 import { redact } from "../core/redact.ts";
 import { routeName } from "../core/route-name.ts";
@@ -35,7 +35,9 @@ export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
     const { attempt } = metered;
     call.begun?.(attempt);
     try {
-      await begun(call, plan, attempt, accounts);
+      await begun(call, plan, attempt, accounts)?.catch((reason: unknown) => {
+        throw unsent(reason, "it was still waiting for its row in the ledger");
+      });
       const { maxTokens, model } = plan;
       accounts.onSent(attempt);
       const reply = await next({ ...call, attempt, maxTokens, modelMaxTokens: model?.maxOutputTokens });

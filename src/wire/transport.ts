@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { type Dispatcher, Pool } from "undici";
-import { Failure } from "../core/failure.ts";
+import { Failure, unsent } from "../core/failure.ts";
 import { createSlots } from "./slots.ts";
 
 export interface TransportOptions {
@@ -65,7 +65,7 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     post(path, headers, body, signal) {
       return new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(unsent(signal.reason));
+        if (signal.aborted) return reject(unsent(signal.reason, UNCONNECTED));
         if (closing) return reject(failureOf(new Error("the connections are being closed"), false));
         const start = () => void pool.dispatch({ method: "POST", path, headers, body }, exchange);
         const exchange = new Exchange(signal, options.bufferedReads, {
@@ -100,7 +100,7 @@ class Exchange implements Dispatcher.DispatchHandler, WireReply {
   private readonly listeners: Listeners;
   private readonly onAbort = () => {
     const { reason } = this.signal;
-    this.fail(this.controller ? reason : unsent(reason));
+    this.fail(this.controller ? reason : unsent(reason, UNCONNECTED));
   };
   private controller: Dispatcher.DispatchController | undefined;
   private waiting: Buffer[] = [];
@@ -216,9 +216,4 @@ function failureOf(error: Error, sent: boolean): Failure {
     : new Failure("unreachable", "the provider cannot be reached", details);
 }
 
-/** What ended a call that the provider never saw, which is therefore free. */
-function unsent(reason: unknown): unknown {
-  if (!(reason instanceof Failure)) return reason;
-  const { kind, message, operator = "it was still waiting for a connection to the provider" } = reason;
-  return new Failure(kind, message, { operator, unsent: true, cause: reason });
-}
+const UNCONNECTED = "it was still waiting for a connection to the provider";

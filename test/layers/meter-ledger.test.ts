@@ -1,5 +1,6 @@
 /** What the ledger is told of an attempt, and when an attempt waits for it. */
 import { describe, expect, it } from "vitest";
+import { Failure } from "../../src/core/failure.ts";
 import type { Intent, Settlement } from "../../src/core/ledger.ts";
 import { usage } from "../../src/core/usage.ts";
 import { createLedger, type Ledger } from "../../src/cost/ledger.ts";
@@ -104,4 +105,20 @@ describe("an attempt", () => {
     expect(await refused).toMatchObject({ kind: "budget_unavailable" });
     expect(lastOf(call)).toMatchObject({ outcome: "failed", actualPicoUsd: 0n });
   });
+
+  it.each(["cancelled", "deadline_exceeded"] as const)(
+    "is not sent, and costs nothing, where its call ends before its row is safe: %s",
+    async (kind) => {
+      const { layer, clock, ledger, settlements } = booked({ budget: true });
+      const leaving = new AbortController();
+      const call = routedCallOf({ signal: leaving.signal });
+      const left = layer(() => Promise.reject(new Error("was sent")))(call).catch((error) => error);
+      await clock.advance(5);
+      leaving.abort(new Failure(kind, "it is over"));
+      expect(await left).toMatchObject({ kind });
+      expect(lastOf(call)).toMatchObject({ usage: { provenance: "measured" }, actualPicoUsd: 0n });
+      await ledger.flush();
+      expect(settlements).toMatchObject([{ attempt: { failureKind: kind, actualPicoUsd: 0n } }]);
+    },
+  );
 });
