@@ -89,6 +89,11 @@ export function bookSums(
     DO UPDATE SET ${names.map((name) => `${name} = ${table}.${name} + excluded.${name}`).join()}`;
 }
 
+/** From which day on days hold all that began since then; hours do before. */
+export function firstDayFrom(sinceMs: number): number {
+  return Math.ceil(sinceMs / DAY_MS) * DAY_MS;
+}
+
 /** The hour or day that holds a time, by its first millisecond. */
 export function beginOf(grain: Grain, time: string): string {
   return `${time} - ${time} % ${GRAINS[grain].ms}`;

@@ -11,7 +11,16 @@ import {
   type UsageQuery,
   type UsageSums,
 } from "../core/usage-store.ts";
-import { ATTEMPT_SUMS, beginOf, CALL_SUMS, DAY_MS, GRAINS, type Grain, latencyColumns } from "./hours.ts";
+import {
+  ATTEMPT_SUMS,
+  beginOf,
+  CALL_SUMS,
+  DAY_MS,
+  firstDayFrom,
+  GRAINS,
+  type Grain,
+  latencyColumns,
+} from "./hours.ts";
 import { storedFilter } from "./rows.ts";
 
 /** In what the engines differ. */
@@ -191,7 +200,7 @@ function rows(
 }
 
 function daysWithin(sinceMs: number, untilMs: number): { firstMs: number; endMs: number } | undefined {
-  const firstMs = Math.ceil(sinceMs / DAY_MS) * DAY_MS;
+  const firstMs = firstDayFrom(sinceMs);
   const endMs = Math.floor(untilMs / DAY_MS) * DAY_MS;
   return firstMs < endMs ? { firstMs, endMs } : undefined;
 }

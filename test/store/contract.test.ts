@@ -394,6 +394,21 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
       ).toEqual([{ attempts: 6n, requests: 5n }]);
   });
 
+  it("tells what was spent since any hour, over days that are summed and days that are not", async () => {
+    const { ledger } = await (await engine.place()).open();
+    const hours = Array.from({ length: 60 }, (_, age) => THIS_HOUR - age * HOUR);
+    const intents = hours.map((startedAtMs) => intentOf(`${startedAtMs}`, { startedAtMs }));
+    const settlements = hours.map((startedAtMs) => settlementOf(`${startedAtMs}`, { actualPicoUsd: 3n }));
+    await ledger.append(batchOf({ intents, settlements }));
+    const spent = () => Promise.all(hours.map((sinceMs) => ledger.spent({ tenant: "internal" }, sinceMs)));
+    const right = hours.map((_, age) => 3n * BigInt(age + 1));
+    expect(await spent()).toEqual(right);
+    for (const age of [30, 1, 0]) {
+      await ledger.rollUp(THIS_HOUR - age * HOUR, EVER);
+      expect(await spent()).toEqual(right);
+    }
+  });
+
   it("rolls up more than it takes at once", async () => {
     const place = await engine.place();
     const { ledger } = await place.open();

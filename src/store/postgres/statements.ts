@@ -1,6 +1,6 @@
 /** What is said to PostgreSQL: each statement takes all of its rows as one JSON text. It knows no connection. */
 import type { SpendFilter } from "../../core/ledger.ts";
-import { ATTEMPT_SUMS, bookSums, CALL_SUMS, SPENT } from "../hours.ts";
+import { ATTEMPT_SUMS, bookSums, CALL_SUMS, firstDayFrom, SPENT } from "../hours.ts";
 import { CALL_COLUMNS, type Columns, INTENT_COLUMNS, SETTLEMENT_COLUMNS, storedFilter } from "../rows.ts";
 
 /** So few at once that others are not held up. */
@@ -64,11 +64,14 @@ export function spentQuery(filter: SpendFilter, sinceMs: number): { text: string
   for (const [name, value] of pairs)
     if (value === "") conditions.push(`coalesce(tags ->> $${values.push(name)}::text, '') = ''`);
   const where = ["tags @> $2::jsonb", ...conditions].join(" AND ");
+  const firstDay = `$${values.push(firstDayFrom(sinceMs))}`;
   const text = `
     SELECT coalesce(sum(amount), 0)::text AS spent FROM (
       SELECT ${SPENT}::numeric AS amount FROM attempts WHERE NOT rolled_up AND started_at_ms >= $1 AND ${where}
       UNION ALL
-      SELECT cost_pico_usd + unknown_pico_usd FROM spend_hours WHERE hour_ms >= $1 AND ${where}) AS amounts`;
+      SELECT cost_pico_usd + unknown_pico_usd FROM spend_hours WHERE hour_ms >= $1 AND hour_ms < ${firstDay} AND ${where}
+      UNION ALL
+      SELECT cost_pico_usd + unknown_pico_usd FROM spend_days WHERE day_ms >= ${firstDay} AND ${where}) AS amounts`;
   return { text, values };
 }
 

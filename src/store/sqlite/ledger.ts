@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { hourOf } from "../../core/hours.ts";
 import type { SpendFilter } from "../../core/ledger.ts";
-import { ATTEMPT_SUMS, bookSums, CALL_SUMS, SPENT, type Summed } from "../hours.ts";
+import { ATTEMPT_SUMS, bookSums, CALL_SUMS, firstDayFrom, SPENT, type Summed } from "../hours.ts";
 import {
   type BatchRows,
   CALL_COLUMNS,
@@ -59,11 +59,18 @@ export class SqliteLedger {
     const statement = this.db.prepare(`
       SELECT coalesce(sum(amount / ${SPLIT}), 0) AS upper, coalesce(sum(amount % ${SPLIT}), 0) AS lower FROM (
         SELECT ${SPENT} AS amount FROM attempts WHERE rolled_up = 0 AND started_at_ms >= ? AND ${where}
-        UNION ALL SELECT cost_pico_usd FROM spend_hours WHERE hour_ms >= ? AND ${where}
-        UNION ALL SELECT unknown_pico_usd FROM spend_hours WHERE hour_ms >= ? AND ${where})`);
+        UNION ALL SELECT cost_pico_usd FROM spend_hours WHERE hour_ms >= ? AND hour_ms < ? AND ${where}
+        UNION ALL SELECT unknown_pico_usd FROM spend_hours WHERE hour_ms >= ? AND hour_ms < ? AND ${where}
+        UNION ALL SELECT cost_pico_usd FROM spend_days WHERE day_ms >= ? AND ${where}
+        UNION ALL SELECT unknown_pico_usd FROM spend_days WHERE day_ms >= ? AND ${where})`);
     statement.setReadBigInts(true);
-    const bound = [sinceMs, ...values];
-    const row = statement.get(...bound, ...bound, ...bound);
+    const firstDayMs = firstDayFrom(sinceMs);
+    const [all, hours, days] = [
+      [sinceMs, ...values],
+      [sinceMs, firstDayMs, ...values],
+      [firstDayMs, ...values],
+    ];
+    const row = statement.get(...all, ...hours, ...hours, ...days, ...days);
     return BigInt(row?.upper as bigint) * SPLIT + BigInt(row?.lower as bigint);
   }
 
