@@ -47,10 +47,9 @@ class MemoryCounters implements Counters {
     for (const counter of counters) {
       const entry = this.entries.get(counter.key);
       if (!entry) return this.loadAndReserve(counters, amounts, last);
-      entry.counter = counter;
       entries.push(entry);
     }
-    return this.decide(entries, amounts, last);
+    return this.decide(counters, entries, amounts, last);
   }
 
   async read(counters: readonly Counter[]): Promise<readonly Figures[]> {
@@ -72,7 +71,18 @@ class MemoryCounters implements Counters {
     this.entries.clear();
   }
 
-  private decide(entries: readonly Entry[], amounts: Amounts, last: boolean): Outcome {
+  private decide(
+    counters: readonly Counter[],
+    known: readonly (Entry | undefined)[],
+    amounts: Amounts,
+    last: boolean,
+  ): Outcome {
+    const entries = counters.flatMap((counter, at) => {
+      const entry = known[at];
+      if (!entry) return [];
+      entry.counter = counter;
+      return [entry];
+    });
     const verdict = verdictOn(entries, amounts, last);
     if ("granted" in verdict) return { reservation: this.hold(entries, verdict.granted) };
     return "short" in verdict ? { short: verdict.short.counter } : { exceeded: figuresOf(verdict.exceeded) };
@@ -88,12 +98,12 @@ class MemoryCounters implements Counters {
     amounts: Amounts,
     last: boolean,
   ): Promise<Outcome> {
-    const entries = await Promise.all(counters.map((counter) => this.entryOf(counter)));
-    return this.decide(
-      entries.filter((entry) => entry !== undefined),
-      amounts,
-      last,
-    );
+    for (;;) {
+      const entries = await Promise.all(counters.map((counter) => this.entryOf(counter)));
+      // One that was forgotten while another was loaded may be counted anew by now.
+      if (entries.every((entry) => !entry || this.entries.get(entry.counter.key) === entry))
+        return this.decide(counters, entries, amounts, last);
+    }
   }
 
   /** Undefined for a soft one when the ledger does not answer: the next who asks will ask it again. */

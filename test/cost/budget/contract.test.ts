@@ -234,6 +234,15 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
     expect(wall.snapshot(10)).toEqual([]);
   });
 
+  it("goes by the limits in force where one of the budgets is counted for the first time", async () => {
+    const { wall, rules } = await one();
+    (await wall.reserve(ask(1, 600))).settle(mills(600));
+    const lowered = rules.map((old) => ({ ...old, limitUsd: 0.7 }));
+    wall.replace([budgetOf({ name: unique(), each: ["tag:user"] }), ...lowered]);
+    const byAnn = ask(150, 150, 150, { spending: spending({ tags: { user: "ann" } }) });
+    await expect(wall.reserve(byAnn)).rejects.toThrow("$0.6 of $0.7 are spent");
+  });
+
   it("refuses a hard budget that the ledger cannot tell, and lets a soft one pass", async () => {
     const init = { spentSince: () => Promise.reject(new Error("the disk is full")) };
     const hard = counted([budgetOf({ name: unique() })], await engine.join(), init).wall;
