@@ -92,7 +92,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const desk = { env, signals, clock };
   const transcribing = openTranscribing(config, store.transcripts, {
     ...desk,
-    isHeldUp: () => (books?.ledger?.waitingRows ?? 0) > config.ledger.maxWaitingRows / 4,
+    isHeldUp: () => (books?.ledger?.unwrittenRows ?? 0) > config.ledger.maxWaitingRows / 4,
   });
   try {
     cached = await openCached(config, { ...desk, store: store.known });

@@ -7,7 +7,9 @@ import { Failure } from "../core/failure.ts";
 import type { CallRow, Intent, LedgerBatch, LedgerStore, Settlement } from "../core/ledger.ts";
 
 export interface Ledger {
-  /** Rows that wait or are being written, and those for which room is kept. */
+  /** Rows that wait or are being written. */
+  readonly unwrittenRows: number;
+  /** Those, and the ones for which room is kept. */
   readonly waitingRows: number;
   /**
    * An attempt is about to be sent. It is to be settled whatever becomes of it, even when this rejects.
@@ -94,9 +96,12 @@ class GatheringLedger implements Ledger {
     this.options = options;
   }
 
+  get unwrittenRows(): number {
+    return this.intents.length + this.settlements.length + this.calls.length + this.inFlight;
+  }
+
   get waitingRows(): number {
-    const waiting = this.intents.length + this.settlements.length + this.calls.length;
-    return waiting + this.inFlight + this.openAttempts.size + this.openCalls.size;
+    return this.unwrittenRows + this.openAttempts.size + this.openCalls.size;
   }
 
   open(intent: Intent, { durable, signal }: OpenOptions): Promise<void> | undefined {

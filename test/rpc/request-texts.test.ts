@@ -30,7 +30,7 @@ async function started(config: Configuration = {}) {
       auth: { keys: KEYS },
       content_capture: { enabled: true },
       ...config,
-      ledger: { data_dir: folder },
+      ledger: { data_dir: folder, ...(config.ledger as object) },
     },
     // The emulator takes any key.
     { env: { MISTRAL_API_KEY: OWN_KEY } },
@@ -68,6 +68,20 @@ async function started(config: Configuration = {}) {
 }
 
 describe("what is said", () => {
+  test("is written while others are under way, which are no rows that wait", async () => {
+    const { url, chat, filesWith } = await started({ ledger: { max_waiting_rows: 100 } });
+    const leaving = new AbortController();
+    onTestFinished(() => leaving.abort());
+    const body = JSON.stringify({ messages: [{ role: "user", content: "[[emulate: hang=1]] Hello" }] });
+    const headers = { "content-type": "application/json", ...headersOf("caller") };
+    for (let n = 0; n < 20; n++)
+      fetch(`${url}/v1/gateway/chat`, { method: "POST", headers, body, signal: leaving.signal }).catch(
+        () => {},
+      );
+    await chat("nothing that anybody else would say");
+    await vi.waitFor(() => expect(filesWith("nothing that anybody")).not.toEqual([]), { timeout: 5_000 });
+  });
+
   test("is told over REST and gRPC without its secrets, which are in no file and in no log", async () => {
     const { chat, caller, textOf, admin, filesWith, logged } = await started();
     const content = `Is ${SECRET} a key, or ${OWN_KEY}, and ${CARD} a card of ann@example.com? {"a":"ü"}`;
