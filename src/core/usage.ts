@@ -6,10 +6,13 @@ export type Provenance = "measured" | "estimated" | "unknown";
 
 export type UsageFields = Partial<Omit<Usage, "$typeName" | "provenance" | "totalTokens">>;
 
+/** What no message can hold would keep a whole reply from being told. */
+const MAX_INT32 = 2 ** 31 - 1;
+
 /** The total is the sum of input and output, whatever the provider calls its total. */
 export function usage(provenance: Provenance, fields: UsageFields = {}): Usage {
-  const inputTokens = fields.inputTokens ?? 0;
-  const outputTokens = fields.outputTokens ?? 0;
+  const inputTokens = Math.min(fields.inputTokens ?? 0, MAX_INT32);
+  const outputTokens = Math.min(fields.outputTokens ?? 0, MAX_INT32);
   return {
     $typeName: "llmgateway.v1.Usage",
     cachedInputTokens: 0,
@@ -19,7 +22,7 @@ export function usage(provenance: Provenance, fields: UsageFields = {}): Usage {
     ...fields,
     inputTokens,
     outputTokens,
-    totalTokens: inputTokens + outputTokens,
+    totalTokens: Math.min(inputTokens + outputTokens, MAX_INT32),
     provenance,
   };
 }

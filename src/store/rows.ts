@@ -166,20 +166,20 @@ function settlementRow({ callId, settledAtMs, attempt }: Settlement): Row {
     attempt.priceVersion,
     attempt.outcome,
     attempt.failureKind,
-    attempt.latencyMs,
-    attempt.firstEventMs ?? null,
+    count(attempt.latencyMs),
+    count(attempt.firstEventMs),
     usage?.provenance ?? "unknown",
-    usage?.inputTokens ?? null,
-    usage?.cachedInputTokens ?? null,
-    usage?.cacheWriteTokens ?? null,
-    usage?.cacheWrite1hTokens ?? null,
-    usage?.audioInputTokens ?? null,
-    usage?.imageInputTokens ?? null,
-    usage?.toolUseInputTokens ?? null,
-    usage?.outputTokens ?? null,
-    usage?.reasoningTokens ?? null,
-    usage?.audioOutputTokens ?? null,
-    usage?.imageOutputTokens ?? null,
+    count(usage?.inputTokens),
+    count(usage?.cachedInputTokens),
+    count(usage?.cacheWriteTokens),
+    count(usage?.cacheWrite1hTokens),
+    count(usage?.audioInputTokens),
+    count(usage?.imageInputTokens),
+    count(usage?.toolUseInputTokens),
+    count(usage?.outputTokens),
+    count(usage?.reasoningTokens),
+    count(usage?.audioOutputTokens),
+    count(usage?.imageOutputTokens),
     usage?.serviceTier ?? "",
     integer(attempt.reservedPicoUsd),
     integer(attempt.actualPicoUsd),
@@ -239,3 +239,10 @@ export function integer(value: bigint | undefined): number | string | null {
 }
 
 const MAX_INT64 = 2n ** 63n - 1n;
+
+/** The same of what is counted: a clock that was set, or a provider that counts wrongly, may tell any number. */
+function count(value: number | undefined): number | null {
+  return value === undefined ? null : Math.min(value, MAX_INT32);
+}
+
+const MAX_INT32 = 2 ** 31 - 1;

@@ -21,6 +21,17 @@ it("is a whole message when nothing is known but where it comes from", () => {
   expect(() => toBinary(UsageSchema, nothing)).not.toThrow();
 });
 
+it("is a message whatever a provider counts, part by part", () => {
+  const most = 2 ** 31 - 1;
+  const counted = usage("measured", {
+    inputTokens: most + most,
+    cachedInputTokens: most,
+    outputTokens: most + 1,
+  });
+  expect(counted).toMatchObject({ inputTokens: most, outputTokens: most, totalTokens: most });
+  expect(() => toBinary(UsageSchema, counted)).not.toThrow();
+});
+
 describe("a sum", () => {
   const measured = usage("measured", { inputTokens: 10, cachedInputTokens: 4, outputTokens: 1 });
 

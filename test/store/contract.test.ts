@@ -224,6 +224,22 @@ describe.each(engines("the store"))("the ledger's store on $name", (engine) => {
     expect(await ledger.spent({}, EVER)).toBe(900n);
   });
 
+  it("keeps counts that nobody expects, as the most that a column holds", async () => {
+    const place = await engine.place();
+    const { ledger } = await place.open();
+    const most = 2 ** 31 - 1;
+    const used = usage("measured", {
+      inputTokens: most + 7,
+      cachedInputTokens: most,
+      outputTokens: 2 * most,
+    });
+    const attempt = { latencyMs: 1.7e12, firstEventMs: 1.7e12, usage: used };
+    await ledger.append(batchOf({ intents: [intentOf("a")], settlements: [settlementOf("a", attempt)] }));
+    const columns = "input_tokens, cached_input_tokens, output_tokens, latency_ms, first_event_ms";
+    const [row = {}] = await place.rows(`SELECT ${columns} FROM attempts`);
+    expect(Object.values(row).map(Number)).toEqual([most, most, most, most, most]);
+  });
+
   it("keeps what callers make up", async () => {
     const place = await engine.place();
     const { ledger } = await place.open();
