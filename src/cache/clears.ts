@@ -50,6 +50,8 @@ export class Clears {
   private readonly options: ClearsOptions;
   /** What was cleared, as JSON, with the number of the last time. */
   private readonly rules = new Map<string, { readonly which: Which; readonly number: number }>();
+  /** Those that Redis does not know of yet, by their text: they have no number, and hold for all that it has. */
+  private readonly owed = new Map<string, Which>();
   private known = 0;
   /** Of all rules here, some of which may be known before those between. */
   private newest = 0;
@@ -65,6 +67,7 @@ export class Clears {
   }
 
   isCleared(told: Told, generation: number): boolean {
+    for (const which of this.owed.values()) if (isMeant(told, which)) return true;
     if (generation >= this.newest) return false;
     for (const { which, number } of this.rules.values())
       if (number > generation && isMeant(told, which)) return true;
@@ -85,12 +88,14 @@ export class Clears {
     return this.loading;
   }
 
-  /** Tells all. @throws as Redis does: then it is to be told again */
+  /** Holds here at once, and tells all. @throws as Redis does: then it is to be told again */
   async add(which: Which): Promise<void> {
     const { link, maxTtlMs } = this.options;
     const text = textOf(which);
+    this.owed.set(text, which);
     const command = ["EVAL", ADD, "2", GENERATION_KEY, RULES_KEY, text, String(maxTtlMs), CHANNEL];
     const number = numberOf(await link.send(command));
+    this.owed.delete(text);
     this.apply(text, number);
     await this.upTo(number);
   }
@@ -147,7 +152,7 @@ export function numberOf(reply: unknown): number {
 }
 
 /** The same for the same. */
-export function textOf({ tenant, family, tag }: Which): string {
+function textOf({ tenant, family, tag }: Which): string {
   return JSON.stringify({ tenant, family, tag: tag && { key: tag.key, value: tag.value } });
 }
 

@@ -4,9 +4,9 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Answers, Entry, Which } from "./answers.ts";
-import { type Clears, textOf } from "./clears.ts";
+import type { Clears } from "./clears.ts";
 import type { Link } from "./link.ts";
-import { isMeant, type Memory } from "./memory.ts";
+import type { Memory } from "./memory.ts";
 import { type Stored, storedKeyOf } from "./stored.ts";
 import { sweep } from "./sweep.ts";
 
@@ -32,8 +32,6 @@ export class Shared implements Answers {
   /** Until when each is given without asking. */
   private readonly trusted = new WeakMap<Entry, number>();
   private readonly looking = new Map<string, Promise<Hit | undefined>>();
-  /** Clears that Redis does not know of yet, by their text. */
-  private readonly owed = new Map<string, Which>();
   private closed = false;
 
   constructor(options: SharedOptions) {
@@ -66,10 +64,11 @@ export class Shared implements Answers {
   }
 
   async clear(which: Which): Promise<number> {
-    this.owed.set(textOf(which), which);
+    // First, so that nothing of it comes back from there meanwhile.
+    const there = this.settle(which);
     const here = await this.options.memory.clear(which);
     // Most of what is here is there too.
-    return Math.max(here, await this.settle(which));
+    return Math.max(here, await there);
   }
 
   close(): void {
@@ -83,7 +82,7 @@ export class Shared implements Answers {
     const held = memory.find(key);
     if (said?.current === false) return undefined;
     const { entry } = said ?? {};
-    if (entry && !this.isOwed(entry) && !(held && held.answer.storedAtMs >= entry.answer.storedAtMs)) {
+    if (entry && !(held && held.answer.storedAtMs >= entry.answer.storedAtMs)) {
       this.admit(key, entry);
       return { entry, tier: "redis" };
     }
@@ -102,11 +101,6 @@ export class Shared implements Answers {
     return hit?.entry;
   }
 
-  private isOwed(entry: Entry): boolean {
-    for (const which of this.owed.values()) if (isMeant(entry, which)) return true;
-    return false;
-  }
-
   /** Has Redis know of the clear, now or later. */
   private async settle(which: Which): Promise<number> {
     const { clears, link, clock, onError } = this.options;
@@ -118,7 +112,6 @@ export class Shared implements Answers {
       const swept = await sweep(which, link);
       // One that was full has room now.
       if (!told) await clears.add(which);
-      this.owed.delete(textOf(which));
       return swept;
     } catch (error) {
       onError("clear", error instanceof Error ? error.message : String(error));

@@ -214,6 +214,20 @@ describe.runIf(hasRedis("a cache that replicas share"))("answers on Redis", () =
     await expect.poll(() => other.memory.held.entries).toBe(0);
   });
 
+  it("that are cleared in one that only reads are given to nobody, nor to who waits for a turn", async () => {
+    await share("a");
+    await command(redis.url, "REPLICAOF", "127.0.0.1", "1");
+    await one.kept.answers.clear({ tenant: "acme" });
+    const turn = await one.kept.turns.take("a", "acme", () => true, new AbortController().signal);
+    expect(turn.entry).toBeUndefined();
+    expect(await one.find("a")).toBeUndefined();
+    await command(redis.url, "REPLICAOF", "NO", "ONE");
+    await clock.advance(1_000);
+    await expect.poll(() => command(redis.url, "KEYS", "llmgateway:cache:{*")).toEqual([]);
+    await share("a");
+    expect(textOf(await one.find("a"))).toBe("a");
+  });
+
   it("remember so many clears, and then one of all before", async () => {
     await share("a");
     for (let i = 0; i < 1_002; i++) await one.kept.answers.clear({ tenant: `tenant-${i}` });
