@@ -59,8 +59,12 @@ const QUOTED = /"[^"]+"|“[^”]+”|«[^»]+»|„[^“”]+[“”]|(?<![\p{L
 /** URLs, addresses, paths, files, identifiers, languages such as C++, and what is another word when written small. */
 const MARK =
   /https?:\/\/\S+[^\s.,;:!?)]|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.]{1,64}\w|(?<![\w/])\.{0,2}\/[\w.-]+(?:\/[\w.-]*)*|(?<!\w)[A-Za-z](?:\+\+|#)|\b[A-Za-z_][\w-]{0,64}\.[A-Za-z]\w{0,9}\b|\b\w+_\w+\b|\b[a-z]+[A-Z]\w*\b|\b[A-Z][a-z]+[A-Z]\w*\b|\b[A-Za-z]+\d\w*(?:\.\d+)*\b|\b(?:US|IT|WHO)\b/g;
-/** Operators. A mark of exclamation is none by itself. */
-const SYMBOL = /[<>=!+*/^&|\\{}[\]]*[<>=+*/^&|\\{}[\]][<>=!+*/^&|\\{}[\]]*|--+/g;
+/**
+ * Operators, and whatever else is a sign and no letter. A mark of exclamation is none by itself, but behind a number; what
+ * belongs to a number beside it is read with that.
+ */
+const SYMBOL =
+  /[<>=!+*/^&|\\{}[\]]*[<>=+*/^&|\\{}[\]][<>=!+*/^&|\\{}[\]]*|--+|(?<=\d)!|[^\P{S}$€£¥₹°−~]|(?<!\d\s?)[$€£¥₹](?!\s?\d)/gu;
 
 function unquoted(found: string): string {
   return found.slice(1, -1).trim();

@@ -13,8 +13,10 @@ export function withNumbers(text: string, words: ReadonlyMap<string, number>): s
     .replace(/\b\d+(?:-\d+){2}\b|\bv?\d+(?:\.\d+){2,}\b/g, (whole) => ` @${whole.replace(/\W/g, "_")} `)
     .replace(/\b(\d{1,3}(?:,\d{3})+)\b/g, (whole) => whole.replaceAll(",", ""));
   return digits.replace(NUMBER, (_, before, sign, currency, number, scale, unit) => {
-    const value = Number(number) * (SCALES[scale ?? ""] ?? 1);
     const name = CURRENCIES[currency ?? ""] ?? unitOf(unit ?? "");
+    // Else as it is written: 3.10 is another version than 3.1, and identifiers have more digits than a number keeps.
+    const isAmount = scale !== undefined || MONEY.has(name ?? "");
+    const value = isAmount ? Number(number) * (SCALES[scale ?? ""] ?? 1) : number;
     return `${before} #${sign ? "-" : ""}${value}${name ? `_${name}` : ""} `;
   });
 }
@@ -32,11 +34,14 @@ const CURRENCIES: Readonly<Record<string, string>> = {
   "¥": "yen",
   "₹": "inr",
 };
+const MONEY: ReadonlySet<string> = new Set(Object.values(CURRENCIES));
 const UNITS = new Map(
   `% percent pct
   usd dollar dollars $
   eur euro euros €
   gbp pound-sterling £
+  yen jpy ¥
+  inr rupee rupees ₹
   km kilometer kilometers kilometre kilometres
   m meter meters metre metres
   cm centimeter centimeters centimetre centimetres
