@@ -21,7 +21,7 @@ import type { TipMeans } from "./cost/tips/tips.ts";
 import type { Experiments } from "./experimenting.ts";
 import { admit } from "./layers/admit.ts";
 import { breaker } from "./layers/breaker.ts";
-import { cache, lookUp } from "./layers/cache.ts";
+import { cache, lookUp, withoutCache } from "./layers/cache.ts";
 import { client } from "./layers/client.ts";
 import { deadline } from "./layers/deadline.ts";
 import { drop } from "./layers/drop.ts";
@@ -135,7 +135,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   const once = idempotent({ ...books.keys, windowMs: durationMs(config.cache.idempotencyWindow) });
   surroundings.frequent.bound(caching.isOn ? config.cache.rememberRequests : 0);
   const remembered = remember(surroundings.frequent, (request) => caching.ruleOf(request)?.family);
-  const kept: Layer = caching.isOn ? (next) => remembered(cache(caching)(next)) : (next) => next;
+  const kept: Layer = caching.isOn ? (next) => remembered(cache(caching)(next)) : withoutCache(caching);
   // What stands between is passed by: where it looks at each call, nothing is repeated.
   const isPlain = moderating.hooks.length === 0 && !config.contentCapture.enabled;
   const isRepeated = caching.isOn && isPlain && Object.keys(config.experiments).length === 0;

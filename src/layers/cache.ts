@@ -57,6 +57,16 @@ export function cache(means: CacheMeans, flights = flightsOf(means)): Layer {
   };
 }
 
+/** Where there is no cache: who wants an answer of it alone has no provider called all the same. */
+export function withoutCache({ ruleOf }: Pick<CacheMeans, "ruleOf">): Layer {
+  return (next) => async (call) => {
+    const { request } = call;
+    const isOnly = request.$typeName === "llmgateway.v1.ChatRequest" && request.cache === "only";
+    if (isOnly && ruleOf(request)) throw notCached("it is off");
+    return next(call);
+  };
+}
+
 function flightsOf({ recording: { maxBytes }, clock }: CacheMeans): Flights {
   return new Flights({ maxBytes, clock });
 }

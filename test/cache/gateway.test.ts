@@ -116,8 +116,20 @@ describe("a name that cannot be resolved", () => {
       expect(expected[1], JSON.stringify(request)).toBeTypeOf("string");
       expect(await told(withCache.url, request)).toEqual(expected);
       expect(await told(withCache.url, { ...request, cache: "only" })).toEqual(expected);
+      expect(await told(without.url, { ...request, cache: "only" })).toEqual(expected);
     }
   });
+});
+
+test("no provider is called for who wants the cache alone, also where there is none", async () => {
+  await using both = await startBoth();
+  for (const { at } of CALLERS) {
+    const refused = at(both.url).chat({ messages: [user("Hello")], cache: "only" });
+    expect(await refused.then(() => undefined, ConnectError.from)).toMatchObject({
+      rawMessage: expect.stringContaining("only an answer of the cache was wanted, and it is off"),
+    });
+  }
+  expect(both.emulator.meter.requests).toHaveLength(0);
 });
 
 describe("is asked for again", () => {
