@@ -20,11 +20,13 @@ export interface RepeatMeans {
   readonly around: Layer;
 }
 
-/** Whose request it was, and under which key its answer is kept. */
+/** Whose request it was, under which key its answer is kept, and what was given. */
 interface Asked {
   readonly tenant: string;
   readonly cacheScope: string;
   readonly key: string;
+  /** By the cache's entry: what it lets go of is gone from here. */
+  readonly given: WeakMap<Entry, Given>;
 }
 
 /** What was given. */
@@ -38,13 +40,13 @@ interface Given {
 const MAX_BYTES = 16_384;
 
 export function repeat({ answers, ruleOf, clock, around }: RepeatMeans): Layer {
-  // By the request itself: whoever reads one from bytes that it knows gives the same one again.
+  // By the request itself: whoever reads one from bytes that it knows gives the same one again. As few are known there,
+  // so few answers are in memory a second time.
   const asked = new WeakMap<ChatRequest, Asked>();
-  // By the cache's entry: what it lets go of is gone from here.
-  const given = new WeakMap<Entry, Given>();
   const find = ({ context }: Call, request: ChatRequest): Given | undefined => {
-    const { tenant, cacheScope, key } = asked.get(request) ?? NOBODY;
-    if (tenant !== context.tenant || cacheScope !== context.cacheScope) return undefined;
+    const known = asked.get(request);
+    if (known?.tenant !== context.tenant || known.cacheScope !== context.cacheScope) return undefined;
+    const { key, tenant, given } = known;
     const entry = answers.find(key, tenant);
     if (!entry || entry instanceof Promise || !isFresh(entry.answer, request, clock)) return undefined;
     return given.get(entry);
@@ -75,13 +77,11 @@ export function repeat({ answers, ruleOf, clock, around }: RepeatMeans): Layer {
     if (!place) return reply;
     const content = contentOf(await fold(reply));
     const { tenant, cacheScope } = call.context;
-    asked.set(request, { tenant, cacheScope, key: place.key });
-    given.set(place.entry, { served, cache, content });
+    const given = new WeakMap([[place.entry, { served, cache, content }]]);
+    asked.set(request, { tenant, cacheScope, key: place.key, given });
     return wholeOf(content);
   };
 }
-
-const NOBODY: Asked = { tenant: "", cacheScope: "", key: "" };
 
 /** Only what is frozen may be known again. */
 function isRepeatable({ streaming, context }: Call, request: Call["request"]): request is ChatRequest {

@@ -1,5 +1,7 @@
 /** Requests that come again in the same bytes: given the same answer and told like any other hit, or not repeated at all. */
 import { createHash } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it, test } from "vitest";
 import { ChatRequestSchema, ChatResponseSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
@@ -41,7 +43,9 @@ describe("the layer", () => {
       const { response } = await fold(await service(call));
       return { response, tally: call.tally, looked };
     };
-    return { answers, ask };
+    const contentFor = async (request: ReturnType<typeof requestOf>) =>
+      (await service({ ...callOf({ streaming: false }), request })).whole?.content;
+    return { answers, ask, contentFor };
   }
 
   const requestOf = (init: ChatInit = {}) =>
@@ -93,6 +97,24 @@ describe("the layer", () => {
     expect(await ask(request)).toMatchObject({ response: "Another", looked: 4 });
     await answers.clear({});
     await expect(ask(request)).rejects.toThrow("asks the provider");
+  });
+
+  it("holds an answer a second time for as long as its request is known", async () => {
+    const { answers, contentFor } = started();
+    const forgotten = async () => {
+      const request = requestOf();
+      await contentFor(request);
+      return new WeakRef((await contentFor(request)) ?? {});
+    };
+    const again = await forgotten();
+    setFlagsFromString("--expose-gc");
+    const collect: () => void = runInNewContext("gc");
+    const isThere = () => {
+      collect();
+      return again.deref() !== undefined;
+    };
+    await expect.poll(isThere).toBe(false);
+    expect(answers.find("key")).toBeDefined();
   });
 });
 
