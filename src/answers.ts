@@ -61,6 +61,7 @@ export async function openAnswers(memory: Memory, config: Configured, desk: Desk
   return {
     answers: {
       find: (key, tenant) => kept.answers.find(key, tenant),
+      atHand: (key) => kept.answers.atHand(key),
       keep: (key, entry) => kept.answers.keep(key, entry),
       clear: (which) => kept.answers.clear(which),
     },

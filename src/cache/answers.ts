@@ -39,6 +39,8 @@ export interface Answers {
    * @param tenant whose it is
    */
   find(key: string, tenant: string): Entry | undefined | Promise<Entry | undefined>;
+  /** What `find` would give without asking anybody. That it was looked for counts for nothing. */
+  atHand(key: string): Entry | undefined;
   /** Takes it in, and lets others go for it. Never throws: what cannot be kept is not kept. */
   keep(key: string, entry: Entry): void;
   /** Lets go of those that are meant; resolves to how many there were here. */

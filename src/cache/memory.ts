@@ -41,6 +41,11 @@ export class Memory implements Answers, Figured {
     return undefined;
   }
 
+  atHand(key: string): Entry | undefined {
+    const entry = this.entries.peek(key);
+    return entry && entry.expiresAtMs > this.clock.now() ? entry : undefined;
+  }
+
   keep(key: string, entry: Entry): void {
     this.drop(key, "replaced");
     if (entry.bytes > this.bounds.maxBytes || entry.expiresAtMs <= this.clock.now()) return;

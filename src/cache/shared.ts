@@ -39,10 +39,8 @@ export class Shared implements Answers {
   }
 
   find(key: string, tenant: string): Entry | undefined | Promise<Entry | undefined> {
-    const { memory, clock } = this.options;
-    const held = memory.find(key);
-    if (held && (this.trusted.get(held) ?? 0) > clock.now())
-      return this.counted({ entry: held, tier: "memory" });
+    const held = this.options.memory.find(key);
+    if (held && this.isTrusted(held)) return this.counted({ entry: held, tier: "memory" });
     const name = storedKeyOf(key, tenant);
     let looking = this.looking.get(name);
     if (!looking) {
@@ -50,6 +48,11 @@ export class Shared implements Answers {
       this.looking.set(name, looking);
     }
     return looking.then((hit) => this.counted(hit));
+  }
+
+  atHand(key: string): Entry | undefined {
+    const held = this.options.memory.atHand(key);
+    return held && this.isTrusted(held) ? held : undefined;
   }
 
   keep(key: string, entry: Entry): void {
@@ -89,6 +92,10 @@ export class Shared implements Answers {
     // Redis may have let go of it, or never had room for it; what it knows to be cleared is not here any more.
     if (held && said) this.trust(held);
     return held && { entry: held, tier: "memory" };
+  }
+
+  private isTrusted(entry: Entry): boolean {
+    return (this.trusted.get(entry) ?? 0) > this.options.clock.now();
   }
 
   private trust(entry: Entry): void {

@@ -12,7 +12,7 @@ import type { Clock } from "../core/clock.ts";
 import { type Content, contentOf, fold, type Reply } from "../core/reply.ts";
 
 export interface RepeatMeans {
-  readonly answers: Pick<Answers, "find">;
+  readonly answers: Pick<Answers, "find" | "atHand">;
   /** Of whom the cache has a request's answer; undefined for one that the router refuses. */
   ruleOf(request: ChatRequest): { readonly identity: string } | undefined;
   readonly clock: Clock;
@@ -47,17 +47,19 @@ export function repeat({ answers, ruleOf, clock, around }: RepeatMeans): Layer {
     const known = asked.get(request);
     if (known?.tenant !== context.tenant || known.cacheScope !== context.cacheScope) return undefined;
     const { key, tenant, given } = known;
-    const entry = answers.find(key, tenant);
-    if (!entry || entry instanceof Promise || !isFresh(entry.answer, request, clock)) return undefined;
-    return given.get(entry);
+    const entry = answers.atHand(key);
+    const found = entry && isFresh(entry.answer, request, clock) ? given.get(entry) : undefined;
+    // That it is asked for once more counts as it does below.
+    if (found) answers.find(key, tenant);
+    return found;
   };
   /** Where the cache has what it just gave, if that is to be given again. */
   const placeOf = (call: Call, request: ChatRequest) => {
     const rule = ruleOf(request);
     if (!rule) return undefined;
     const key = keyFor(call, request, rule);
-    const entry = answers.find(key, call.context.tenant);
-    if (!entry || entry instanceof Promise || entry.bytes > MAX_BYTES) return undefined;
+    const entry = answers.atHand(key);
+    if (!entry || entry.bytes > MAX_BYTES) return undefined;
     // Another may have been kept meanwhile.
     return entry.answer.requestId === call.tally.cache?.sourceRequestId ? { key, entry } : undefined;
   };

@@ -242,6 +242,7 @@ describe("the same request of a thousand callers at once", () => {
     };
     const answers = {
       find,
+      atHand: () => undefined,
       keep: (key: string, entry: Entry) => void kept.set(key, entry),
       clear: async () => 0,
     };

@@ -55,6 +55,12 @@ describe.runIf(hasRedis("gateways that share a cache"))("two gateways", () => {
     expect(metrics).toContain('llm_cache_redis_state{direction="read"} 1');
   });
 
+  it("count an answer once each time that it is given, to the same bytes too", async () => {
+    for (let time = 0; time < 6; time++) await chat(one, "Hello");
+    const metrics = await (await fetch(`${one.url}/v1/gateway/metrics`)).text();
+    expect(metrics).toContain('llm_cache_tier_hits_total{tier="memory"} 5');
+  });
+
   it("make one provider call for 200 that want the same at once", async () => {
     one.emulator.misbehave({ firstTokenMs: 1_000 });
     const replies = await Promise.all(

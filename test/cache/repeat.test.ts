@@ -27,7 +27,7 @@ describe("the layer", () => {
     const answers = new Memory(clock, { maxEntries: 10, maxBytes: 1_000_000 });
     let looked = 0;
     const service = repeat({
-      answers: { find: () => answers.find("key") },
+      answers: { find: () => answers.find("key"), atHand: () => answers.atHand("key") },
       ruleOf: () => ({ identity: "house" }),
       clock,
       around: (next) => next,
@@ -114,7 +114,7 @@ describe("the layer", () => {
       return again.deref() !== undefined;
     };
     await expect.poll(isThere).toBe(false);
-    expect(answers.find("key")).toBeDefined();
+    expect(answers.atHand("key")).toBeDefined();
   });
 });
 

@@ -40,6 +40,10 @@ export class Lasting implements Answers {
     return this.answers.find(key, tenant);
   }
 
+  atHand(key: string): Entry | undefined {
+    return this.answers.atHand(key);
+  }
+
   keep(key: string, entry: Entry): void {
     this.answers.keep(key, entry);
     const { known, store } = this.means;
