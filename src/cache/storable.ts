@@ -1,6 +1,6 @@
 /** Which requests the cache has nothing to do with, and why. It knows what is asked, and no answer. */
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import type { Message } from "../../gen/ts/llmgateway/v1/message_pb.ts";
+import type { Message, ResponseFormat, Tool } from "../../gen/ts/llmgateway/v1/message_pb.ts";
 import { type Call, isBatch } from "../core/call.ts";
 import { matcherOf } from "./patterns.ts";
 import { hasSecret } from "./secrets.ts";
@@ -37,13 +37,33 @@ export function createStorable(rules: StorableRules): (call: Call, request: Chat
   };
 }
 
-function* textsOf({ messages, tools, extraBody }: ChatRequest): Generator<string> {
+function* textsOf({
+  messages,
+  parameters,
+  tools,
+  responseFormat,
+  extraBody,
+}: ChatRequest): Generator<string> {
   for (const message of messages) {
+    if (message.name !== "") yield message.name;
     if (message.content !== "") yield message.content;
     if (message.parts.length > 0) yield* ofParts(message);
   }
-  for (const { description } of tools) yield description;
+  if (parameters) yield* parameters.stop;
+  for (const tool of tools) yield* ofTool(tool);
+  if (responseFormat) yield* ofFormat(responseFormat);
   if (extraBody) yield JSON.stringify(extraBody);
+}
+
+function* ofTool({ description, parameters, parametersJson, freeText }: Tool): Generator<string> {
+  yield description;
+  yield parameters ? JSON.stringify(parameters) : parametersJson;
+  if (freeText) yield freeText.definition;
+}
+
+function* ofFormat({ description, schema, schemaJson }: ResponseFormat): Generator<string> {
+  yield description;
+  yield schema ? JSON.stringify(schema) : schemaJson;
 }
 
 function* ofParts({ parts }: Message): Generator<string> {
@@ -55,6 +75,7 @@ function* ofParts({ parts }: Message): Generator<string> {
         break;
       case "image":
       case "file":
+        yield part.value.name;
         if (part.value.source.case === "url") yield part.value.source.value;
         break;
       case "toolCall":
@@ -68,7 +89,7 @@ function* ofParts({ parts }: Message): Generator<string> {
         yield part.value.text;
         break;
       case "citation":
-        yield `${part.value.url} ${part.value.quote}`;
+        yield `${part.value.title} ${part.value.url} ${part.value.quote}`;
         break;
       case "providerPart":
         yield part.value.json;

@@ -125,6 +125,20 @@ describe("a secret is found", () => {
       },
     ],
     ["a tool's description", { tools: [{ name: "f", description: "Log in with password: hunter22" }] }],
+    [
+      "a tool's parameters",
+      { tools: [{ name: "f", parameters: { properties: { auth: { const: "Bearer 0123456789abcdef" } } } }] },
+    ],
+    [
+      "a tool's parameters as text",
+      { tools: [{ name: "f", parametersJson: '{"default": "Bearer 0123456789abcdef"}' }] },
+    ],
+    ["a tool's grammar", { tools: [{ name: "f", freeText: { definition: 'x: "password: hunter22"' } }] }],
+    ["a schema", { responseFormat: { schema: { description: "As in https://me:hunter22@example.com" } } }],
+    ["a schema as text", { responseFormat: { schemaJson: '{"const": "Bearer 0123456789abcdef"}' } }],
+    ["what a schema is for", { responseFormat: { description: "password: hunter22" } }],
+    ["who says something", { messages: [{ role: "user", name: "sk-proj-Zx81kQpL0vNwTYu33aBcD" }] }],
+    ["where to stop", { parameters: { stop: ["password: hunter22"] } }],
     ["extra_body", { extraBody: { headers: { authorization: "Bearer 0123456789abcdef" } } }],
   ])("in %s", (_, request) => {
     expect(objectionTo(request)).toBe(SECRET);
@@ -141,6 +155,17 @@ describe("a secret is found", () => {
     "hf-transformers-are-great and fw-something-else",
   ])("and none in %s", (text) => {
     expect(saying(text)).toBe("");
+  });
+
+  it("and none in a schema that asks for one", () => {
+    const text = { type: "string", minLength: 8, pattern: "^[A-Za-z0-9]{12,64}$" };
+    const names = ["password", "api_key", "client_secret", "next_page_token", "access_key"];
+    const schema = {
+      properties: Object.fromEntries(names.map((name) => [name, { ...text, title: name }])),
+      required: names,
+    };
+    const parametersJson = JSON.stringify(schema, undefined, 2);
+    expect(objectionTo({ tools: [{ name: "f", parametersJson }], responseFormat: { schema } })).toBe("");
   });
 });
 
