@@ -163,7 +163,7 @@ export function tellsOfProvider(kind: string): boolean {
 export interface FailureDetails {
   /** What an operator reads: the provider's own words, status and ids. */
   readonly operator?: string;
-  /** Which fields of the request are wrong, and how to mend them. */
+  /** Which fields of the request are wrong, and how to mend them; the first of them are told. */
   readonly violations?: readonly Violation[];
   /** When it is worth trying again. */
   readonly retryAfterMs?: number;
@@ -181,6 +181,9 @@ export interface Violation {
   readonly field: string;
   readonly description: string;
 }
+
+/** A caller chooses how many there are, and gRPC tells them in a trailer, which clients bound to some kilobytes. */
+const MAX_VIOLATIONS = 20;
 
 /** A failure with its two texts: `message` for the caller, `operator` for the log. Neither keeps a secret. */
 export class Failure extends Error {
@@ -205,7 +208,7 @@ export class Failure extends Error {
     this.name = "Failure";
     this.kind = kind;
     this.operator = details.operator === undefined ? undefined : redact(details.operator);
-    this.violations = (details.violations ?? []).map(({ field, description }) => ({
+    this.violations = (details.violations ?? []).slice(0, MAX_VIOLATIONS).map(({ field, description }) => ({
       field: redact(field),
       description: redact(description),
     }));

@@ -100,6 +100,16 @@ describe("Failure", () => {
     });
     expect(invalidRequest([{ field: "", description: "no JSON" }]).message).toBe("no JSON");
   });
+
+  it("tells the first of many violations, and counts them all", () => {
+    const violations = Array.from({ length: 10_000 }, (_, index) => ({
+      field: `messages[${index}].role`,
+      description: "is none",
+    }));
+    const failure = invalidRequest(violations);
+    expect(failure.violations).toEqual(violations.slice(0, 20));
+    expect(failure.message).toBe("messages[0].role: is none (and 9999 more)");
+  });
 });
 
 describe("toFailure", () => {

@@ -102,6 +102,21 @@ describe.each(CALLERS)("$name", ({ at }) => {
       expect(violations).toMatchObject([{ field, description: expect.stringContaining(says) }]);
     }
   });
+
+  test("tells as many faults as every protocol can bear, however many there are", async () => {
+    const messages = Array.from({ length: 5_000 }, () => ({ role: "robot", content: "Hello" }));
+    const error = await at(both.url)
+      .chat({ ...GOOD, messages })
+      .then(() => undefined, ConnectError.from);
+    expect.assert(error);
+    expect([error.code, error.rawMessage]).toEqual([
+      Code.InvalidArgument,
+      expect.stringContaining("messages[0].role: must be in list"),
+    ]);
+    expect(error.rawMessage).toContain("(and 4999 more)");
+    const [violations] = error.findDetails(BadRequestSchema);
+    expect(violations?.fieldViolations).toHaveLength(20);
+  });
 });
 
 test("Chat refuses a stream, and names the RPC that streams", async () => {
