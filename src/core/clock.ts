@@ -3,7 +3,7 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Runs `action` once after `delayMs`; never keeps the process alive. */
+  /** Runs `action` once after `delayMs`, and after `LONGEST_DELAY_MS` at the latest; never keeps the process alive. */
   after(delayMs: number, action: () => void): Timer;
 }
 
@@ -56,10 +56,13 @@ export function whenSilent(clock: Clock, delayMs: number, action: () => void): T
   };
 }
 
+/** More than 24 days. For a longer delay Node's timers would run at once. */
+export const LONGEST_DELAY_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {
-    const handle = setTimeout(action, delayMs);
+    const handle = setTimeout(action, Math.min(delayMs, LONGEST_DELAY_MS));
     handle.unref();
     return { refresh: () => handle.refresh(), cancel: () => clearTimeout(handle) };
   },

@@ -16,12 +16,13 @@ import {
 } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { Protocol } from "../core/call.ts";
+import { LONGEST_DELAY_MS } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import { JSON_OPTIONS } from "../core/json.ts";
 import { RPC_COMPRESSIONS } from "./compression.ts";
 import type { Answer, Door, Request } from "./door.ts";
 import { toConnectError, toErrorEvent } from "./errors.ts";
-import type { NodeHandler } from "./node.ts";
+import type { NodeHandler, NodeRequest } from "./node.ts";
 import { unreadable } from "./unreadable.ts";
 
 const REQUEST = createContextKey<Request | undefined>(undefined);
@@ -56,8 +57,19 @@ export function createConnectFront(options: ConnectOptions): NodeHandler {
   return (request, reply) => {
     // A body that connect-node gives up would take the request with it, and block the connection.
     request[Symbol.asyncIterator] = () => request.iterator({ destroyOnReturn: false });
+    dropFarDeadline(request.headers);
     adapter(request, reply);
   };
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000 };
+
+/** One that is weeks away would end the call at once, by a timer of connect-node's; no call takes so long. */
+function dropFarDeadline(headers: NodeRequest["headers"]): void {
+  const connect = headers["connect-timeout-ms"]?.toString() ?? "";
+  if (/^\d{10}$/.test(connect) && Number(connect) > LONGEST_DELAY_MS) delete headers["connect-timeout-ms"];
+  const [, amount, unit = ""] = /^(\d{1,8})([HMS])$/.exec(headers["grpc-timeout"]?.toString() ?? "") ?? [];
+  if (Number(amount) * (UNIT_MS[unit] ?? 0) > LONGEST_DELAY_MS) delete headers["grpc-timeout"];
 }
 
 export function jsonOptions(maxDepth: number) {

@@ -31,3 +31,11 @@ test.each(CALLERS)("a retry is not waited for that the deadline forbids: $name",
   expect(error?.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "provider_rate_limited" }]);
   expect(both.emulator.meter.requests).toHaveLength(1);
 });
+
+test.each(CALLERS)("a deadline that is weeks away ends nothing: $name", async ({ protocol, at }) => {
+  const headers: Record<string, string> = protocol.startsWith("grpc")
+    ? { "grpc-timeout": "2592000S" }
+    : { "connect-timeout-ms": "2592000000" };
+  const ask = { ...ASK, messages: [{ role: "user", content: "Hello" }] };
+  expect(await at(both.url).chat(ask, { headers })).toMatchObject({ finishReason: "stop" });
+});
