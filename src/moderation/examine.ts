@@ -2,6 +2,7 @@
 import { type Docket, milder } from "./docket.ts";
 import type { Hook, Span, Stage, TextKind } from "./hook.ts";
 import { endsInString, written } from "./json-place.ts";
+import { findIn, isJson, readJson } from "./json-text.ts";
 
 export interface Text {
   readonly kind: TextKind;
@@ -31,7 +32,7 @@ export async function examine(
   switch (looks.kind) {
     case "patterns":
       return texts.map((text, index) =>
-        seen[index] ? editsOf(hook, text, looks.find(text.text), stage, docket, canRedact) : [],
+        seen[index] ? editsOf(hook, text, findIn(looks, text.kind, text.text), stage, docket, canRedact) : [],
       );
     case "length": {
       const chars = texts.reduce((sum, { text }, index) => sum + (seen[index] ? text.length : 0), 0);
@@ -79,7 +80,9 @@ export function editsOf(
   for (const { start, end, category } of spans) {
     docket.found(hook, stage, category, action);
     if (action !== "redact" || end <= start) continue;
-    const placeholder = docket.instead(hook, stage, category, text.slice(start, end));
+    const found = text.slice(start, end);
+    const value = isJson(kind, text) ? readJson(found).text : found;
+    const placeholder = docket.instead(hook, stage, category, value);
     if (kind === "json") {
       inString = endsInString(text.slice(read, start), inString);
       read = start;

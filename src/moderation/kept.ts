@@ -5,7 +5,8 @@
 import type { Choice } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Media, Message, Part } from "../../gen/ts/llmgateway/v1/message_pb.ts";
 import { edited } from "./examine.ts";
-import type { Patterns } from "./hook.ts";
+import type { Patterns, TextKind } from "./hook.ts";
+import { findIn } from "./json-text.ts";
 import { Placeholders } from "./placeholders.ts";
 
 export interface KeptRules {
@@ -83,7 +84,7 @@ class Keeping {
       $typeName: "llmgateway.v1.Message",
       role: this.text(role),
       name: this.text(name),
-      content: this.text(content),
+      content: this.text(content, role === "tool" ? "tool" : "text"),
       parts: parts.flatMap(({ part }): Part[] =>
         this.take(PART_BYTES) ? [{ $typeName: "llmgateway.v1.Part", part: this.part(part) }] : [],
       ),
@@ -107,12 +108,12 @@ class Keeping {
       case "toolResult": {
         const { toolCallId, content } = part.value;
         const toldBy = this.text(toolCallId);
-        return { ...part, value: { ...part.value, toolCallId: toldBy, content: this.text(content) } };
+        return { ...part, value: { ...part.value, toolCallId: toldBy, content: this.text(content, "tool") } };
       }
       case "toolCall": {
         const { id, name, arguments: json, input, ...value } = part.value;
         const [keptId, keptName] = [this.text(id), this.text(name)];
-        const said = { arguments: this.text(json), input: this.text(input) };
+        const said = { arguments: this.text(json, "json"), input: this.text(input, "tool") };
         return { ...part, value: { ...value, id: keptId, name: keptName, ...said, signature: "" } };
       }
       case "citation": {
@@ -123,21 +124,21 @@ class Keeping {
       case "providerPart": {
         const { provider, type, json } = part.value;
         const [by, what] = [this.text(provider), this.text(type)];
-        return { ...part, value: { ...part.value, provider: by, type: what, json: this.text(json) } };
+        return { ...part, value: { ...part.value, provider: by, type: what, json: this.text(json, "json") } };
       }
       default:
         return part;
     }
   }
 
-  private text(text: string): string {
+  private text(text: string, kind: TextKind = "text"): string {
     if (text === "" || !this.take(0)) return "";
     const begin = text.slice(0, this.left);
     const isWhole = begin.length === text.length && !this.isBroken;
     const part = isWhole ? begin : this.withoutOpenEnd(begin);
     if (part.length < text.length) this.truncated = true;
     if (this.rules.isSensitive(part)) this.isSensitive = true;
-    const kept = bounded(this.clean(part).toWellFormed(), this.left);
+    const kept = bounded(this.clean(part, kind).toWellFormed(), this.left);
     if (kept.isCut) this.truncated = true;
     this.left -= kept.bytes;
     return kept.text;
@@ -148,11 +149,11 @@ class Keeping {
     return text.slice(0, Math.min(...this.rules.patterns.map(({ heldFrom }) => heldFrom(text))));
   }
 
-  private clean(text: string): string {
+  private clean(text: string, kind: TextKind): string {
     this.placeholders.avoid(text);
     let rest = this.rules.hide(text);
-    for (const { find } of this.rules.patterns) {
-      const edits = find(rest).map(({ start, end, category }) => ({
+    for (const pattern of this.rules.patterns) {
+      const edits = findIn(pattern, kind, rest).map(({ start, end, category }) => ({
         start,
         end,
         instead: this.placeholders.of(category, rest.slice(start, end), false),

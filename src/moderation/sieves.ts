@@ -3,6 +3,7 @@ import { type Docket, milder } from "./docket.ts";
 import { editsOf } from "./examine.ts";
 import type { Asking, Hook, Length, Patterns, Span } from "./hook.ts";
 import { endsInString, written } from "./json-place.ts";
+import { findIn, readingOf } from "./json-text.ts";
 import { openPlaceholder, type Placeholders, placeholdersIn } from "./placeholders.ts";
 import type { Part, Sieve, Sifted } from "./window.ts";
 
@@ -27,12 +28,13 @@ function patternSieve(hook: Hook, looks: Patterns, docket: Docket): Sieve {
     contextChars: CONTEXT_CHARS,
     keepsSeals: false,
     looksAt: hook.looksAt,
-    heldFrom(text) {
-      const from = looks.heldFrom(text);
+    heldFrom(text, kind) {
+      const reading = readingOf(kind, text);
+      const from = reading.placeOf(looks.heldFrom(reading.text));
       return text.length - from > MOST_HELD ? text.length : from;
     },
     sift: (part) => {
-      const spans = looks.find(part.text);
+      const spans = findIn(looks, part.kind, part.text);
       const upTo = endOf(part, spans);
       return { upTo, edits: editsIn(hook, { ...part, upTo }, spans, docket) };
     },

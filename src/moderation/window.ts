@@ -2,6 +2,7 @@
 import { type Edit, edited } from "./examine.ts";
 import type { TextKind } from "./hook.ts";
 import { endsInString } from "./json-place.ts";
+import { outsideEscape } from "./json-text.ts";
 
 /** What texts of a stream go through, in pieces. */
 export interface Sieve {
@@ -11,7 +12,7 @@ export interface Sieve {
   readonly keepsSeals: boolean;
   looksAt(kind: TextKind): boolean;
   /** From where on the text cannot be judged before there is more of it. */
-  heldFrom(text: string): number;
+  heldFrom(text: string, kind: TextKind): number;
   /** Judges a part of a text; it may leave its end for later. */
   sift(part: Part): Sifted | Promise<Sifted>;
 }
@@ -53,12 +54,17 @@ export class Window {
   /** @returns what may be given now */
   push(text: string): string | Promise<string> {
     this.text += text;
-    return this.release(Math.max(this.from, this.sieve.heldFrom(this.text)), false);
+    return this.release(this.whole(this.sieve.heldFrom(this.text, this.kind)), false);
   }
 
   /** The rest: what comes is no part of it. */
   flush(): string | Promise<string> {
     return this.release(this.text.length, true);
+  }
+
+  /** No escape of JSON is cut in two: what is judged, and whether it is inside a string, would be told wrongly. */
+  private whole(place: number): number {
+    return this.kind === "json" ? outsideEscape(this.text, place) : place;
   }
 
   private release(upTo: number, isLast: boolean): string | Promise<string> {
@@ -77,9 +83,9 @@ export class Window {
     }));
     if (edits.length > 0) this.isChanged = true;
     if (this.kind === "json") this.inString = endsInString(part, this.inString);
-    const context = Math.min(upTo, this.sieve.contextChars);
-    this.text = this.text.slice(upTo - context);
-    this.from = context;
+    const context = this.whole(upTo - Math.min(upTo, this.sieve.contextChars));
+    this.text = this.text.slice(context);
+    this.from = upTo - context;
     return edited(part, shifted);
   }
 }

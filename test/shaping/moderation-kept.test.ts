@@ -74,6 +74,22 @@ describe("what is kept", () => {
     }
   });
 
+  it.each(SECRETS)("has nothing of %s%s%s behind the end of a line in JSON", (before, secret, after) => {
+    const json = JSON.stringify({ note: `Look:\n${before}${secret}${after}` });
+    const value = { id: "c1", name: "save", arguments: json };
+    const parts: MessageInit["parts"] = [{ part: { case: "toolCall", value } }];
+    const said = kept([
+      { role: "assistant", parts },
+      { role: "tool", content: json },
+    ])?.messages;
+    const call = said?.[0]?.parts[0]?.part;
+    expect.assert(call?.case === "toolCall");
+    for (const text of [call.value.arguments, said?.[1]?.content ?? ""]) {
+      expect(remnant(text, secret), text).toBe("");
+      expect(JSON.parse(text).note).toMatch(/^Look:\n/);
+    }
+  });
+
   it.each(SECRETS)("has nothing of %s%s%s, wherever an answer was broken off", (before, secret, after) => {
     const answer = `${before}${secret}${after}`;
     for (let length = 1; length <= answer.length; length++) {

@@ -67,6 +67,11 @@ describe("a request", () => {
       { arguments: '{"to":"[EMAIL_1]"}' },
       { content: "[EMAIL_1]" },
     ]);
+    const rows = JSON.stringify({ rows: "name\n4111111111111111\nann@example.com" });
+    const answered = { messages: [{ role: "tool", content: rows }] };
+    expect(contents((await moderatedBy(hooks, { request: answered }, pieces(["Hi"]))).below)).toEqual([
+      JSON.stringify({ rows: "name\n[CARD_1]\n[EMAIL_1]" }),
+    ]);
     const embedded = await moderatedBy(hooks, { embed: { input: [`mail ${mail}`, "none"] } }, [[DONE]]);
     expect(embedded.below?.request).toMatchObject({ input: ["mail [EMAIL_1]", "none"] });
   });
@@ -156,6 +161,23 @@ describe("placeholders in an answer", () => {
     const args = events.map((one) => one.toolCall?.arguments ?? "").join("");
     // Where there was no string, one is made.
     expect(JSON.parse(args)).toEqual({ p: "a\\bcdefg1!", q: "a\\bcdefg1!" });
+  });
+
+  it("become it behind escapes, cut at every place, and bear what escapes stood for", async () => {
+    const input = JSON.stringify({ note: "password: ab\\cdef1!\nann@example.com" });
+    const part = { part: { case: "toolCall" as const, value: { id: "c1", name: "save", arguments: input } } };
+    const messages = [user("Go"), { role: "assistant", parts: [part] }];
+    const hooks = [pii([]), secrets([])].map((looks) => hookOf(looks, { restore: true }));
+    const text = JSON.stringify({ a: 'So "[EMAIL_1]"', b: "\\[PASSWORD_1]\n" });
+    for (let at = 1; at < text.length; at++) {
+      const call = (said: string) => [event({ toolCall: toolCallDelta(0, { arguments: said }) })];
+      const said = [call(text.slice(0, at)), call(text.slice(at)), [DONE]];
+      const { events, below } = await moderatedBy(hooks, { request: { messages } }, said);
+      const asked = below && chatOf(below).messages[1]?.parts[0]?.part.value;
+      expect(asked).toMatchObject({ arguments: '{"note":"password: [PASSWORD_1]\\n[EMAIL_1]"}' });
+      const args = events.map((one) => one.toolCall?.arguments ?? "").join("");
+      expect(JSON.parse(args), `at ${at}`).toEqual({ a: 'So "ann@example.com"', b: "\\ab\\cdef1!\n" });
+    }
   });
 
   it("stay where the hook does not put them back", async () => {

@@ -143,6 +143,26 @@ describe("what is not plain text", () => {
     expect(events.find((one) => one.toolCall?.name)?.toolCall).toMatchObject({ id: "c1", name: "pay" });
   });
 
+  it("is read as JSON reads it, cut at every place: what stands behind an escape, and what is written with some", async () => {
+    const said = {
+      a: "Ann\nann@example.com",
+      b: "SSN\n123-45-6789\t",
+      c: 'C:\\new "4111\u00a01111 1111 1111"',
+      d: "é@é.fr",
+    };
+    const expected = { a: "Ann\n[EMAIL_1]", b: "SSN\n[US_SSN_1]\t", c: 'C:\\new "[CARD_1]"', d: "[EMAIL_2]" };
+    const ascii = (text: string) =>
+      text.replace(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    for (const text of [JSON.stringify(said), ascii(JSON.stringify(said)), JSON.stringify(said, null, 2)])
+      for (let at = 1; at <= text.length; at++) {
+        const call = (part: string) => [event({ toolCall: toolCallDelta(0, { arguments: part }) })];
+        const cut = [call(text.slice(0, at)), call(text.slice(at)), [DONE]];
+        const { events } = await moderatedBy([hookOf(looks)], {}, cut);
+        const args = events.map((one) => one.toolCall?.arguments ?? "").join("");
+        expect(JSON.parse(args), `at ${at}: ${args}`).toEqual(expected);
+      }
+  });
+
   it("is left alone where the hook does not look at it, and keeps its seal where nothing was changed", async () => {
     const said = [
       [event({ reasoning: reasoning({ text: `It is ${CARD}.` }) })],
