@@ -8,7 +8,7 @@ import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
 import { type Cached, openCached } from "./cached.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
-import { loadConfig } from "./config/load.ts";
+import { checkSuccessor, loadConfig } from "./config/load.ts";
 import { configPaths } from "./config/templates.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, pass, systemClock } from "./core/clock.ts";
@@ -117,6 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const replace = () => {
     const next = load();
+    checkSuccessor(next, current.config);
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
     const around = { ...desk, admit, traffic, standing, books, experiments, transcribing, ...cached };

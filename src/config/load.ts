@@ -41,6 +41,18 @@ export function loadConfig({ file, env }: Sources): CompleteConfig {
   return deepFreeze(config);
 }
 
+/**
+ * What is open to every address since there were keys must not be open to everyone because a file was half written, or
+ * its keys were forgotten: that takes a restart.
+ *
+ * @throws ConfigError
+ */
+export function checkSuccessor(next: CompleteConfig, before: CompleteConfig): void {
+  if (next.auth.keys.length > 0 || before.auth.keys.length === 0) return;
+  const description = "are gone, and without any everyone may call; start the gateway anew if that is meant";
+  throw new ConfigError([{ source: "configuration", path: "auth.keys", description }]);
+}
+
 function readConfigFile(file: string, problems: Problem[]): Config | undefined {
   const json = readYamlFile(file, problems);
   if (json === undefined) return undefined;

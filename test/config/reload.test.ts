@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -169,6 +170,24 @@ describe.concurrent("a file that changes", () => {
     write(good);
     await reloads({ true: 1, false: 1 });
     expect(gateway.config).not.toBe(before);
+  });
+
+  it("opens the gateway to nobody: neither while it is half written, nor without its keys", async () => {
+    await using running = new AsyncDisposableStack();
+    const good = at(running.use(await scriptedProvider(saying("I am good"))), {
+      auth: { keys: [{ name: "ann", sha256: createHash("sha256").update("secret").digest("hex") }] },
+    });
+    const { gateway, write, reloads, log } = await watching(running, good);
+    const { auth, ...open } = good as Record<string, unknown>;
+    for (const [index, next] of ["", open].entries()) {
+      write(next as string | object);
+      await reloads({ false: index + 1 });
+      expect((await post(gateway, "/v1/gateway/chat")).status).toBe(401);
+    }
+    expect(log.join("")).toContain("auth.keys: are gone");
+    write(good);
+    await reloads({ true: 1, false: 2 });
+    expect((await post(gateway, "/v1/gateway/chat")).status).toBe(401);
   });
 
   it("brings new prices, and none that are wrong", async () => {
