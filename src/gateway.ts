@@ -115,8 +115,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   showStanding(metrics.registry, standing, () => Object.keys(current.config.providers));
   const closing = new AbortController();
 
+  // Also that of a configuration which could not be put in force: its prices may be what is mended.
+  let latest = config;
   const replace = () => {
     const next = load();
+    latest = next;
     checkSuccessor(next, current.config);
     checkSecrets(next, env);
     if (!sameLimits(next, current.config)) admit = createAdmit(next);
@@ -133,7 +136,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return snapshot;
   };
   const watching = watchConfig<Snapshot>({
-    paths: () => [...configPaths(options.file), config.prices.catalogPath],
+    paths: () => [...configPaths(options.file), current.config.prices.catalogPath, latest.prices.catalogPath],
     load: replace,
     onLoaded: ({ prices }) => {
       metrics.configReloads.inc({ success: "true" });

@@ -34,6 +34,8 @@ export function watchConfig<T>({ paths, load, onLoaded, onFailed, intervalMs = 2
     } catch (error) {
       onFailed(error);
     }
+    // What was loaded may name others.
+    look();
   };
   const look = () => {
     const wanted = new Set(paths());

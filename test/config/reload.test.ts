@@ -205,6 +205,23 @@ describe.concurrent("a file that changes", () => {
     expect((await chat(gateway)).json.cost).toMatchObject({ actual_usd: 0.002, price_version: "second" });
   });
 
+  it("may name another catalog, which is then the one that is watched, also where it was wrong at first", async () => {
+    await using running = new AsyncDisposableStack();
+    const provider = running.use(await scriptedProvider(saying("Hello")));
+    const { gateway, write, catalog, reloads } = await watching(running, at(provider));
+    const other = `${catalog}.other.json`;
+    const old = readFileSync(catalog, "utf8");
+    writeFileSync(other, old.replace("0.001", '"free"'));
+    write(at(provider, { prices: { catalog_path: other } }));
+    await reloads({ false: 1 });
+    writeFileSync(other, old.replace("first", "second").replace("0.001", "0.002"));
+    await reloads({ true: 1, false: 1 });
+    expect((await chat(gateway)).json.cost).toMatchObject({ actual_usd: 0.002, price_version: "second" });
+    writeFileSync(other, old.replace("first", "third").replace("0.001", "0.003"));
+    await reloads({ true: 2, false: 1 });
+    expect((await chat(gateway)).json.cost).toMatchObject({ actual_usd: 0.003, price_version: "third" });
+  });
+
   it("keeps the count of requests, unless the limits themselves change", async () => {
     await using running = new AsyncDisposableStack();
     const one = running.use(await scriptedProvider(saying("Hello")));
