@@ -12,7 +12,8 @@ const SECRETS: readonly RegExp[] = [
   /\bAIza[A-Za-z0-9_-]{16,}/,
   /\bya29\.[A-Za-z0-9_.-]{10,}/,
   /\b(?:AKIA|ASIA)[A-Z0-9]{12,}/,
-  /\beyJ[A-Za-z0-9_-]{8,512}\.[A-Za-z0-9_-]{8,}/,
+  // Looked for from its dot backwards, since many could begin before one.
+  /(?<=\beyJ[A-Za-z0-9_-]{8,512})\.[A-Za-z0-9_-]{8,}/,
   /\bBearer\s{1,8}(?:\\{0,7}["'])?(?=[A-Za-z._~+/=-]{0,64}\d)[A-Za-z0-9._~+/=-]{12,}/i,
   /\bauthorization(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?Basic\s{1,8}[A-Za-z0-9+/=]{6,}/i,
   /\b(?:password|passwd|pwd)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?(?=[A-Za-z]{0,64}[^\sA-Za-z"',;)`])[^\s"',;`]{6,}/i,

@@ -26,7 +26,12 @@ const DETECTORS: readonly Detector[] = [
   byPattern("api_key", /\bSG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,128}/g),
   byPattern("api_key", /\b(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])/g),
   byPattern("token", /\bya29\.[A-Za-z0-9_.-]{10,512}/g),
-  byPattern("token", /\beyJ[A-Za-z0-9_-]{8,2048}\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,1024}){0,3}/g),
+  // What is none is passed over as a whole, since many could begin in it.
+  byPattern(
+    "token",
+    /\beyJ[A-Za-z0-9_-]{8,2048}(?:\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,1024}){0,3})?/g,
+    (match) => match.includes("."),
+  ),
   behind(
     "token",
     /\bBearer\s{1,8}(?:\\{0,7}["'])?/gi,
