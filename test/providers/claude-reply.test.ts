@@ -54,6 +54,32 @@ describe("a whole reply", () => {
     expect(decodeReply('{"content":[]}')).toMatchObject({ usage: undefined, servedModel: "" });
   });
 
+  test("counts what it took to sum the conversation up, which its figures leave out", () => {
+    const compaction = {
+      type: "compaction",
+      input_tokens: 180_000,
+      output_tokens: 3_500,
+      cache_read_input_tokens: 20,
+      cache_creation_input_tokens: 10,
+      cache_creation: { ephemeral_1h_input_tokens: 4 },
+    };
+    const message = { type: "message", input_tokens: 23_000, output_tokens: 1_000 };
+    const usage = {
+      input_tokens: 23_000,
+      output_tokens: 1_000,
+      cache_read_input_tokens: 5,
+      cache_creation_input_tokens: 0,
+      iterations: [compaction, message, null],
+    };
+    expect(decodeReply(JSON.stringify({ ...REPLY, usage })).usage).toMatchObject({
+      inputTokens: 203_035,
+      outputTokens: 4_500,
+      cachedInputTokens: 25,
+      cacheWriteTokens: 10,
+      cacheWrite1hTokens: 4,
+    });
+  });
+
   test.each([
     [
       "is an error",
