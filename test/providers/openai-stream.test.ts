@@ -218,6 +218,32 @@ describe("tool calls", () => {
     expect(said.map(({ index }) => index)).toEqual([0, 0, 1]);
   });
 
+  test("that are whole are told apart by their ids where all have one index", () => {
+    const said = calls(
+      call(0, { id: "a", function: { name: "look", arguments: '{"x":1}' } }),
+      call(0, { id: "b", function: { name: "look", arguments: "{}" } }),
+      call(1, { id: "c", function: { name: "see", arguments: "{}" } }),
+    );
+    expect(said).toEqual([
+      toolCallDelta(0, { id: "a", name: "look", arguments: '{"x":1}' }),
+      toolCallDelta(1, { id: "b", name: "look", arguments: "{}" }),
+      toolCallDelta(2, { id: "c", name: "see", arguments: "{}" }),
+    ]);
+  });
+
+  test("that come in pieces stay one, though each piece has an id of its own", () => {
+    const said = calls(
+      call(0, { id: "a", function: { name: "look", arguments: '{"x":' } }),
+      call(0, { id: "b", function: { name: "look", arguments: "1}" } }),
+      call(0, { id: "c", function: { arguments: " " } }),
+    );
+    expect(said.map(({ index, id = "", arguments: args }) => [index, id, args])).toEqual([
+      [0, "a", '{"x":'],
+      [0, "", "1}"],
+      [0, "", " "],
+    ]);
+  });
+
   test("finish as such, though a forced one says stop", () => {
     expect(events(call(0, { id: "a", function: { name: "look" } }), stop).at(-1)).toEqual(done("tool_calls"));
     const end = chunk({}, { finish_reason: "function_call" });

@@ -5,6 +5,7 @@
 import type { ChatCompletionChunk } from "openai/resources/chat/completions";
 import type { StreamResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { event, reasoning, toolCallDelta } from "../../core/reply.ts";
+import { isJsonObject } from "../raw_json.ts";
 import { integer, textOf } from "../values.ts";
 import { decodeFinishReason } from "./finish.ts";
 
@@ -21,10 +22,14 @@ export type Delta = Omit<ChatCompletionChunk.Choice.Delta, "tool_calls" | "role"
 /** Gemini's compatible endpoint leaves `index` out. */
 export type ToolCallPiece = Partial<ChatCompletionChunk.Choice.Delta.ToolCall>;
 
-/** What of a tool call was said already, and is not said again. */
+/** A tool call of which more may come, and what of it was said already, and is not said again. */
 interface KnownCall {
-  identified: boolean;
+  /** Among the calls of the answer. */
+  readonly place: number;
+  id: string | undefined;
   named: boolean;
+  /** The arguments, while all that is known of the call came in one piece. */
+  whole: string;
 }
 
 /** A dialect that says more than OpenAI reads its choices by a class of its own. */
@@ -34,7 +39,9 @@ export class ChoiceDecoder {
   readonly index: number;
   /** Undefined until the model stopped. */
   finishReason: string | undefined;
+  /** By the provider's index, the latest that bears it. */
   private readonly calls = new Map<number, KnownCall>();
+  private readonly places = new Set<number>();
 
   constructor(index: number) {
     this.index = index;
@@ -65,22 +72,36 @@ export class ChoiceDecoder {
   }
 
   private readToolCall(piece: ToolCallPiece, events: StreamResponse[]): void {
-    const index = integer(piece.index ?? this.nextCall(piece));
-    const known = this.calls.get(index) ?? { identified: false, named: false };
-    this.calls.set(index, known);
-    const delta = toolCallDelta(index, {});
     const name = textOf(piece.function?.name ?? piece.custom?.name);
     const args = textOf(piece.function?.arguments);
     const input = textOf(piece.custom?.input);
-    const identifies = !known.identified && typeof piece.id === "string";
+    const known = this.callOf(piece, name);
+    const delta = toolCallDelta(known.place, {});
+    const identifies = known.id === undefined && typeof piece.id === "string";
     const names = !known.named && name !== "";
-    if (identifies) delta.id = textOf(piece.id);
+    if (identifies) delta.id = known.id = textOf(piece.id);
     if (names) delta.name = name;
     if (args) delta.arguments = args;
     if (input) delta.input = input;
-    known.identified ||= identifies;
     known.named ||= names;
+    if (args) known.whole = identifies && names ? args : "";
     if (identifies || names || args || input) this.add(event({ toolCall: delta }), events);
+  }
+
+  /**
+   * An index is one call's, but for Ollama, which gives 0 to all, each whole in one piece:
+   * https://github.com/ollama/ollama/issues/15457
+   */
+  private callOf(piece: ToolCallPiece, name: string): KnownCall {
+    const index = integer(piece.index ?? this.nextCall(piece));
+    const known = this.calls.get(index);
+    const isOther = name !== "" && known?.id && piece.id && piece.id !== known.id;
+    if (known && !(isOther && isJsonObject(known.whole))) return known;
+    const place = this.places.has(index) ? Math.max(...this.places) + 1 : index;
+    const call: KnownCall = { place, id: undefined, named: false, whole: "" };
+    this.places.add(place);
+    this.calls.set(index, call);
+    return call;
   }
 
   /** For a piece without an index: an id begins a call, and what has none goes on with the last. */
