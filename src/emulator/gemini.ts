@@ -41,6 +41,8 @@ export const geminiFormat: Format = (method, path) => {
   });
 };
 
+const VERTEX_TIER = "x-vertex-ai-llm-shared-request-type";
+
 type Answering = (exchange: Exchange, stage: Stage, api: Api, model: string) => Promise<void>;
 
 const CALLS: ReadonlyMap<string, Answering> = new Map([
@@ -76,7 +78,8 @@ async function answerContent(
   record.model = model;
   const asked = decodeRequest(parseBody(await exchange.body()), api, model);
   const fault = chooseFault(asked.fault, stage, arrival.ordinal);
-  const request: ContentRequest = { ...asked, fault };
+  const tier = api === "vertex" ? exchange.headers[VERTEX_TIER]?.toString() : undefined;
+  const request: ContentRequest = { ...asked, fault, serviceTier: tier ?? asked.serviceTier };
   const script = writeScript(stage.seed, request.prompt);
   const input = acceptedInput(request, script, stage);
   const refused = (shown: Fault) => withId(exchange, refusedAnswer(shown, exchange, stream));

@@ -2,12 +2,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
 import type {
   Provider as ProviderConfig,
   ProviderSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { fold } from "../../src/core/reply.ts";
 import { startEmulator } from "../../src/emulator/server.ts";
 import type { Provider } from "../../src/providers/provider.ts";
@@ -79,6 +80,29 @@ test("Gemini and Claude are spoken to each in its own format, with the same toke
     `${base}/anthropic/models/claude-haiku-4-5%4020251001:rawPredict`,
     `${base}/anthropic/models/claude-haiku-4-5%4020251001:streamRawPredict`,
   ]);
+});
+
+test("a service tier is asked for in a header, as the body may not name it", async () => {
+  const emulator = await startEmulator();
+  open.push(emulator.close);
+  const provider = vertex({ ...PLACE, baseUrl: emulator.url, apiKeyEnv: "TOKEN" });
+  const asking = (serviceTier: string) =>
+    attemptCallOf({
+      target: { provider: "vertex_ai", model: "gemini-2.0-flash" },
+      request: create(ChatRequestSchema, {
+        messages: [{ role: "user", content: "Hi" }],
+        parameters: { serviceTier },
+      }),
+    });
+  for (const tier of ["standard", "flex", "priority"]) {
+    const call = asking(tier);
+    await fold(await provider.serve(call));
+    expect(call.attempt.usage?.serviceTier).toBe(tier);
+  }
+  await expect(provider.serve(asking("cheapest"))).rejects.toMatchObject({
+    kind: "invalid_request",
+    violations: [{ field: "parameters.service_tier" }],
+  });
 });
 
 test("a token that is wrong is the gateway's fault", async () => {

@@ -106,9 +106,14 @@ export function usageMetadata(reply: Reply, { said, thought }: Written, atEnd: b
       ...(cachedInputTokens > 0 ? { cacheTokensDetails: text(cachedInputTokens) } : {}),
       ...(counted && !isThinking(reply.request) ? { candidatesTokensDetails: text(said) } : {}),
       ...(counted && thought > 0 ? { thoughtsTokenCount: thought } : {}),
-      ...(api === "vertex" ? { trafficType: "ON_DEMAND" } : { serviceTier }),
+      ...(api === "vertex" ? { trafficType: trafficType(serviceTier) } : { serviceTier }),
     },
   };
+}
+
+/** What Vertex AI says in place of the tier. */
+function trafficType(serviceTier: string): string {
+  return serviceTier === "standard" ? "ON_DEMAND" : `ON_DEMAND_${serviceTier.toUpperCase()}`;
 }
 
 export function written(pieces: readonly ReplyPiece[]): Written {

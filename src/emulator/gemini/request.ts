@@ -33,6 +33,8 @@ export function decodeRequest(body: Fields, api: Api, model: string): ContentReq
     if (!FIELDS.has(name))
       throw new Refusal(`Invalid JSON payload received. Unknown name "${name}": Cannot find field.`);
   }
+  if (api === "vertex" && TIERS.has(body.serviceTier))
+    throw new Refusal(`Invalid value at 'service_tier', "${body.serviceTier}"`);
   const config = fieldReader(asObject(body.generationConfig));
   const { turns, question } = decodeConversation(body, model);
   const { text, fault } = directed(question);
@@ -76,6 +78,9 @@ export function directed(text: string): Directed {
 
 /** About 30 MB of a stream: more than any buffer that a test has to fill. */
 const FLOOD_TOKENS = 200_000;
+
+/** Gemini's own names for them, which Vertex AI refuses in the body. */
+const TIERS: ReadonlySet<unknown> = new Set(["standard", "flex", "priority"]);
 
 /** Google refuses a body with any other. */
 const FIELDS: ReadonlySet<string> = new Set([

@@ -11,13 +11,22 @@ import { encodeToolConfig, encodeTools } from "./tools.ts";
 /** They decide what is called and what it may cost, so that no caller may set them by hand. */
 const RESERVED: ReadonlySet<string> = new Set(["model", "contents", "maxOutputTokens", "candidateCount"]);
 
+/** What tells a service tier; one that is not known is a violation. */
+export type TierHeaders = (tier: string, wrong: Violation[]) => Readonly<Record<string, string>>;
+
 /**
  * The caller's `metadata` is for the gateway's log and stays here, and marks for
  * the prompt cache are left out, since Google caches by itself.
  *
  * @param resource path of the model below the base URL
+ * @param tierHeaders absent where the body tells the service tier
  */
-export function encodeChat(request: ChatRequest, wish: Wish, resource: string): WireBody {
+export function encodeChat(
+  request: ChatRequest,
+  wish: Wish,
+  resource: string,
+  tierHeaders?: TierHeaders,
+): WireBody {
   const wrong: Violation[] = [];
   const { contents, instructions } = encodeConversation(request, wish.model, wrong);
   const body = new Map([["contents", contents]]);
@@ -25,7 +34,8 @@ export function encodeChat(request: ChatRequest, wish: Wish, resource: string): 
   const toolConfig = encodeToolConfig(request, wrong);
   if (toolConfig) body.set("toolConfig", JSON.stringify(toolConfig));
   const tier = request.parameters?.serviceTier;
-  if (tier) body.set("serviceTier", JSON.stringify(tier));
+  const headers = tier && tierHeaders ? tierHeaders(tier, wrong) : {};
+  if (tier && !tierHeaders) body.set("serviceTier", JSON.stringify(tier));
   const { generationConfig, tools, others } = splitExtra(request.extraBody ?? {});
   if (request.tools.length > 0) tools.unshift(encodeTools(request.tools, wrong));
   if (tools.length > 0) body.set("tools", `[${tools.join(",")}]`);
@@ -35,7 +45,7 @@ export function encodeChat(request: ChatRequest, wish: Wish, resource: string): 
   merge(body, others, "extra_body.", wrong);
   if (wrong.length > 0) throw invalidRequest(wrong);
   const method = wish.stream ? "streamGenerateContent?alt=sse" : "generateContent";
-  return { path: `${resource}:${method}`, body: objectOf(body) };
+  return { path: `${resource}:${method}`, body: objectOf(body), headers };
 }
 
 type Field = readonly [name: string, value: unknown];

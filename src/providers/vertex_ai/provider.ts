@@ -4,11 +4,10 @@ import { ask } from "../ask.ts";
 import { claudeDialect } from "../claude/dialect.ts";
 import { VERTEX } from "../claude/traits.ts";
 import type { Credentials } from "../credentials.ts";
-import { geminiDialect } from "../gemini/dialect.ts";
 import { keyCredentials } from "../keys.ts";
 import { type Kind, overHttp, type ProviderSettings, withoutKeys } from "../kind.ts";
 import { accessTokenCredentials } from "./access_token.ts";
-import { vertexEmbeddings } from "./embeddings.ts";
+import { vertexDialect } from "./dialect.ts";
 import { googleTokens } from "./google_auth.ts";
 import { isClaude, locationUrl, vertexResource } from "./resource.ts";
 
@@ -23,12 +22,11 @@ export const vertexAi: Kind = {
     const { query = "" } = config.dialect ?? {};
     const baseUrl = locationUrl(config);
     const credentials = credentialsOf(settings);
-    const dialect = geminiDialect(vertexResource, vertexEmbeddings);
-    const { classify } = dialect;
+    const { classify } = vertexDialect;
     const path = `${vertexResource(config.defaultModel)}:countTokens`;
     const body = JSON.stringify(SHORTEST);
     return overHttp(settings, {
-      dialect,
+      dialect: vertexDialect,
       other: { dialect: claudeDialect(VERTEX), speaks: isClaude },
       baseUrl,
       query,
