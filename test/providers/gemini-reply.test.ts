@@ -283,6 +283,17 @@ describe("usage", () => {
     });
   });
 
+  test("tells what was heard and seen without what of it was cached", () => {
+    const details = (audio: number, image: number) => [
+      { modality: "AUDIO", tokenCount: audio },
+      { modality: "IMAGE", tokenCount: image },
+    ];
+    const counts = { promptTokenCount: 700, cachedContentTokenCount: 600, candidatesTokenCount: 2 };
+    expect(
+      usageOf({ ...counts, promptTokensDetails: details(500, 120), cacheTokensDetails: details(500, 100) }),
+    ).toMatchObject({ inputTokens: 700, cachedInputTokens: 600, audioInputTokens: 0, imageInputTokens: 20 });
+  });
+
   test("believes the parts where the total says otherwise", () => {
     const counts = { promptTokenCount: 10, candidatesTokenCount: 2, totalTokenCount: 99 };
     expect(usageOf(counts)).toMatchObject({ inputTokens: 10, outputTokens: 2, totalTokens: 12 });

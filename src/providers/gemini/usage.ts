@@ -55,12 +55,19 @@ export function decodeUsage(wire: UsageMetadata, servedTier: string | undefined)
     cachedInputTokens: count(wire.cachedContentTokenCount) ?? 0,
     reasoningTokens,
     toolUseInputTokens: toolUse,
-    audioInputTokens: ofModality(wire.promptTokensDetails, "AUDIO", 4),
-    imageInputTokens: ofModality(wire.promptTokensDetails, "IMAGE", 2),
+    audioInputTokens: freshOfModality(wire, "AUDIO", 4),
+    imageInputTokens: freshOfModality(wire, "IMAGE", 2),
     audioOutputTokens: ofModality(wire.candidatesTokensDetails, "AUDIO", 4),
     imageOutputTokens: ofModality(wire.candidatesTokensDetails, "IMAGE", 2),
     serviceTier: tierOf(wire) || (servedTier ?? ""),
   });
+}
+
+/** Sound and pictures out of the cache are cached input like any other: what is fresh beside them is text. */
+function freshOfModality(wire: UsageMetadata, name: string, number: number): number | undefined {
+  const read = ofModality(wire.promptTokensDetails, name, number);
+  const cached = ofModality(wire.cacheTokensDetails, name, number) ?? 0;
+  return read === undefined ? undefined : Math.max(0, read - cached);
 }
 
 /** The enum's name, or its number. */
