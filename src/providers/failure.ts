@@ -44,7 +44,7 @@ export const BY_STATUS: ReadonlyMap<number, FailureKind> = new Map([
 
 export interface Told {
   readonly kind: FailureKind;
-  /** The reply's own; under 400 the failure came inside of a reply that the provider had accepted. */
+  /** The reply's own; under 300 the failure came inside of a reply that the provider had accepted. */
   readonly status: number;
   /** The provider's words; empty when it has none. */
   readonly message: string;
@@ -61,7 +61,7 @@ export function providerFailure({ kind, status, message, facts, raw, retryAfterM
   const words = CALLERS.has(kind) ? message.slice(0, MAX_MESSAGE_CHARS) : "";
   return new Failure(kind, words || (NEUTRAL[kind] ?? "the provider failed"), {
     operator,
-    accepted: status < 400,
+    accepted: status < 300,
     ...(retryAfterMs !== undefined && { retryAfterMs: Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) }),
   });
 }

@@ -5,7 +5,7 @@
 
 import type { ChatRequest, StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { AttemptCall, Service, Target } from "../core/call.ts";
-import { Failure, invalidRequest } from "../core/failure.ts";
+import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
 import { withoutKey } from "../core/redact.ts";
 import { type Batch, isContent, type Reply } from "../core/reply.ts";
 import { sessionOf } from "../core/session.ts";
@@ -52,14 +52,24 @@ function postTo(endpoint: Endpoint, classify: Dialect["classify"], transport: Tr
     const path = endpoint.basePath + withQuery(wire.path, endpoint.query);
     const proof = await unlessAborted(endpoint.credentials.prove({ path, body: wire.body, session }), signal);
     const headers = { ...endpoint.headers, ...wire.headers, ...proof.headers, ...JSON_BODY };
-    const reply = decompressed(await transport.post(path, headers, wire.body, signal));
+    const reply = await transport.post(path, headers, wire.body, signal);
     if (reply.status >= 300) {
-      const text = await reply.text(MAX_ERROR_BYTES);
+      const text = await refusalIn(reply, signal);
       const failure = classify(reply.status, reply.headers, withoutKey(text, proof.secret));
       throw sooner(failure, proof.onFailure?.(failure));
     }
-    return reply;
+    return decompressed(reply);
   };
+}
+
+/** Its status tells that nothing was served, and often why, also where the rest cannot be read. */
+async function refusalIn(reply: WireReply, signal: AbortSignal): Promise<string> {
+  try {
+    return await decompressed(reply).text(MAX_ERROR_BYTES);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return toFailure(error).operator ?? "";
+  }
 }
 
 /** What the provider wants is for the key that it refused; whoever comes again may be served by another. */

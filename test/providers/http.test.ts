@@ -226,6 +226,47 @@ it("classifies by status, headers and body", async () => {
   });
 });
 
+it.each<[string, string, Play]>([
+  [
+    "breaks off",
+    "provider_rate_limited",
+    (out) => {
+      out.writeHead(429, { "retry-after": "3", "content-length": 100 });
+      out.write('{"error":', () => out.destroy());
+    },
+  ],
+  ["is too long", "provider_error", (out) => void out.writeHead(502).end("x".repeat(2 ** 20 + 1))],
+  [
+    "is in an unknown coding",
+    "provider_overloaded",
+    (out) => void out.writeHead(503, { "content-encoding": "zstd" }).end("x"),
+  ],
+  [
+    "is not in the coding that it names",
+    "provider_auth",
+    (out) => void out.writeHead(401, { "content-encoding": "gzip" }).end("{}"),
+  ],
+  ["leads elsewhere", "provider_error", (out) => void out.writeHead(308, { location: "/" }).end()],
+])("a refusal that %s is one all the same, and free", async (_, kind, play) => {
+  const onFailure = vi.fn();
+  const { reply } = await calling(play, {}, { prove: () => ({ headers: {}, secret: "", onFailure }) });
+  const retryAfterMs = kind === "provider_rate_limited" ? 3_000 : undefined;
+  await expect(reply).rejects.toMatchObject({ kind, retryAfterMs, maybePaid: false });
+  expect(onFailure).toHaveBeenCalledOnce();
+});
+
+it("a caller who leaves while a refusal is read has left", async () => {
+  const left = new AbortController();
+  const { reply } = await calling(
+    (out) => {
+      out.writeHead(429, { "content-length": 100 });
+      out.write("{", () => left.abort(new Failure("cancelled", "gone")));
+    },
+    { signal: left.signal },
+  );
+  await expect(reply).rejects.toMatchObject({ kind: "cancelled" });
+});
+
 it("lets go of the provider when the reader leaves", async () => {
   const closed = Promise.withResolvers<void>();
   const { reply } = await calling(async (out) => {
