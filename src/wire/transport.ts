@@ -51,8 +51,10 @@ export interface WireReply {
 }
 
 export function createTransport(options: TransportOptions): Transport {
-  // The gateway has its own deadlines, so the pool's are off.
+  // The gateway has its own deadlines, so the pool's are off. Over HTTP/2 all calls would share a connection, which stays
+  // when a call is given up: one that is dead would take every call to the provider for a quarter of an hour.
   const pool = new Pool(options.origin, {
+    allowH2: false,
     connections: options.maxConnections,
     connect: { timeout: options.connectTimeoutMs },
     headersTimeout: 0,

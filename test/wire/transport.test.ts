@@ -1,6 +1,13 @@
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
-import { describe, expect, it, vi } from "vitest";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { createTransport } from "../../src/wire/transport.ts";
+import { canMakeCertificates, makeCertificate } from "../support/certificate.ts";
 import { settled } from "../support/clock.ts";
 import { loopback } from "./loopback.ts";
 
@@ -147,6 +154,36 @@ describe("a connection", () => {
     for (const reply of await Promise.all(replies)) await reply.text(100);
     expect(open).toBe(4);
     expect(loop.connections).toBe(2);
+  });
+
+  it.runIf(canMakeCertificates)("speaks HTTP/1.1 where the provider has HTTP/2 too", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "llmgateway-transport-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+    makeCertificate(cert, key);
+    const offered = Promise.withResolvers<string[]>();
+    const server = createTlsServer({
+      cert: readFileSync(cert),
+      key: readFileSync(key),
+      ALPNCallback({ protocols }) {
+        offered.resolve(protocols);
+        return undefined;
+      },
+    }).listen(0, "127.0.0.1");
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const transport = createTransport({
+      origin,
+      maxConnections: 1,
+      connectTimeoutMs: 1_000,
+      bufferedReads: 4,
+    });
+    onTestFinished(transport.close);
+    const never = new AbortController().signal;
+    // Its certificate is not trusted, but what is offered stands before it.
+    await expect(transport.post("/", {}, "{}", never)).rejects.toMatchObject({ kind: "unreachable" });
+    expect(await offered.promise).toEqual(["http/1.1"]);
   });
 
   it("that is refused leaves the provider unreachable: nothing can have been charged", async () => {
