@@ -32,7 +32,7 @@ export class SseReader {
       maxBufferSize: maxEventChars,
       onEvent: ({ data }) => {
         if (data.length > maxEventChars) this.failure ??= tooLarge(maxEventChars);
-        if (!this.failure) this.events.push(data);
+        if (!this.failure && !isPing(data)) this.events.push(data);
       },
       onError: (error) => this.note(error),
     });
@@ -47,7 +47,7 @@ export class SseReader {
   }
 
   /**
-   * The `data` of each event that these bytes completed.
+   * The `data` of each event that these bytes completed, and that says something.
    *
    * @throws Failure `malformed_reply` for an event that is too large, once the events before it were given
    */
@@ -104,6 +104,14 @@ export class SseReader {
       if (room > 0) this.strays += `${error.line}\n`.slice(0, room);
     }
   }
+}
+
+/**
+ * What keeps a connection alive, and should be a comment: relays send an event without data, and Vertex AI's endpoint for
+ * models of others `data: : keepalive`.
+ */
+function isPing(data: string): boolean {
+  return /^\s*(?::|$)/.test(data);
 }
 
 /** After the last line feed; or carriage return, should a provider end lines with that alone. */

@@ -25,6 +25,10 @@ describe("the end of a stream", () => {
     }
   });
 
+  test("may have something behind it in its line", () => {
+    expect(events(chunk({ content: "Hi" }), stop, "[DONE] ").at(-1)).toEqual(done("stop"));
+  });
+
   test("has no reason where the provider gave none", () => {
     expect(events(chunk({ content: "Hi" }), "[DONE]")).toEqual([event({ token: "Hi" }), done(undefined)]);
   });

@@ -30,7 +30,8 @@ export class OpenAiStream implements StreamDecoder {
 
   push(data: string): StreamResponse[] {
     if (this.over) return [];
-    if (data === "[DONE]") return this.finish();
+    // OpenAI's own client takes what follows for nothing, too.
+    if (data.startsWith("[DONE]")) return this.finish();
     const chunk: Chunk = parseObject(data);
     const events: StreamResponse[] = [];
     try {
