@@ -10,7 +10,8 @@ export interface SseOptions {
   readonly maxEventChars?: number;
 }
 
-const DEFAULT_MAX_EVENT_CHARS = 8 * 1024 * 1024;
+/** A picture is one event, and Google draws some of 20 MB; as much as a whole reply may have. */
+const DEFAULT_MAX_EVENT_CHARS = 64 * 1024 * 1024;
 const MAX_STRAY_CHARS = 64 * 1024;
 
 /** Reads one stream; where the bytes are cut makes no difference to the events. */
