@@ -156,7 +156,7 @@ describe("what the provider reports", () => {
       });
       await expect(reply.then(eventsOf)).rejects.toBeInstanceOf(Failure);
       expect(call.attempt).toMatchObject({
-        usage: { provenance: "measured", inputTokens: 9, outputTokens: 1 },
+        usage: { provenance: "estimated", inputTokens: 9, outputTokens: 1 },
         servedModel: "gpt-4o-2024-08-06",
       });
       await server?.[Symbol.asyncDispose]();

@@ -55,6 +55,17 @@ describe("usage", () => {
     });
   });
 
+  test("is an estimate while a choice goes on, though every chunk tells some", () => {
+    const stream = new OpenAiStream();
+    const told = (delta: object, finish_reason: string | null, completion_tokens: number) => {
+      const choices = [{ index: 0, delta, finish_reason }];
+      stream.push(JSON.stringify({ choices, usage: { prompt_tokens: 5, completion_tokens } }));
+      return stream.usage;
+    };
+    expect(told({ content: "Hi" }, null, 1)).toMatchObject({ outputTokens: 1, provenance: "estimated" });
+    expect(told({}, "stop", 7)).toMatchObject({ outputTokens: 7, provenance: "measured" });
+  });
+
   test("has all its details", () => {
     const stream = new OpenAiStream();
     const details = {

@@ -16,6 +16,7 @@ type Chunk = Partial<ChatCompletionChunk>;
 /**
  * Usage stands in a chunk of its own, after the last choice ended, so that
  * `done` waits for `[DONE]`, or for the end where a provider leaves that out.
+ * xAI tells in every chunk what was used until then: before the end it is an estimate.
  */
 export class OpenAiStream implements StreamDecoder {
   usage: Usage | undefined;
@@ -39,6 +40,7 @@ export class OpenAiStream implements StreamDecoder {
       const failure = classifyInReply(chunk);
       if (failure) throw failure;
       if (chunk.choices) for (const choice of chunk.choices) this.read(choice, events);
+      if (chunk.usage && this.usage && this.allEnded) this.usage.provenance = "measured";
     } catch (error) {
       if (error instanceof TypeError) throw malformed(error.message, data, error);
       throw error;
@@ -48,17 +50,21 @@ export class OpenAiStream implements StreamDecoder {
 
   end(): StreamResponse[] {
     if (this.over) return [];
-    if (this.choices.length > 0 && this.choices.every((choice) => choice.finishReason !== undefined)) {
-      return this.finish();
-    }
+    if (this.choices.length > 0 && this.allEnded) return this.finish();
     throw new Failure("cut", "the provider ended the stream before the model had finished", {
       operator: `stream closed without [DONE]; ${this.choices.length} choices had begun`,
     });
   }
 
+  private get allEnded(): boolean {
+    return this.choices.every((choice) => choice.finishReason !== undefined);
+  }
+
   /** What a chunk says about the reply as a whole. Azure's first chunk has an empty model. */
   private note(chunk: Chunk): void {
-    if (chunk.usage) this.usage = decodeUsage(chunk.usage, chunk.service_tier) ?? this.usage;
+    const usage = chunk.usage ? decodeUsage(chunk.usage, chunk.service_tier) : undefined;
+    if (usage && chunk.choices?.length) usage.provenance = "estimated";
+    this.usage = usage ?? this.usage;
     if (typeof chunk.model === "string" && chunk.model !== "") this.servedModel = chunk.model;
   }
 
