@@ -58,6 +58,49 @@ const DOCUMENTED: readonly Case[] = [
     kind: "context_too_long",
   },
   {
+    says: "xAI's wrong key, which is a 400",
+    status: 400,
+    body: JSON.stringify({
+      code: "Client specified an invalid argument",
+      error: "Incorrect API key provided: na***ys. You can obtain an API key from https://console.x.ai.",
+    }),
+    kind: "provider_auth",
+  },
+  ...[429, 403].map(
+    (status): Case => ({
+      says: "xAI's used-up credits",
+      status,
+      body: JSON.stringify({
+        code: "permission-denied",
+        error: "Your team 1 has either used all available credits or reached its monthly spending limit.",
+      }),
+      kind: "quota_exhausted",
+    }),
+  ),
+  {
+    says: "xAI's team without credits",
+    status: 403,
+    body: JSON.stringify({
+      error: "Your newly created team doesn't have any credits or licenses yet.",
+    }),
+    kind: "quota_exhausted",
+  },
+  {
+    says: "xAI's full context",
+    status: 400,
+    body: JSON.stringify({
+      code: "Client specified an invalid argument",
+      error: "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+    }),
+    kind: "context_too_long",
+  },
+  {
+    says: "Groq's full flex tier",
+    status: 498,
+    body: error({ message: "Flex tier capacity exceeded", type: "capacity", code: "capacity_exceeded" }),
+    kind: "provider_overloaded",
+  },
+  {
     says: "Azure's content filter",
     status: 400,
     body: error({

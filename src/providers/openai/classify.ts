@@ -28,6 +28,8 @@ const BY_NAME: ReadonlyMap<string, FailureKind> = new Map([
   ["rate_limit_exceeded", "provider_rate_limited"],
   ["ratelimitreached", "provider_rate_limited"],
   ["overloaded_error", "provider_overloaded"],
+  // Groq, with a status of its own, 498, where its flex tier is full.
+  ["capacity_exceeded", "provider_overloaded"],
   // Mistral. The last comes with 429 too, but says that its backend is full, and not that a limit is reached.
   ["invalid_model", "model_not_found"],
   ["rate_limited", "provider_rate_limited"],
@@ -36,11 +38,27 @@ const BY_NAME: ReadonlyMap<string, FailureKind> = new Map([
 
 const REQUEST_IDS = ["x-request-id", "apim-request-id", "mistral-correlation-id"];
 
-/** Mistral's words for that, from before it had the name. */
-const OVERLOADED = /capacity exceeded/i;
+/** xAI says it with 429, and with 403. */
+const USED_UP = /(?:used all available|out of|any) credits|spending limit/i;
 
-/** vLLM and others say it only in words. */
-const CONTEXT_TOO_LONG = /maximum context length|context length exceeded|exceeds the (available )?context/i;
+/** What some say only in words, under a status or a name that says something else. */
+const BY_WORDS: Readonly<Partial<Record<FailureKind, readonly (readonly [RegExp, FailureKind])[]>>> = {
+  provider_bad_request: [
+    // vLLM and others; the last is xAI.
+    [
+      /maximum context length|context length exceeded|exceeds the (available )?context|maximum prompt length/i,
+      "context_too_long",
+    ],
+    // xAI, with 400.
+    [/incorrect api key/i, "provider_auth"],
+  ],
+  provider_rate_limited: [
+    // Mistral, from before it had the name.
+    [/capacity exceeded/i, "provider_overloaded"],
+    [USED_UP, "quota_exhausted"],
+  ],
+  provider_permission: [[USED_UP, "quota_exhausted"]],
+};
 
 /**
  * The code of a rate limit for what is larger than the whole limit, which no wait cures: "Request too large for gpt-4o in
@@ -105,8 +123,7 @@ function kindOf(status: number, error: WireError): FailureKind {
   }
   const kind =
     BY_STATUS.get(status) ?? (isBadRequest(status, error) ? "provider_bad_request" : "provider_error");
-  if (kind === "provider_rate_limited" && OVERLOADED.test(error.message)) return "provider_overloaded";
-  return kind === "provider_bad_request" && CONTEXT_TOO_LONG.test(error.message) ? "context_too_long" : kind;
+  return BY_WORDS[kind]?.find(([said]) => said.test(error.message))?.[1] ?? kind;
 }
 
 /** The generic type counts only where there is no status, in the middle of a stream. */
