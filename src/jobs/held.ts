@@ -106,7 +106,8 @@ export class HeldRun {
     if (nowMs - this.renewedAtMs >= LEASE_MS) this.lose();
   }
 
-  private lose(): void {
+  /** Another run of the job has begun, or may have: nothing of this one is kept. */
+  lose(): void {
     this.lost = true;
     // Whoever has it now waits for the same batch, which must not be cancelled at the provider.
     const kind = this.patient ? "shutting_down" : "cancelled";

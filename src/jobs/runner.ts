@@ -4,7 +4,7 @@
  */
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/failure.ts";
-import { type JobStore, RENEW_MS, type TakenJob } from "../core/job-store.ts";
+import { type JobStore, LEASE_MS, RENEW_MS, type TakenJob } from "../core/job-store.ts";
 import { type Repeated, repeat } from "../core/repeat.ts";
 import { type HeldOptions, HeldRun } from "./held.ts";
 import type { Output } from "./output.ts";
@@ -45,6 +45,7 @@ class TakingRunner implements Runner {
   private readonly runs = new Map<string, HeldRun>();
   private timer: Timer | undefined;
   private readonly renewal: Repeated;
+  private renewedAtMs: number;
   private taking: Promise<void> | undefined;
   private again = false;
   private soon = false;
@@ -52,6 +53,7 @@ class TakingRunner implements Runner {
 
   constructor(options: RunnerOptions) {
     this.options = options;
+    this.renewedAtMs = options.clock.now();
     this.wake();
     this.renewal = repeat(options.clock, RENEW_MS, () => this.renew());
   }
@@ -103,6 +105,8 @@ class TakingRunner implements Runner {
     const patient = [...this.runs.values()].filter((run) => run.patient).length;
     const free = limits().maxConcurrent - this.runs.size + Math.min(patient, MAX_PATIENT);
     if (free <= 0) return;
+    // Behind a pause of the process, or a step of the clock, its own runs would seem to be lost.
+    if (clock.now() - this.renewedAtMs >= LEASE_MS) await this.renew();
     try {
       const taken = await store.take(free, clock.now());
       for (const job of taken) this.begin(job);
@@ -115,10 +119,12 @@ class TakingRunner implements Runner {
   private begin(taken: TakenJob): void {
     const { jobId } = taken.job;
     const run = new HeldRun(taken, this.options, () => this.closing !== undefined);
+    // It had one that was lost, and that nobody would tell so any more.
+    this.runs.get(jobId)?.lose();
     this.runs.set(jobId, run);
     this.options.onChanged(jobId);
     void run.ended.then(() => {
-      this.runs.delete(jobId);
+      if (this.runs.get(jobId) === run) this.runs.delete(jobId);
       this.options.onChanged(jobId);
       this.wake();
     });
@@ -129,11 +135,9 @@ class TakingRunner implements Runner {
     const nowMs = clock.now();
     const runs = [...this.runs.values()];
     try {
-      if (runs.length === 0) return;
-      const renewed = await store.renew(
-        runs.map((run) => run.renewal()),
-        nowMs,
-      );
+      const renewals = runs.map((run) => run.renewal());
+      const renewed = renewals.length > 0 ? await store.renew(renewals, nowMs) : [];
+      this.renewedAtMs = nowMs;
       for (const [index, { order }] of renewed.entries()) runs[index]?.obey(order, nowMs);
     } catch (error) {
       onError(error);

@@ -213,6 +213,36 @@ describe("a run", () => {
   });
 });
 
+describe("a process that slept, or whose time of day was set forward,", () => {
+  test("does not make its own runs anew", async () => {
+    const store = new MemoryJobs(clock, 2);
+    const { runs, service } = held();
+    start(store, { service, maxConcurrent: 3 });
+    await clock.advance(10);
+    clock.step(LEASE_MS);
+    await clock.advance(RENEW_MS);
+    expect(runs).toHaveLength(2);
+    for (const { end } of runs) end();
+    await clock.advance(10);
+    expect(store.job()).toMatchObject({ state: "completed", runs: 1, costPicoUsd: 0n });
+  });
+
+  test("breaks off what it has taken anew all the same, and holds the new run", async () => {
+    const store = new MemoryJobs(clock, 1);
+    const { runs, service } = held();
+    const { runner } = start(store, { service });
+    await clock.advance(10);
+    store.lapse();
+    await clock.advance(RENEW_MS / 2);
+    expect(runs.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+    expect(runner.running).toBe(1);
+    await clock.advance(2 * LEASE_MS);
+    runs[1]?.end();
+    await clock.advance(10);
+    expect(store.job()).toMatchObject({ state: "completed", runs: 2 });
+  });
+});
+
 describe("while the store is away", () => {
   test("what a run came to is not lost, and it is told once", async () => {
     const store = new MemoryJobs(clock, 1);

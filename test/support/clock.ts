@@ -9,6 +9,7 @@ interface Pending {
 
 export class VirtualClock implements Clock {
   private nowMs: number;
+  private steppedMs = 0;
   private started = 0;
   private readonly waiting = new Map<() => void, Pending>();
 
@@ -17,7 +18,12 @@ export class VirtualClock implements Clock {
   }
 
   now(): number {
-    return this.nowMs;
+    return this.nowMs + this.steppedMs;
+  }
+
+  /** Sets the time of day forward, as it is after a pause too: timers keep what they have to wait. */
+  step(ms: number): void {
+    this.steppedMs += ms;
   }
 
   after(delayMs: number, action: () => void): Timer {

@@ -2,12 +2,20 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Clock } from "../../src/core/clock.ts";
-import { type JobRecord, type TakenJob, untouched } from "../../src/core/job-store.ts";
+import { type JobRecord, LEASE_MS, type TakenJob, untouched } from "../../src/core/job-store.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
 import type { RunnerOptions } from "../../src/jobs/runner.ts";
 import { jobOf } from "./jobs.ts";
 
 type Runs = RunnerOptions["store"];
+
+interface Kept {
+  job: JobRecord;
+  readonly request: Uint8Array;
+  parked: string | undefined;
+  /** While it runs. */
+  leaseUntilMs: number;
+}
 
 export class MemoryJobs implements Runs {
   away = false;
@@ -15,7 +23,7 @@ export class MemoryJobs implements Runs {
   /** What was asked of it, while it answered. */
   readonly asked: string[] = [];
   private readonly clock: Clock;
-  private readonly jobs: { job: JobRecord; request: Uint8Array; parked: string | undefined }[] = [];
+  private readonly jobs: Kept[] = [];
 
   constructor(clock: Clock, jobs: number) {
     this.clock = clock;
@@ -27,7 +35,7 @@ export class MemoryJobs implements Runs {
     const chat = create(ChatRequestSchema, { messages, parameters: { serviceTier } });
     const draft = jobOf(`job ${this.jobs.length}`, { dueAtMs: this.clock.now() });
     const job: JobRecord = { ...untouched(draft), ...init };
-    this.jobs.push({ job, request: toBinary(ChatRequestSchema, chat), parked: undefined });
+    this.jobs.push({ job, request: toBinary(ChatRequestSchema, chat), parked: undefined, leaseUntilMs: 0 });
   }
 
   job(index = 0): JobRecord {
@@ -53,19 +61,29 @@ export class MemoryJobs implements Runs {
     this.change("job 0", ({ runs }) => ({ runs: runs + 1 }));
   }
 
+  /** Whoever has it is taken to be gone. */
+  lapse(): void {
+    this.find("job 0").leaseUntilMs = 0;
+  }
+
   readonly take: Runs["take"] = async (limit, nowMs) => {
     this.answer("take");
-    const due = this.jobs.filter(({ job }) => job.state === "pending" && job.dueAtMs <= nowMs);
-    return due.slice(0, limit).map(({ job, request, parked }): TakenJob => {
+    const due = this.jobs.filter(({ job, leaseUntilMs }) =>
+      job.state === "pending" ? job.dueAtMs <= nowMs : job.state === "running" && leaseUntilMs <= nowMs,
+    );
+    return due.slice(0, limit).map((kept): TakenJob => {
+      const { job, request, parked } = kept;
+      kept.leaseUntilMs = nowMs + LEASE_MS;
       this.change(job.jobId, ({ runs }) => ({ state: "running", runs: runs + 1, partial: "" }));
       return { job: this.find(job.jobId).job, request, parked };
     });
   };
 
-  readonly renew: Runs["renew"] = async (runs) => {
+  readonly renew: Runs["renew"] = async (runs, nowMs) => {
     this.answer("renew");
     return runs.map(({ jobId, run, partial }) => {
       if (!this.holds({ jobId, run })) return { jobId, run, order: "lost" };
+      this.find(jobId).leaseUntilMs = nowMs + LEASE_MS;
       if (partial !== undefined) this.change(jobId, () => ({ partial }));
       return { jobId, run, order: this.find(jobId).job.cancelRequested ? "cancel" : "go on" };
     });
