@@ -218,7 +218,8 @@ export interface JobStore {
   expire(nowMs: number): Promise<number>;
   /**
    * Of jobs whose webhook, and whose batch's, is not pending: deletes what is asked in and what is said of those that
-   * ended before then, and forgets those that ended before `forgetBeforeMs`, a batch with the last of its jobs.
+   * ended before then, and forgets those that ended before `forgetBeforeMs`, a batch with its jobs. Those of a batch
+   * count as ended with the last of them.
    */
   purge(endedBeforeMs: number, forgetBeforeMs: number): Promise<void>;
   /** Undefined when the owner has no such job. */

@@ -360,7 +360,23 @@ describe.each(jobEngines("the store of jobs"))("the store of jobs on $name", (en
     expect(await place.rows("SELECT * FROM webhook_deliveries")).toEqual([]);
   });
 
-  it("forgets a batch with its last job, and a key with what bore it", async () => {
+  it("keeps what a batch came to until all of it has ended for so long", async () => {
+    const { jobs } = await open();
+    await jobs.submit(batchOf("batch", ["a", "b"]));
+    await jobs.finish((await takeOne(jobs)).run, endingOf({ atMs: NOW }));
+    const { run } = await takeOne(jobs);
+    await jobs.purge(NOW + 1_000, NOW + 1_000);
+    expect(await jobs.result("a")).toBeDefined();
+    expect((await jobs.batch("batch", OWNER))?.counts).toMatchObject({ completed: 1, running: 1 });
+    await jobs.finish(run, endingOf({ atMs: NOW + 10 }));
+    await jobs.purge(NOW + 10, NOW + 10);
+    const { rows } = await jobs.outcomes("batch", OWNER, { size: 5, after: undefined });
+    expect(rows.map(({ result }) => result)).toEqual([new Uint8Array([4, 5]), new Uint8Array([4, 5])]);
+    await jobs.purge(NOW + 11, EVER);
+    for (const id of ["a", "b"]) expect(await jobs.get(id, OWNER)).toMatchObject({ purged: true });
+  });
+
+  it("forgets a batch with its jobs, and a key with what bore it", async () => {
     const { jobs } = await open();
     const batch = { ...batchOf("batch", ["a", "b"]), idempotencyKey: "key" };
     await jobs.submit(batch);
@@ -368,7 +384,6 @@ describe.each(jobEngines("the store of jobs"))("the store of jobs on $name", (en
     await jobs.finish((await takeOne(jobs)).run, endingOf({ atMs: NOW }));
     await jobs.finish((await takeOne(jobs)).run, endingOf({ atMs: NOW + 10 }));
     await jobs.purge(NOW + 5, NOW + 5);
-    expect(await jobs.get("a", OWNER)).toBeUndefined();
     expect(await jobs.batch("batch", OWNER)).toBeDefined();
     expect(await jobs.submit(batch)).toMatchObject({ outcome: "repeated" });
     await jobs.finish((await takeOne(jobs)).run, endingOf());

@@ -90,8 +90,11 @@ export const HOLD_TO_EXPIRE = `
 
 const NOT_AWAITED =
   "NOT EXISTS (SELECT 1 FROM webhooks AS w WHERE w.webhook_id IN (j.job_id, j.batch_id) AND w.state = 'pending')";
+/** Whoever waits for the whole of a batch comes for its results then. */
+const WHOLE = `NOT EXISTS (
+  SELECT 1 FROM batches AS b WHERE b.batch_id = j.batch_id AND coalesce(b.ended_at_ms >= $1, true))`;
 const ended = (purged: boolean) => `
-  SELECT job_id FROM jobs AS j WHERE purged = ${purged} AND ended_at_ms < $1 AND ${NOT_AWAITED}
+  SELECT job_id FROM jobs AS j WHERE purged = ${purged} AND ended_at_ms < $1 AND ${WHOLE} AND ${NOT_AWAITED}
   LIMIT ${CHUNK_JOBS} FOR UPDATE SKIP LOCKED`;
 export const PURGE = `
   WITH old AS (${ended(false)}),

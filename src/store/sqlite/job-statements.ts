@@ -7,8 +7,11 @@ export const RECORD = RECORD_COLUMNS.join();
 export function prepareJobs(db: Database) {
   const owned = "tenant = ? AND principal = ?";
   const held = "job_id = ? AND runs = ? AND holder = ? AND state = 'running'";
-  const ended = `ended_at_ms < ? AND NOT EXISTS (
-    SELECT 1 FROM webhooks WHERE webhook_id IN (job_id, batch_id) AND webhooks.state = 'pending')
+  // Whoever waits for the whole of a batch comes for its results then.
+  const ended = `ended_at_ms < :before AND NOT EXISTS (
+      SELECT 1 FROM batches WHERE batches.batch_id = jobs.batch_id AND coalesce(batches.ended_at_ms >= :before, true))
+    AND NOT EXISTS (
+      SELECT 1 FROM webhooks WHERE webhook_id IN (job_id, batch_id) AND webhooks.state = 'pending')
     LIMIT ${CHUNK_ROWS}`;
   const inBatch = "batch_id = ? AND batch_id <> ''";
   const all = {

@@ -157,12 +157,12 @@ export class SqliteJobs {
   purge(endedBeforeMs: number, forgetBeforeMs: number): boolean {
     const { toPurge, purge, toForget } = this.statements;
     return this.write(() => {
-      const purged = toPurge.all(endedBeforeMs);
+      const purged = toPurge.all({ before: endedBeforeMs });
       for (const { job_id: id = null } of purged) {
         for (const statement of this.statements.deletePayload) statement.run(id);
         purge.run(id);
       }
-      const forgotten = toForget.all(forgetBeforeMs);
+      const forgotten = toForget.all({ before: forgetBeforeMs });
       for (const row of forgotten) this.forget(String(row.job_id), String(row.batch_id));
       return purged.length === CHUNK_ROWS || forgotten.length === CHUNK_ROWS;
     });
