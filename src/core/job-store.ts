@@ -199,8 +199,11 @@ export interface JobStore {
    * @returns false when the run was not this process's any more, as with the others below
    */
   retry(run: RunKey, dueAtMs: number, failure: StoredFailure, cost: RunCost): Promise<boolean>;
-  /** Gives a run back that came to nothing: it is not counted, and what it has parked stays. */
-  handBack(run: RunKey, dueAtMs: number): Promise<boolean>;
+  /**
+   * Gives a run back that came to nothing: it is not counted, and what it has parked stays. Until when the first may be
+   * waited for is put off by no more than it took.
+   */
+  handBack(run: RunKey, nowMs: number, dueAtMs: number): Promise<boolean>;
   /** The job's end, with its webhook and, with the last of a batch, that of the batch. */
   finish(run: RunKey, ending: Ending): Promise<boolean>;
   /**

@@ -153,7 +153,7 @@ export class HeldRun {
       const givenBack = await this.persist(() =>
         next.counted
           ? store.retry(key, dueAtMs, { ...told, retryable: true }, { costPicoUsd })
-          : store.handBack(key, dueAtMs),
+          : store.handBack(key, atMs, dueAtMs),
       );
       return givenBack ? undefined : "lost";
     }

@@ -77,10 +77,23 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     const { run } = await takeOne(jobs);
     await jobs.retry(run, NOW + 1_000, OVERLOADED, UNKNOWN);
     // To be handed back is not to have run.
-    await jobs.handBack((await takeOne(jobs)).run, NOW);
+    await jobs.handBack((await takeOne(jobs)).run, NOW, NOW);
     expect(await jobs.expire(NOW + 500)).toBe(1);
     expect(await jobs.get("b", OWNER)).toMatchObject({ state: "expired" });
     expect(idsOf(await jobs.take(3, NOW + 1_000))).toEqual(["a"]);
+  });
+
+  it("may be waited for no longer where they are handed back, but for the time that they took", async () => {
+    const { jobs } = await open();
+    await submit(jobs, jobOf("a", { startWithinMs: 1_000 }));
+    await jobs.handBack((await takeOne(jobs, NOW + 100)).run, NOW + 110, NOW + 900);
+    expect(await jobs.get("a", OWNER)).toMatchObject({ dueAtMs: NOW + 900, runs: 0 });
+    // As one that was to be cut off when its process stopped.
+    await jobs.handBack((await takeOne(jobs, NOW + 1_000)).run, NOW + 61_000, NOW + 61_000);
+    expect(await jobs.expire(NOW + 61_010)).toBe(0);
+    await jobs.handBack((await takeOne(jobs, NOW + 61_010)).run, NOW + 61_010, NOW + 70_000);
+    expect(await jobs.expire(NOW + 61_011)).toBe(1);
+    expect(await jobs.get("a", OWNER)).toMatchObject({ state: "expired" });
   });
 
   it("expire by the thousand", async () => {
@@ -146,7 +159,7 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     expect(await partial()).toBe("");
     const second = await takeOne(jobs);
     await jobs.renew([{ ...second.run, partial: "again" }], NOW);
-    await jobs.handBack(second.run, NOW);
+    await jobs.handBack(second.run, NOW, NOW);
     expect(await partial()).toBe("");
     const third = await takeOne(jobs);
     await jobs.renew([{ ...third.run, partial: "and again" }], NOW);
@@ -181,7 +194,7 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     expect(await jobs.renew([{ ...first.run, partial: "late" }], lostAt)).toMatchObject([{ order: "lost" }]);
     expect(await jobs.park(first.run, "late")).toBe(false);
     expect(await jobs.retry(first.run, NOW, OVERLOADED, cost(1n))).toBe(false);
-    expect(await jobs.handBack(first.run, NOW)).toBe(false);
+    expect(await jobs.handBack(first.run, NOW, NOW)).toBe(false);
     expect(await jobs.finish(first.run, endingOf())).toBe(false);
     const second = { jobId: "a", run: 2 };
     expect(await jobs.get("a", OWNER)).toMatchObject({
@@ -260,8 +273,8 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     await submit(jobs, jobOf("a"));
     const first = await takeOne(jobs);
     await jobs.park(first.run, "batch_123");
-    expect(await jobs.handBack(first.run, NOW)).toBe(true);
-    expect(await jobs.handBack(first.run, NOW)).toBe(false);
+    expect(await jobs.handBack(first.run, NOW, NOW)).toBe(true);
+    expect(await jobs.handBack(first.run, NOW, NOW)).toBe(false);
     expect(await jobs.finish(first.run, endingOf())).toBe(false);
     expect(await jobs.get("a", OWNER)).toMatchObject({
       state: "pending",

@@ -101,7 +101,7 @@ export class MemoryJobs implements Runs {
     return this.end(run, (job) => ({ state: "pending", dueAtMs, failure, ...costOf(job, costPicoUsd) }));
   };
 
-  readonly handBack: Runs["handBack"] = async (run, dueAtMs) => {
+  readonly handBack: Runs["handBack"] = async (run, _nowMs, dueAtMs) => {
     this.answer("handBack");
     return this.end(run, ({ runs }) => ({ state: "pending", dueAtMs, runs: runs - 1 }));
   };

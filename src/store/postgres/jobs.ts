@@ -92,9 +92,9 @@ export function jobsOn(postgres: Postgres, queue: Queue, instance: string): JobS
         // Whoever has it next only ends it, and need not wait for that.
         await queue.giveBack(client, job.message_id, job.cancel_requested ? 0 : dueAtMs);
       }),
-    handBack: (run, dueAtMs) =>
+    handBack: (run, nowMs, dueAtMs) =>
       ofOurs(run, async (client, job) => {
-        await client.query(statements.HAND_BACK, [run.jobId, run.run, instance, dueAtMs]);
+        await client.query(statements.HAND_BACK, [run.jobId, run.run, instance, dueAtMs, nowMs]);
         await queue.giveBack(client, job.message_id, dueAtMs);
       }),
     finish: (run, ending) =>

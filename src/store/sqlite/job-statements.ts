@@ -55,8 +55,10 @@ export function prepareJobs(db: Database) {
       UPDATE jobs SET state = 'pending', due_at_ms = CASE cancel_requested WHEN 0 THEN ? ELSE due_at_ms END,
         failure = ?, cost_pico_usd = ?, partial = '', parked = NULL
       WHERE job_id = ?`),
+    // It is to begin by the same time as before, but for the time that it was under way.
     handBack: db.prepare(`
-      UPDATE jobs SET state = 'pending', due_at_ms = ?, runs = runs - 1, partial = '',
+      UPDATE jobs SET state = 'pending', due_at_ms = ?,
+        start_within_ms = start_within_ms + due_at_ms + ? - started_at_ms - ?, runs = runs - 1, partial = '',
         started_at_ms = CASE WHEN runs > 1 THEN started_at_ms END
       WHERE ${held}`),
     end: db.prepare(`

@@ -111,8 +111,9 @@ export class SqliteJobs {
     });
   }
 
-  handBack({ jobId, run }: RunKey, dueAtMs: number): boolean {
-    return this.write(() => changed(this.statements.handBack.run(dueAtMs, jobId, run, this.instance)));
+  handBack({ jobId, run }: RunKey, nowMs: number, dueAtMs: number): boolean {
+    const values = [dueAtMs, nowMs, dueAtMs, jobId, run, this.instance] as const;
+    return this.write(() => changed(this.statements.handBack.run(...values)));
   }
 
   finish(run: RunKey, { state, atMs, failure, result, costPicoUsd }: Ending): boolean {
