@@ -7,7 +7,7 @@ export class Output {
   /** As the latest event told it; undefined when the price is not known. */
   costUsd: number | undefined;
   private ended = false;
-  private waiting: (() => void)[] = [];
+  private readonly waiting = new Set<() => void>();
 
   async *watch(events: AsyncIterable<Batch>): AsyncGenerator<Batch> {
     for await (const batch of events) {
@@ -48,16 +48,15 @@ export class Output {
     return new Promise((resolve) => {
       const done = () => {
         signal.removeEventListener("abort", done);
+        this.waiting.delete(done);
         resolve();
       };
       signal.addEventListener("abort", done, { once: true });
-      this.waiting.push(done);
+      this.waiting.add(done);
     });
   }
 
   private wake(): void {
-    const waiting = this.waiting;
-    this.waiting = [];
-    for (const resume of waiting) resume();
+    for (const resume of [...this.waiting]) resume();
   }
 }
