@@ -84,6 +84,7 @@ function routingOf(
       expectedCost(call, target, books.sessions.cachedTokens(sessionOf(call), target), means, 1),
     latencyMs: (target, streaming) => standing.latencies.quantile(target, streaming, 0.5),
     stateOf: (target) => standing.circuits.stateOf(target),
+    awaitsProbe: (target) => standing.circuits.awaitsProbe(target),
     region: (name) => config.providers[name]?.region ?? "",
     quality: ({ provider, model }) => config.providers[provider]?.modelSettings[model]?.quality ?? "standard",
     random: Math.random,

@@ -67,6 +67,11 @@ export class Circuit {
     return this.phase === "open" && this.clock.now() >= this.probeAt ? "half_open" : this.phase;
   }
 
+  /** Whether it is half open, and nobody finds out just now whether it serves again. */
+  get awaitsProbe(): boolean {
+    return this.state === "half_open" && (this.phase === "open" || this.underWay === 0);
+  }
+
   get mode(): Mode {
     return this.wish;
   }

@@ -58,6 +58,13 @@ export class Circuits {
     return provider === "open" || model === "open" ? "open" : provider === "closed" ? model : provider;
   }
 
+  /** Whether it is half open, and the next call would find out whether it serves again. */
+  awaitsProbe(target: Target): boolean {
+    const provider = this.providers.get(target.provider);
+    const notClosed = [provider, this.model(target)].filter((one) => one && one.state !== "closed");
+    return notClosed.length > 0 && notClosed.every((one) => one?.awaitsProbe);
+  }
+
   /** Whether nothing is sent to it now. */
   refuses(target: Target, rule: CircuitRule): boolean {
     const provider = this.providers.get(target.provider);

@@ -30,6 +30,8 @@ export interface ChooserMeans extends EligibleMeans {
   latencyMs(target: Target, streaming: boolean): number | undefined;
   /** How its circuit stands. */
   stateOf(target: Target): "closed" | "half_open" | "open";
+  /** Whether it is half open, and the next call there would find out whether it serves again. */
+  awaitsProbe(target: Target): boolean;
   region(provider: string): string;
   quality(target: Target): string;
 }
@@ -70,7 +72,7 @@ export function choose(
   const eligible = judged.filter(({ objection }) => objection === undefined);
   if (eligible.length === 0) throw nobody(name, judged);
   score(eligible, rule.optimize);
-  eligible.sort((a, b) => HEALTH[a.state] - HEALTH[b.state] || a.score - b.score || a.index - b.index);
+  eligible.sort((a, b) => a.health - b.health || a.score - b.score || a.index - b.index);
   const excluded = judged.filter(({ objection }) => objection !== undefined);
   return {
     targets: eligible.map(({ target }) => target),
@@ -86,6 +88,7 @@ interface Judged {
   readonly cost: PicoUsd | undefined;
   readonly latencyMs: number | undefined;
   readonly state: "closed" | "half_open" | "open";
+  readonly health: number;
   score: number;
 }
 
@@ -93,6 +96,7 @@ function judge(target: Target, index: number, call: Call, rule: PolicyRule, mean
   const unfit = objectionTo(target, call, means) ?? unwelcome(target, rule, means);
   const cost = unfit === undefined ? means.cost(call, target) : undefined;
   const dear = unfit === undefined ? tooDear(target, cost, call, rule, means) : undefined;
+  const state = means.stateOf(target);
   return {
     target,
     index,
@@ -100,7 +104,9 @@ function judge(target: Target, index: number, call: Call, rule: PolicyRule, mean
     tooDear: dear !== undefined,
     cost,
     latencyMs: means.latencyMs(target, call.streaming),
-    state: means.stateOf(target),
+    state,
+    // Behind others that serve it would never be asked, and so never serve again: one call tries it in its own place.
+    health: means.awaitsProbe(target) ? HEALTH.closed : HEALTH[state],
     score: 0,
   };
 }

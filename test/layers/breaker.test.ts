@@ -81,7 +81,9 @@ describe.each([["provider"], ["model"]])("once the circuit of a %s is half open"
   it("a call beside the probe is refused", async () => {
     const held = Promise.withResolvers<Reply>();
     outcome = () => held.promise;
+    expect(circuits.awaitsProbe(TARGET)).toBe(true);
     const probe = ask();
+    expect(circuits.awaitsProbe(TARGET)).toBe(false);
     expect(await failureOf(ask())).toMatchObject({ kind: "circuit_open" });
     held.resolve(await succeed());
     await probe;

@@ -14,6 +14,7 @@ interface Known {
   readonly least?: number;
   readonly ms?: number;
   readonly state?: "closed" | "half_open" | "open";
+  readonly awaitsProbe?: boolean;
   readonly off?: string;
   readonly region?: string;
   readonly quality?: string;
@@ -60,6 +61,7 @@ function meansOf(world: World, rule: Partial<PolicyRule> = {}): ChooserMeans {
     leastCost: (_, { provider }) => pico(known(provider).least ?? 0),
     latencyMs: ({ provider }) => known(provider).ms,
     stateOf: ({ provider }) => known(provider).state ?? "closed",
+    awaitsProbe: ({ provider }) => known(provider).awaitsProbe ?? false,
     region: (provider) => known(provider).region ?? "",
     quality: ({ provider }) => known(provider).quality ?? "standard",
   });
@@ -125,6 +127,12 @@ describe("orders", () => {
       { open: { cost: 1, state: "open" }, half: { cost: 2, state: "half_open" }, closed: { cost: 3 } },
       "cost",
       ["closed", "half", "open"],
+    ],
+    [
+      "a half-open one that nobody tries just now in its own place",
+      { dear: { cost: 3 }, half: { cost: 2, state: "half_open", awaitsProbe: true }, cheap: { cost: 1 } },
+      "cost",
+      ["cheap", "half", "dear"],
     ],
   ])("%s", (_, world, optimize, expected) => {
     expect(order(world, { optimize })).toEqual(expected);

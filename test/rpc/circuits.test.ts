@@ -228,6 +228,20 @@ test("the circuit of one model leaves the others alone", async () => {
   expect(await ask(both.url, "/chat", other)).toMatchObject({ status: 200, json: { model: "gpt-4o-mini" } });
 });
 
+test("who is preferred is asked again once it may serve, though others serve meanwhile", async () => {
+  const clock = new VirtualClock(Date.now());
+  const policies = {
+    routing_policies: { best: { prefer: ["openai/gpt-4o", "claude"], optimize: "preference" } },
+  };
+  await using both = await startBoth({ ...policies, resilience: BREAKER }, { clock });
+  for (let n = 0; n < 4; n++) expect((await ask(both.url, "/chat", FAILING)).status).toBe(503);
+  const chosen = { messages: HELLO.messages, routing_policy: "best" };
+  expect((await ask(both.url, "/chat", chosen)).json.provider).toBe("claude");
+  await clock.advance(30_000);
+  expect((await ask(both.url, "/chat", chosen)).json.provider).toBe("openai");
+  expect((await ask(both.url, "/chat", chosen)).json.provider).toBe("openai");
+});
+
 test("callers who ask for what cannot be open nothing", async () => {
   await using both = await startBoth({ resilience: BREAKER });
   for (let n = 0; n < 10; n++) expect((await ask(both.url, "/chat", WRONG)).status).toBe(400);

@@ -13,6 +13,7 @@ export function routeMeansOf(given: Partial<RouteMeans> & Pick<RouteMeans, "dire
     leastCost: () => undefined,
     latencyMs: () => undefined,
     stateOf: () => "closed",
+    awaitsProbe: () => false,
     region: () => "",
     quality: () => "standard",
     random: () => 0,
