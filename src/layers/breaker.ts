@@ -2,7 +2,7 @@
  * Sends nothing to a provider or a model that fails, but for single calls that find out whether it serves again. What
  * became of attempts is told to the circuits where they are settled.
  */
-import type { Layer, RoutedCall, Service } from "../core/call.ts";
+import { isBatch, type Layer, type RoutedCall, type Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, tellsOfProvider, toFailure } from "../core/failure.ts";
 import type { Reply } from "../core/reply.ts";
@@ -19,6 +19,7 @@ export function breaker(
     const { target } = call;
     const rule = ruleOf(target.provider);
     const provider = circuits.provider(target.provider);
+    if (call.parking?.parked !== undefined) return takenUp(call, next, circuits, rule, clock);
     const asProvider = provider.admit(rule);
     if (asProvider === "refused") return Promise.reject(refusal(call, target.provider, provider, clock));
     const model = circuits.model(target);
@@ -32,20 +33,46 @@ export function breaker(
   };
 }
 
-async function probe(call: RoutedCall, next: Service<RoutedCall>, ends: Probe): Promise<Reply> {
-  const { provider, asProvider, model, asModel, rule } = ends;
+/** What was sent before and is only waited for, for hours perhaps, tells nothing of who serves now: it is no probe. */
+function takenUp(
+  call: RoutedCall,
+  next: Service<RoutedCall>,
+  circuits: Circuits,
+  rule: CircuitRule,
+  clock: Clock,
+): Promise<Reply> {
+  const { target } = call;
+  const provider = circuits.provider(target.provider);
+  if (provider.refuses(rule)) return Promise.reject(refusal(call, target.provider, provider, clock));
+  const model = circuits.model(target);
+  if (model?.refuses(rule)) return Promise.reject(refusal(call, nameOf(target), model, clock));
+  return next(call);
+}
+
+async function probe(call: RoutedCall, next: Service<RoutedCall>, admitted: Admitted): Promise<Reply> {
+  const probe = new Probe(admitted);
   try {
-    const reply = await next(call);
-    provider.proved(asProvider, rule);
-    model?.proved(asModel, rule);
+    const reply = await next(isBatch(call) ? toldWhenParked(call, probe) : call);
+    probe.proved();
     return reply;
   } catch (error) {
-    tell(toFailure(error), ends);
+    probe.failed(toFailure(error));
     throw error;
   }
 }
 
-interface Probe {
+/** A provider that takes a batch serves: its answers may come a day later, for which no probe can be waited for. */
+function toldWhenParked(call: RoutedCall, probe: Probe): RoutedCall {
+  const { parking } = call;
+  if (!parking) return call;
+  const park = (where: string) => {
+    probe.proved();
+    return parking.park(where);
+  };
+  return { ...call, parking: { ...parking, park } };
+}
+
+interface Admitted {
   readonly provider: Circuit;
   readonly asProvider: Admission;
   readonly model: Circuit | undefined;
@@ -53,13 +80,37 @@ interface Probe {
   readonly rule: CircuitRule;
 }
 
-function tell({ kind, outcome }: Failure, { provider, asProvider, model, asModel, rule }: Probe): void {
-  if (outcome === "failed" && tellsOfProvider(kind)) {
-    provider.refuted(asProvider, rule);
-    model?.refuted(asModel, rule);
-  } else {
-    provider.released(asProvider);
-    model?.released(asModel);
+/** Tells the circuits once, whatever comes later. */
+class Probe {
+  private admitted: Admitted | undefined;
+
+  constructor(admitted: Admitted) {
+    this.admitted = admitted;
+  }
+
+  proved(): void {
+    this.tell(({ provider, asProvider, model, asModel, rule }) => {
+      provider.proved(asProvider, rule);
+      model?.proved(asModel, rule);
+    });
+  }
+
+  failed({ kind, outcome }: Failure): void {
+    this.tell(({ provider, asProvider, model, asModel, rule }) => {
+      if (outcome === "failed" && tellsOfProvider(kind)) {
+        provider.refuted(asProvider, rule);
+        model?.refuted(asModel, rule);
+      } else {
+        provider.released(asProvider);
+        model?.released(asModel);
+      }
+    });
+  }
+
+  private tell(what: (admitted: Admitted) => void): void {
+    const { admitted } = this;
+    this.admitted = undefined;
+    if (admitted) what(admitted);
   }
 }
 

@@ -90,6 +90,39 @@ describe.each([["provider"], ["model"]])("once the circuit of a %s is half open"
     expect(sent).toBe(1);
   });
 
+  describe("a batch, which is answered within a day,", () => {
+    let seen: RoutedCall;
+    const batch = (parked?: string) => {
+      const { promise } = Promise.withResolvers<Reply>();
+      const asked = breaker(
+        circuits,
+        () => CIRCUIT_RULE,
+        clock,
+      )((call) => {
+        seen = call;
+        return promise;
+      });
+      const call = routedCallOf({ request: { parameters: { serviceTier: "batch" } } });
+      void asked({ ...call, parking: { parked, park: async () => {} } });
+    };
+
+    it("is a probe only until the provider has taken it", async () => {
+      batch();
+      expect(await failureOf(ask())).toMatchObject({ kind: "circuit_open" });
+      await seen.parking?.park("somewhere");
+      expect(circuits.stateOf(TARGET)).toBe("closed");
+      await ask();
+      expect(sent).toBe(1);
+    });
+
+    it("and was sent before, is none", async () => {
+      batch("somewhere");
+      expect(circuits.awaitsProbe(TARGET)).toBe(true);
+      await ask();
+      expect(circuits.stateOf(TARGET)).toBe("closed");
+    });
+  });
+
   it("a probe that fails opens it for as long again", async () => {
     outcome = failBy("provider_error");
     expect(await failureOf(ask())).toMatchObject({ kind: "provider_error" });
