@@ -30,6 +30,25 @@ export class FairQueue<T> {
     return true;
   }
 
+  /** Who has the most, where that are at least two more than this caller's; undefined where nobody has. */
+  hogFor(caller: string): string | undefined {
+    let hog: string | undefined;
+    let most = (this.callers.get(caller)?.size ?? 0) + 1;
+    for (const [other, { size }] of this.callers) {
+      if (size <= most) continue;
+      hog = other;
+      most = size;
+    }
+    return hog;
+  }
+
+  /** Takes the caller's latest out. */
+  takeLast(caller: string): T | undefined {
+    const last = [...(this.callers.get(caller) ?? [])].at(-1);
+    if (last !== undefined) this.remove(caller, last);
+    return last;
+  }
+
   /** Takes the next out, and has its caller wait behind the others. */
   take(): T | undefined {
     for (const [caller, own] of this.callers) {

@@ -38,6 +38,12 @@ export class Refused extends Error {
   }
 }
 
+/** Somebody who waits; to be told one of them, once, and taken out of the queue before. */
+interface Waiting {
+  readonly admit: () => void;
+  readonly refuse: (reason: unknown) => void;
+}
+
 const MINUTE_MS = 60_000;
 const LEAST_RETRY_MS = 1_000;
 /** What is counted of places that became free: how many, and for how many milliseconds they were held. */
@@ -51,7 +57,7 @@ const MOST = 1_000;
 
 export class Limiter {
   private readonly clock: Clock;
-  private readonly queue = new FairQueue<() => void>();
+  private readonly queue = new FairQueue<Waiting>();
   private readonly lately: LastMinute;
   private readonly gradient = new Gradient(START);
   private rule: LimitRule;
@@ -92,8 +98,12 @@ export class Limiter {
     wish.signal.throwIfAborted();
     if (this.held < this.limit && this.queue.size === 0) return this.place();
     if (!wish.patient) throw new Refused("full", this.retryAfterMs);
-    if (this.queue.size >= this.rule.maxQueued) throw new Refused("queue_full", this.retryAfterMs);
+    const isFull = this.queue.size >= this.rule.maxQueued;
+    // One who fills the queue must not keep the others out of it.
+    const hog = isFull ? this.queue.hogFor(wish.caller) : undefined;
+    if (isFull && hog === undefined) throw new Refused("queue_full", this.retryAfterMs);
     if (this.isTooLate(wish)) throw new Refused("late", this.retryAfterMs);
+    if (hog !== undefined) this.queue.takeLast(hog)?.refuse(new Refused("queue_full", this.retryAfterMs));
     return this.wait(wish);
   }
 
@@ -115,22 +125,25 @@ export class Limiter {
         timer.cancel();
         signal.removeEventListener("abort", leave);
       };
-      const admitted = () => {
-        end();
-        resolve(this.place());
+      const waiting: Waiting = {
+        admit: () => {
+          end();
+          resolve(this.place());
+        },
+        refuse: (reason) => {
+          end();
+          reject(reason);
+        },
       };
-      const leave = () => {
-        if (!this.queue.remove(caller, admitted)) return;
-        end();
-        reject(signal.reason);
+      const giveUp = (reason: () => unknown) => {
+        if (this.queue.remove(caller, waiting)) waiting.refuse(reason());
       };
-      const timer = this.clock.after(this.rule.maxWaitMs, () => {
-        if (!this.queue.remove(caller, admitted)) return;
-        end();
-        reject(new Refused("wait", this.retryAfterMs));
-      });
+      const leave = () => giveUp(() => signal.reason);
+      const timer = this.clock.after(this.rule.maxWaitMs, () =>
+        giveUp(() => new Refused("wait", this.retryAfterMs)),
+      );
       signal.addEventListener("abort", leave, { once: true });
-      this.queue.add(caller, admitted);
+      this.queue.add(caller, waiting);
     });
   }
 
@@ -149,7 +162,7 @@ export class Limiter {
     while (this.held < this.limit) {
       const next = this.queue.take();
       if (!next) return;
-      next();
+      next.admit();
     }
   }
 

@@ -37,6 +37,33 @@ describe("a limiter", () => {
     );
   });
 
+  it("refuses the latest of whoever has most in a full queue, in favour of who has fewer", async () => {
+    const told: string[] = [];
+    const ask = (caller: string, name: string) =>
+      Promise.resolve(limiter.enter(wish(caller))).then(
+        (place) => {
+          told.push(`${name} in`);
+          return place;
+        },
+        ({ reason }) => void told.push(`${name} ${reason}`),
+      );
+    const places = [await ask("a", "a1"), await ask("a", "a2")];
+    for (const name of ["a3", "a4", "a5"]) void ask("a", name);
+    void ask("b", "b1");
+    await settled();
+    expect(told).toEqual(["a1 in", "a2 in", "a5 queue_full"]);
+    // Two of one caller and one of another: who comes now has as many as they may have.
+    expect(() => limiter.enter(wish("b"))).toThrow(expect.objectContaining({ reason: "queue_full" }));
+    void ask("c", "c1");
+    await settled();
+    expect(told.slice(3)).toEqual(["a4 queue_full"]);
+    expect(() => limiter.enter(wish("d"))).toThrow(expect.objectContaining({ reason: "queue_full" }));
+    for (const place of places) place?.leave();
+    await settled();
+    expect(told.slice(4)).toEqual(["a3 in", "b1 in"]);
+    expect([limiter.inFlight, limiter.queued, clock.pending]).toEqual([2, 1, 1]);
+  });
+
   it("refuses after the longest wait", async () => {
     await limiter.enter(wish());
     await limiter.enter(wish());
