@@ -15,7 +15,7 @@ export interface ExperimentStore {
   /** In the place of what was kept under the same name, fingerprint and instance, unless that is newer. */
   keep(trial: KeptTrial): Promise<void>;
   load(): Promise<KeptTrial[]>;
-  /** Lets go of what nobody has kept since then. */
+  /** Lets go of figures that nobody has kept since then. What was decided is kept once, and holds for good. */
   sweep(beforeMs: number): Promise<void>;
   /** Which variant answered a tenant's request, as `experiment/variant`; undefined when none did. */
   variantOf(tenant: string, requestId: string): Promise<string | undefined>;

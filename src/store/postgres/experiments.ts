@@ -28,7 +28,7 @@ export function experimentsOn({ transaction }: Postgres): ExperimentStore {
         body: row.body,
       })),
     async sweep(beforeMs) {
-      await run("DELETE FROM experiments WHERE updated_at_ms < $1", beforeMs);
+      await run("DELETE FROM experiments WHERE updated_at_ms < $1 AND instance <> ''", beforeMs);
     },
     variantOf: async (tenant, requestId) => (await run(VARIANT_OF, storable(requestId), tenant))[0]?.variant,
   };

@@ -43,7 +43,7 @@ function prepare(db: Database) {
       ON CONFLICT DO UPDATE SET updated_at_ms = excluded.updated_at_ms, body = excluded.body
       WHERE excluded.updated_at_ms >= updated_at_ms`),
     load: db.prepare("SELECT * FROM experiments"),
-    sweep: db.prepare("DELETE FROM experiments WHERE updated_at_ms < ?"),
+    sweep: db.prepare("DELETE FROM experiments WHERE updated_at_ms < ? AND instance <> ''"),
     variantOf: db.prepare(`
       SELECT variant FROM calls
       WHERE request_id = ? AND tenant = ? AND variant <> '' AND method <> 'Shadow' AND outcome = 'ok'
