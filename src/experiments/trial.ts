@@ -119,31 +119,13 @@ export class Trial {
 
   /** Gives all calls to one variant; or none is promoted any more, and the weights hold again. */
   promote(variant: string): void {
-    const { clock } = this.means;
-    this.rules(
-      variant
-        ? {
-            ...OPEN,
-            kind: "winner",
-            winner: variant,
-            by: "operator",
-            atMs: clock.now(),
-            reason: "it was promoted by hand",
-          }
-        : { ...OPEN, by: "operator", atMs: clock.now() },
-    );
+    const reason = "it was promoted by hand";
+    this.rules({ ...OPEN, by: "operator", ...(variant ? { kind: "winner", winner: variant, reason } : {}) });
   }
 
   stop(): void {
-    const atMs = this.means.clock.now();
-    this.rules({
-      ...this.decided,
-      kind: "stopped",
-      winner: "",
-      by: "operator",
-      atMs,
-      reason: "it was stopped by hand",
-    });
+    const reason = "it was stopped by hand";
+    this.rules({ ...this.decided, kind: "stopped", winner: "", by: "operator", reason });
   }
 
   /** What this process has counted, as it may be kept. */
@@ -162,22 +144,23 @@ export class Trial {
     this.counted++;
     if (this.counted % LOOK_EVERY !== 0 || this.state !== "running") return;
     const { rule, decided, means } = this;
-    const nowMs = means.clock.now();
     const figures = new Map(rule.variants.map(({ name }) => [name, this.figuresOf(name)]));
     const { harmful, winner, reason } = judge(rule, {
       figuresOf: (name) => figures.get(name) ?? noFigures(),
       stopped: new Set(Object.keys(decided.harmful)),
-      elapsedMs: nowMs - this.sinceMs,
+      elapsedMs: means.clock.now() - this.sinceMs,
     });
     this.said = winner === undefined ? reason : `${winner} could be given all calls: ${reason}`;
     const known = { ...decided.harmful, ...Object.fromEntries(harmful) };
     if (winner !== undefined && rule.decides)
-      this.rules({ kind: "winner", winner, by: "sequential_test", atMs: nowMs, reason, harmful: known });
-    else if (harmful.size > 0) this.rules({ ...decided, by: "sequential_test", atMs: nowMs, harmful: known });
+      this.rules({ kind: "winner", winner, by: "sequential_test", reason, harmful: known });
+    else if (harmful.size > 0) this.rules({ ...decided, by: "sequential_test", harmful: known });
   }
 
-  private rules(ruling: Ruling): void {
-    this.decided = ruling;
-    this.means.onRuling(ruling);
+  private rules(said: Omit<Ruling, "atMs">): void {
+    // The latest holds: what was decided by a clock that is ahead must not be heard again as later than this.
+    const atMs = Math.max(this.means.clock.now(), this.decided.atMs + 1);
+    this.decided = { ...said, atMs };
+    this.means.onRuling(this.decided);
   }
 }

@@ -46,3 +46,17 @@ it("names a winner by the figures of all, and holds to what one has decided", ()
   expect(second.trial.state).toBe("decided");
   expect(second.trial.shares.map(({ weight }) => weight)).toEqual([0, 1]);
 });
+
+it("holds to what an operator says last, whatever the clock of who decided before", () => {
+  const [ahead, behind] = [new VirtualClock(100_000), new VirtualClock(40_000)].map(
+    (clock) => new Trial(RULE, { clock, onRuling: () => {} }),
+  );
+  if (!ahead || !behind) throw new Error("there are no replicas");
+  const hear = (one: Trial, other: Trial) => one.hear(new Map(), other.ruling, undefined);
+  ahead.promote("b");
+  hear(behind, ahead);
+  behind.stop();
+  hear(behind, ahead);
+  hear(ahead, behind);
+  expect([behind.state, ahead.state]).toEqual(["stopped", "stopped"]);
+});
