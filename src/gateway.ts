@@ -122,11 +122,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     latest = next;
     checkSuccessor(next, current.config);
     checkSecrets(next, env);
-    if (!sameLimits(next, current.config)) admit = createAdmit(next);
-    const around = { ...desk, admit, traffic, standing, books, experiments, transcribing, ...cached };
+    const admitting = sameLimits(next, current.config) ? admit : createAdmit(next);
+    const around = {
+      ...desk,
+      admit: admitting,
+      traffic,
+      standing,
+      books,
+      experiments,
+      transcribing,
+      ...cached,
+    };
     const snapshot = createSnapshot(next, around);
     const old = current;
     current = snapshot;
+    admit = admitting;
     books.replace(next);
     cached.replace(next);
     experiments.replace(next);

@@ -235,6 +235,24 @@ describe.concurrent("a file that changes", () => {
     expect((await chat(gateway)).remaining).toBe("19");
   });
 
+  it("keeps the count of requests when other limits come with what is refused", async () => {
+    await using running = new AsyncDisposableStack();
+    const one = running.use(await scriptedProvider(saying("Hello")));
+    const limited = (rpm: number) => at(one, { rate_limit: { rpm } });
+    const { gateway, write, writePrices, catalog, reloads } = await watching(running, limited(10));
+    expect((await chat(gateway)).remaining).toBe("9");
+    writeFileSync(catalog, "{}");
+    await reloads({ false: 1 });
+    write(limited(2));
+    await reloads({ false: 2 });
+    expect((await chat(gateway)).remaining).toBe("8");
+    write(limited(10));
+    await reloads({ false: 3 });
+    writePrices("second", 0.002);
+    await reloads({ true: 1, false: 3 });
+    expect((await chat(gateway)).remaining).toBe("7");
+  });
+
   it("makes room for those who wait, and keeps who is under way", async () => {
     await using running = new AsyncDisposableStack();
     const release = Promise.withResolvers<void>();
