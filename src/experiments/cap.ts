@@ -28,7 +28,7 @@ interface Entry {
 }
 
 export class Cap {
-  private readonly rule: CapRule;
+  private rule: CapRule;
   private readonly clock: Clock;
   /** The oldest first; those before `first` count no more. */
   private entries: Entry[] = [];
@@ -39,6 +39,11 @@ export class Cap {
   constructor(rule: CapRule, clock: Clock) {
     this.rule = rule;
     this.clock = clock;
+  }
+
+  /** Another rule holds from now on, for what was spent before as well. */
+  keep(rule: CapRule): void {
+    this.rule = rule;
   }
 
   take(): Held | "cost" | "rate" {

@@ -120,8 +120,10 @@ export class Laboratory {
     const { clock, onRuling } = this.means;
     const known = this.standings.get(rule.trial.name);
     const shadows = rule.shadows.map((shadow) => {
-      const figures = known?.shadows.find((one) => one.rule.name === shadow.name)?.figures;
-      return { rule: shadow, cap: new Cap(shadow, clock), figures: figures ?? new ShadowFigures() };
+      const before = known?.shadows.find((one) => one.rule.name === shadow.name);
+      const { cap = new Cap(shadow, clock), figures = new ShadowFigures() } = before ?? {};
+      cap.keep(shadow);
+      return { rule: shadow, cap, figures };
     });
     if (known?.trial.rule.fingerprint === rule.trial.fingerprint) {
       known.trial.rule = rule.trial;

@@ -4,8 +4,10 @@ import { expect, it, vi } from "vitest";
 import type { PicoUsd } from "../../src/core/money.ts";
 import { startEmulator } from "../../src/emulator/server.ts";
 import { Cap } from "../../src/experiments/cap.ts";
+import { type ExperimentRule, Laboratory } from "../../src/experiments/laboratory.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { rowsOf, temporaryFolder } from "../support/stores.ts";
+import { RULE } from "./simulated.ts";
 import { startWorld, type World } from "./world.ts";
 
 function withShadow(shadow: Record<string, unknown>) {
@@ -179,4 +181,32 @@ it("are counted one by one, however many there were within the hour, and for no 
   expect(taken()).toBe(95_001);
   await clock.advance(3_600_000);
   expect(taken()).toBe(95_001);
+});
+
+it("cost no more than they may in an hour in which other configurations were loaded", () => {
+  const laboratory = new Laboratory({ clock: new VirtualClock(), random: () => 0, onRuling: () => {} });
+  const ruleOf = (maxPerHour: bigint): ExperimentRule => ({
+    trial: RULE,
+    entry: { name: RULE.name, models: new Set(), taskTypes: new Set(), all: true, stickyBy: "none" },
+    ways: [],
+    shadows: [
+      {
+        name: "copy",
+        model: "m",
+        parameters: undefined,
+        share: 1,
+        timeoutMs: 1_000,
+        maxPerHour: maxPerHour as PicoUsd,
+        maxPerMinute: 1_000,
+      },
+    ],
+  });
+  const copies = (maxPerHour: bigint) => {
+    laboratory.replace([ruleOf(maxPerHour)]);
+    const { cap } = laboratory.find(RULE.name)?.shadows[0] ?? expect.fail("there is no shadow");
+    let taken = 0;
+    while (typeof cap.take() === "object") taken++;
+    return taken;
+  };
+  expect([copies(2_000n), copies(2_000n), copies(4_000n)]).toEqual([20, 0, 10]);
 });
