@@ -30,7 +30,9 @@ export function objectionTo(target: Target, call: Call, means: EligibleMeans): s
   if (reason) return `${target.provider} is off: ${reason}`;
   const model = means.models.find(target);
   if (!model) return undefined;
-  const unmet = unmetNeeds(call.request, call.streaming, model);
+  // A run of a job is given the whole answer at once where there is no stream.
+  const wantsStream = call.streaming && call.context.protocol !== "job";
+  const unmet = unmetNeeds(call.request, wantsStream, model);
   if (unmet.length > 0) {
     const drops = means.models.drops(target.provider);
     const held = unmet.find(({ field }) => !drops || !isDroppable(field));

@@ -71,6 +71,16 @@ function order(world: World, rule: Partial<PolicyRule> = {}, init: CallInit = {}
   return choose(callOf(init), "p", undefined, meansOf(world, rule)).targets.map(({ provider }) => provider);
 }
 
+describe("who does not stream", () => {
+  const model = { capabilities: { streaming: false } as NonNullable<ModelPrice["capabilities"]> };
+  const world = { silent: { cost: 1, model }, other: { cost: 2 } };
+
+  it("is not asked for a stream, but for a job, which is answered at once then", () => {
+    expect(order(world, {}, { streaming: true })).toEqual(["other"]);
+    expect(order(world, {}, { streaming: true, context: { protocol: "job" } })).toEqual(["silent", "other"]);
+  });
+});
+
 describe("orders", () => {
   it.each<[string, World, string, string[]]>([
     [
