@@ -12,6 +12,8 @@ export class LastMinute {
   private readonly rows: Float64Array;
   private readonly sums: Float64Array;
   private step: number;
+  /** How many steps the clock was set back so far. */
+  private setBack = 0;
 
   /** @param size how many counts there are */
   constructor(clock: Clock, size: number) {
@@ -42,8 +44,12 @@ export class LastMinute {
   /** Lets go of what is older than a minute. */
   private move(): void {
     const now = this.now();
-    // A clock that was set back leaves everything in the step that it was in.
-    if (now <= this.step) return;
+    if (now === this.step) return;
+    if (now < this.step) {
+      // What was counted grows no younger, nor does it wait for the clock to come there again.
+      this.setBack += this.step - now;
+      return;
+    }
     const passed = Math.min(now - this.step, STEPS);
     for (let ahead = 1; ahead <= passed; ahead++) this.empty((this.step + ahead) % STEPS);
     this.step = now;
@@ -58,6 +64,6 @@ export class LastMinute {
   }
 
   private now(): number {
-    return Math.floor(this.clock.now() / STEP_MS);
+    return Math.floor(this.clock.now() / STEP_MS) + this.setBack;
   }
 }

@@ -47,6 +47,7 @@ export class Circuit {
   private phase: State = "closed";
   private wish: Mode = "automatic";
   private openedAt: number | undefined;
+  private leftAloneAt = 0;
   private probeAt = 0;
   /** Of the half-open phase that there is; probes of one before say nothing any more. */
   private round = 1;
@@ -64,7 +65,7 @@ export class Circuit {
 
   get state(): State {
     if (this.wish !== "automatic") return this.wish;
-    return this.phase === "open" && this.clock.now() >= this.probeAt ? "half_open" : this.phase;
+    return this.phase === "open" && this.isDue ? "half_open" : this.phase;
   }
 
   /** Whether it is half open, and nobody finds out just now whether it serves again. */
@@ -110,7 +111,7 @@ export class Circuit {
     if (this.wish !== "automatic") return this.wish === "open" ? "refused" : "call";
     if (!rule.enabled || this.phase === "closed") return "call";
     if (this.phase === "open") {
-      if (this.clock.now() < this.probeAt) return "refused";
+      if (!this.isDue) return "refused";
       this.turn("half_open");
       this.round++;
       this.underWay = 0;
@@ -177,6 +178,12 @@ export class Circuit {
     return true;
   }
 
+  private get isDue(): boolean {
+    const nowMs = this.clock.now();
+    // Where the clock was set back, it would be left alone for as much longer.
+    return nowMs >= this.probeAt || nowMs < this.leftAloneAt;
+  }
+
   private failing({ errorRate, timeoutRate, minCalls }: CircuitRule): boolean {
     const { attempts, failures, timeouts } = this.figures;
     if (attempts < minCalls) return false;
@@ -194,8 +201,9 @@ export class Circuit {
   }
 
   private open({ openForMs }: CircuitRule): void {
-    this.openedAt ??= this.clock.now();
-    this.probeAt = this.clock.now() + openForMs;
+    this.leftAloneAt = this.clock.now();
+    this.openedAt ??= this.leftAloneAt;
+    this.probeAt = this.leftAloneAt + openForMs;
     this.turn("open");
   }
 

@@ -18,6 +18,17 @@ describe("the counts of the last minute", () => {
     expect(counts.total(0)).toBe(0);
   });
 
+  it("are let go of a minute later, too, where the clock was set back", () => {
+    let nowMs = 10_000_000;
+    const counts = new LastMinute({ now: () => nowMs, after: () => expect.fail("it waits for nothing") }, 1);
+    counts.add(0);
+    nowMs -= 3_600_000;
+    counts.add(0);
+    expect(counts.total(0)).toBe(2);
+    nowMs += 65_000;
+    expect(counts.total(0)).toBe(0);
+  });
+
   it("are those of the steps that it spans, whenever they are asked for", async () => {
     const moves = fc.array(fc.tuple(fc.nat(90_000), fc.nat(9)), { maxLength: 60 });
     await fc.assert(

@@ -57,6 +57,19 @@ describe("an open circuit", () => {
     expect(circuit.admit(CIRCUIT_RULE)).toBe("refused");
   });
 
+  it("is not left alone for longer where the clock was set back", () => {
+    let nowMs = 10_000_000;
+    const set = new Circuit({ now: () => nowMs, after: clock.after }, () => {});
+    for (let n = 0; n < 10; n++) set.count("failure", CIRCUIT_RULE);
+    expect(set.state).toBe("open");
+    nowMs -= 3_600_000;
+    expect(set.state).toBe("half_open");
+    set.refuted(set.admit(CIRCUIT_RULE), CIRCUIT_RULE);
+    expect(set.state).toBe("open");
+    nowMs += 30_000;
+    expect(set.admit(CIRCUIT_RULE)).toBeTypeOf("number");
+  });
+
   it("closes by a probe's first word, and begins anew", async () => {
     await clock.advance(30_000);
     circuit.proved(circuit.admit(CIRCUIT_RULE), CIRCUIT_RULE);
