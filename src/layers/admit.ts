@@ -42,8 +42,9 @@ function limiterOf({ requestsPerMinute, burst }: RateLimits) {
   );
 }
 
-function keyOf({ context }: Call): string {
-  return context.principal === "anonymous" ? `ip:${context.peer}` : `key:${context.principal}`;
+/** Names of keys are those of their tenant. */
+function keyOf({ context: { principal, tenant, peer } }: Call): string {
+  return principal === "anonymous" ? `ip:${peer}` : `key:${tenant}/${principal}`;
 }
 
 function tell({ context }: Call, limits: RateLimits, state: RateLimiterRes): void {

@@ -56,6 +56,12 @@ describe("without a burst", () => {
     });
   });
 
+  it("counts apart for keys of one name that two tenants have", async () => {
+    const { outcomes } = limited(limits);
+    expect(await outcomes({ ...ALICE, tenant: "acme" }, 3)).toEqual(["ok", "ok", "rate_limited"]);
+    expect(await outcomes({ ...ALICE, tenant: "globex" }, 2)).toEqual(["ok", "ok"]);
+  });
+
   it("starts anew after the minute", async () => {
     const { attempt, outcomes } = limited(limits);
     await outcomes(ALICE, 2);
