@@ -2,7 +2,7 @@
  * Sends nothing to a provider or a model that fails, but for single calls that find out whether it serves again. What
  * became of attempts is told to the circuits where they are settled.
  */
-import { isBatch, type Layer, type RoutedCall, type Service } from "../core/call.ts";
+import { isBatch, type Layer, type Parked, type RoutedCall, type Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, tellsOfProvider, toFailure } from "../core/failure.ts";
 import type { Reply } from "../core/reply.ts";
@@ -19,7 +19,7 @@ export function breaker(
     const { target } = call;
     const rule = ruleOf(target.provider);
     const provider = circuits.provider(target.provider);
-    if (call.parking?.parked !== undefined) return takenUp(call, next, circuits, rule, clock);
+    if (call.parking?.parked) return takenUp(call, next, circuits, rule, clock);
     const asProvider = provider.admit(rule);
     if (asProvider === "refused") return Promise.reject(refusal(call, target.provider, provider, clock));
     const model = circuits.model(target);
@@ -65,9 +65,9 @@ async function probe(call: RoutedCall, next: Service<RoutedCall>, admitted: Admi
 function toldWhenParked(call: RoutedCall, probe: Probe): RoutedCall {
   const { parking } = call;
   if (!parking) return call;
-  const park = (where: string) => {
+  const park = (parked: Parked) => {
     probe.proved();
-    return parking.park(where);
+    return parking.park(parked);
   };
   return { ...call, parking: { ...parking, park } };
 }

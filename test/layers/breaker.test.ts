@@ -92,7 +92,7 @@ describe.each([["provider"], ["model"]])("once the circuit of a %s is half open"
 
   describe("a batch, which is answered within a day,", () => {
     let seen: RoutedCall;
-    const batch = (parked?: string) => {
+    const batch = (where?: string) => {
       const { promise } = Promise.withResolvers<Reply>();
       const asked = breaker(
         circuits,
@@ -103,13 +103,16 @@ describe.each([["provider"], ["model"]])("once the circuit of a %s is half open"
         return promise;
       });
       const call = routedCallOf({ request: { parameters: { serviceTier: "batch" } } });
-      void asked({ ...call, parking: { parked, park: async () => {} } });
+      void asked({
+        ...call,
+        parking: { parked: where === undefined ? undefined : { where }, park: async () => {} },
+      });
     };
 
     it("is a probe only until the provider has taken it", async () => {
       batch();
       expect(await failureOf(ask())).toMatchObject({ kind: "circuit_open" });
-      await seen.parking?.park("somewhere");
+      await seen.parking?.park({ where: "somewhere" });
       expect(circuits.stateOf(TARGET)).toBe("closed");
       await ask();
       expect(sent).toBe(1);
