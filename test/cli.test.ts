@@ -282,6 +282,15 @@ describe("Ctrl-C", () => {
     await expect.poll(lastOutcome, PATIENTLY).toBe("aborted");
   });
 
+  it("is not needed where the reader leaves, as head does: the command ends without a word, and so does the stream", async () => {
+    const text = "[[emulate: interval_ms=10 tokens=100000]] Hello";
+    const run = start("chat", text, "--stream", "--json", "--url", open.url);
+    await run.until(({ stdout }) => stdout.includes("\n"));
+    run.child.stdout?.destroy();
+    expect(await run.end()).toMatchObject({ status: 141, stderr: "" });
+    await expect.poll(lastOutcome, PATIENTLY).toBe("aborted");
+  });
+
   it("aborts a call that has not begun to answer", async () => {
     const before = open.emulator.meter.requests.length;
     const run = start("chat", "[[emulate: hang=1]]", "--url", open.url);

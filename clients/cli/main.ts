@@ -18,6 +18,14 @@ import { addTemplateCommands, templateOptions } from "./template-commands.ts";
 import { addUsageCommands } from "./usage-commands.ts";
 
 const MAX_INT32 = 2_147_483_647;
+/** What shells expect of a program whose reader left. */
+const READER_LEFT = 141;
+
+// Whoever reads no further, such as `head`, has what was wanted; a call that is under way ends with the process.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(READER_LEFT);
+});
 
 const program = new Command("llmgateway")
   .description("One address for every model call that you pay for.")
