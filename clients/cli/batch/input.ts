@@ -13,6 +13,7 @@ export interface Item {
 }
 
 export interface Input {
+  readonly path: string;
   /** Another one for every other input and for options by which it would be sent otherwise. */
   readonly fingerprint: string;
   readonly customIds: ReadonlySet<string>;
@@ -62,7 +63,7 @@ export async function inspect(path: string, options: Splitting): Promise<Input> 
   }
   if (errors.length > 0) throw new InputError(errors.join("\n"));
   if (chunks.length === 0) throw new InputError(`${path}: there is no request in it`);
-  return { fingerprint: hash.digest("hex"), customIds, chunks };
+  return { path, fingerprint: hash.digest("hex"), customIds, chunks };
 }
 
 /** The requests again, chunk by chunk. */

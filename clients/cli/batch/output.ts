@@ -5,10 +5,12 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
 import { InputError } from "../input-error.ts";
+import type { Input } from "./input.ts";
 
 /** Of one chunk. */
 export interface Progress {
@@ -40,13 +42,20 @@ export class Output {
   private readonly written = new Set<string>();
   private readonly file: number;
 
-  /** Takes up what an earlier run left. Throws an InputError when it is of another input. */
-  constructor(path: string, fingerprint: string, customIds: ReadonlySet<string>) {
+  /** Takes up what an earlier run left. Throws an InputError when it is of another input, or no place for answers. */
+  constructor(path: string, { path: from, fingerprint, customIds }: Input) {
     this.path = path;
     this.fingerprint = fingerprint;
-    this.batches = this.readState();
-    this.readAnswers(customIds);
-    this.file = openSync(path, "a");
+    try {
+      // Before anything is cut off: what is half written of an input is a request.
+      if (isSame(path, from)) throw new InputError(`${path}: is the input itself; give another --output`);
+      this.batches = this.readState();
+      this.readAnswers(customIds);
+      this.file = openSync(path, "a");
+    } catch (error) {
+      if (error instanceof Error && "syscall" in error) throw new InputError(`${path}: ${error.message}`);
+      throw error;
+    }
   }
 
   get statePath(): string {
@@ -113,9 +122,16 @@ export class Output {
   }
 }
 
+function isSame(path: string, other: string): boolean {
+  const [one, two] = [path, other].map((name) => statSync(name, { throwIfNoEntry: false }));
+  return one !== undefined && one.dev === two?.dev && one.ino === two.ino;
+}
+
+/** Whose answer it is; empty for a line that is none. */
 function idOf(line: string): string {
   try {
-    return JSON.parse(line).custom_id;
+    const { custom_id, response } = JSON.parse(line);
+    return response === undefined ? "" : custom_id;
   } catch {
     return "";
   }

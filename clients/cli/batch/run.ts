@@ -26,7 +26,7 @@ const INTERRUPTED = 130;
 /** Gives the exit status: 0 when every request was answered. */
 export async function runBatch(path: string, options: BatchOptions): Promise<number> {
   const input = await inspect(path, options);
-  const output = new Output(options.output, input.fingerprint, input.customIds);
+  const output = new Output(options.output, input);
   const bar = new Bar(input.customIds.size, output.tally.answered + output.tally.failed);
   let interrupted = false;
   const status = await call(options, async (gateway, signal) => {

@@ -134,6 +134,29 @@ describe("batch run", () => {
     expect(status).toBe(1);
   });
 
+  it("refuses an output that is no place for answers, and leaves it as it is", async () => {
+    await using server = await JobServer.start();
+    const { input } = inputOf("One");
+    const whole = readFileSync(input, "utf8").trimEnd();
+    writeFileSync(input, whole);
+    const copy = `${input}.copy`;
+    writeFileSync(copy, `${whole}\n`);
+    const cases: [output: string, expected: string][] = [
+      [input, "is the input itself; give another --output"],
+      [copy, ":1: answers no request of the input"],
+      [folder, ": EISDIR"],
+      [join(folder, "nowhere", "out"), ": ENOENT: no such file or directory, open"],
+    ];
+    for (const [output, expected] of cases) {
+      const { status, stderr } = await run(server, { input, output }).end();
+      expect(stderr).toContain(expected);
+      expect(stderr).not.toContain("    at ");
+      expect(status).toBe(1);
+    }
+    expect(server.calls).toEqual([]);
+    expect([input, copy].map((path) => readFileSync(path, "utf8"))).toEqual([whole, `${whole}\n`]);
+  });
+
   it("names every line that is wrong, and sends nothing", async () => {
     await using server = await JobServer.start();
     const files = inputOf("a");
