@@ -5,7 +5,7 @@ import { readFault } from "../../src/emulator/fault.ts";
 export function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
     const number = Number(text);
-    if (/^\d+$/.test(text) && number >= least && number <= most) return number;
+    if (/^-?\d+$/.test(text) && number >= least && number <= most) return number;
     throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
   };
 }
@@ -112,7 +112,10 @@ export function circuitName(text: string): { provider: string; model: string } {
 export function ago(text: string): Date {
   if (/^\d{4}-\d\d-\d\dT/.test(text)) return moment(text);
   if (/^\d{4}-/.test(text)) return new Date(`${day(text)}T00:00:00Z`);
-  return new Date(Date.now() - span(text));
+  if (/^\d+[a-z]/.test(text)) return new Date(Date.now() - span(text));
+  throw new InvalidArgumentError(
+    "It must be a span such as 7d, a day such as 2026-01-31, or a time such as 2026-01-31T18:00:00Z.",
+  );
 }
 
 const DIMENSION = /^(?:provider|model|operation|tenant|key|route|hour|day|tag:.+)$/;

@@ -119,16 +119,11 @@ function asked(command: Command): Command {
 function later(command: Command): Command {
   return command
     .option("--callback-url <url>", "where its end is told", httpUrl)
-    .option("--priority <number>", "more goes first, from -100 to 100", priority)
+    .option("--priority <number>", "more goes first, from -100 to 100", wholeNumber(-100, 100))
     .option("--run-at <time>", "not before this time, such as 2026-01-31T18:00:00Z", moment)
     .option("--start-within <span>", "expires when it is not begun by then, such as 12h", span)
     .addOption(url())
     .addOption(key());
-}
-
-function priority(text: string): number {
-  const size = wholeNumber(0, 100)(text.replace(/^-/, ""));
-  return text.startsWith("-") ? -size : size;
 }
 
 /** What `later` gives. */

@@ -67,7 +67,7 @@ describe("jobs submit", () => {
     ["a file that is none", ["--file", "nowhere.json"], "nowhere.json: ENOENT"],
     ["a time that is none", ["Hello", "--run-at", "soon"], "It must be a time"],
     ["a span that is none", ["Hello", "--start-within", "long"], "It must be a span of time"],
-    ["a priority that is none", ["Hello", "--priority", "101"], "It must be a whole number"],
+    ["a priority that is none", ["Hello", "--priority", "101"], "It must be a whole number from -100 to 100"],
     ["a label that is none", ["Hello", "--metadata", "x"], "It must be a name and a value"],
   ])("refuses %s", async (_, args, words) => {
     await using server = await JobServer.start();

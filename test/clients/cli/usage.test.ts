@@ -82,7 +82,7 @@ it("prints what was said in a request, and deletes it", async () => {
 
 it.each([
   [["usage", "--by", "colour"], /It must be some of provider/],
-  [["usage", "--since", "yesterday"], /It must be a span of time/],
+  [["usage", "--since", "yesterday"], /It must be a span such as 7d, a day such as 2026-01-31, or a time/],
   [["usage", "--where", "colour=red"], /--where: there is no "colour"/],
   [["requests", "none"], /there is no such request/],
   [["requests", "--delete-text"], /or --all to delete that of every one/],
