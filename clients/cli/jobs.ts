@@ -172,7 +172,8 @@ export function when(time: Timestamp | undefined): string {
   return time ? timestampDate(time).toISOString() : "";
 }
 
-function costOf({ runs, costUsd, estimatedCostUsd }: Job): string {
-  if (runs > 0) return dollars(costUsd);
+/** What is to be expected stands in its place only until it has begun. */
+function costOf({ runs, endedAt, costUsd, estimatedCostUsd }: Job): string {
+  if (runs > 0 || endedAt) return dollars(costUsd);
   return estimatedCostUsd === undefined ? "" : `about ${dollars(estimatedCostUsd)}`;
 }

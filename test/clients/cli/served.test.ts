@@ -30,6 +30,15 @@ test("jobs are submitted, waited for, and asked for their answers", async () => 
   expect(await printed(both.url, "jobs", "list")).toContain(id);
 });
 
+test("a job that was cancelled before it began has cost nothing, whatever was to be expected", async () => {
+  await using both = await startBoth();
+  const later = ["--run-at", "2099-01-01T00:00:00Z", "--quiet"];
+  const id = (await printed(both.url, "jobs", "submit", "Hello", "--model", "openai", ...later)).trim();
+  expect(await printed(both.url, "jobs", "get", id)).toMatch(/\ncost +about \$0\.000\d+\n/);
+  expect(await printed(both.url, "jobs", "cancel", id)).toMatch(/\ncost +\$0\.00\n/);
+  expect(await printed(both.url, "jobs", "list")).toMatch(/cancelled .* \$0\.00\n$/);
+});
+
 test("a webhook is shown with each try, and delivered once more", async () => {
   let status = 410;
   await using receiver = await startReceiver((_, response) => void response.writeHead(status).end());
