@@ -65,7 +65,7 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** @throws ConfigError, or the error of the port that cannot be bound */
+/** @throws ConfigError, or the error of the port that cannot be bound; nothing is left open then */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { env, clock = systemClock } = options;
   const load = () => loadConfig({ file: options.file, env });
@@ -207,6 +207,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (server.reflection) serveReflection(router, closing.signal);
     },
   });
+  const letGo = async () => {
+    await experiments.close();
+    await current.close();
+    await spending.stop();
+    await cached.close();
+    await books.close();
+    await transcribing.close();
+    await store.close();
+    await stopTracing();
+  };
   const listener = await listen({
     host: server.host,
     port: server.port,
@@ -221,6 +231,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     handler,
     clock,
+  }).catch(async (error: unknown) => {
+    // A process that nobody can reach must not go on running jobs.
+    watching.close();
+    await backlog.close(0);
+    await letGo();
+    await log.close();
+    throw error;
   });
   log.logger.info({ host: listener.host, port: listener.port, version: VERSION }, "listening");
 
@@ -237,14 +254,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const overdue = clock.after(drainMs, () => door.abortAll(late));
     await Promise.all([listener.close(drainMs + LAST_WORDS_MS), backlog.close(drainMs)]);
     overdue.cancel();
-    await experiments.close();
-    await current.close();
-    await spending.stop();
-    await cached.close();
-    await books.close();
-    await transcribing.close();
-    await store.close();
-    await stopTracing();
+    await letGo();
     log.logger.info("stopped");
     await log.close();
   };

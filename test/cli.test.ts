@@ -6,6 +6,7 @@ import { describeReceipt } from "../clients/cli/describe.ts";
 import { ReceiptSchema } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type Run, start } from "./support/command.ts";
 import { type GatewayUnderTest, startBoth } from "./support/gateway.ts";
+import { hasRedis, startRedis } from "./support/redis.ts";
 
 const KEY = "key-of-the-tests";
 
@@ -325,6 +326,16 @@ describe("serve", () => {
     expect(stderr).toMatch(/^listen EADDRINUSE: address already in use [\d.:]+\n$/);
     expect(status).toBe(1);
   });
+
+  it.runIf(hasRedis("the end of a gateway that cannot listen"))(
+    "ends when its port is taken, whatever it has open",
+    { timeout: 20_000 },
+    async () => {
+      await using redis = await startRedis();
+      const run = start({ PORT: new URL(open.url).port, REDIS_URL: redis.url }, "serve");
+      expect((await run.end()).status).toBe(1);
+    },
+  );
 });
 
 describe("emulate", () => {
