@@ -2,7 +2,6 @@
  * The composition root: what the gateway is made of, and how a call goes through
  * it. The only place that sees the configuration.
  */
-import { readFileSync } from "node:fs";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Model, ProviderStatus } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
@@ -11,6 +10,7 @@ import { type Cached, type Keeping, keepingOf } from "./cached.ts";
 import { cachingOf } from "./caching.ts";
 import { comparingOf } from "./comparing.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
+import { readNamed } from "./config/named-file.ts";
 import { type Call, type Layer, type RoutedCall, type Service, WARMING } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { sessionOf } from "./core/session.ts";
@@ -100,11 +100,11 @@ export interface Surroundings extends Omit<Cached, "memory"> {
   readonly transcribing: Transcribing;
 }
 
-/** @throws ConfigError or a Failure that says what is wrong; nothing is left open then */
+/** @throws ConfigError, CatalogError or a Failure that says what is wrong; nothing is left open then */
 export function createSnapshot(config: CompleteConfig, surroundings: Surroundings): Snapshot {
   const { env, clock, books } = surroundings;
   const { laboratory } = surroundings.experiments;
-  const json = readFileSync(config.prices.catalogPath, "utf8");
+  const json = readNamed(config.prices.catalogPath, "prices.catalog_path");
   const catalog = loadCatalog(json, config.prices.catalogPath);
   const providers = new Map(
     Object.entries(config.providers).map(([name, provider]) => [

@@ -1,12 +1,12 @@
 /** A running gateway: the fronts on their port, the snapshot behind them, its reloads and its end. */
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { DestinationStream } from "pino";
 import { createAdmit, createSnapshot, type Snapshot } from "./app.ts";
 import { checkSecrets, openBacklog } from "./backlog.ts";
 import { type Books, openBooks } from "./books.ts";
 import { type Cached, openCached } from "./cached.ts";
+import { readCertificate } from "./config/certificate.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { checkSuccessor, loadConfig } from "./config/load.ts";
 import { configPaths } from "./config/templates.ts";
@@ -65,11 +65,12 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** @throws ConfigError, or the error of the port that cannot be bound; nothing is left open then */
+/** @throws ConfigError, CatalogError, or the error of the store or the port; nothing is left open then */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { env, clock = systemClock } = options;
   const load = () => loadConfig({ file: options.file, env });
   const config = load();
+  const certificate = config.server.tls && readCertificate(config.server.tls);
   const log = createLog(config.telemetry.logLevel, options.logTo);
   const metrics = createMetrics();
   const signals = { logger: log.logger, metrics };
@@ -220,10 +221,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const listener = await listen({
     host: server.host,
     port: server.port,
-    tls: server.tls && {
-      cert: readFileSync(server.tls.certPath, "utf8"),
-      key: readFileSync(server.tls.keyPath, "utf8"),
-    },
+    tls: certificate,
     http2: {
       maxConcurrentStreams: server.http2.maxConcurrentStreams,
       pingIntervalMs: durationMs(server.http2.pingInterval),

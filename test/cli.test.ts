@@ -336,6 +336,29 @@ describe("serve", () => {
       expect((await run.end()).status).toBe(1);
     },
   );
+
+  it.each<[what: string, env: Record<string, string>, expected: string, status: number]>([
+    [
+      "catalog",
+      { PRICE_CATALOG_PATH: "nowhere.json" },
+      "nowhere.json: cannot be read (ENOENT); prices.cat",
+      2,
+    ],
+    ["catalog", { PRICE_CATALOG_PATH: "README.md" }, "README.md: is not JSON", 2],
+    ["folder", { LLMGATEWAY_DATA_DIR: "README.md" }, "README.md cannot hold the database: EEXIST", 1],
+    [
+      "database",
+      { DATABASE_URL: "postgres://127.0.0.1:1/x" },
+      "the database at DATABASE_URL cannot be used",
+      1,
+    ],
+    ["host", { HOST: "nobody.invalid" }, "nobody.invalid", 1],
+  ])("says without a stack what is wrong with its %s: %j", async (_, env, expected, status) => {
+    const ended = await start({ PORT: "0", ...env }, "serve").end();
+    expect(ended.stderr).toContain(expected);
+    expect(ended.stderr).not.toContain("    at ");
+    expect(ended.status).toBe(status);
+  });
 });
 
 describe("emulate", () => {

@@ -20,6 +20,8 @@ import { addUsageCommands } from "./usage-commands.ts";
 const MAX_INT32 = 2_147_483_647;
 /** What shells expect of a program whose reader left. */
 const READER_LEFT = 141;
+/** What fails where there is no such address or it is taken. */
+const TO_LISTEN = ["listen", "getaddrinfo"];
 
 // Whoever reads no further, such as `head`, has what was wanted; a call that is under way ends with the process.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -192,7 +194,8 @@ function today(): Option {
 function report(error: unknown): number {
   const isConfig = error instanceof ConfigError;
   const isMended = isConfig || error instanceof InputError;
-  if (!isMended && (error as NodeJS.ErrnoException).syscall !== "listen") throw error;
+  const { syscall = "" } = error as NodeJS.ErrnoException;
+  if (!isMended && !TO_LISTEN.includes(syscall)) throw error;
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
   return isConfig ? 2 : 1;
 }

@@ -34,8 +34,21 @@ export interface StoreOptions extends SqliteOptions {
   readonly instance: string;
 }
 
-/** @throws Error that says why the database cannot be used, and what to do */
+/** Why the database cannot be used, and what to do, for the operator. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+}
+
+/** @throws StoreError */
 export async function openStore(options: StoreOptions): Promise<Store> {
+  try {
+    return await openEngine(options);
+  } catch (error) {
+    throw new StoreError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+async function openEngine(options: StoreOptions): Promise<Store> {
   const { databaseUrl } = options;
   if (!databaseUrl) return openSqlite(options);
   // Loaded only where it is used.
