@@ -1,6 +1,7 @@
 /** The commands about what was spent, with their options. What they do is loaded when one is called. */
 import { Argument, type Command, Option } from "commander";
 import { ago, dimensions, label, wholeNumber } from "./argument.ts";
+import { InputError } from "./input-error.ts";
 import type { JsonOptions } from "./jobs.ts";
 import { key, url } from "./option.ts";
 import type { ListOptions } from "./requests.ts";
@@ -17,6 +18,7 @@ const ORDERS = [
   "saved",
   "group",
 ];
+const CHOOSING = ["since", "until", "where", "outcome", "failure", "limit"];
 const WHAT = ["anomalies", "tips"] as const;
 
 interface RequestsOptions extends ListOptions, JsonOptions {
@@ -34,6 +36,8 @@ export function addUsageCommands(program: Command): void {
     .addOption(new Option("--order-by <what>", "what to sort by").choices(ORDERS))
     .addOption(new Option("--csv", "print it as CSV").conflicts("json"))
     .action(async (what: (typeof WHAT)[number] | undefined, options: UsageOptions) => {
+      if (what && (options.by.length > 0 || options.orderBy !== undefined || options.csv))
+        throw new InputError("--by, --order-by and --csv are for what was spent, without anomalies or tips");
       const { printUsage } = await import("./usage.ts");
       const { printAnomalies, printTips } = await import("./spend-advice.ts");
       const print = { usage: printUsage, anomalies: printAnomalies, tips: printTips }[what ?? "usage"];
@@ -50,7 +54,8 @@ export function addUsageCommands(program: Command): void {
     .option("--text", "with what was said in it, where the gateway keeps that")
     .addOption(new Option("--delete-text", "delete what was said in it instead").conflicts("text"))
     .option("--all", "with --delete-text: what was said in every one")
-    .action(async (id: string | undefined, options: RequestsOptions) => {
+    .action(async (id: string | undefined, options: RequestsOptions, command: Command) => {
+      check(id, options, command);
       if (options.deleteText) {
         const { deleteTexts } = await import("./request-texts.ts");
         process.exitCode = await deleteTexts(id, options);
@@ -59,6 +64,15 @@ export function addUsageCommands(program: Command): void {
       const { listRequests, printRequest } = await import("./requests.ts");
       process.exitCode = await (id === undefined ? listRequests(options) : printRequest(id, options));
     });
+}
+
+/** What would mean nothing is refused: above all what seems to choose the texts that are deleted. */
+function check(id: string | undefined, { text, deleteText, all }: RequestsOptions, command: Command): void {
+  if (text && id === undefined) throw new InputError("--text is for one request: give its id");
+  if (all && !deleteText) throw new InputError("--all is for --delete-text");
+  const choosing = CHOOSING.find((name) => command.getOptionValueSource(name) === "cli");
+  if (deleteText && choosing !== undefined)
+    throw new InputError(`--${choosing} chooses what is listed, not what --delete-text deletes`);
 }
 
 function about(command: Command, usual: string): Command {

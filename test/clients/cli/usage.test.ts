@@ -85,6 +85,15 @@ it.each([
   [["usage", "--since", "yesterday"], /It must be a span such as 7d, a day such as 2026-01-31, or a time/],
   [["usage", "--where", "colour=red"], /--where: there is no "colour"/],
   [["requests", "none"], /there is no such request/],
+  [["usage", "tips", "--csv"], /--by, --order-by and --csv are for what was spent/],
+  [["usage", "anomalies", "--by", "model"], /--by, --order-by and --csv are for what was spent/],
+  [["requests", "--text"], /--text is for one request: give its id/],
+  [["requests", "--all"], /--all is for --delete-text/],
+  [
+    ["requests", "--delete-text", "--all", "--where", "tag:team=a"],
+    /--where chooses what is listed, not what/,
+  ],
+  [["requests", "--delete-text", "--all", "--since", "1h"], /--since chooses what is listed, not what/],
   [["requests", "--delete-text"], /or --all to delete that of every one/],
 ])("%j is refused, and says what is wrong", async (args, message) => {
   await using both = await startBoth();
