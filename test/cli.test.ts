@@ -380,9 +380,11 @@ describe("emulate", () => {
   it("refuses what it cannot do", async () => {
     const chaos = await start("emulate", "--chaos", "5").end();
     expect(chaos.stderr).toContain("must be a number from 0 to 1");
+    const calm = await start("emulate", "--fault", "status=429").end();
+    expect(calm.stderr).toContain("--fault says what fails of --chaos, which is 0");
     const taken = await start("emulate", "--port", new URL(open.url).port).end();
     expect(taken.stderr).toMatch(/^listen EADDRINUSE/);
-    expect([chaos.status, taken.status]).toEqual([1, 1]);
+    expect([chaos.status, calm.status, taken.status]).toEqual([1, 1, 1]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** `llmgateway emulate`: the emulator as a program of its own. */
 import type { ChaosProfile } from "../../src/emulator/fault.ts";
 import { startEmulator } from "../../src/emulator/server.ts";
+import { InputError } from "./input-error.ts";
 
 export interface EmulateOptions {
   readonly host: string;
@@ -16,6 +17,10 @@ export interface EmulateOptions {
 
 /** Resolves when it was told to stop. */
 export async function emulate(options: EmulateOptions): Promise<void> {
+  if (options.fault !== undefined && options.chaos === 0)
+    throw new InputError(
+      "--fault says what fails of --chaos, which is 0; give --chaos 1 to have every request fail",
+    );
   const emulator = await startEmulator(options);
   process.stdout.write(
     [

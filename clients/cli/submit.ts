@@ -67,8 +67,13 @@ async function written(message: string | undefined, options: SubmitOptions): Pro
 async function filed(options: SubmitOptions): Promise<SubmitJobRequest> {
   const { file = "", model, modelVersion, system, maxTokens, maxCost, timeout } = options;
   if (system !== undefined) throw new InputError("--system: write it into the file, as its first message");
+  if (options.var !== undefined || options.templateVersion !== undefined)
+    throw new InputError(
+      "--var and --template-version: write them into the file, as variables and template_version",
+    );
   const request = await parse(file);
   if (model) Object.assign(request, { model, modelVersion });
+  else if (modelVersion) request.modelVersion = modelVersion;
   if (maxCost !== undefined) request.maxCostUsd = maxCost;
   if (timeout !== undefined) request.timeoutMs = timeout;
   if (maxTokens !== undefined) {

@@ -60,11 +60,18 @@ describe("jobs submit", () => {
     const { stdout } = await jobs(server, "submit", ...options).end();
     expect(JSON.parse(stdout)).toMatchObject({ job_id: server.onlyId, status: "pending", priority: 2 });
     expect(server.submissions[0]).toMatchObject({ model: "two", parameters: { seed: 1n, maxTokens: 3 } });
+    await jobs(server, "submit", "--file", file, "--model-version", "three").end();
+    expect(server.submissions[1]).toMatchObject({ model: "one", modelVersion: "three" });
   });
 
   it.each([
     ["neither a message nor a file", [], "give the message or --template, or a request by --file"],
     ["a file that is none", ["--file", "nowhere.json"], "nowhere.json: ENOENT"],
+    [
+      "a value beside a file",
+      ["--file", "any.json", "--var", "a=b"],
+      "--var and --template-version: write them",
+    ],
     ["a time that is none", ["Hello", "--run-at", "soon"], "It must be a time"],
     ["a span that is none", ["Hello", "--start-within", "long"], "It must be a span of time"],
     ["a priority that is none", ["Hello", "--priority", "101"], "It must be a whole number from -100 to 100"],
