@@ -55,7 +55,9 @@ export function addAuditCommands(program: Command, prices: Command): void {
       gather,
     )
     .option("--as <name>", "what the gateway's configuration calls the provider")
-    .option("--tolerance <percent>", "how much may differ", percent, 0.01)
+    .addOption(
+      new Option("--tolerance <percent>", "how much may differ").argParser(percent).default(0.01, "1%"),
+    )
     .option(
       "--same <name=model>",
       "what the export calls a model, and what the ledger does; again for more",

@@ -70,7 +70,8 @@ function daysOf({
 }: ReconcileOptions): string[] {
   const begin = Math.floor((since?.getTime() ?? until.getTime() - MONTH_MS) / DAY_MS) * DAY_MS;
   const count = Math.ceil((until.getTime() - begin) / DAY_MS);
-  if (count < 1) throw new InputError("--since must be before --until");
+  if (count < 1)
+    throw new InputError("--since must be before --until, which is the begin of today unless it is said");
   return Array.from({ length: count }, (_, index) => dayAt(begin + index * DAY_MS));
 }
 

@@ -268,3 +268,17 @@ it("compares a gateway with what its provider metered, by the exit status too", 
     stderr: expect.stringMatching(/^usage\.json, line 2: there is no column start_time_iso or start_time/),
   });
 });
+
+it("says what it takes for granted", async () => {
+  expect((await start("reconcile", "--help").end()).stdout).toMatch(
+    /--tolerance <percent> .*\(default: 1%\)/,
+  );
+  const file = join(temporaryFolder(), "usage.json");
+  writeFileSync(file, JSON.stringify({ data: [] }));
+  const today = new Date().toISOString().slice(0, 10);
+  const { status, stderr } = await start(
+    ...["reconcile", "--provider", "openai", "--file", file, "--since", today],
+  ).end();
+  expect(stderr).toBe("--since must be before --until, which is the begin of today unless it is said\n");
+  expect(status).toBe(1);
+});
