@@ -154,7 +154,9 @@ describe("chat says by what the router chooses", () => {
   });
 
   it("and who follows, and to which conversation it belongs", async () => {
-    expect(await routeBy("--fallback", "nobody_knows")).toContain('there is no chain "nobody_knows"');
+    expect(await routeBy("--fallback", "nobody_knows")).toContain(
+      'there is no chain "nobody_knows"; none is configured; "none" wants nobody',
+    );
     expect(await routeBy("--fallback", "none")).toMatchObject({ policy: "default" });
     const { stderr } = await chat("Hello", "--dry-run", "--session", "x".repeat(300));
     expect(stderr).toContain("session_id");

@@ -216,7 +216,7 @@ function chainOf(
   throw refused(
     "invalid_request",
     "fallback_chain",
-    `there is no chain "${name}"; ${there}, and none for nobody`,
+    `there is no chain "${name}"; ${there}; "none" wants nobody`,
   );
 }
 

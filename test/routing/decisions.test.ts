@@ -176,7 +176,7 @@ describe("a request is refused", () => {
       { fallbackChain: "long" },
       "invalid_request",
       "fallback_chain",
-      /there are default, short, blind, and none/,
+      /there are default, short, blind; "none" wants nobody/,
     ],
   ])("%j", async (request, kind, field, text) => {
     const failure = await routed({ request }, request.fallbackChain ? CONFIG : WITHOUT_CHAIN).then(
