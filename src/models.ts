@@ -27,12 +27,15 @@ export function directoryOf(
   return {
     provider: (name) => named.get(name),
     providers: names,
-    providersOf: (model) =>
-      names.filter((name) => {
-        if (providers.get(name)?.off) return false;
+    providersOf(model) {
+      const having = names.filter((name) => {
         const { models = [], prices = name } = config.providers[name] ?? {};
         return models.length > 0 ? models.includes(model) : catalog.find(prices, model) !== undefined;
-      }),
+      });
+      const ready = having.filter((name) => !providers.get(name)?.off);
+      // Where all of them are off, why that is helps more than that nobody has it.
+      return ready.length > 0 ? ready : having;
+    },
     defaultModels: { chat: config.defaultModel, embeddings: config.defaultEmbeddingModel },
   };
 }

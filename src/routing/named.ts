@@ -7,7 +7,7 @@ export interface Directory {
   /** Undefined when no provider has this name. */
   provider(name: string): Listed | undefined;
   readonly providers: readonly string[];
-  /** The configured providers that are priced for this model, in the configuration's order. */
+  /** The configured providers that have this model, in the configuration's order: those that are off only where all are. */
   providersOf(model: string): readonly string[];
   /** As `provider/model`. */
   readonly defaultModels: DefaultModels;

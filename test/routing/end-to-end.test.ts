@@ -164,6 +164,14 @@ describe("by REST", () => {
     expect(error.message).toContain("mistral is off");
   });
 
+  it("neither is a model of which all providers are off: the next of the chain serves, or why they are off is told", async () => {
+    const error = await refusal({ model: "mistral-small-latest", fallbackChain: "none" });
+    expect(error.code).toBe(14);
+    expect(error.message).toContain("mistral is off");
+    const reply = await chat({ model: "mistral-small-latest" });
+    expect(reply).toMatchObject({ provider: "gemini", route: { policy: "catalog" } });
+  });
+
   it("a task goes to whom the configuration has for it", async () => {
     const reply = await chat({ taskType: "poems" });
     expect(reply).toMatchObject({ provider: "gemini", route: { policy: "task_type", name: "poems" } });
