@@ -1,6 +1,8 @@
 /** Who leaves or runs out of time ends the provider's work, and what was done until then is accounted for. */
-import { connect as connectHttp2 } from "node:http2";
+import { once } from "node:events";
+import { connect as connectHttp2, constants as HTTP2 } from "node:http2";
 import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -176,4 +178,30 @@ test("a caller who closes an HTTP/2 connection without a word takes the provider
   await expectSoon(held.closed, leftAtMs);
   expect(await both.log.about(requestId)).toMatchObject({ outcome: "abandoned", failure_kind: "cancelled" });
   session.destroy();
+});
+
+test("callers who leave streams over HTTP/2 that they did not read are told of, each of them", async () => {
+  const session = connectHttp2(both.url);
+  const flood = JSON.stringify({
+    messages: [{ role: "user", content: "[[emulate: flood=1]] Go on" }],
+    model: "openai/gpt-4o",
+  });
+  const told = Array.from({ length: 8 }, async (_, number) => {
+    const { requestId, headers } = identified();
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/v1/gateway/stream",
+      "content-type": "application/json",
+      ...headers,
+    });
+    stream.end(flood);
+    await once(stream, "response");
+    // As soon as it is full, and later.
+    await sleep(20 * number);
+    stream.close(HTTP2.NGHTTP2_CANCEL);
+    return both.log.about(requestId);
+  });
+  const cancelled = told.map(() => expect.objectContaining({ failure_kind: "cancelled" }));
+  expect(await Promise.all(told)).toEqual(cancelled);
+  session.close();
 });

@@ -138,6 +138,7 @@ class Exchange {
     return new SseWriter(this.reply, {
       clock: this.options.clock,
       pingIntervalMs: this.options.pingIntervalMs,
+      signal: this.request.context.signal,
       output: rpc.output,
       encode: jsonWriter(rpc.output),
       headers: () => this.headers(),

@@ -8,6 +8,8 @@ import type { NodeReply } from "../node.ts";
 export interface SseOptions {
   readonly clock: Clock;
   readonly pingIntervalMs: number;
+  /** Aborted when the call is over for the caller, who may have left. */
+  readonly signal: AbortSignal;
   /** The type of the events. */
   readonly output: DescMessage;
   /** JSON text of one event. */
@@ -39,7 +41,7 @@ export class SseWriter {
       this.open();
       let text = "";
       for (const event of batch) text += `data: ${this.options.encode(event)}\n\n`;
-      if (!this.reply.write(text)) await drained(this.reply);
+      if (!this.reply.write(text)) await drained(this.reply, this.options.signal);
     }
   }
 
@@ -69,16 +71,16 @@ export class SseWriter {
   }
 }
 
-/** Resolves too when the caller has left; the call's signal tells that. */
-function drained(reply: NodeReply): Promise<void> {
+/** Resolves too once the signal is aborted: a reply over HTTP/2 that is gone drains no more, and does not say that it is. */
+function drained(reply: NodeReply, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       reply.off("drain", done);
-      reply.off("close", done);
+      signal.removeEventListener("abort", done);
       resolve();
     };
     reply.on("drain", done);
-    reply.on("close", done);
-    if (reply.destroyed) done();
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
   });
 }
