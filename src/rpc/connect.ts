@@ -58,6 +58,8 @@ export function createConnectFront(options: ConnectOptions): NodeHandler {
     // A body that connect-node gives up would take the request with it, and block the connection.
     request[Symbol.asyncIterator] = () => request.iterator({ destroyOnReturn: false });
     dropFarDeadline(request.headers);
+    // It waits for a full reply to drain, which one over HTTP/2 that is gone does not; it learns of that when it goes on.
+    reply.once("close", () => reply.emit("drain"));
     adapter(request, reply);
   };
 }

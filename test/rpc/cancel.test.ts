@@ -180,21 +180,28 @@ test("a caller who closes an HTTP/2 connection without a word takes the provider
   session.destroy();
 });
 
-test("callers who leave streams over HTTP/2 that they did not read are told of, each of them", async () => {
+const FLOOD = { messages: [{ role: "user", content: "[[emulate: flood=1]] Go on" }], model: "openai/gpt-4o" };
+
+test.each([
+  ["server-sent events", "/v1/gateway/stream", "application/json", Buffer.from(JSON.stringify(FLOOD))],
+  [
+    "gRPC",
+    "/llmgateway.v1.GatewayService/Stream",
+    "application/grpc+proto",
+    envelope(toBinary(ChatRequestSchema, create(ChatRequestSchema, FLOOD))),
+  ],
+])("each caller who leaves a stream over HTTP/2 unread is told of: %s", async (_, path, type, body) => {
   const session = connectHttp2(both.url);
-  const flood = JSON.stringify({
-    messages: [{ role: "user", content: "[[emulate: flood=1]] Go on" }],
-    model: "openai/gpt-4o",
-  });
   const told = Array.from({ length: 8 }, async (_, number) => {
     const { requestId, headers } = identified();
     const stream = session.request({
       ":method": "POST",
-      ":path": "/v1/gateway/stream",
-      "content-type": "application/json",
+      ":path": path,
+      "content-type": type,
+      te: "trailers",
       ...headers,
     });
-    stream.end(flood);
+    stream.end(body);
     await once(stream, "response");
     // As soon as it is full, and later.
     await sleep(20 * number);
