@@ -10,14 +10,16 @@ const IN_MS = ["retry-after-ms", "x-ms-retry-after-ms"];
  * `retry-after: 1`, so that a zero gives way. A date counts from the reply's own
  * `date` header, as the two clocks need not agree; without one it says nothing.
  *
- * @returns milliseconds from now, or undefined when it does not say
+ * @returns whole milliseconds from now, or undefined when it does not say
  */
 export function retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
   const precise = IN_MS.map((name) => numberIn(headers[name])).filter((ms) => ms !== undefined);
   const coarse = headers["retry-after"];
   const seconds = numberIn(coarse);
   const delay = seconds === undefined ? untilDate(coarse, headers.date) : seconds * 1000;
-  return precise.find((ms) => ms > 0) ?? delay ?? precise[0];
+  const told = precise.find((ms) => ms > 0) ?? delay ?? precise[0];
+  // What is told on has no fractions of a millisecond.
+  return told === undefined ? undefined : Math.ceil(told);
 }
 
 function numberIn(header: string | string[] | undefined): number | undefined {

@@ -1,7 +1,7 @@
 /** One call, whatever the protocol: the same text, the same cost, the same failures, by every way in. */
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { LEAST_UNDER_WAY as UNDER_WAY } from "../../src/cost/answer.ts";
 import { CALLERS, type ChatInit } from "../support/callers.ts";
@@ -107,7 +107,7 @@ describe.each(CALLERS)("$name", ({ at, protocol }) => {
   });
 
   test("tells a failure before the first word by its status", async () => {
-    const refused = ask("[[emulate: status=429 retry_after=7]] Hello");
+    const refused = ask("[[emulate: status=429 retry_after=6.0051]] Hello");
     const conversation = at(both.url);
     const unary = await conversation.chat(refused).catch(ConnectError.from);
     const { gathered, error } = await gather(conversation.stream(refused));
@@ -118,6 +118,9 @@ describe.each(CALLERS)("$name", ({ at, protocol }) => {
       expect(failure.rawMessage).toBe("the provider limits the rate of the gateway's requests");
       expect(failure.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "provider_rate_limited" }]);
       expect(failure.metadata.get("retry-after")).toBe("7");
+      expect(failure.findDetails(RetryInfoSchema)).toMatchObject([
+        { retryDelay: { seconds: 6n, nanos: 6_000_000 } },
+      ]);
       expect(failure.metadata.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
     }
   });

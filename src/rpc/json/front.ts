@@ -171,8 +171,9 @@ function sendFailure(reply: NodeReply, failure: Failure, headers: Record<string,
   const given = Object.fromEntries(failure.replyHeaders ?? []);
   const all: Record<string, string> = { ...given, ...headers, "content-type": "application/json" };
   if (failure.retryAfterMs !== undefined) all["retry-after"] = retryAfter(failure.retryAfterMs);
+  const body = JSON.stringify(toErrorJson(failure));
   reply.writeHead(failure.traits.http, all);
-  reply.end(JSON.stringify(toErrorJson(failure)));
+  reply.end(body);
 }
 
 function peerOf(request: NodeRequest): string {
