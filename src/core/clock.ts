@@ -3,7 +3,7 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Runs `action` once after `delayMs`, and after `LONGEST_DELAY_MS` at the latest; never keeps the process alive. */
+  /** Runs `action` once after `delayMs`; never keeps the process alive. */
   after(delayMs: number, action: () => void): Timer;
 }
 
@@ -56,14 +56,33 @@ export function whenSilent(clock: Clock, delayMs: number, action: () => void): T
   };
 }
 
-/** More than 24 days. For a longer delay Node's timers would run at once. */
+/** The platform's timers wait no longer than 24 days, and not at all for what is later. */
 export const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {
-    const handle = setTimeout(action, Math.min(delayMs, LONGEST_DELAY_MS));
+    if (delayMs > LONGEST_DELAY_MS) return inSteps(delayMs, action);
+    const handle = setTimeout(action, delayMs);
     handle.unref();
     return { refresh: () => handle.refresh(), cancel: () => clearTimeout(handle) };
   },
 };
+
+function inSteps(delayMs: number, action: () => void): Timer {
+  const wait = (leftMs: number): Timer => {
+    const stepMs = Math.min(leftMs, LONGEST_DELAY_MS);
+    const next = () => {
+      step = wait(leftMs - stepMs);
+    };
+    return systemClock.after(stepMs, leftMs > stepMs ? next : action);
+  };
+  let step = wait(delayMs);
+  return {
+    refresh() {
+      step.cancel();
+      step = wait(delayMs);
+    },
+    cancel: () => step.cancel(),
+  };
+}

@@ -22,7 +22,7 @@ import { JSON_OPTIONS } from "../core/json.ts";
 import { RPC_COMPRESSIONS } from "./compression.ts";
 import type { Answer, Door, Request } from "./door.ts";
 import { toConnectError, toErrorEvent } from "./errors.ts";
-import type { NodeHandler, NodeRequest } from "./node.ts";
+import type { NodeHandler } from "./node.ts";
 import { unreadable } from "./unreadable.ts";
 
 const REQUEST = createContextKey<Request | undefined>(undefined);
@@ -57,21 +57,12 @@ export function createConnectFront(options: ConnectOptions): NodeHandler {
   return (request, reply) => {
     // A body that connect-node gives up would take the request with it, and block the connection.
     request[Symbol.asyncIterator] = () => request.iterator({ destroyOnReturn: false });
-    dropFarDeadline(request.headers);
     // It waits for a full reply to drain, which one over HTTP/2 that is gone does not; it learns of that when it goes on.
     reply.once("close", () => reply.emit("drain"));
+    for (const name of ["connect-timeout-ms", "grpc-timeout"])
+      if (isNeverDue(request.headers[name])) delete request.headers[name];
     adapter(request, reply);
   };
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000 };
-
-/** One that is weeks away would end the call at once, by a timer of connect-node's; no call takes so long. */
-function dropFarDeadline(headers: NodeRequest["headers"]): void {
-  const connect = headers["connect-timeout-ms"]?.toString() ?? "";
-  if (/^\d{10}$/.test(connect) && Number(connect) > LONGEST_DELAY_MS) delete headers["connect-timeout-ms"];
-  const [, amount, unit = ""] = /^(\d{1,8})([HMS])$/.exec(headers["grpc-timeout"]?.toString() ?? "") ?? [];
-  if (Number(amount) * (UNIT_MS[unit] ?? 0) > LONGEST_DELAY_MS) delete headers["grpc-timeout"];
 }
 
 export function jsonOptions(maxDepth: number) {
@@ -82,6 +73,14 @@ export function jsonOptions(maxDepth: number) {
     recursionLimit: maxDepth + 1,
     textDecoder: new TextDecoder("utf-8", { fatal: true }),
   };
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1 };
+
+/** A deadline so far away that connect-node's timer would take it for now, and that no call would come to. */
+function isNeverDue(deadline: string | string[] | undefined): boolean {
+  const [, count, unit = "m"] = /^(\d{1,10})([HMSm])?$/.exec(String(deadline)) ?? [];
+  return Number(count) * (UNITS_MS[unit] ?? 0) > LONGEST_DELAY_MS;
 }
 
 function serve(router: ConnectRouter, service: DescService, door: Door): void {
@@ -115,6 +114,8 @@ function open(door: Door, context: HandlerContext): void {
       request.close();
     };
     context.signal.addEventListener("abort", over, { once: true });
+    // By a deadline of 0, which is over before it began.
+    if (context.signal.aborted) over();
   } catch (error) {
     throw toConnectError(error as Failure);
   }

@@ -32,10 +32,22 @@ test.each(CALLERS)("a retry is not waited for that the deadline forbids: $name",
   expect(both.emulator.meter.requests).toHaveLength(1);
 });
 
-test.each(CALLERS)("a deadline that is weeks away ends nothing: $name", async ({ protocol, at }) => {
-  const headers: Record<string, string> = protocol.startsWith("grpc")
-    ? { "grpc-timeout": "2592000S" }
-    : { "connect-timeout-ms": "2592000000" };
-  const ask = { ...ASK, messages: [{ role: "user", content: "Hello" }] };
-  expect(await at(both.url).chat(ask, { headers })).toMatchObject({ finishReason: "stop" });
+const headersOf = (protocol: string, ms: number): Record<string, string> =>
+  protocol.startsWith("grpc") ? { "grpc-timeout": `${ms / 1_000}S` } : { "connect-timeout-ms": String(ms) };
+const HELLO = { messages: [{ role: "user", content: "Hello" }], model: "openai/gpt-4o" };
+
+test.each(CALLERS)("a deadline in a hundred days is not due at once: $name", async ({ protocol, at }) => {
+  const headers = headersOf(protocol, 100 * 86_400_000);
+  expect(await at(both.url).chat(HELLO, { headers })).toMatchObject({ finishReason: "stop" });
+});
+
+test.each(CALLERS)("a deadline of nothing is due at once: $name", async ({ name, protocol, at }) => {
+  const requestId = `late-${name.replaceAll(/\W/g, "-")}`;
+  const headers = { "x-request-id": requestId, ...headersOf(protocol, 0) };
+  const ask = { ...HELLO, messages: [{ role: "user", content: "[[emulate: delay_ms=5000]] Hello" }] };
+  const error = await at(both.url)
+    .chat(ask, { headers })
+    .then(() => undefined, ConnectError.from);
+  expect(error?.code).toBe(Code.DeadlineExceeded);
+  expect(await both.log.about(requestId)).toMatchObject({ failure_kind: "deadline_exceeded" });
 });
