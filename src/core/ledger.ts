@@ -28,6 +28,8 @@ export interface Intent extends Payer {
   readonly route: string;
   /** Pending; its number, target, trigger, price version and `reserved_pico_usd` are what is kept. */
   readonly attempt: Attempt;
+  /** Whether it may take hours. */
+  readonly patient?: boolean;
 }
 
 /** What became of an attempt. */

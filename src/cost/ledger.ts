@@ -5,6 +5,7 @@
 import { type Clock, pass, type Timer } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import type { CallRow, Intent, LedgerBatch, LedgerStore, Settlement } from "../core/ledger.ts";
+import { Room } from "./ledger-room.ts";
 
 export interface Ledger {
   /** Rows that wait or are being written. */
@@ -78,9 +79,8 @@ class GatheringLedger implements Ledger {
   /** Rows that ever came, and those of them that were ever begun to be written. */
   private accepted = 0;
   private taken = 0;
-  /** Attempts that are to be settled, and calls that are to end: each has room kept for its row. */
-  private readonly openAttempts = new Set<string>();
-  private readonly openCalls = new Set<string>();
+  /** Of attempts that are to be settled, and of calls that are to end. */
+  private readonly room = new Room();
   /** In their order. */
   private readonly waitForRoom = new Map<Intent, Waiter>();
   private readonly waitForSafety = new Map<Intent, Waiter>();
@@ -101,7 +101,7 @@ class GatheringLedger implements Ledger {
   }
 
   get waitingRows(): number {
-    return this.unwrittenRows + this.openAttempts.size + this.openCalls.size;
+    return this.unwrittenRows + this.room.rows;
   }
 
   open(intent: Intent, { durable, signal }: OpenOptions): Promise<void> | undefined {
@@ -119,14 +119,14 @@ class GatheringLedger implements Ledger {
 
   settle(settlement: Settlement): void {
     // Of others the row was lost, which is told, or refused.
-    if (!this.openAttempts.delete(keyOf(settlement))) return;
+    if (!this.room.settled(settlement)) return;
     this.settlements.push(settlement);
     this.accepted++;
     this.writeOthersWithin(OTHERS_AFTER_MS);
   }
 
   call(row: CallRow): void {
-    if (!this.openCalls.delete(row.callId) && this.waitingRows >= this.options.maxWaitingRows) {
+    if (!this.room.ended(row.callId) && this.waitingRows >= this.options.maxWaitingRows) {
       this.options.onLost(1);
       return;
     }
@@ -152,17 +152,14 @@ class GatheringLedger implements Ledger {
     return this.intents.length + this.settlements.length + this.calls.length > 0;
   }
 
-  /** Its own row, its settlement's, and its call's. */
-  private hasRoomFor({ callId }: Intent): boolean {
-    const rows = this.openCalls.has(callId) ? 2 : 3;
-    return this.waitingRows + rows <= this.options.maxWaitingRows;
+  private hasRoomFor(intent: Intent): boolean {
+    return this.waitingRows + this.room.neededFor(intent) <= this.options.maxWaitingRows;
   }
 
   private accept(intent: Intent): void {
     this.intents.push(intent);
     this.accepted++;
-    this.openAttempts.add(keyOf(intent));
-    this.openCalls.add(intent.callId);
+    this.room.expect(intent);
     this.writeIntentsWithin(INTENTS_AFTER_MS);
   }
 
@@ -267,10 +264,6 @@ class GatheringLedger implements Ledger {
     this.failing = unsafe(error instanceof Error ? error.message : String(error));
     for (const end of this.waitForSafety.values()) end(this.failing);
   }
-}
-
-function keyOf({ callId, attempt }: Intent | Settlement): string {
-  return `${callId} ${attempt.number}`;
 }
 
 function waitIn(waiters: Map<Intent, Waiter>, intent: Intent, signal: AbortSignal): Promise<void> {

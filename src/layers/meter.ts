@@ -3,7 +3,7 @@
  * afterwards, whatever became of it.
  */
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { type AttemptCall, type Layer, operationOf, type RoutedCall } from "../core/call.ts";
+import { type AttemptCall, isBatch, type Layer, operationOf, type RoutedCall } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { toFailure, unsent } from "../core/failure.ts";
 import type { Lag } from "../core/lag.ts";
@@ -108,6 +108,14 @@ function begun(
   const { experiment } = tally;
   const variant = experiment ? `${experiment.name}/${experiment.variant}` : "";
   const which = { operation: operationOf(call), route: routeName(tally.route), variant };
-  const intent = { ...payer, ...which, callId, requestId, startedAtMs, attempt: kept };
+  const intent = {
+    ...payer,
+    ...which,
+    callId,
+    requestId,
+    startedAtMs,
+    attempt: kept,
+    patient: isBatch(call),
+  };
   return ledger?.open(intent, { durable: bounded, signal });
 }

@@ -262,6 +262,21 @@ describe("memory that is full", () => {
     expect(store.kept.join("; ")).toBe("a |  | ;  | a | b a");
   });
 
+  it("keeps no room from others for what takes hours", async () => {
+    const { ledger, clock, store, lost } = setUp({ maxWaitingRows: 4 });
+    for (const id of ["a", "b", "c", "d"]) {
+      expect(ledger.open({ ...intentOf(id), patient: true }, LOOSE)).toBeUndefined();
+      await clock.advance(10);
+    }
+    expect(ledger.waitingRows).toBe(0);
+    expect(ledger.open(intentOf("e"), LOOSE)).toBeUndefined();
+    for (const id of ["a", "b", "c", "d"]) ledger.settle(settlementOf(id));
+    for (const id of ["a", "b", "c", "d"]) ledger.call(callRowOf(id));
+    await clock.advance(300);
+    expect(lost()).toBe(0);
+    expect(store.kept.join("; ")).toBe("a |  | ; b |  | ; c |  | ; d |  | ; e |  | ;  | a b c d | a b c d");
+  });
+
   it("has room again for a call's further attempts", async () => {
     const { ledger, clock } = setUp({ maxWaitingRows: 4 });
     expect(ledger.open(intentOf("a"), LOOSE)).toBeUndefined();
