@@ -153,7 +153,8 @@ export class HeldRun {
       const givenBack = await this.persist(() =>
         next.counted
           ? store.retry(key, dueAtMs, { ...told, retryable: true }, { costPicoUsd })
-          : store.handBack(key, atMs, dueAtMs),
+          : // What goes on elsewhere is told where it ends.
+            store.handBack(key, atMs, dueAtMs, { costPicoUsd: failure.suspended ? ZERO : costPicoUsd }),
       );
       return givenBack ? undefined : "lost";
     }

@@ -164,6 +164,22 @@ describe("a run", () => {
     expect(store.job()).toMatchObject({ state: "completed", runs: 2, costPicoUsd: undefined });
   });
 
+  test("keeps what a run cost that the gateway then refused to go on with", async () => {
+    const store = new MemoryJobs(clock, 1);
+    let number = 0;
+    const service: Service = async (call) => {
+      // As when the first target broke off, and the circuit of the next was open.
+      call.tally.attempts.push(attemptOf({ actualPicoUsd: number === 0 ? 9n : 5n }));
+      if (number++ === 0) throw new Failure("circuit_open", "nothing is sent there");
+      return replyOf(spoken(["Hello"]));
+    };
+    start(store, { service });
+    await clock.advance(10);
+    expect(store.job()).toMatchObject({ state: "pending", runs: 0, costPicoUsd: 9n });
+    await clock.advance(10_000);
+    expect(store.job()).toMatchObject({ state: "completed", runs: 1, costPicoUsd: 14n });
+  });
+
   test.each(["rate_limited", "budget_unavailable"] as const)(
     "that the gateway itself refuses, as with %s, counts for nothing",
     async (kind) => {

@@ -77,7 +77,7 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     const { run } = await takeOne(jobs);
     await jobs.retry(run, NOW + 1_000, OVERLOADED, UNKNOWN);
     // To be handed back is not to have run.
-    await jobs.handBack((await takeOne(jobs)).run, NOW, NOW);
+    await jobs.handBack((await takeOne(jobs)).run, NOW, NOW, cost(0n));
     expect(await jobs.expire(NOW + 500)).toBe(1);
     expect(await jobs.get("b", OWNER)).toMatchObject({ state: "expired" });
     expect(idsOf(await jobs.take(3, NOW + 1_000))).toEqual(["a"]);
@@ -86,12 +86,12 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
   it("may be waited for no longer where they are handed back, but for the time that they took", async () => {
     const { jobs } = await open();
     await submit(jobs, jobOf("a", { startWithinMs: 1_000 }));
-    await jobs.handBack((await takeOne(jobs, NOW + 100)).run, NOW + 110, NOW + 900);
+    await jobs.handBack((await takeOne(jobs, NOW + 100)).run, NOW + 110, NOW + 900, cost(0n));
     expect(await jobs.get("a", OWNER)).toMatchObject({ dueAtMs: NOW + 900, runs: 0 });
     // As one that was to be cut off when its process stopped.
-    await jobs.handBack((await takeOne(jobs, NOW + 1_000)).run, NOW + 61_000, NOW + 61_000);
+    await jobs.handBack((await takeOne(jobs, NOW + 1_000)).run, NOW + 61_000, NOW + 61_000, cost(0n));
     expect(await jobs.expire(NOW + 61_010)).toBe(0);
-    await jobs.handBack((await takeOne(jobs, NOW + 61_010)).run, NOW + 61_010, NOW + 70_000);
+    await jobs.handBack((await takeOne(jobs, NOW + 61_010)).run, NOW + 61_010, NOW + 70_000, cost(0n));
     expect(await jobs.expire(NOW + 61_011)).toBe(1);
     expect(await jobs.get("a", OWNER)).toMatchObject({ state: "expired" });
   });
@@ -159,7 +159,7 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     expect(await partial()).toBe("");
     const second = await takeOne(jobs);
     await jobs.renew([{ ...second.run, partial: "again" }], NOW);
-    await jobs.handBack(second.run, NOW, NOW);
+    await jobs.handBack(second.run, NOW, NOW, cost(0n));
     expect(await partial()).toBe("");
     const third = await takeOne(jobs);
     await jobs.renew([{ ...third.run, partial: "and again" }], NOW);
@@ -194,7 +194,7 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     expect(await jobs.renew([{ ...first.run, partial: "late" }], lostAt)).toMatchObject([{ order: "lost" }]);
     expect(await jobs.park(first.run, "late")).toBe(false);
     expect(await jobs.retry(first.run, NOW, OVERLOADED, cost(1n))).toBe(false);
-    expect(await jobs.handBack(first.run, NOW, NOW)).toBe(false);
+    expect(await jobs.handBack(first.run, NOW, NOW, cost(0n))).toBe(false);
     expect(await jobs.finish(first.run, endingOf())).toBe(false);
     const second = { jobId: "a", run: 2 };
     expect(await jobs.get("a", OWNER)).toMatchObject({
@@ -268,19 +268,19 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     expect(await jobs.get("a", OWNER)).toMatchObject({ costPicoUsd: undefined, runs: 4 });
   });
 
-  it("are not counted when they are handed back, and are due at once", async () => {
+  it("are not counted when they are handed back, but for what they cost, and are due at once", async () => {
     const { jobs } = await open();
     await submit(jobs, jobOf("a"));
     const first = await takeOne(jobs);
     await jobs.park(first.run, "batch_123");
-    expect(await jobs.handBack(first.run, NOW, NOW)).toBe(true);
-    expect(await jobs.handBack(first.run, NOW, NOW)).toBe(false);
+    expect(await jobs.handBack(first.run, NOW, NOW, cost(7n))).toBe(true);
+    expect(await jobs.handBack(first.run, NOW, NOW, cost(0n))).toBe(false);
     expect(await jobs.finish(first.run, endingOf())).toBe(false);
     expect(await jobs.get("a", OWNER)).toMatchObject({
       state: "pending",
       runs: 0,
       lostRuns: 0,
-      costPicoUsd: 0n,
+      costPicoUsd: 7n,
       failure: undefined,
     });
     // What it waits for goes on.

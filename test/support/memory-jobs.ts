@@ -101,9 +101,14 @@ export class MemoryJobs implements Runs {
     return this.end(run, (job) => ({ state: "pending", dueAtMs, failure, ...costOf(job, costPicoUsd) }));
   };
 
-  readonly handBack: Runs["handBack"] = async (run, _nowMs, dueAtMs) => {
+  readonly handBack: Runs["handBack"] = async (run, _nowMs, dueAtMs, { costPicoUsd }) => {
     this.answer("handBack");
-    return this.end(run, ({ runs }) => ({ state: "pending", dueAtMs, runs: runs - 1 }));
+    return this.end(run, (job) => ({
+      state: "pending",
+      dueAtMs,
+      runs: job.runs - 1,
+      ...costOf(job, costPicoUsd),
+    }));
   };
 
   readonly finish: Runs["finish"] = async (run, ending) => {

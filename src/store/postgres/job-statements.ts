@@ -50,9 +50,9 @@ export const HOLD = `SELECT ${HELD} FROM jobs WHERE ${OURS} FOR UPDATE`;
 export const PARK = `UPDATE jobs SET parked = $4 WHERE ${OURS}`;
 /** It is to begin by the same time as before, but for the time that it was under way. */
 export const HAND_BACK = `
-  UPDATE jobs SET state = 'pending', due_at_ms = $4, start_within_ms = start_within_ms + due_at_ms + $5 - started_at_ms - $4,
-    runs = runs - 1, holder = '', partial = ''
-  WHERE ${OURS}`;
+  UPDATE jobs SET state = 'pending', due_at_ms = $2, start_within_ms = start_within_ms + due_at_ms + $4 - started_at_ms - $2,
+    cost_pico_usd = $3, runs = runs - 1, holder = '', partial = ''
+  WHERE job_id = $1`;
 export const RETRY = `
   UPDATE jobs SET state = 'pending', due_at_ms = $2, failure = $3, cost_pico_usd = $4, holder = '', partial = '',
     parked = NULL

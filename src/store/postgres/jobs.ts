@@ -92,9 +92,10 @@ export function jobsOn(postgres: Postgres, queue: Queue, instance: string): JobS
         // Whoever has it next only ends it, and need not wait for that.
         await queue.giveBack(client, job.message_id, job.cancel_requested ? 0 : dueAtMs);
       }),
-    handBack: (run, nowMs, dueAtMs) =>
+    handBack: (run, nowMs, dueAtMs, { costPicoUsd }) =>
       ofOurs(run, async (client, job) => {
-        await client.query(statements.HAND_BACK, [run.jobId, run.run, instance, dueAtMs, nowMs]);
+        const cost = rows.costWith(job.cost_pico_usd, costPicoUsd);
+        await client.query(statements.HAND_BACK, [run.jobId, dueAtMs, cost, nowMs]);
         await queue.giveBack(client, job.message_id, dueAtMs);
       }),
     finish: (run, ending) =>

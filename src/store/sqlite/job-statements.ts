@@ -58,9 +58,10 @@ export function prepareJobs(db: Database) {
     // It is to begin by the same time as before, but for the time that it was under way.
     handBack: db.prepare(`
       UPDATE jobs SET state = 'pending', due_at_ms = ?,
-        start_within_ms = start_within_ms + due_at_ms + ? - started_at_ms - ?, runs = runs - 1, partial = '',
+        start_within_ms = start_within_ms + due_at_ms + ? - started_at_ms - ?,
+        cost_pico_usd = ?, runs = runs - 1, partial = '',
         started_at_ms = CASE WHEN runs > 1 THEN started_at_ms END
-      WHERE ${held}`),
+      WHERE job_id = ?`),
     end: db.prepare(`
       UPDATE jobs SET state = ?, ended_at_ms = ?, failure = coalesce(?, failure), cost_pico_usd = ?,
         batch_place = ?, partial = '', parked = NULL

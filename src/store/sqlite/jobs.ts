@@ -111,9 +111,13 @@ export class SqliteJobs {
     });
   }
 
-  handBack({ jobId, run }: RunKey, nowMs: number, dueAtMs: number): boolean {
-    const values = [dueAtMs, nowMs, dueAtMs, jobId, run, this.instance] as const;
-    return this.write(() => changed(this.statements.handBack.run(...values)));
+  handBack(run: RunKey, nowMs: number, dueAtMs: number, { costPicoUsd }: RunCost): boolean {
+    return this.write(() => {
+      const row = this.held(run);
+      if (!row) return false;
+      const cost = costWith(row.cost_pico_usd, costPicoUsd);
+      return changed(this.statements.handBack.run(dueAtMs, nowMs, dueAtMs, cost, run.jobId));
+    });
   }
 
   finish(run: RunKey, { state, atMs, failure, result, costPicoUsd }: Ending): boolean {
