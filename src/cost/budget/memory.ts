@@ -26,8 +26,8 @@ interface Entry {
   counter: Counter;
   spent: PicoUsd;
   reserved: PicoUsd;
-  /** The greatest part of the limit that was told of. */
-  toldRatio: number;
+  /** The greatest amount that was told of, whatever part of the limit it was. */
+  told: PicoUsd;
 }
 
 class MemoryCounters implements Counters {
@@ -123,7 +123,7 @@ class MemoryCounters implements Counters {
 
   private async load(counter: Counter): Promise<Entry> {
     const spent = await this.surroundings.spentSince(counter.filter, counter.windowStartMs);
-    const entry: Entry = { counter, spent, reserved: ZERO, toldRatio: 0 };
+    const entry: Entry = { counter, spent, reserved: ZERO, told: ZERO };
     this.makeRoom();
     this.entries.set(counter.key, entry);
     return entry;
@@ -183,8 +183,8 @@ class Held implements Reservation {
   private warn(entry: Entry): void {
     for (const { ratio, amount } of entry.counter.thresholds) {
       if (entry.spent < amount) return;
-      if (ratio <= entry.toldRatio) continue;
-      entry.toldRatio = ratio;
+      if (amount <= entry.told) continue;
+      entry.told = amount;
       this.surroundings.onThreshold(figuresOf(entry), ratio);
     }
   }

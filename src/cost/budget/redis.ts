@@ -194,7 +194,7 @@ class RedisCounters implements Counters {
       made: madeMs,
       margin: MARGIN_MS,
       counters: counters.map(({ thresholds }) => ({
-        thresholds: thresholds.map(({ ratio, amount }) => [ratio, nano(amount)]),
+        thresholds: thresholds.map(({ amount }) => nano(amount)),
       })),
     };
     const [verdict, figures, crossed] = await this.script.run("settle", id, keysOf(counters), input);

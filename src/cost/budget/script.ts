@@ -173,10 +173,10 @@ local function settle()
     end
     counters[i] = counter or false
     for j, threshold in ipairs(asked.thresholds) do
-      if counter and counter.spent >= threshold[2] and threshold[1] > counter.told then
-        counter.told = threshold[1]
+      if counter and counter.spent >= threshold and threshold > counter.told then
+        counter.told = threshold
         crossed[#crossed + 1] = { i, j }
-        redis.call('HSET', counter.key, 'told', tostring(counter.told))
+        redis.call('HSET', counter.key, 'told', int(counter.told))
       end
     end
   end
