@@ -72,7 +72,8 @@ export interface Snapshot extends Previews, Keeping {
   readonly tips: TipMeans;
   /** Models that were called and have no price, as `provider/model`. */
   unpricedModels(): string[];
-  readonly models: readonly Model[];
+  /** With the prices of now. */
+  models(): readonly Model[];
   readonly templates: Templates;
   /** What requests that are made of templates may have. */
   readonly room: Room;
@@ -181,15 +182,16 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
       means: { ...books, pricing },
     }),
     pricing,
-    tips: tipMeansOf(config, catalog),
+    tips: tipMeansOf(config, catalog, clock),
     authenticate: createAuthenticate(config.auth.keys),
     prices: { version: catalog.version, json },
     pricesOf: (other) => pricingOf(config, other === "" ? catalog : loadCatalog(other, "catalog")),
     ...keepingOf(caching, caching.isOn, (call) => expanded(call, templates, room)),
     templates,
     room,
-    unpricedModels: () => books.unpriced.models.filter((name) => !isPriced(name, config, catalog)),
-    models: modelsOf(config, catalog, providers),
+    unpricedModels: () =>
+      books.unpriced.models.filter((name) => !isPriced(name, config, catalog, clock.now())),
+    models: () => modelsOf(config, catalog, providers, clock.now()),
     status: () =>
       Promise.all([...providers.values()].map((provider) => statusOf(provider, config, surroundings))),
     close: async () => {

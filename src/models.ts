@@ -2,6 +2,7 @@
 import type { Model } from "../gen/ts/llmgateway/v1/gateway_pb.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import { BATCH_TIER, type Target } from "./core/call.ts";
+import type { Clock } from "./core/clock.ts";
 import { nameOf, splitName } from "./core/target.ts";
 import type { Catalog, ModelPrice } from "./cost/catalog.ts";
 import { familyOf } from "./cost/family.ts";
@@ -63,8 +64,8 @@ export function pricingOf(config: CompleteConfig, catalog: Catalog): Pricing {
 }
 
 /** @param name as `provider/model` */
-export function isPriced(name: string, config: CompleteConfig, catalog: Catalog): boolean {
-  return priceOf(config, catalog, splitName(name)) !== undefined;
+export function isPriced(name: string, config: CompleteConfig, catalog: Catalog, atMs: number): boolean {
+  return priceOf(config, catalog, splitName(name), atMs) !== undefined;
 }
 
 export function dropsOf(config: CompleteConfig): (provider: string) => boolean {
@@ -106,9 +107,9 @@ export function familiesOf(config: CompleteConfig, catalog: Catalog): (target: T
 }
 
 /** Instead of a model, its provider's others that read tokens as it does, and can do all that it can. */
-export function tipMeansOf(config: CompleteConfig, catalog: Catalog): TipMeans {
+export function tipMeansOf(config: CompleteConfig, catalog: Catalog, clock: Pick<Clock, "now">): TipMeans {
   const { offered } = knownModels(config, catalog);
-  const find = (target: Target) => priceOf(config, catalog, target);
+  const find = (target: Target) => priceOf(config, catalog, target, clock.now());
   return {
     priceOf: find,
     alternatives: (target) => {
@@ -159,10 +160,12 @@ function hasBatchPrice(model: ModelPrice | undefined): boolean {
   return model?.serviceTiers.has(BATCH_TIER) === true;
 }
 
+/** With the prices of this time. */
 export function modelsOf(
   config: CompleteConfig,
   catalog: Catalog,
   providers: ReadonlyMap<string, Provider>,
+  atMs: number,
 ): readonly Model[] {
   const models: Model[] = [];
   for (const name of [...providers.keys()].sort()) {
@@ -171,14 +174,23 @@ export function modelsOf(
     const priced = catalog.models().filter((price) => price.provider === prices);
     const known = allowed.length > 0 ? allowed : priced.map((price) => price.model);
     for (const model of [...known].sort())
-      models.push(modelOf(name, model, catalog.find(prices, model), region));
+      models.push(
+        modelOf(name, model, catalog.find(prices, model), catalog.find(prices, model, "", atMs), region),
+      );
   }
   return models;
 }
 
-function modelOf(provider: string, model: string, price: ModelPrice | undefined, region: string): Model {
-  const { rates, capabilities, contextWindowTokens, maxOutputTokens } = price ?? {};
-  const prices = rates?.regions[region] ?? rates;
+/** @param price undefined where the model has none at the time */
+function modelOf(
+  provider: string,
+  model: string,
+  known: ModelPrice | undefined,
+  price: ModelPrice | undefined,
+  region: string,
+): Model {
+  const { capabilities, contextWindowTokens, maxOutputTokens } = known ?? {};
+  const prices = price?.rates.regions[region] ?? price?.rates;
   return {
     $typeName: "llmgateway.v1.Model",
     id: `${provider}/${model}`,

@@ -26,7 +26,7 @@ export interface Backend extends Means {
   readonly version: string;
   readonly draining: boolean;
   readonly priceVersion: string;
-  readonly models: readonly Model[];
+  models(): readonly Model[];
   unpricedModels(): string[];
   /** What would become of a request. Throws the Failure that would refuse it. */
   dryRun(request: ChatRequest, context: RequestContext): Promise<DryRunResponse>;
@@ -79,7 +79,8 @@ export function createHandlers(backend: () => Backend): ReadonlyMap<DescMethod, 
   ]);
 }
 
-function modelsOf({ models }: Backend, { provider }: ListModelsRequest): ListModelsResponse {
+function modelsOf(backend: Backend, { provider }: ListModelsRequest): ListModelsResponse {
+  const models = backend.models();
   const wanted = provider ? models.filter((model) => model.provider === provider) : models;
   return create(ListModelsResponseSchema, { models: [...wanted] });
 }

@@ -1,6 +1,9 @@
 /** What would become of a request, by every way in: told without a call, a row or money held. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { CALLERS, type ChatInit } from "../support/callers.ts";
 import { samplesOf } from "../support/exposition.ts";
@@ -259,4 +262,29 @@ test("counts no call as cheaper that was not made", async () => {
   expect(await counted()).toEqual(before);
   expect(await caller.at(both.url).chat(request)).toMatchObject({ provider, model });
   expect(await counted()).toMatchObject({ [`model="${model}",provider="${provider}"`]: 1 });
+});
+
+test("the models are listed with the prices of now, whatever they will cost, and so is what has none yet", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "llmgateway-prices-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const catalog_path = join(folder, "catalog.json");
+  const row = (price: number, effective_from?: string) => ({
+    input_per_1k_tokens: price,
+    output_per_1k_tokens: price,
+    ...(effective_from && { effective_from }),
+  });
+  const openai = { "gpt-4o": [row(0.001), row(0.002, "2100-01-01")], "gpt-soon": row(0.003, "2100-01-01") };
+  const catalog = { version: "1", last_updated: "2026-01-01", providers: { openai } };
+  writeFileSync(catalog_path, JSON.stringify(catalog));
+  await using both = await startBoth({ prices: { catalog_path } });
+  await http1(
+    `${both.url}/v1/gateway/chat`,
+    JSON.stringify({ messages: MESSAGES, model: "openai/gpt-soon" }),
+  ).then((reply) => reply.text());
+  const told = async (path: string) =>
+    JSON.parse(await (await fetch(`${both.url}/v1/gateway/${path}`)).text());
+  const { models } = await told("models?provider=openai");
+  expect(models).toMatchObject([{ model: "gpt-4o", input_per_1k_tokens: 0.001 }, { model: "gpt-soon" }]);
+  expect(models[1]).not.toHaveProperty("input_per_1k_tokens");
+  expect((await told("status")).unpriced_models).toEqual(["openai/gpt-soon"]);
 });
