@@ -129,22 +129,24 @@ describe("Azure's paths", () => {
   const { azure } = PRESETS;
 
   test.each([
-    ["/openai/v1", "", "/openai/v1/chat/completions"],
-    [
-      "/openai",
-      "api-version=2024-10-21",
-      "/openai/deployments/some-model/chat/completions?api-version=2024-10-21",
-    ],
-    [
-      "/openai/deployments/mine",
-      "api-version=2024-10-21",
-      "/openai/deployments/mine/chat/completions?api-version=2024-10-21",
-    ],
-  ])("below %s", async (path, query, url) => {
+    ["/openai/v1", "", "/openai/v1"],
+    ["/openai", "api-version=2024-10-21", "/openai/deployments/some-model"],
+    ["/openai/deployments/mine", "api-version=2024-10-21", "/openai/deployments/mine"],
+  ])("below %s", async (path, query, base) => {
     await using server = await scriptedProvider(answers(200, {}));
     if (!azure) throw new Error("no preset for Azure");
-    await call(server.origin, "azure", azure, { baseUrl: server.origin + path, dialect: { query } });
-    expect(server.requests.map((request) => request.url)).toEqual([url]);
+    const given = { baseUrl: server.origin + path, dialect: { query } };
+    await call(server.origin, "azure", azure, given);
+    const config = completed({ preset: "azure", ...given });
+    const provider = createProvider(settingsOf("one", config, [KEY]));
+    const target = { provider: "one", model: "some-model" };
+    await provider.serve(attemptCallOf({ embed: { input: ["Hello"] }, target })).catch(() => {});
+    await provider.close();
+    const behind = query ? `?${query}` : "";
+    expect(server.requests.map(({ url }) => url)).toEqual([
+      `${base}/chat/completions${behind}`,
+      `${base}/embeddings${behind}`,
+    ]);
   });
 });
 

@@ -27,9 +27,7 @@ export function encodeChat(request: ChatRequest, wish: Wish, traits: OpenAiTrait
   const texts: Record<string, string> = {};
   if (request.tools.length > 0) texts.tools = encodeTools(request.tools, wrong);
   if (request.responseFormat) texts.response_format = encodeResponseFormat(request.responseFormat, wrong);
-  const wire = wireBody(body, texts, request, wrong);
-  if (!traits.deployments) return wire;
-  return { ...wire, path: `/deployments/${encodeURIComponent(wish.model)}${wire.path}` };
+  return wireBody(body, texts, request, wrong);
 }
 
 function encodeParameters(parameters: Parameters, body: Body, wrong: Violation[]): void {
