@@ -222,6 +222,25 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     expect(await jobs.get(other.jobId, OWNER)).toMatchObject({ lostRuns: 0, costPicoUsd: 500n });
   });
 
+  it("are renewed late by the thousand in hardly more time than in time", async () => {
+    const { jobs } = await open();
+    const drafts = Array.from({ length: 1_000 }, (_, index) => jobOf(`${index}`));
+    await jobs.submit(submissionOf(drafts));
+    const runs = (await jobs.take(1_000, NOW)).map((taken) => ({ ...runOf(taken), partial: undefined }));
+    const renewed = async (nowMs: number) => {
+      const startedAtMs = performance.now();
+      const orders = (await jobs.renew(runs, nowMs)).map(({ order }) => order);
+      expect(new Set(orders)).toEqual(new Set(["go on"]));
+      return performance.now() - startedAtMs;
+    };
+    const inTime = Math.min(await renewed(NOW + 1), await renewed(NOW + 2));
+    const lateMs = NOW + 2 * LEASE_MS;
+    await renewed(lateMs);
+    const late = Math.min(await renewed(lateMs + 1), await renewed(lateMs + 2));
+    expect(late).toBeLessThan(Math.max(8 * inTime, 400));
+    expect(await jobs.take(1, lateMs + LEASE_MS)).toEqual([]);
+  });
+
   it("are another's to renew or end only when that one took them", async () => {
     const place = await engine.place();
     const first = await place.open("first");

@@ -45,6 +45,11 @@ const LONGEST_SECONDS = 86_399;
 /** So many messages are inserted at once. */
 const CHUNK_ROWS = 5_000;
 
+/** As pg-boss's `update` does, which takes one at a time: they may be thousands, again and again. */
+const PUT_OFF = `
+  UPDATE ${QUEUE_SCHEMA}.job SET start_after = ${QUEUE_SCHEMA}.job_now() + interval '${LEASE_MS} ms'
+  WHERE name = $1 AND id = ANY($2::uuid[]) AND state < 'active'`;
+
 /** @throws Error when its tables cannot be made or used */
 export async function openQueue({ pool, transaction }: Postgres): Promise<Queue> {
   const boss = new PgBoss({
@@ -102,10 +107,8 @@ function operationsOf(boss: PgBoss): Omit<Queue, "close"> {
         within(client),
       );
       if (touched.affected === messageIds.length) return;
-      // Some lay too long, as when the database was away, but nobody claimed them: nobody shall for a while.
-      for (const id of messageIds) {
-        await boss.update(QUEUE_NAME, undefined, { id, startAfter: LEASE_MS / 1_000, ...within(client) });
-      }
+      // Some lay too long, as when the database was away or a day is over, but nobody claimed them: nobody shall for a while.
+      await client.query(PUT_OFF, [QUEUE_NAME, messageIds]);
     },
     async giveBack(client, messageId, dueAtMs) {
       await boss.fail(QUEUE_NAME, messageId, null, within(client));
