@@ -31,11 +31,38 @@ export function pageOf<T>(listing: Listing, { rows, next }: Rows<T>): Page<T> {
   return { rows, next: next && tokenOf(listing, next) };
 }
 
-/** Of up to one row more than the page holds, which tells whether there is another page. */
-export function cut<T>(rows: readonly T[], size: number, positionOfRow: (row: T) => Position): Rows<T> {
+/** A page has no more once it holds so much, though it were to be longer. */
+export const PAGE_BYTES = 8 * 1024 * 1024;
+
+/** What comes before a page is full; `more` where that ended it, and otherwise undefined. */
+export function pageful<T>(
+  rows: Iterable<T>,
+  bytesOf: (row: T) => number,
+): { readonly rows: readonly T[]; readonly more: true | undefined } {
+  const page: T[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    if (bytes >= PAGE_BYTES) return { rows: page, more: true };
+    page.push(row);
+    bytes += bytesOf(row);
+  }
+  return { rows: page, more: undefined };
+}
+
+/**
+ * Of up to one row more than the page holds, which tells whether there is another page.
+ *
+ * @param more whether there is, where fewer rows do not say so
+ */
+export function cut<T>(
+  rows: readonly T[],
+  size: number,
+  positionOfRow: (row: T) => Position,
+  more = rows.length > size,
+): Rows<T> {
   const shown = rows.slice(0, size);
   const last = shown.at(-1);
-  return { rows: shown, next: last && rows.length > size ? positionOfRow(last) : undefined };
+  return { rows: shown, next: last && more ? positionOfRow(last) : undefined };
 }
 
 function tokenOf(listing: Listing, position: Position): string {

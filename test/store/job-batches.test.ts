@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { BatchOutcome } from "../../src/core/job-store.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
+import { PAGE_BYTES } from "../../src/store/page.ts";
 import {
   batchOf,
   endingOf,
@@ -116,6 +117,25 @@ describe.each(jobEngines("batches of jobs"))("batches of jobs on $name", (engine
     expect(all.next).toBeUndefined();
     expect(namesOf((await page(4, undefined)).rows)).toBe("caeb");
     expect((await page(4, undefined)).next).toBeDefined();
+  });
+
+  it("give no more at once than fits into a page, and all of it page by page", async () => {
+    const { jobs } = await open();
+    const ids = ["a", "b", "c", "d", "e", "f"];
+    await jobs.submit(batchOf("batch", ids));
+    const result = new Uint8Array(PAGE_BYTES / 2);
+    const [small, ...large] = await jobs.take(6, NOW);
+    if (!small) throw new Error("six are due");
+    await jobs.finish(runOf(small), endingOf({ result: undefined }));
+    for (const taken of large) await jobs.finish(runOf(taken), endingOf({ result }));
+    const pages: number[] = [];
+    let after: string | undefined;
+    do {
+      const page = await jobs.outcomes("batch", OWNER, { size: 100, after });
+      pages.push(page.rows.length);
+      after = page.next;
+    } while (after);
+    expect(pages).toEqual([3, 2, 1]);
   });
 
   it("end with the last of their jobs, with one webhook, though all end at the same time", async () => {

@@ -42,7 +42,8 @@ export function readJobs({ transaction }: Postgres): Reads {
       if (!batch) return { rows: [], next: undefined };
       const start = seen?.[0] ?? 0;
       const rows = await rowsOf(statements.OUTCOMES, batch.batch_id, start, size + 1);
-      const page = cut(rows, size, (row) => [row.batch_place, ""]);
+      const more = rows.length > size || rows.length < Number(rows[0]?.found ?? 0);
+      const page = cut(rows, size, (row) => [row.batch_place, ""], more);
       // More will come while the batch has not ended.
       const end =
         batch.ended_at_ms === null ? ([page.rows.at(-1)?.batch_place ?? start, ""] as const) : undefined;

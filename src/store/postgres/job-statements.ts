@@ -1,7 +1,7 @@
 /** What is said to PostgreSQL of jobs and batches. It knows no connection and no queue. */
 import type { JobFilter, Owner } from "../../core/job-store.ts";
 import { BATCH_COLUMNS, DRAFT_COLUMNS, NEW_WEBHOOK_COLUMNS, RECORD_COLUMNS } from "../job-rows.ts";
-import type { Position } from "../page.ts";
+import { PAGE_BYTES, type Position } from "../page.ts";
 import { type Columns, type Kind, storable } from "../rows.ts";
 import { insert } from "./statements.ts";
 
@@ -121,9 +121,15 @@ export const STATES_OF_BATCH = `
     coalesce(sum(estimated_pico_usd), 0)::text AS estimated_pico_usd,
     coalesce(sum(cost_pico_usd), 0)::text AS cost_pico_usd
   FROM jobs WHERE batch_id = $1 AND batch_id <> '' GROUP BY state`;
+/** As many as fill a page, each with how many were `found` for it. */
 export const OUTCOMES = `
-  SELECT ${RECORD}, j.batch_place, r.body FROM jobs AS j LEFT JOIN job_results AS r ON r.job_id = j.job_id
-  WHERE j.batch_id = $1 AND j.batch_id <> '' AND j.batch_place > $2 ORDER BY j.batch_place LIMIT $3`;
+  SELECT * FROM (
+    SELECT *, count(*) OVER () AS found, sum(octet_length(body)) OVER (
+      ORDER BY batch_place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (
+      SELECT ${RECORD}, j.batch_place, r.body FROM jobs AS j LEFT JOIN job_results AS r ON r.job_id = j.job_id
+      WHERE j.batch_id = $1 AND j.batch_id <> '' AND j.batch_place > $2 ORDER BY j.batch_place LIMIT $3) AS asked) AS given
+  WHERE coalesce(bytes_before, 0) < ${PAGE_BYTES} ORDER BY batch_place`;
 export const STATES = "SELECT state, count(*) AS jobs FROM jobs GROUP BY state";
 export const WAITING = `
   SELECT (SELECT min(due_at_ms) FROM jobs WHERE state = 'pending') AS oldest,

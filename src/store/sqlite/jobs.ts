@@ -34,7 +34,7 @@ import {
   type Value,
   webhookRow,
 } from "../job-rows.ts";
-import { cut, type Position, type Rows } from "../page.ts";
+import { cut, type Position, pageful, type Rows } from "../page.ts";
 import { CHUNK_ROWS, type Database, SPLIT } from "./database.ts";
 import { prepareJobs, RECORD } from "./job-statements.ts";
 import { firstDue, nextJobs } from "./waiting.ts";
@@ -217,8 +217,8 @@ export class SqliteJobs {
   ): Rows<BatchOutcome> {
     const batch = this.statements.batch.get(batchId, tenant, principal);
     if (!batch) return { rows: [], next: undefined };
-    const found = this.statements.outcomes.all(batchId, after[0], size + 1);
-    const { rows, next } = cut(found, size, placeOf);
+    const found = pageful(this.statements.outcomes.iterate(batchId, after[0], size + 1), bytesOf);
+    const { rows, next } = cut(found.rows, size, placeOf, found.more);
     const last = rows.at(-1);
     const onward = batch.ended_at_ms === null ? ((last && placeOf(last)) ?? after) : next;
     const outcomes = rows.map((row) => ({
@@ -284,6 +284,10 @@ export class SqliteJobs {
 
 function changed({ changes }: { readonly changes: number | bigint }): boolean {
   return Number(changes) > 0;
+}
+
+function bytesOf({ body }: StoredRow): number {
+  return (body as Uint8Array | null)?.length ?? 0;
 }
 
 function placeOf(row: StoredRow): Position {
