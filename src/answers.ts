@@ -27,11 +27,20 @@ export interface Kept {
 }
 
 export interface KeptAnswers extends Kept {
-  /** Another configuration is in force: the cache may be on from now on. */
+  /** Another configuration is in force: the cache may be on from now on, or be asked of Redis no more. */
   replace(config: Configured): void;
 }
 
 type Configured = Pick<CompleteConfig, "cache">;
+
+/** What holds of Redis by the configuration in force. */
+interface Limits {
+  readonly timeoutMs: number;
+  readonly maxStalenessMs: number;
+  readonly maxEntryBytes: number;
+  /** Of all configurations until now, since answers are there that were kept under any of them. */
+  readonly maxTtlMs: number;
+}
 
 export interface Desk {
   readonly env: Environment;
@@ -48,35 +57,44 @@ const PATIENCE = 20;
 export async function openAnswers(memory: Memory, config: Configured, desk: Desk): Promise<KeptAnswers> {
   const { env, clock } = desk;
   const { REDIS_URL: url } = env;
-  let kept: Kept = { answers: memory, turns: ALONE, close: async () => {} };
-  let connected: Promise<void> | undefined;
-  const replace = ({ cache }: Configured) => {
-    if (!url || connected || !isCacheOn(cache) || !cache.redis.enabled) return;
-    const shared = share(url, memory, cache, desk);
-    connected = shared.connected;
-    kept = shared;
+  const alone: Kept = { answers: memory, turns: ALONE, close: async () => {} };
+  let shared: SharedKept | undefined;
+  let kept = alone;
+  let limits = limitsOf(config);
+  const replace = (next: Configured) => {
+    const { cache } = next;
+    limits = limitsOf(next, limits);
+    if (url && isCacheOn(cache) && cache.redis.enabled) shared ??= share(url, memory, () => limits, desk);
+    kept = (cache.redis.enabled && shared) || alone;
   };
   replace(config);
-  if (connected) await Promise.race([connected, pass(clock, REDIS_WAIT_MS)]);
+  if (shared) await Promise.race([shared.connected, pass(clock, REDIS_WAIT_MS)]);
   return {
     answers: {
       find: (key, tenant) => kept.answers.find(key, tenant),
       atHand: (key) => kept.answers.atHand(key),
       keep: (key, entry) => kept.answers.keep(key, entry),
-      clear: (which) => kept.answers.clear(which),
+      // Redis is told even while it is not asked: it may be again.
+      clear: (which) => (shared ?? alone).answers.clear(which),
     },
     turns: { take: (...asked) => kept.turns.take(...asked) },
     replace,
-    close: () => kept.close(),
+    close: () => (shared ?? alone).close(),
   };
 }
 
-function share(
-  url: string,
-  memory: Memory,
-  cache: Configured["cache"],
-  { signals, clock }: Desk,
-): Kept & { readonly connected: Promise<void> } {
+function limitsOf({ cache }: Configured, before?: Limits): Limits {
+  return {
+    timeoutMs: durationMs(cache.redis.timeout),
+    maxStalenessMs: durationMs(cache.redis.maxStaleness),
+    maxEntryBytes: cache.maxEntryBytes,
+    maxTtlMs: Math.max(durationMs(cache.maxTtl), before?.maxTtlMs ?? 0),
+  };
+}
+
+type SharedKept = Kept & { readonly connected: Promise<void> };
+
+function share(url: string, memory: Memory, limits: () => Limits, { signals, clock }: Desk): SharedKept {
   const { logger, metrics } = signals;
   const random = Math.random;
   const onError = (operation: string, reason: string) => {
@@ -98,21 +116,40 @@ function share(
       if (state === "connected") link.revive();
     },
   });
-  const link = new Link({ redis, clock, timeoutMs: durationMs(cache.redis.timeout), onError, onRest });
+  const link = new Link({
+    redis,
+    clock,
+    get timeoutMs() {
+      return limits().timeoutMs;
+    },
+    onError,
+    onRest,
+  });
   for (const direction of ["read", "write"]) metrics.cacheRedisState.set({ direction }, 1);
   const clears = new Clears({
     link,
-    maxTtlMs: durationMs(cache.maxTtl),
+    get maxTtlMs() {
+      return limits().maxTtlMs;
+    },
     onClear: (which) => void memory.clear(which),
   });
-  const stored = new Stored({ link, clears, clock, maxEntryBytes: cache.maxEntryBytes });
+  const stored = new Stored({
+    link,
+    clears,
+    clock,
+    get maxEntryBytes() {
+      return limits().maxEntryBytes;
+    },
+  });
   const shared = new Shared({
     memory,
     stored,
     clears,
     link,
     clock,
-    maxStalenessMs: durationMs(cache.redis.maxStaleness),
+    get maxStalenessMs() {
+      return limits().maxStalenessMs;
+    },
     onHit: (tier) => metrics.cacheTierHits.inc({ tier }),
     onError,
   });
@@ -129,7 +166,9 @@ function share(
     stored,
     clock,
     newToken: randomUUID,
-    patienceMs: PATIENCE * durationMs(cache.redis.timeout),
+    get patienceMs() {
+      return PATIENCE * limits().timeoutMs;
+    },
     onFound: (key, entry) => shared.admit(key, entry),
   });
   return {

@@ -245,6 +245,28 @@ describe.runIf(hasRedis("a cache that replicas share"))("answers on Redis", () =
     await alone.kept.close();
   });
 
+  it("are kept there, found there and trusted as the configuration says that was loaded last", async () => {
+    await share("a");
+    one.replace({ redis: { maxStaleness: durationFromMs(100) } });
+    keep(other, "b", "old");
+    await isThere("b");
+    expect(textOf(await one.find("b"))).toBe("old");
+    await clock.advance(100);
+    keep(other, "b", "new");
+    await expect.poll(async () => textOf(await one.find("b"))).toBe("new");
+
+    one.replace({ maxEntryBytes: 2_000_000, redis: { enabled: false } });
+    expect(await one.find("c")).toBeUndefined();
+    keep(one, "c", "c");
+    expect(textOf(await one.find("c"))).toBe("c");
+    // Nobody is given it when Redis is asked again.
+    await one.kept.answers.clear({ tenant: "acme" });
+    one.replace({ maxEntryBytes: 2_000_000 });
+    expect(await one.find("a")).toBeUndefined();
+    expect(await command(redis.url, "KEYS", "llmgateway:cache:{*")).toEqual([]);
+    await share("large", { bytes: 1_100_000 });
+  });
+
   it("are trusted for as long as the configuration says", async () => {
     const quick = await replicaAt(redis.url, { redis: { maxStaleness: durationFromMs(100) } }, clock);
     keep(one, "a", "old");

@@ -17,6 +17,8 @@ export interface Replica {
   readonly memory: Memory;
   readonly metrics: Metrics;
   readonly log: CollectedLog;
+  /** As a reload does. */
+  replace(init: MessageInitShape<typeof CacheSchema>): void;
   find(key: string, tenant?: string): Promise<Entry | undefined>;
   /** How many hits there were from there. */
   hits(tier: "memory" | "redis"): Promise<number>;
@@ -30,14 +32,17 @@ export async function replicaAt(
   const metrics = createMetrics();
   const log = new CollectedLog();
   const memory = new Memory(clock, { maxEntries: 1_000, maxBytes: 100_000_000 });
-  const cache = completeCache(create(CacheSchema, { enabled: true, ...init }));
+  const configured = (fields: MessageInitShape<typeof CacheSchema>) => ({
+    cache: completeCache(create(CacheSchema, { enabled: true, ...fields })),
+  });
   const signals = { metrics, logger: createLog("debug", log).logger };
-  const kept = await openAnswers(memory, { cache }, { env: { REDIS_URL: url }, signals, clock });
+  const kept = await openAnswers(memory, configured(init), { env: { REDIS_URL: url }, signals, clock });
   return {
     kept,
     memory,
     metrics,
     log,
+    replace: (next) => kept.replace(configured(next)),
     find: async (key, tenant = "acme") => kept.answers.find(key, tenant),
     async hits(tier) {
       const { values } = await metrics.cacheTierHits.get();
