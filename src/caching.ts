@@ -88,26 +88,24 @@ function familiesOf(config: CompleteConfig, { familyOf }: CachingMeans): (asked:
       { enabled, ttlMs: durationMs(ttl) },
     ]),
   );
-  const rule = (family: string, identity: string): FamilyRule => ({
+  const rule = (family: string, identity: string, has: FamilyRule["has"]): FamilyRule => ({
     family,
     identity,
+    has,
     ...(rules.get(family) ?? usual),
   });
   const providers = mapOf(config.providers, ({ kind, preset, baseUrl, region, project }) =>
     digest([kind, preset, baseUrl, region, project]),
   );
-  const shared = mapOf(aliases, ({ targets }, name) =>
-    rule(
+  const shared = mapOf(aliases, ({ targets }, name) => {
+    const names = targets.map(({ target }) => whole(target, config));
+    const members = new Set(names.map((one) => familyOf(splitName(one))));
+    return rule(
       name,
-      digest([
-        "alias",
-        name,
-        targets
-          .map(({ target }) => [whole(target, config), providers.get(splitName(target).provider)])
-          .sort(),
-      ]),
-    ),
-  );
+      digest(["alias", name, names.map((one) => [one, providers.get(splitName(one).provider)]).sort()]),
+      (target) => members.has(familyOf(target)),
+    );
+  });
   const chosen = digest([
     ...[config.routingPolicies, config.taskTypes, [...shared], [...providers]],
     Object.entries(config.providers).map(([name, { defaultModel }]) => [name, defaultModel]),
@@ -116,20 +114,24 @@ function familiesOf(config: CompleteConfig, { familyOf }: CachingMeans): (asked:
     switch (asked.kind) {
       case "target": {
         const family = familyOf(asked.target);
-        return rule(family, JSON.stringify([family, providers.get(asked.target.provider)]));
+        const identity = JSON.stringify([family, providers.get(asked.target.provider)]);
+        return rule(family, identity, (target) => familyOf(target) === family);
       }
       case "alias":
         return shared.get(asked.name) as FamilyRule;
       case "task":
-        return rule(`task_type ${asked.name}`, JSON.stringify([asked.name, "task", chosen]));
+        return rule(`task_type ${asked.name}`, JSON.stringify([asked.name, "task", chosen]), ANYBODY);
       case "policy": {
         const { name, alias } = asked;
         const family = alias || `routing_policy ${name}`;
-        return rule(family, JSON.stringify([name, "policy", alias, chosen]));
+        return rule(family, JSON.stringify([name, "policy", alias, chosen]), ANYBODY);
       }
     }
   };
 }
+
+/** Whom the router may choose, it may put behind another, too. */
+const ANYBODY = () => true;
 
 /** A target with its model, also where the configuration leaves that to the provider's default. */
 function whole(target: string, { providers }: CompleteConfig): string {

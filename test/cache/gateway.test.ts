@@ -121,6 +121,29 @@ describe("a name that cannot be resolved", () => {
   });
 });
 
+test("what another answered in a model's place is given to nobody who asks for that model", async () => {
+  await using both = await startBoth({
+    ...CACHE,
+    fallback_chains: { default: ["claude/claude-sonnet-5"] },
+    aliases: { smart: { targets: [{ target: "openai/gpt-4o" }, { target: "claude/claude-sonnet-5" }] } },
+    // Nobody listens there.
+    providers: { openai: { base_url: "http://127.0.0.1:1/v1" } },
+  });
+  const [{ at }] = CALLERS as [(typeof CALLERS)[number]];
+  const chat = (request: ChatInit) => at(both.url).chat({ messages: [user("Hello")], ...request });
+  for (let turn = 0; turn < 2; turn++)
+    expect(await chat({ model: "openai/gpt-4o" })).toMatchObject({
+      model: "claude-sonnet-5",
+      cached: false,
+      cache: { reason: "not kept: claude/claude-sonnet-5 answered in place of openai/gpt-4o" },
+    });
+  const alone = chat({ model: "openai/gpt-4o", fallbackChain: "none" });
+  await expect(alone).rejects.toThrow(ConnectError);
+  // Of an alias each target is one that was asked for.
+  await chat({ model: "smart" });
+  expect(await chat({ model: "smart" })).toMatchObject({ model: "claude-sonnet-5", cached: true });
+});
+
 test("no provider is called for who wants the cache alone, also where there is none", async () => {
   await using both = await startBoth();
   for (const { at } of CALLERS) {
