@@ -76,6 +76,10 @@ export async function openAnswers(memory: Memory, config: Configured, desk: Desk
       keep: (key, entry) => kept.answers.keep(key, entry),
       // Redis is told even while it is not asked: it may be again.
       clear: (which) => (shared ?? alone).answers.clear(which),
+      get clears() {
+        return memory.clears;
+      },
+      isCleared: (told, since) => memory.isCleared(told, since),
     },
     turns: { take: (...asked) => kept.turns.take(...asked) },
     replace,

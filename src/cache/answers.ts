@@ -45,6 +45,10 @@ export interface Answers {
   keep(key: string, entry: Entry): void;
   /** Lets go of those that are meant; resolves to how many there were here. */
   clear(which: Which): Promise<number>;
+  /** How many clears were heard of until now: what is to be kept later was begun then. */
+  readonly clears: number;
+  /** Whether one of the clears since then means it. */
+  isCleared(told: Told, since: number): boolean;
 }
 
 /** What is kept in this process, and what it let go of. */

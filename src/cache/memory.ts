@@ -9,6 +9,8 @@ export interface Bounds {
   readonly maxBytes: number;
 }
 
+/** What was begun before older clears than these counts as meant by them. */
+const MAX_CLEARS = 100;
 /** How many of the oldest are looked at when one is kept, so that what has expired goes before it is asked for. */
 const SWEPT = 2;
 
@@ -19,6 +21,9 @@ export class Memory implements Answers, Figured {
   private bounds: Bounds;
   private entries: Recent;
   private bytes = 0;
+  clears = 0;
+  /** The last of them, the newest at the end. */
+  private readonly cleared: { readonly which: Which; readonly number: number }[] = [];
   private readonly evictions: Record<Eviction, number> = {
     expired: 0,
     entries: 0,
@@ -57,9 +62,16 @@ export class Memory implements Answers, Figured {
   }
 
   async clear(which: Which): Promise<number> {
+    this.cleared.push({ which, number: ++this.clears });
+    if (this.cleared.length > MAX_CLEARS) this.cleared.shift();
     const found = this.all().filter(([, entry]) => isMeant(entry, which));
     for (const [key] of found) this.drop(key, "cleared");
     return found.length;
+  }
+
+  isCleared(told: Told, since: number): boolean {
+    if (this.clears - since > MAX_CLEARS) return true;
+    return this.cleared.some(({ which, number }) => number > since && isMeant(told, which));
   }
 
   /** Holds other bounds from now on, and lets go of what is beyond them. */

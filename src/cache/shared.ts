@@ -3,7 +3,7 @@
  * for a while only, then Redis is asked whether it still holds; where Redis does not answer, memory does.
  */
 import type { Clock } from "../core/clock.ts";
-import type { Answers, Entry, Which } from "./answers.ts";
+import type { Answers, Entry, Told, Which } from "./answers.ts";
 import type { Clears } from "./clears.ts";
 import type { Link } from "./link.ts";
 import type { Memory } from "./memory.ts";
@@ -72,6 +72,15 @@ export class Shared implements Answers {
     const here = await this.options.memory.clear(which);
     // Most of what is here is there too.
     return Math.max(here, await there);
+  }
+
+  /** All come by there, those of other replicas too. */
+  get clears(): number {
+    return this.options.memory.clears;
+  }
+
+  isCleared(told: Told, since: number): boolean {
+    return this.options.memory.isCleared(told, since);
   }
 
   close(): void {

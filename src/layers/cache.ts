@@ -124,6 +124,8 @@ class Lookup {
   private readonly rule: FamilyRule;
   private readonly means: SharedMeans;
   private readonly key: string;
+  /** The clears that were before. */
+  private readonly since: number;
 
   constructor(call: Call, request: ChatRequest, rule: FamilyRule, means: SharedMeans) {
     this.call = call;
@@ -131,6 +133,7 @@ class Lookup {
     this.rule = rule;
     this.means = means;
     this.key = keyFor(call, request, rule);
+    this.since = means.answers.clears;
   }
 
   async answer(next: Service): Promise<Reply> {
@@ -216,6 +219,10 @@ class Lookup {
     const expiresAtMs = nowMs + Math.min(ttlMs, means.maxTtlMs);
     const labelled = { answer, tenant, family: rule.family, tags: call.labels, expiresAtMs };
     const entry: Entry = { ...labelled, bytes: entrySize(key, labelled) };
+    if (means.answers.isCleared(entry, this.since)) {
+      call.tally.cache = lookupOf({ outcome: "miss", reason: "not kept: it was cleared while it came" });
+      return;
+    }
     means.answers.keep(key, entry);
     means.lookups.kept(key, entry);
   }

@@ -251,6 +251,8 @@ describe("the same request of a thousand callers at once", () => {
       atHand: () => undefined,
       keep: (key: string, entry: Entry) => void kept.set(key, entry),
       clear: async () => 0,
+      clears: 0,
+      isCleared: () => false,
     };
     const { ask, below } = worldOf(new Below(), { answers });
     const [first, second] = [ask(), ask()];

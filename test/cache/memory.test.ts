@@ -174,6 +174,19 @@ it("clears those that are meant, and no others", async () => {
   expect(await memory.clear({ family: "fast" })).toBe(1);
 });
 
+it("knows what was cleared since something was begun, and takes it for cleared where that is too long ago", async () => {
+  const memory = new Memory(new VirtualClock(), WIDE);
+  const [mine, other] = [entryOf("a", { tenant: "one" }), entryOf("b", { tenant: "two" })];
+  const begun = memory.clears;
+  await memory.clear({ tenant: "one" });
+  expect([memory.isCleared(mine, begun), memory.isCleared(other, begun)]).toEqual([true, false]);
+  expect(memory.isCleared(mine, memory.clears)).toBe(false);
+  for (let i = 0; i < 99; i++) await memory.clear({ tenant: `tenant-${i}` });
+  expect([memory.isCleared(mine, begun), memory.isCleared(other, begun)]).toEqual([true, false]);
+  await memory.clear({ tenant: "three" });
+  expect(memory.isCleared(other, begun)).toBe(true);
+});
+
 it("tells what it holds, from when, and of whom", () => {
   const memory = new Memory(new VirtualClock(), WIDE);
   memory.keep("a", entryOf("a", { storedAtMs: 5 }));

@@ -7,6 +7,7 @@ interface Reply {
   readonly response: string;
   readonly cached: boolean;
   readonly cache_kind: string;
+  readonly cache: { readonly reason: string };
   readonly cost: { readonly saved_pico_usd: string; readonly actual_pico_usd: string };
 }
 
@@ -75,6 +76,19 @@ describe.runIf(hasRedis("gateways that share a cache"))("two gateways", () => {
     const [paid] = replies.filter(({ cached }) => !cached);
     const saved = replies.filter(({ cached }) => cached).map(({ cost }) => cost.saved_pico_usd);
     expect(new Set(saved)).toEqual(new Set([paid?.cost.actual_pico_usd]));
+  });
+
+  it("keep nothing of what was under way while one of them was told to clear it", async () => {
+    one.emulator.misbehave({ firstTokenMs: 800 });
+    const underWay = [chat(one, "Hello"), chat(other, "Hello again")];
+    await expect.poll(calls).toBe(2);
+    await fetch(`${one.url}/v1/gateway/cache?model=openai/gpt-4o`, { method: "DELETE" });
+    for (const { cache } of await Promise.all(underWay))
+      expect(cache.reason).toBe("not kept: it was cleared while it came");
+    expect(await command(redis.url, "KEYS", "llmgateway:cache:{*")).toEqual([]);
+    one.emulator.misbehave({ firstTokenMs: 0 });
+    expect(await chat(one, "Hello")).toMatchObject({ cached: false });
+    expect(await chat(one, "Hello")).toMatchObject({ cached: true });
   });
 
   it("make a call each when the one that both wait for fails", async () => {

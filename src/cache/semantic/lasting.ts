@@ -4,7 +4,7 @@
  */
 import type { KnownRow, KnownStore } from "../../core/known-store.ts";
 import type { Answer } from "../answer.ts";
-import type { Answers, Entry, Which } from "../answers.ts";
+import type { Answers, Entry, Told, Which } from "../answers.ts";
 import { decodeEvents, EventBytes } from "../events.ts";
 import { factsOf } from "./facts.ts";
 import type { Framed, Known } from "./known.ts";
@@ -58,6 +58,14 @@ export class Lasting implements Answers {
     await this.written();
     await this.means.store.clear(which);
     return this.answers.clear(which);
+  }
+
+  get clears(): number {
+    return this.answers.clears;
+  }
+
+  isCleared(told: Told, since: number): boolean {
+    return this.answers.isCleared(told, since);
   }
 
   /** Takes up what was known before. */
