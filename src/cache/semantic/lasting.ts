@@ -54,10 +54,12 @@ export class Lasting implements Answers {
   }
 
   async clear(which: Which): Promise<number> {
+    // First, since a store that does not answer is no reason to give them on.
+    const cleared = await this.answers.clear(which);
     // What was being written is there to be cleared then.
     await this.written();
     await this.means.store.clear(which);
-    return this.answers.clear(which);
+    return cleared;
   }
 
   get clears(): number {

@@ -71,7 +71,8 @@ describe("what is known", () => {
     await answers.written();
     expect(await answers.find("one", "red")).toBeDefined();
     expect(errors).toHaveLength(2);
-    // Whoever clears has to know that it is not cleared.
+    // Whoever clears has to know that it is not cleared there; here it is.
     await expect(answers.clear({})).rejects.toThrow("gone");
+    expect(await answers.find("one", "red")).toBeUndefined();
   });
 });
