@@ -16,6 +16,8 @@ export interface Answer extends Target {
   /** The id of the request that was answered so. */
   readonly requestId: string;
   readonly storedAtMs: number;
+  /** Fields of the request that the model did not get; absent for none. */
+  readonly dropped?: readonly string[];
 }
 
 export interface TimedBatch {

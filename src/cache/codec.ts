@@ -8,6 +8,7 @@ import { StreamResponseSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { PicoUsd } from "../core/money.ts";
 import type { Answer, TimedBatch } from "./answer.ts";
 import type { Entry, Told } from "./answers.ts";
+import { droppedFrom, withDropped } from "./events.ts";
 
 /** To be raised whenever the layout changes: it has no names of fields. */
 const VERSION = 1;
@@ -74,7 +75,7 @@ function decodeHead(bytes: Uint8Array): Head {
 }
 
 function encodeBody({ answer, expiresAtMs, bytes }: Entry): Uint8Array {
-  const { requestId, storedAtMs, costPicoUsd, batches } = answer;
+  const { requestId, storedAtMs, costPicoUsd, batches, dropped } = answer;
   const writer = new BinaryWriter()
     .double(expiresAtMs)
     .double(bytes)
@@ -85,7 +86,7 @@ function encodeBody({ answer, expiresAtMs, bytes }: Entry): Uint8Array {
     .uint32(batches.length);
   for (const { events, atMs } of batches) {
     writer.double(atMs).uint32(events.length);
-    for (const event of events) writer.bytes(toBinary(StreamResponseSchema, event));
+    for (const event of events) writer.bytes(toBinary(StreamResponseSchema, withDropped(event, dropped)));
   }
   return writer.finish();
 }
@@ -99,7 +100,8 @@ function decodeBody(reader: BinaryReader, { answer: target, ...label }: Told): E
     return { atMs, events: times(reader, () => fromBinary(StreamResponseSchema, reader.bytes())) };
   });
   const costPicoUsd = isPriced ? (cost as PicoUsd) : undefined;
-  const answer: Answer = { batches, ...target, costPicoUsd, requestId, storedAtMs };
+  const dropped = droppedFrom(batches.at(-1)?.events.at(-1));
+  const answer: Answer = { batches, ...target, costPicoUsd, requestId, storedAtMs, ...dropped };
   return { ...label, answer, expiresAtMs, bytes };
 }
 

@@ -18,8 +18,9 @@ export interface Giving {
 /** The reply with that answer; the call's receipt tells whose it was. */
 export function given(call: Call, answer: Answer, { kind, similarity, pace }: Giving): Reply {
   const { tally, streaming, signal } = call;
-  const { provider, model, costPicoUsd } = answer;
+  const { provider, model, costPicoUsd, dropped = [] } = answer;
   tally.served = { kind, provider, model, costPicoUsd };
+  tally.dropped.push(...dropped);
   tally.cache = hitOf(answer, similarity);
   const isPaced = pace?.paced && streaming;
   return { events: isPaced ? paced(answer, pace.clock, signal) : replayed(answer) };

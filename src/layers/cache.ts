@@ -203,7 +203,7 @@ class Lookup {
     };
   }
 
-  private keep(batches: readonly TimedBatch[], { provider, model }: Receipt): void {
+  private keep(batches: readonly TimedBatch[], { provider, model, dropped }: Receipt): void {
     const { call, rule, means, request, key } = this;
     const { requestId, tenant } = call.context;
     const nowMs = means.clock.now();
@@ -214,6 +214,7 @@ class Lookup {
       costPicoUsd: costOfAnswer(call),
       requestId,
       storedAtMs: nowMs,
+      ...(dropped.length > 0 ? { dropped } : {}),
     };
     const ttlMs = request.cacheTtlSeconds === undefined ? rule.ttlMs : request.cacheTtlSeconds * 1_000;
     const expiresAtMs = nowMs + Math.min(ttlMs, means.maxTtlMs);

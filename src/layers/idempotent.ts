@@ -5,7 +5,7 @@
 import { type JsonObject, toJson } from "@bufbuild/protobuf";
 import { type ChatRequest, ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { decodeEvents, EventBytes } from "../cache/events.ts";
+import { decodeEvents, droppedFrom, EventBytes } from "../cache/events.ts";
 import { given } from "../cache/given.ts";
 import type { Call, Layer, Service } from "../core/call.ts";
 import { type Clock, pass } from "../core/clock.ts";
@@ -140,8 +140,9 @@ class Keyed {
   private given({ requestId }: KeyHolder, { atMs, answer, failure }: KeyEnd): Reply {
     if (failure) throw failureOf(failure);
     const { events, ...rest } = answer;
-    const batches = [{ events: decodeEvents(events), atMs: 0 }];
-    return given(this.call, { ...rest, batches, requestId, storedAtMs: atMs }, { kind: "idempotent" });
+    const said = decodeEvents(events);
+    const kept = { ...rest, requestId, storedAtMs: atMs, ...droppedFrom(said.at(-1)) };
+    return given(this.call, { ...kept, batches: [{ events: said, atMs: 0 }] }, { kind: "idempotent" });
   }
 
   private async make(next: Service): Promise<Reply> {
@@ -164,7 +165,7 @@ class Keyed {
     };
     try {
       for await (const batch of events) {
-        for (const event of batch) said?.add(event);
+        for (const event of batch) said?.add(event, this.call.tally.dropped);
         if (batch.at(-1)?.done) await end(this.answered(said?.whole()));
         yield batch;
       }

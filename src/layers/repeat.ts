@@ -33,6 +33,7 @@ interface Asked {
 interface Given {
   readonly served: Served;
   readonly cache: CacheLookup;
+  readonly dropped: readonly string[];
   readonly content: Content;
 }
 
@@ -70,6 +71,7 @@ export function repeat({ answers, ruleOf, clock, around }: RepeatMeans): Layer {
     if (found) {
       tally.served = found.served;
       tally.cache = found.cache;
+      tally.dropped.push(...found.dropped);
       return around(async () => wholeOf(found.content))(call);
     }
     const reply = await next(call);
@@ -79,7 +81,7 @@ export function repeat({ answers, ruleOf, clock, around }: RepeatMeans): Layer {
     if (!place) return reply;
     const content = contentOf(await fold(reply));
     const { tenant, cacheScope } = call.context;
-    const given = new WeakMap([[place.entry, { served, cache, content }]]);
+    const given = new WeakMap([[place.entry, { served, cache, dropped: [...tally.dropped], content }]]);
     asked.set(request, { tenant, cacheScope, key: place.key, given });
     return wholeOf(content);
   };

@@ -121,6 +121,31 @@ describe("a name that cannot be resolved", () => {
   });
 });
 
+test("who is given an answer hears what the model did not get, as its payer does", async () => {
+  await using both = await startBoth((url) => ({
+    ...CACHE,
+    providers: { openai: { base_url: `${url}/v1`, unsupported: "drop" } },
+  }));
+  const body = { messages: [user("Hello")], model: "openai/o3-mini", parameters: { top_k: 3 } };
+  const [{ at }] = CALLERS as [(typeof CALLERS)[number]];
+  const post = async (headers = {}) => {
+    const all = { "content-type": "application/json", ...headers };
+    const reply = await http1(`${both.url}/v1/gateway/chat`, JSON.stringify(body), { headers: all });
+    const { cache_kind, dropped } = JSON.parse(await reply.text());
+    return { cache_kind, dropped };
+  };
+  const dropped = ["parameters.top_k"];
+  expect(await post()).toEqual({ cache_kind: "", dropped });
+  // The last in the same bytes as one that the cache answered.
+  for (let turn = 0; turn < 4; turn++) expect(await post()).toEqual({ cache_kind: "exact", dropped });
+  const { receipt } = await streamed(at(both.url), { ...body, parameters: { topK: 3 } });
+  expect(receipt).toMatchObject({ cacheKind: "exact", dropped });
+  const key = { "idempotency-key": "once" };
+  await post(key);
+  expect(await post(key)).toEqual({ cache_kind: "idempotent", dropped });
+  expect(both.emulator.meter.requests).toHaveLength(1);
+});
+
 test("what another answered in a model's place is given to nobody who asks for that model", async () => {
   await using both = await startBoth({
     ...CACHE,

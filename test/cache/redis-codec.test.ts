@@ -66,6 +66,14 @@ it("has the events as they are written, with fields that it does not know", () =
   expect(decoded?.entry.answer.batches[0]?.events[0]?.$unknown).toEqual(known.$unknown);
 });
 
+it("has what the model did not get", () => {
+  const [entry] = fc.sample(entries, 1);
+  if (!entry) throw new Error("no entry");
+  const batches = [{ events: [event({ token: "a" }), event({ done: true, finishReason: "stop" })], atMs: 0 }];
+  const told = { ...entry, answer: { ...entry.answer, batches, dropped: ["parameters.seed"] } };
+  expect(decodeEntry(encodeEntry(told, 1))?.entry).toEqual(told);
+});
+
 it("takes none of another version, none that was cut, and none with more behind it", () => {
   fc.assert(
     fc.property(entries, fc.nat(), (entry, at) => {

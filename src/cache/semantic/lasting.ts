@@ -5,7 +5,7 @@
 import type { KnownRow, KnownStore } from "../../core/known-store.ts";
 import type { Answer } from "../answer.ts";
 import type { Answers, Entry, Told, Which } from "../answers.ts";
-import { decodeEvents, EventBytes } from "../events.ts";
+import { decodeEvents, droppedFrom, EventBytes } from "../events.ts";
 import { factsOf } from "./facts.ts";
 import type { Framed, Known } from "./known.ts";
 
@@ -103,7 +103,7 @@ function rowOf(
   { answer, tenant, family, tags, expiresAtMs }: Entry,
 ): KnownRow {
   const bytes = new EventBytes(Number.POSITIVE_INFINITY);
-  for (const { events } of answer.batches) for (const event of events) bytes.add(event);
+  for (const { events } of answer.batches) for (const event of events) bytes.add(event, answer.dropped);
   const { provider, model, costPicoUsd, requestId, storedAtMs } = answer;
   return {
     ...{ key, frame, text, tenant, family, tags, requestId, storedAtMs, expiresAtMs, provider, model },
@@ -115,8 +115,10 @@ function rowOf(
 
 /** All at once: when each piece of it came is not kept. */
 function answerOf({ events, provider, model, costPicoUsd, requestId, storedAtMs }: KnownRow): Answer {
-  const batches = [{ events: decodeEvents(events), atMs: 0 }];
-  return { batches, provider, model, costPicoUsd, requestId, storedAtMs };
+  const said = decodeEvents(events);
+  const dropped = droppedFrom(said.at(-1));
+  const batches = [{ events: said, atMs: 0 }];
+  return { batches, provider, model, costPicoUsd, requestId, storedAtMs, ...dropped };
 }
 
 /** Copied to where numbers of 32 bits may begin. */

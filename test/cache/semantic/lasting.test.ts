@@ -33,6 +33,7 @@ function entryOf(tenant: string) {
     costPicoUsd: undefined,
     requestId: "request-1",
     storedAtMs: NOW - 1_000,
+    dropped: ["parameters.seed"],
   };
   return { answer, tenant, family: "fast", tags: {}, expiresAtMs: NOW + 1_000, bytes: 1_000 };
 }
@@ -53,7 +54,7 @@ describe("what is known", () => {
     expect(await after.answers.find("one", "red")).toMatchObject({
       tenant: "red",
       family: "fast",
-      answer: { requestId: "request-1", storedAtMs: NOW - 1_000 },
+      answer: { requestId: "request-1", storedAtMs: NOW - 1_000, dropped: ["parameters.seed"] },
     });
     const found = after.known.alike("frame", new Float32Array([0.6, 0.8]));
     expect(found).toMatchObject([{ key: "one", text: "one" }]);
