@@ -88,8 +88,8 @@ export class Clears {
     return this.loading;
   }
 
-  /** Holds here at once, and tells all. @throws as Redis does: then it is to be told again */
-  async add(which: Which): Promise<void> {
+  /** Holds here at once, and tells all. Returns its number. @throws as Redis does: then it is to be told again */
+  async add(which: Which): Promise<number> {
     const { link, maxTtlMs } = this.options;
     const text = textOf(which);
     this.owed.set(text, which);
@@ -98,6 +98,7 @@ export class Clears {
     this.owed.delete(text);
     this.apply(text, number);
     await this.upTo(number);
+    return number;
   }
 
   /** What was published; another before it may have been missed, so the rest is asked for. */

@@ -24,8 +24,8 @@ export interface SharedOptions {
   readonly onError: (operation: string, reason: string) => void;
 }
 
-/** A clear that Redis did not take is tried again after so long. */
-const AGAIN_MS = 1_000;
+/** A clear that Redis did not take is tried again after so long; taking out what is left of it, later and later. */
+const AGAIN_MS = { least: 1_000, most: 60_000 };
 
 export class Shared implements Answers {
   private readonly options: SharedOptions;
@@ -117,22 +117,25 @@ export class Shared implements Answers {
     return hit?.entry;
   }
 
-  /** Has Redis know of the clear, now or later. */
-  private async settle(which: Which): Promise<number> {
+  /**
+   * Has Redis know of the clear, now or later.
+   *
+   * @param told its number, once that is so: to tell it again would clear what was kept since
+   */
+  private async settle(which: Which, told?: number, againMs = AGAIN_MS.least): Promise<number> {
     const { clears, link, clock, onError } = this.options;
+    let number = told;
     try {
-      const told = await clears.add(which).then(
-        () => true,
-        () => false,
-      );
-      const swept = await sweep(which, link);
+      number ??= await clears.add(which).catch(() => undefined);
+      const swept = await sweep(which, link, number);
       // One that was full has room now.
-      if (!told) await clears.add(which);
+      if (number === undefined) await clears.add(which);
       return swept;
     } catch (error) {
       onError("clear", error instanceof Error ? error.message : String(error));
-      clock.after(AGAIN_MS, () => {
-        if (!this.closed) this.settle(which);
+      const laterMs = number === undefined ? againMs : Math.min(2 * againMs, AGAIN_MS.most);
+      clock.after(againMs, () => {
+        if (!this.closed) this.settle(which, number, laterMs);
       });
       return 0;
     }

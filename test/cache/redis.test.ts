@@ -214,6 +214,20 @@ describe.runIf(hasRedis("a cache that replicas share"))("answers on Redis", () =
     await expect.poll(() => other.memory.held.entries).toBe(0);
   });
 
+  it("that are cleared are cleared once, also where what is left of them cannot be taken out of Redis", async () => {
+    await share("a");
+    await command(redis.url, "ACL", "SETUSER", "default", "-scan");
+    await one.kept.answers.clear({});
+    await share("b");
+    await clock.advance(1_000);
+    await expect.poll(() => one.log.events.filter(({ operation }) => operation === "clear").length).toBe(2);
+    expect([textOf(await one.find("b")), textOf(await other.find("b"))]).toEqual(["b", "b"]);
+    await command(redis.url, "ACL", "SETUSER", "default", "+scan");
+    await clock.advance(2_000);
+    const left = () => command(redis.url, "KEYS", "llmgateway:cache:{*");
+    await expect.poll(left).toEqual([storedKeyOf("b", "acme")]);
+  });
+
   it("that are cleared in one that only reads are given to nobody, nor to who waits for a turn", async () => {
     await share("a");
     await command(redis.url, "REPLICAOF", "127.0.0.1", "1");
