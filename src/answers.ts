@@ -74,6 +74,7 @@ export async function openAnswers(memory: Memory, config: Configured, desk: Desk
       find: (key, tenant) => kept.answers.find(key, tenant),
       atHand: (key) => kept.answers.atHand(key),
       keep: (key, entry) => kept.answers.keep(key, entry),
+      restore: (key, entry) => kept.answers.restore(key, entry),
       // Redis is told even while it is not asked: it may be again.
       clear: (which) => (shared ?? alone).answers.clear(which),
       get clears() {

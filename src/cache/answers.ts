@@ -43,6 +43,8 @@ export interface Answers {
   atHand(key: string): Entry | undefined;
   /** Takes it in, and lets others go for it. Never throws: what cannot be kept is not kept. */
   keep(key: string, entry: Entry): void;
+  /** Takes in what was kept before the process began, unless it was cleared since. */
+  restore(key: string, entry: Entry): void;
   /** Lets go of those that are meant; resolves to how many there were here. */
   clear(which: Which): Promise<number>;
   /** How many clears were heard of until now: what is to be kept later was begun then. */

@@ -61,6 +61,10 @@ export class Memory implements Answers, Figured {
     this.bytes += entry.bytes;
   }
 
+  restore(key: string, entry: Entry): void {
+    this.keep(key, entry);
+  }
+
   async clear(which: Which): Promise<number> {
     this.cleared.push({ which, number: ++this.clears });
     if (this.cleared.length > MAX_CLEARS) this.cleared.shift();

@@ -24,6 +24,8 @@ export interface SharedOptions {
   readonly onError: (operation: string, reason: string) => void;
 }
 
+/** So far the clocks may be apart of Redis and of who kept an answer. */
+const SKEW_MS = 10_000;
 /** A clear that Redis did not take is tried again after so long; taking out what is left of it, later and later. */
 const AGAIN_MS = { least: 1_000, most: 60_000 };
 
@@ -32,6 +34,8 @@ export class Shared implements Answers {
   /** Until when each is given without asking. */
   private readonly trusted = new WeakMap<Entry, number>();
   private readonly looking = new Map<string, Promise<Hit | undefined>>();
+  /** Those that were kept before the process began, when it heard of no clears. */
+  private readonly restored = new WeakSet<Entry>();
   private closed = false;
 
   constructor(options: SharedOptions) {
@@ -66,6 +70,12 @@ export class Shared implements Answers {
     this.trust(entry);
   }
 
+  /** In memory alone: on Redis it is as it was kept, or has gone. */
+  restore(key: string, entry: Entry): void {
+    this.options.memory.keep(key, entry);
+    this.restored.add(entry);
+  }
+
   async clear(which: Which): Promise<number> {
     // First, so that nothing of it comes back from there meanwhile.
     const there = this.settle(which);
@@ -88,7 +98,7 @@ export class Shared implements Answers {
   }
 
   private async look(key: string, tenant: string): Promise<Hit | undefined> {
-    const { memory, stored } = this.options;
+    const { memory, stored, clears } = this.options;
     const said = await stored.look(key, tenant);
     // Now, since it may have been cleared meanwhile.
     const held = memory.find(key);
@@ -97,6 +107,10 @@ export class Shared implements Answers {
     if (entry && !(held && held.answer.storedAtMs >= entry.answer.storedAtMs)) {
       this.admit(key, entry);
       return { entry, tier: "redis" };
+    }
+    // The number of a clear is the time of Redis in microseconds.
+    if (held && said && this.restored.has(held)) {
+      if (clears.isCleared(held, (held.answer.storedAtMs - SKEW_MS) * 1_000)) return undefined;
     }
     // Redis may have let go of it, or never had room for it; what it knows to be cleared is not here any more.
     if (held && said) this.trust(held);

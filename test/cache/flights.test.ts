@@ -250,6 +250,7 @@ describe("the same request of a thousand callers at once", () => {
       find,
       atHand: () => undefined,
       keep: (key: string, entry: Entry) => void kept.set(key, entry),
+      restore: () => {},
       clear: async () => 0,
       clears: 0,
       isCleared: () => false,

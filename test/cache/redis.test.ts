@@ -242,6 +242,26 @@ describe.runIf(hasRedis("a cache that replicas share"))("answers on Redis", () =
     expect(textOf(await one.find("a"))).toBe("a");
   });
 
+  it("that were kept before a process began are its own again, but for those that were cleared since", async () => {
+    await one.kept.answers.clear({ tenant: "acme" });
+    const now = Date.now();
+    const again = await replicaAt(redis.url, {}, clock);
+    const restore = (key: string, fields: Partial<Entry>, storedAtMs: number) =>
+      again.kept.answers.restore(key, entryOf(key, fields, storedAtMs));
+    await again.find("nothing");
+    restore("before", {}, now - 60_000);
+    restore("behind", {}, now + 60_000);
+    restore("another's", { tenant: "else" }, now - 60_000);
+    expect(await again.find("before")).toBeUndefined();
+    expect(textOf(await again.find("behind"))).toBe("behind");
+    expect(textOf(await again.find("another's", "else"))).toBe("another's");
+    // What the others have is not changed by it.
+    await share("a");
+    restore("a", {}, now - 120_000);
+    expect(await command(redis.url, "KEYS", "llmgateway:cache:{*")).toEqual([storedKeyOf("a", "acme")]);
+    await again.kept.close();
+  });
+
   it("remember so many clears, and then one of all before", async () => {
     await share("a");
     for (let i = 0; i < 1_002; i++) await one.kept.answers.clear({ tenant: `tenant-${i}` });

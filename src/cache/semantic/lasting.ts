@@ -53,6 +53,10 @@ export class Lasting implements Answers {
     if (++this.kept % SWEEP_AFTER === 0) this.behind(store.sweep(this.means.now(), known.maxSize));
   }
 
+  restore(key: string, entry: Entry): void {
+    this.answers.restore(key, entry);
+  }
+
   async clear(which: Which): Promise<number> {
     // First, since a store that does not answer is no reason to give them on.
     const cleared = await this.answers.clear(which);
@@ -79,7 +83,7 @@ export class Lasting implements Answers {
         const { key, frame, text } = row;
         const { tenant, family, tags, expiresAtMs } = row;
         const labelled = { answer: answerOf(row), tenant, family, tags, expiresAtMs };
-        this.answers.keep(key, { ...labelled, bytes: sizeOf(key, labelled) });
+        this.answers.restore(key, { ...labelled, bytes: sizeOf(key, labelled) });
         known.add(frame, { key, text, vector: vectorOf(row.vector), facts: factsOf(text) });
       }
     } catch (error) {
