@@ -8,7 +8,7 @@ const LONGEST_KEY = 16_384;
 
 /**
  * Each matches in one pass: what repeats is bounded or ends the match. Quotes may be those of JSON that stands in a
- * text of JSON, and so have backslashes before them, which stay.
+ * text of JSON, and so have backslashes before them, which stay; a word begins behind an escape such as `\n` too.
  */
 const DETECTORS: readonly Detector[] = [
   byPattern(
@@ -17,34 +17,34 @@ const DETECTORS: readonly Detector[] = [
   ),
   byPattern(
     "api_key",
-    /\b(?:sk|pk|rk|gsk|csk|xai|hf|r8|fw|pplx|nvapi|gh[opsur]|glpat|npm|xox[abeprs])[-_](?=[A-Za-z_-]{0,64}\d)[A-Za-z0-9_-]{12,512}/g,
+    /(?:\b|(?<=\\[bfnrt]))(?:sk|pk|rk|gsk|csk|xai|hf|r8|fw|pplx|nvapi|gh[opsur]|glpat|npm|xox[abeprs])[-_](?=[A-Za-z_-]{0,64}\d)[A-Za-z0-9_-]{12,512}/g,
   ),
-  byPattern("api_key", /\bgithub_pat_\w{16,256}/g),
-  byPattern("api_key", /\bwhsec_[A-Za-z0-9+/=]{12,256}/g),
-  byPattern("api_key", /\bAIza[A-Za-z0-9_-]{16,128}/g),
-  byPattern("api_key", /\b(?:AKIA|ASIA)[A-Z0-9]{12,64}(?![A-Za-z0-9])/g),
-  byPattern("api_key", /\bSG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,128}/g),
-  byPattern("api_key", /\b(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])/g),
-  byPattern("token", /\bya29\.[A-Za-z0-9_.-]{10,512}/g),
+  byPattern("api_key", /(?:\b|(?<=\\[bfnrt]))github_pat_\w{16,256}/g),
+  byPattern("api_key", /(?:\b|(?<=\\[bfnrt]))whsec_[A-Za-z0-9+/=]{12,256}/g),
+  byPattern("api_key", /(?:\b|(?<=\\[bfnrt]))AIza[A-Za-z0-9_-]{16,128}/g),
+  byPattern("api_key", /(?:\b|(?<=\\[bfnrt]))(?:AKIA|ASIA)[A-Z0-9]{12,64}(?![A-Za-z0-9])/g),
+  byPattern("api_key", /(?:\b|(?<=\\[bfnrt]))SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,128}/g),
+  byPattern("api_key", /(?:\b|(?<=\\[bfnrt]))(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])/g),
+  byPattern("token", /(?:\b|(?<=\\[bfnrt]))ya29\.[A-Za-z0-9_.-]{10,512}/g),
   // What is none is passed over as a whole, since many could begin in it.
   byPattern(
     "token",
-    /\beyJ[A-Za-z0-9_-]{8,2048}(?:\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,1024}){0,3})?/g,
+    /(?:\b|(?<=\\[bfnrt]))eyJ[A-Za-z0-9_-]{8,2048}(?:\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,1024}){0,3})?/g,
     (match) => match.includes("."),
   ),
   behind(
     "token",
-    /\bBearer\s{1,8}(?:\\{0,7}["'])?/gi,
+    /(?:\b|(?<=\\[bfnrt]))Bearer\s{1,8}(?:\\{0,7}["'])?/gi,
     /(?=[A-Za-z._~+/=-]{0,64}\d)[A-Za-z0-9._~+/=-]{12,4096}/y,
   ),
   behind(
     "token",
-    /\bauthorization(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?Basic\s{1,8}/gi,
+    /(?:\b|(?<=\\[bfnrt]))authorization(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?Basic\s{1,8}/gi,
     /[A-Za-z0-9+/=]{6,4096}/y,
   ),
   behind(
     "password",
-    /\b(?:password|passwd|pwd|passphrase)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?/gi,
+    /(?:\b|(?<=\\[bfnrt]))(?:password|passwd|pwd|passphrase)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?/gi,
     /(?=[A-Za-z]{0,64}(?:[^\sA-Za-z"',;)`\\]|\\(?!\\{0,7}["'])))(?:[^\s"',;`\\]|\\(?!\\{0,7}["'])){6,256}/y,
   ),
   behind(

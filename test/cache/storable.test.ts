@@ -73,6 +73,7 @@ describe("a secret is found", () => {
     "https://example.com/v1?key=0123456789abcdef",
   ])("in a text with %s", (secret) => {
     expect(saying(`Look at this: ${secret} and tell me what it is`)).toBe(SECRET);
+    expect(saying(JSON.stringify({ note: `Look at this:\n${secret}\n` }))).toBe(SECRET);
   });
 
   it.each<[string, ChatInit]>([

@@ -44,7 +44,13 @@ const LABELLED = [
 
 describe("redact", () => {
   it.each(Object.entries(KEYS))("takes out a key of %s, wherever it stands", (_, key) => {
-    for (const text of [key, `the key ${key}.`, `{"error":"${key}"}`, `(${key})\n${key}`]) {
+    for (const text of [
+      key,
+      `the key ${key}.`,
+      `{"error":"${key}"}`,
+      `(${key})\n${key}`,
+      JSON.stringify(`\n${key}`),
+    ]) {
       const clean = redact(text);
       expect(clean).toContain("[redacted]");
       expect(clean).not.toContain(key.slice(4, 14));
@@ -55,6 +61,7 @@ describe("redact", () => {
     const clean = redact(`${label}${secret}`);
     expect(clean).toContain(`${label}[redacted]`);
     expect(clean).not.toContain(secret.slice(0, 8));
+    expect(redact(JSON.stringify({ error: `No:\n${label}${secret}` }))).not.toContain(secret.slice(0, 8));
   });
 
   it.each([

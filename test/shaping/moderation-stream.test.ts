@@ -21,6 +21,8 @@ const SECRET_TEXTS: readonly string[] = [
   "postgres://app:s3cr3t-pass@db.example.com/x",
   "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U!",
   `here ${KEY} there`,
+  JSON.stringify("my key:\nsk-proj-abc123DEF456ghi789"),
+  JSON.stringify("logged:\npassword: hunter2!x\n"),
 ];
 
 /** All at once, as it should come out whatever the pieces. */
