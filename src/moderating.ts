@@ -41,7 +41,7 @@ export function moderatingOf(config: CompleteConfig, around: Surroundings): Mode
   const open: (() => Promise<void>)[] = [];
   const built = config.moderation.hooks.map((hook, index) => {
     const path = `moderation.hooks[${index}]`;
-    return hookOf(hook, looksOf(hook, path, config, around, open));
+    return hookOf(hook, looksOf(hook, path, config, around, open), config);
   });
   return {
     hooks: built,
@@ -55,7 +55,7 @@ export function moderatingOf(config: CompleteConfig, around: Surroundings): Mode
   };
 }
 
-function hookOf(hook: CompleteHook, looks: Hook["looks"]): Hook {
+function hookOf(hook: CompleteHook, looks: Hook["looks"], config: CompleteConfig): Hook {
   const { name, models, exemptKeys, reasoning, tools } = hook;
   return {
     name,
@@ -65,21 +65,34 @@ function hookOf(hook: CompleteHook, looks: Hook["looks"]): Hook {
     timeoutMs: durationMs(hook.timeout),
     restore: hook.restore,
     looks,
-    isFor: (call) => !exemptKeys.includes(call.context.principal) && isFor(models, call),
+    isFor: (call) => !exemptKeys.includes(call.context.principal) && isFor(models, call, config),
     looksAt: (kind) => kind === "text" || (kind === "reasoning" ? reasoning : tools),
   };
 }
 
-/** A request that names nobody may be for anybody. */
-function isFor(models: readonly string[], { request: { model, modelVersion } }: Call): boolean {
+/** A request that names nobody may be for anybody, and one that names a model alone for any provider. */
+function isFor(
+  models: readonly string[],
+  { request: { model, modelVersion } }: Call,
+  { aliases, providers }: CompleteConfig,
+): boolean {
   if (models.length === 0 || model === "") return true;
   const name = modelVersion ? `${model}/${modelVersion}` : model;
-  const meant = (entry: string) =>
+  const targets = Object.hasOwn(aliases, name) ? (aliases[name]?.targets ?? []) : undefined;
+  const isModelAlone = !targets && !Object.hasOwn(providers, splitName(name).provider);
+  const names = [name, ...(targets ?? []).map(({ target }) => target)];
+  return models.some(
+    (entry) => (isModelAlone && Object.hasOwn(providers, entry)) || names.some((one) => isMeant(one, entry)),
+  );
+}
+
+function isMeant(name: string, entry: string): boolean {
+  return (
     name === entry ||
     name.startsWith(`${entry}/`) ||
     entry.startsWith(`${name}/`) ||
-    splitName(entry).model === name;
-  return models.some(meant);
+    splitName(entry).model === name
+  );
 }
 
 function looksOf(

@@ -152,6 +152,29 @@ describe("a cached answer", () => {
   });
 });
 
+it.each<[string, boolean, ...string[]]>([
+  ["openai", true, "openai/gpt-4o-mini", "gpt-4o-mini", "small", "openai"],
+  ["openai", false, "claude/claude-haiku-4-5", "other"],
+  ["openai/gpt-4o-mini", true, "gpt-4o-mini", "small"],
+  ["openai/gpt-4o-mini", false, "openai/gpt-4o", "gpt-4o", "other"],
+  ["small", true, "small"],
+  ["small", false, "openai/gpt-4o-mini", "gpt-4o-mini", "other"],
+])("a hook for %s looks (%s) at what asks for %s", async (entry, looks, ...models) => {
+  const aliases = {
+    small: { targets: [{ target: "openai/gpt-4o-mini" }] },
+    other: { targets: [{ target: "claude/claude-haiku-4-5" }] },
+  };
+  const hook = { name: "pii", kind: "pii", action: "refuse", models: [entry] };
+  await using both = await startBoth({ aliases, ...hooks(hook) });
+  for (const model of models) {
+    const asked = REST.at(both.url).chat(ask("I am ann@example.com", { model }));
+    const refusal = await asked.then(() => undefined, ConnectError.from);
+    expect(refusal?.rawMessage, model).toBe(
+      looks ? 'the moderation hook "pii" refuses the request: email' : undefined,
+    );
+  }
+});
+
 describe("those who are asked", () => {
   it("a provider's endpoint: by its key and address, at no cost, and no attempt", async () => {
     await using both = await startBoth(hooks({ name: "safety", kind: "provider_moderation" }), {
