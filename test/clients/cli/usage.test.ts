@@ -63,6 +63,20 @@ it("lists requests, and tells one with its attempts", async () => {
   );
 });
 
+it("has nothing for the terminal in what callers chose", async () => {
+  await using both = await startBoth();
+  const { request_id: id } = await chat(both.url, "openai/gpt-4o", "\u001b[2J\nsearch\u009b1m");
+  const run = (...args: string[]) => start(...args, "--url", both.url).end();
+  for (const args of [
+    ["usage", "--by", "tag:team"],
+    ["requests", id],
+  ]) {
+    const { stdout } = await run(...args);
+    expect(stdout).toContain("[2J search1m");
+    expect(stdout).not.toMatch(/(?!\n)\p{Cc}/u);
+  }
+});
+
 it("prints what was said in a request, and deletes it", async () => {
   await using both = await startBoth({ content_capture: { enabled: true } });
   const { request_id: id } = await chat(
