@@ -22,12 +22,13 @@ export function expressionFault(pattern: string): string | undefined {
 /** @param patterns without fault */
 export function blocklist(words: readonly string[], patterns: readonly string[]): Patterns {
   const detectors: Detector[] = [];
-  if (words.length > 0) detectors.push({ category: "word", find: wordsIn(words) });
+  const written = words.flatMap((word) => [word.normalize("NFC"), word.normalize("NFD")]);
+  if (words.length > 0) detectors.push({ category: "word", find: wordsIn(written) });
   for (const pattern of patterns) {
     const expression = RE2JS.compile(pattern);
     detectors.push({ category: "pattern", find: (text) => matches(expression, text) });
   }
-  const longestWord = words.reduce((most, word) => Math.max(most, word.length), 0);
+  const longestWord = written.reduce((most, word) => Math.max(most, word.length), 0);
   const held = patterns.length > 0 ? Math.max(LONGEST_MATCH, longestWord) : longestWord;
   return {
     kind: "patterns",
@@ -37,9 +38,14 @@ export function blocklist(words: readonly string[], patterns: readonly string[])
   };
 }
 
+/** Of the same length, whatever stands in it: for one letter the language has two lower-case ones. */
+function inOneCase(text: string): string {
+  return text.replaceAll("İ", "i").toLowerCase().replaceAll("ς", "σ");
+}
+
 /** Whole words in any case: each place where a word can begin is looked up once for each length that words have. */
 function wordsIn(words: readonly string[]): (text: string) => Generator<Place> {
-  const all = new Set(words.map((word) => word.toLowerCase()));
+  const all = new Set(words.map(inOneCase));
   const lengths = new Map<string, number[]>();
   for (const word of [...all].sort((a, b) => b.length - a.length)) {
     const first = word.charAt(0);
@@ -49,9 +55,9 @@ function wordsIn(words: readonly string[]): (text: string) => Generator<Place> {
   }
   const lengthAt = (text: string, start: number) =>
     lengths
-      .get(text.charAt(start).toLowerCase())
+      .get(inOneCase(text.charAt(start)))
       ?.find(
-        (length) => all.has(text.slice(start, start + length).toLowerCase()) && !inWord(text, start + length),
+        (length) => all.has(inOneCase(text.slice(start, start + length))) && !inWord(text, start + length),
       );
   return function* (text) {
     let from = 0;

@@ -86,6 +86,22 @@ describe("a text in pieces", () => {
       expect(await streamed(looks, [text.slice(0, at), text.slice(at)]), String(at)).toBe(whole);
   });
 
+  it.each([
+    ["caf\u00e9", "Un cafe\u0301 noir", "Un [WORD_1] noir"],
+    ["cafe\u0301", "Un CAF\u00c9 noir", "Un [WORD_1] noir"],
+    ["Z\u00fcrich AG", "Die Zu\u0308rich AG ist", "Die [WORD_1] ist"],
+    ["\u0130stanbul", "Von \u0130STANBUL nach istanbul", "Von [WORD_1] nach [WORD_2]"],
+    [
+      "\u039f\u0394\u039f\u03a3",
+      "H \u03bf\u03b4\u03bf\u03c3 H \u03bf\u03b4\u03bf\u03c2",
+      "H [WORD_1] H [WORD_2]",
+    ],
+  ])("comes out without the word %s in %s, however its letters are written", async (word, text, expected) => {
+    const looks = blocklist([word], []);
+    expect(atOnce(looks, text)).toBe(expected);
+    expect(await streamed(looks, [...text])).toBe(expected);
+  });
+
   it("is given nothing of where a hook refuses, at every place", async () => {
     const text = "Take 4111 1111 1111 1111 and go";
     const hook = hookOf(pii([]), { name: "pii", action: "refuse" });
