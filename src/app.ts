@@ -174,8 +174,8 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
         Object.keys(config.experiments).length > 0 ? (below) => experiment(laboratory)(asked(below)) : asked,
       admit: surroundings.admit,
       expand: (call) => expanded(call, templates, room),
-      lookUp: async (call) =>
-        caching.isOn ? lookUp(laboratory.resent(await masked(call, moderating)), caching) : undefined,
+      moderated: (call) => masked(call, moderating),
+      lookUp: async (call) => (caching.isOn ? lookUp(laboratory.resent(call), caching) : undefined),
       rehearse: drop(dropsOf(config))(
         client(new Map([...providers].map(([name, provider]) => [name, provider.rehearse]))),
       ),

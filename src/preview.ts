@@ -38,6 +38,8 @@ export interface PreviewMeans {
   expand(call: Call): Call;
   /** What every call passes first. */
   readonly admit: Layer;
+  /** What moderation leaves of a call, as far as nobody is asked. Throws the Failure that would refuse it. */
+  moderated(call: Call): Promise<Call>;
   /** What the cache knows of a call; undefined where there is none. */
   lookUp(call: Call): Promise<CacheLookup | undefined>;
   /** What becomes of an attempt before it is sent. */
@@ -45,7 +47,15 @@ export interface PreviewMeans {
   readonly means: Means;
 }
 
-export function createPreviews({ way, admit, expand, lookUp, rehearse, means }: PreviewMeans): Previews {
+export function createPreviews({
+  way,
+  admit,
+  moderated,
+  expand,
+  lookUp,
+  rehearse,
+  means,
+}: PreviewMeans): Previews {
   const targets = new WeakMap<Tally, RoutedCall>();
   const judge = way(async (call) => {
     targets.set(call.tally, call);
@@ -53,15 +63,19 @@ export function createPreviews({ way, admit, expand, lookUp, rehearse, means }: 
     return embedded([]);
   });
   const foreseen = new WeakMap<Tally, { readonly call: RoutedCall; readonly foresight: Foresight }>();
-  const foresee = admit(
-    way(async (call) => {
-      const foresight = await foreseeAttempt(call, means);
-      // The first target is told of, unless another is to be asked in its place.
-      foreseen.set(call.tally, { call, foresight });
-      if (foresight.refusal) throw foresight.refusal;
-      return rehearse(attemptOf(call, foresight, means));
-    }),
-  );
+  const routed = way(async (call) => {
+    const foresight = await foreseeAttempt(call, means);
+    // The first target is told of, unless another is to be asked in its place.
+    foreseen.set(call.tally, { call, foresight });
+    if (foresight.refusal) throw foresight.refusal;
+    return rehearse(attemptOf(call, foresight, means));
+  });
+  const looked = new WeakMap<Tally, Call>();
+  const foresee = admit(async (call) => {
+    const left = await moderated(call);
+    looked.set(call.tally, left);
+    return routed(left);
+  });
   return {
     async preview(request, context) {
       const parking = { parked: undefined, park: async () => {} };
@@ -77,12 +91,12 @@ export function createPreviews({ way, admit, expand, lookUp, rehearse, means }: 
       await foresee(call).catch((error) => {
         if (foreseen.get(call.tally)?.foresight.refusal !== error) throw error;
       });
-      const { call: routed, foresight } = known(foreseen.get(call.tally));
-      const cache = await lookUp(call);
+      const { call: asked, foresight } = known(foreseen.get(call.tally));
+      const cache = await lookUp(known(looked.get(call.tally)));
       // Who has the answer already spends nothing.
       const { refusal } = foresight;
       return told(
-        routed,
+        asked,
         { ...foresight, refusal: cache?.outcome === "hit" ? undefined : refusal },
         cache,
         means,

@@ -152,6 +152,21 @@ describe("a cached answer", () => {
   });
 });
 
+it("a dry run tells what hooks refuse, and counts what they leave, with the cache and without it", async () => {
+  const more = { name: "names", kind: "blocklist", words: ["falcon"], action: "refuse" };
+  for (const enabled of [true, false]) {
+    await using both = await startBoth({ cache: { enabled }, ...hooks(PII, more) });
+    const at = REST.at(both.url);
+    await expect(at.dryRun(ask("When does Falcon start?"))).rejects.toThrow(
+      '"names" refuses the request: word',
+    );
+    const mails = Array.from({ length: 50 }, () => "ann.longname@mail.example.com").join(" ");
+    const short = Array.from({ length: 50 }, () => "[EMAIL_1]").join(" ");
+    const [planned, left] = [await at.dryRun(ask(mails)), await at.dryRun(ask(short))];
+    expect(planned.inputTokens).toBe(left.inputTokens);
+  }
+});
+
 it.each<[string, boolean, ...string[]]>([
   ["openai", true, "openai/gpt-4o-mini", "gpt-4o-mini", "small", "openai"],
   ["openai", false, "claude/claude-haiku-4-5", "other"],
