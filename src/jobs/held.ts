@@ -42,7 +42,16 @@ export interface EndedRun {
   readonly end: "completed" | "failed" | "cancelled" | undefined;
 }
 
+/** Of the process that holds it. */
+export interface Holding {
+  /** Whether as many wait for their provider's batches as may. */
+  readonly isCrowded: boolean;
+  readonly closing: () => boolean;
+}
+
 const RETRY_MS = 500;
+/** Whoever may wait for a day can wait for a place. */
+const CROWDED_WAIT_MS = 600_000;
 /** A job that takes its process with it each time would do so for ever. */
 const MAX_LOST_RUNS = 10;
 
@@ -57,7 +66,7 @@ export class HeldRun {
   private readonly taken: TakenJob;
   private readonly chat: ChatRequest;
   private readonly options: HeldOptions;
-  private readonly closing: () => boolean;
+  private readonly holding: Holding;
   private readonly controller = new AbortController();
   private readonly startedAtMs: number;
   private renewedAtMs: number;
@@ -66,10 +75,10 @@ export class HeldRun {
   private renewedText = "";
   private lost = false;
 
-  constructor(taken: TakenJob, options: HeldOptions, closing: () => boolean) {
+  constructor(taken: TakenJob, options: HeldOptions, holding: Holding) {
     this.taken = taken;
     this.options = options;
-    this.closing = closing;
+    this.holding = holding;
     this.chat = fromBinary(ChatRequestSchema, taken.request);
     this.patient = isBatch({ request: this.chat });
     this.parked = taken.parked !== undefined;
@@ -122,6 +131,7 @@ export class HeldRun {
     if (job.cancelRequested) this.abort(cancelled());
     const result =
       unrun(job, this.parked) ??
+      this.crowdedOut() ??
       (await runJob(this.taken, this.chat, {
         service: service(),
         clock,
@@ -135,10 +145,17 @@ export class HeldRun {
     if (end !== "lost") onRun({ job, runMs: clock.now() - this.startedAtMs, failure, end });
   }
 
+  /** What is to be cancelled is let in. */
+  private crowdedOut(): RunResult | undefined {
+    if (!this.patient || !this.holding.isCrowded || this.taken.job.cancelRequested) return undefined;
+    const text = "as many jobs wait for batches here as may";
+    return endedBy(new Failure("concurrency_limited", text, { retryAfterMs: CROWDED_WAIT_MS }));
+  }
+
   private async park(parked: string): Promise<void> {
     this.parked = await this.persist(() => this.options.store.park(this.key, parked));
     // From now on nothing of it is lost when the process ends.
-    if (this.closing()) this.abort(new Failure("shutting_down", "the gateway is being stopped"));
+    if (this.holding.closing()) this.abort(new Failure("shutting_down", "the gateway is being stopped"));
   }
 
   /** Has what the run came to kept. Says whether that was the job's end. */

@@ -33,7 +33,7 @@ export interface Runner {
 const POLL_MS = 500;
 /** Slots that come free together are filled together. */
 const GATHER_MS = 5;
-/** Runs that wait for their provider's batches, beside those that are counted. */
+/** Runs that wait for their provider's batches, beside those that are counted. More are handed back for a while. */
 const MAX_PATIENT = 5_000;
 
 export function createRunner(options: RunnerOptions): Runner {
@@ -43,6 +43,8 @@ export function createRunner(options: RunnerOptions): Runner {
 class TakingRunner implements Runner {
   private readonly options: RunnerOptions;
   private readonly runs = new Map<string, HeldRun>();
+  /** How many of them wait for their provider's batches. */
+  private patient = 0;
   private timer: Timer | undefined;
   private readonly renewal: Repeated;
   private renewedAtMs: number;
@@ -102,8 +104,7 @@ class TakingRunner implements Runner {
   private async take(): Promise<void> {
     const { store, clock, limits, onError } = this.options;
     this.again = false;
-    const patient = [...this.runs.values()].filter((run) => run.patient).length;
-    const free = limits().maxConcurrent - this.runs.size + Math.min(patient, MAX_PATIENT);
+    const free = limits().maxConcurrent - this.runs.size + this.patient;
     if (free <= 0) return;
     // Behind a pause of the process, or a step of the clock, its own runs would seem to be lost.
     if (clock.now() - this.renewedAtMs >= LEASE_MS) await this.renew();
@@ -118,12 +119,16 @@ class TakingRunner implements Runner {
 
   private begin(taken: TakenJob): void {
     const { jobId } = taken.job;
-    const run = new HeldRun(taken, this.options, () => this.closing !== undefined);
+    const isCrowded = this.patient >= MAX_PATIENT;
+    const run = new HeldRun(taken, this.options, { isCrowded, closing: () => this.closing !== undefined });
     // It had one that was lost, and that nobody would tell so any more.
     this.runs.get(jobId)?.lose();
     this.runs.set(jobId, run);
+    const patience = run.patient ? 1 : 0;
+    this.patient += patience;
     this.options.onChanged(jobId);
     void run.ended.then(() => {
+      this.patient -= patience;
       if (this.runs.get(jobId) === run) this.runs.delete(jobId);
       this.options.onChanged(jobId);
       this.wake();

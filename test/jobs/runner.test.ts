@@ -134,6 +134,21 @@ describe("taking", () => {
   });
 });
 
+test("more that wait for their provider's batch than may give way to what does not", async () => {
+  const store = new MemoryJobs(clock, 0);
+  for (let job = 0; job < 5_002; job++) store.add({}, "batch");
+  store.add();
+  const { runs, service } = held();
+  start(store, { maxConcurrent: 2, service });
+  await clock.advance(15_000);
+  expect(runs).toHaveLength(5_001);
+  expect(store.states().slice(-3)).toEqual(["pending", "pending", "running"]);
+  expect(store.job(5_000)).toMatchObject({ runs: 0, failure: undefined });
+  for (const { end } of runs.slice(0, 2)) end();
+  await clock.advance(600_000);
+  expect(store.states().slice(-3)).toEqual(["running", "running", "running"]);
+});
+
 describe("a run", () => {
   test("that fails for now is made again, as often as is allowed, and costs what all of them did", async () => {
     const store = new MemoryJobs(clock, 1);

@@ -24,6 +24,7 @@ export class MemoryJobs implements Runs {
   readonly asked: string[] = [];
   private readonly clock: Clock;
   private readonly jobs: Kept[] = [];
+  private readonly byId = new Map<string, Kept>();
 
   constructor(clock: Clock, jobs: number) {
     this.clock = clock;
@@ -35,7 +36,9 @@ export class MemoryJobs implements Runs {
     const chat = create(ChatRequestSchema, { messages, parameters: { serviceTier } });
     const draft = jobOf(`job ${this.jobs.length}`, { dueAtMs: this.clock.now() });
     const job: JobRecord = { ...untouched(draft), ...init };
-    this.jobs.push({ job, request: toBinary(ChatRequestSchema, chat), parked: undefined, leaseUntilMs: 0 });
+    const kept = { job, request: toBinary(ChatRequestSchema, chat), parked: undefined, leaseUntilMs: 0 };
+    this.jobs.push(kept);
+    this.byId.set(job.jobId, kept);
   }
 
   job(index = 0): JobRecord {
@@ -135,7 +138,7 @@ export class MemoryJobs implements Runs {
   }
 
   private find(jobId: string) {
-    const kept = this.jobs.find(({ job }) => job.jobId === jobId);
+    const kept = this.byId.get(jobId);
     if (!kept) throw new Error(`there is no ${jobId}`);
     return kept;
   }
