@@ -123,14 +123,15 @@ async function recalled(
   requestId: string,
   { laboratory, store }: ExperimentBackend,
 ): Promise<Answered | undefined> {
-  const name = await store.variantOf(tenant, requestId);
-  if (name === undefined) return undefined;
+  const kept = await store.variantOf(tenant, requestId);
+  if (!kept) return undefined;
+  const { name, group = hashOf(requestId) % GROUPS } = kept;
   // A variant may have slashes in its name, an experiment has none.
   const slash = name.indexOf("/");
   const answered: Answered = {
     experiment: name.slice(0, slash),
     variant: name.slice(slash + 1),
-    group: hashOf(requestId) % GROUPS,
+    group,
     score: undefined,
   };
   laboratory.answered.add(tenant, requestId, answered);

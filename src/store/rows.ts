@@ -94,6 +94,7 @@ export const CALL_COLUMNS = {
   cache_kind: "text",
   variant: "text",
   trace_id: "text",
+  variant_group: "integer",
 } as const satisfies Columns;
 
 /** @param instance the process whose attempts they are */
@@ -218,6 +219,7 @@ function callRow(call: CallRow): Row {
     receipt.cacheKind,
     call.experiment ? `${call.experiment.name}/${call.experiment.variant}` : "",
     call.traceId,
+    call.experiment?.group ?? null,
   ];
 }
 

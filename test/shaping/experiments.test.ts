@@ -1,5 +1,8 @@
 /** Calls that are shared among variants, through a whole gateway. */
+import { join } from "node:path";
 import { expect, it } from "vitest";
+import { type Figures, together } from "../../src/experiments/figures.ts";
+import { rowsOf, temporaryFolder } from "../support/stores.ts";
 import { PLAIN, startWorld } from "./world.ts";
 
 const TWO_OF_ONE_MODEL = {
@@ -103,6 +106,27 @@ it("counts feedback for the variant that answered, once a request, and only the 
   expect((await feedback({})).status).toBe(400);
   expect((await feedback({ thumbs: "up", score: 1 })).status).toBe(400);
   expect((await world.post("/v1/gateway/feedback", { request_id: "nobody", score: 1 })).status).toBe(404);
+});
+
+it("counts feedback among the calls that stayed together, though another process hears it", async () => {
+  const data_dir = temporaryFolder();
+  const given = { ...ALIAS, ledger: { data_dir } };
+  const ids: string[] = [];
+  {
+    await using first = await startWorld(TWO_OF_ONE_MODEL, given);
+    for (let call = 0; call < 6; call++)
+      ids.push((await first.chat({ model: "smart", metadata: { user: "anna" } })).request_id);
+  }
+  {
+    await using second = await startWorld(TWO_OF_ONE_MODEL, given);
+    for (const request_id of ids)
+      expect((await second.post("/v1/gateway/feedback", { request_id, score: 1 })).status).toBe(200);
+  }
+  const bodies = rowsOf(join(data_dir, "llmgateway.db"), "SELECT body FROM experiments");
+  const all = bodies.flatMap(({ body }): Figures[] => Object.values(JSON.parse(String(body)).figures));
+  const { failures, feedback } = together(all);
+  expect(feedback.count).toBe(6);
+  expect(feedback.groupCounts).toEqual(failures.groupCounts);
 });
 
 it("gives all calls to who is promoted, none once stopped, and holds to it over a restart", async () => {

@@ -30,7 +30,7 @@ describe.each(engines("experiments"))("$name", (engine) => {
   it("knows which variant answered a tenant's request", async () => {
     const { experiments, ledger } = await (await engine.place()).open();
     const receipt = { ...receiptOf(callOf()), requestId: "asked" };
-    const experiment = { name: "trial", variant: "openai/gpt-4o", group: 0 };
+    const experiment = { name: "trial", variant: "openai/gpt-4o", group: 7 };
     const calls = [
       callRowOf("1", { receipt, experiment }),
       callRowOf("2", {
@@ -42,7 +42,10 @@ describe.each(engines("experiments"))("$name", (engine) => {
       callRowOf("3", { receipt: { ...receipt, requestId: "plain" } }),
     ];
     await ledger.append(batchOf({ calls }));
-    expect(await experiments.variantOf("internal", "asked")).toBe("trial/openai/gpt-4o");
+    expect(await experiments.variantOf("internal", "asked")).toEqual({
+      name: "trial/openai/gpt-4o",
+      group: 7,
+    });
     expect(await experiments.variantOf("others", "asked")).toBeUndefined();
     expect(await experiments.variantOf("internal", "plain")).toBeUndefined();
   });

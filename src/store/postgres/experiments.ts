@@ -8,7 +8,7 @@ const KEEP = `
   ON CONFLICT (name, fingerprint, instance) DO UPDATE SET updated_at_ms = excluded.updated_at_ms, body = excluded.body
   WHERE excluded.updated_at_ms >= e.updated_at_ms`;
 const VARIANT_OF = `
-  SELECT variant FROM calls
+  SELECT variant, variant_group FROM calls
   WHERE request_id = $1 AND tenant = $2 AND variant <> '' AND method <> 'Shadow' AND outcome = 'ok'
   ORDER BY started_at_ms DESC LIMIT 1`;
 
@@ -30,6 +30,9 @@ export function experimentsOn({ transaction }: Postgres): ExperimentStore {
     async sweep(beforeMs) {
       await run("DELETE FROM experiments WHERE updated_at_ms < $1 AND instance <> ''", beforeMs);
     },
-    variantOf: async (tenant, requestId) => (await run(VARIANT_OF, storable(requestId), tenant))[0]?.variant,
+    async variantOf(tenant, requestId) {
+      const [row] = await run(VARIANT_OF, storable(requestId), tenant);
+      return row && { name: row.variant, group: row.variant_group ?? undefined };
+    },
   };
 }

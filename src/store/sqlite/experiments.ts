@@ -1,5 +1,5 @@
 /** How experiments stand, in SQLite. It blocks while the disk works, and knows nothing of threads. */
-import type { KeptTrial } from "../../core/experiment-store.ts";
+import type { KeptTrial, KeptVariant } from "../../core/experiment-store.ts";
 import { storable } from "../rows.ts";
 import type { Database } from "./database.ts";
 
@@ -30,9 +30,10 @@ export class SqliteExperiments {
     this.db.write(false, () => this.statements.sweep.run(beforeMs));
   }
 
-  variantOf(tenant: string, requestId: string): string | undefined {
+  variantOf(tenant: string, requestId: string): KeptVariant | undefined {
     const row = this.statements.variantOf.get(storable(requestId), tenant);
-    return row && String(row.variant);
+    const { variant, variant_group: group = null } = row ?? {};
+    return row && { name: String(variant), group: group === null ? undefined : Number(group) };
   }
 }
 
@@ -45,7 +46,7 @@ function prepare(db: Database) {
     load: db.prepare("SELECT * FROM experiments"),
     sweep: db.prepare("DELETE FROM experiments WHERE updated_at_ms < ? AND instance <> ''"),
     variantOf: db.prepare(`
-      SELECT variant FROM calls
+      SELECT variant, variant_group FROM calls
       WHERE request_id = ? AND tenant = ? AND variant <> '' AND method <> 'Shadow' AND outcome = 'ok'
       ORDER BY started_at_ms DESC LIMIT 1`),
   };

@@ -292,4 +292,8 @@ export const SQLITE_MIGRATIONS: Migrations = [
   DROP INDEX calls_by_request;
   CREATE INDEX calls_by_request ON calls (request_id) WHERE request_id <> call_id;
   `,
+  // Among whose figures feedback counts that comes to another process.
+  `
+  ALTER TABLE calls ADD COLUMN variant_group INTEGER;
+  `,
 ];
