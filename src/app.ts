@@ -265,10 +265,11 @@ function stack(
                         clock,
                         onSent: (attempt) => standing.circuits.sent(attempt),
                         onSpoke: (attempt, { signal }) => standing.circuits.spoke(attempt, signal),
-                        onSettled: (attempt, call) => {
+                        onSettled: (attempt, call, failure) => {
                           countAttempt(signals.metrics, attempt, call);
                           traffic.settled(attempt);
-                          standing.circuits.settled(attempt, policies.circuitRule(attempt.provider));
+                          const rule = policies.circuitRule(attempt.provider);
+                          standing.circuits.settled(attempt, rule, failure?.impatient);
                           standing.latencies.settled(attempt, call.streaming);
                           rememberSession(attempt, call, books);
                           books.settled(attempt);

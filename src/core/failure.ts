@@ -171,6 +171,8 @@ export interface FailureDetails {
   readonly accepted?: boolean;
   /** The provider never saw the request: it cannot charge for it, whatever ended the call. */
   readonly unsent?: boolean;
+  /** The caller did not want to wait for as long as the provider may take: it tells nothing of the provider. */
+  readonly impatient?: boolean;
   /** The attempt goes on without this process: its row stays open, for whoever takes it up. */
   readonly suspended?: boolean;
   readonly cause?: unknown;
@@ -194,6 +196,8 @@ export class Failure extends Error {
   retryAfterMs: number | undefined;
   /** Whether the provider may have charged for the attempt all the same. */
   readonly maybePaid: boolean;
+  /** Whether the caller did not want to wait for as long as the provider may take. */
+  readonly impatient: boolean;
   /** Whether the attempt goes on without this process. */
   readonly suspended: boolean;
   /** What was spent before it failed; set once the call is over. */
@@ -213,6 +217,7 @@ export class Failure extends Error {
       description: redact(description),
     }));
     this.retryAfterMs = details.retryAfterMs;
+    this.impatient = details.impatient === true;
     this.suspended = details.suspended === true;
     this.maybePaid = !details.unsent && (FAILURES[kind].maybePaid || details.accepted === true);
   }
@@ -261,9 +266,10 @@ export function retold(failure: Failure): Failure {
  */
 export function unsent(reason: unknown, where: string): unknown {
   if (!(reason instanceof Failure)) return reason;
-  const { kind, message, operator = where, retryAfterMs } = reason;
+  const { kind, message, operator = where, impatient, retryAfterMs } = reason;
   return new Failure(kind, message, {
     operator,
+    impatient,
     unsent: true,
     cause: reason,
     ...(retryAfterMs !== undefined && { retryAfterMs }),

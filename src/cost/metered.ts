@@ -31,7 +31,7 @@ export interface MeteredOptions {
   readonly recount: Recount | undefined;
   readonly lengths: Pick<AnswerLengths, "tokensOf">;
   /** Told once, when the attempt has ended and is priced, and how many bytes of words were seen of it. */
-  readonly onSettled: (attempt: Attempt, bytes: number) => void;
+  readonly onSettled: (attempt: Attempt, bytes: number, failure: Failure | undefined) => void;
 }
 
 /** Each undefined where it cannot be counted. */
@@ -125,13 +125,13 @@ export class Metered {
     attempt.failureKind = failure?.kind ?? "";
     const free = !attempt.usage && !answer.begun && failure !== undefined && !failure.maybePaid;
     attempt.usage = free ? usage("measured") : this.completed(failure !== undefined);
-    this.end(failure?.outcome ?? "ok", free);
+    this.end(failure, free);
   }
 
-  private end(outcome: string, free = false): void {
+  private end(failure: Failure | undefined, free = false): void {
     const { attempt } = this;
     const { call, clock, plan, onSettled } = this.options;
-    attempt.outcome = outcome;
+    attempt.outcome = failure?.outcome ?? "ok";
     attempt.latencyMs = (this.endedAtMs ?? clock.now()) - this.startedAtMs;
     const cost = free
       ? NOTHING
@@ -144,7 +144,7 @@ export class Metered {
     }
     plan.purse.settle(cost?.total);
     call.tally.open.delete(attempt);
-    onSettled(attempt, this.answer.bytes);
+    onSettled(attempt, this.answer.bytes, failure);
   }
 
   private get open(): boolean {
@@ -197,7 +197,7 @@ export class Metered {
   /** Ends the answer here, and with it the provider's work. */
   private cut(): StreamResponse {
     this.attempt.usage = this.completed(true);
-    this.end("ok");
+    this.end(undefined);
     const done = event({ done: true, finishReason: "budget_exceeded" });
     this.stamp(done);
     return done;

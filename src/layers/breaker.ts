@@ -95,9 +95,9 @@ class Probe {
     });
   }
 
-  failed({ kind, outcome }: Failure): void {
+  failed({ kind, outcome, impatient }: Failure): void {
     this.tell(({ provider, asProvider, model, asModel, rule }) => {
-      if (outcome === "failed" && tellsOfProvider(kind)) {
+      if (outcome === "failed" && tellsOfProvider(kind) && !impatient) {
         provider.refuted(asProvider, rule);
         model?.refuted(asModel, rule);
       } else {

@@ -59,7 +59,8 @@ async function within(
     leave();
     return reply;
   } catch (error) {
-    if (TOO_MUCH.has(toFailure(error).kind)) for (const { limiter } of limits) limiter.overloaded();
+    const { kind, impatient } = toFailure(error);
+    if (TOO_MUCH.has(kind) && !impatient) for (const { limiter } of limits) limiter.overloaded();
     leave();
     throw error;
   }

@@ -5,7 +5,7 @@
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type AttemptCall, isBatch, type Layer, operationOf, type RoutedCall } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { toFailure, unsent } from "../core/failure.ts";
+import { type Failure, toFailure, unsent } from "../core/failure.ts";
 import type { Lag } from "../core/lag.ts";
 import { redact } from "../core/redact.ts";
 import { routeName } from "../core/route-name.ts";
@@ -25,7 +25,7 @@ export interface Accounts extends Means {
   /** Told of a stream when it has brought its first word. */
   readonly onSpoke: (attempt: Attempt, call: RoutedCall) => void;
   /** Told of each attempt once it has ended and is priced. */
-  readonly onSettled: (attempt: Attempt, call: RoutedCall) => void;
+  readonly onSettled: (attempt: Attempt, call: RoutedCall, failure: Failure | undefined) => void;
 }
 
 export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
@@ -61,10 +61,10 @@ function begin(call: RoutedCall, plan: Plan, accounts: Accounts): Metered {
     lag,
     recount: recountOf(call, plan, accounts),
     lengths,
-    onSettled: (attempt, bytes) => {
+    onSettled: (attempt, bytes, failure) => {
       learn(plan, attempt, bytes, accounts);
       ledger?.settle({ callId, settledAtMs: clock.now(), attempt });
-      onSettled(attempt, call);
+      onSettled(attempt, call, failure);
     },
   });
 }

@@ -21,7 +21,8 @@ const BATCH_MS = 25 * 3_600_000;
 export function timeout(of: (target: Target) => Timeouts, clock: Clock): Layer<RoutedCall> {
   return (next) => async (call) => {
     const { provider } = call.target;
-    const limits = wished(of(call.target), call);
+    const usual = of(call.target);
+    const limits = wished(usual, call);
     const bounded = new Bounded(call.signal, clock);
     const whole = isBatch(call) ? BATCH_MS : call.streaming ? limits.streamMs : limits.totalMs;
     bounded.limit(whole, () => late(`${provider} did not finish within ${whole} ms`));
@@ -33,11 +34,13 @@ export function timeout(of: (target: Target) => Timeouts, clock: Clock): Layer<R
       }
       const { firstEventMs, idleMs } = limits;
       const first = bounded.limit(firstEventMs, () =>
-        late(`${provider} said nothing for ${firstEventMs} ms`),
+        late(`${provider} said nothing for ${firstEventMs} ms`, firstEventMs < usual.firstEventMs),
       );
       const reply = await next({ ...call, signal: bounded.signal });
       first.cancel();
-      return { events: watch(reply.events, bounded, idleMs, provider) };
+      const silent = () =>
+        late(`${provider} fell silent for ${idleMs} ms within a stream`, idleMs < usual.idleMs);
+      return { events: watch(reply.events, bounded, idleMs, silent) };
     } catch (error) {
       bounded.end();
       throw error;
@@ -60,11 +63,11 @@ async function* watch(
   events: AsyncIterable<Batch>,
   bounded: Bounded,
   idleMs: number,
-  provider: string,
+  silent: () => Failure,
 ): AsyncGenerator<Batch> {
   let waiting = true;
   const idle = bounded.after(idleMs, () => {
-    if (waiting) bounded.abort(late(`${provider} fell silent for ${idleMs} ms within a stream`));
+    if (waiting) bounded.abort(silent());
   });
   try {
     for await (const batch of events) {
@@ -78,6 +81,6 @@ async function* watch(
   }
 }
 
-function late(text: string): Failure {
-  return new Failure("provider_timeout", text);
+function late(text: string, impatient = false): Failure {
+  return new Failure("provider_timeout", text, { impatient });
 }

@@ -96,14 +96,18 @@ export class Circuits {
     }
   }
 
-  /** To be told of each attempt once, when it has ended. What the caller did wrong or gave up tells nothing. */
-  settled(attempt: Attempt, rule: CircuitRule): void {
+  /**
+   * To be told of each attempt once, when it has ended. What the caller did wrong or gave up tells nothing.
+   *
+   * @param impatient whether the caller did not want to wait for as long as the provider may take
+   */
+  settled(attempt: Attempt, rule: CircuitRule, impatient = false): void {
     const { outcome, failureKind } = attempt;
     const ok = outcome === "ok";
     const circuits = this.judging(attempt, ok);
     for (const circuit of circuits) circuit.heard(attempt);
     this.speaking.get(attempt)?.();
-    if (!ok && !(outcome === "failed" && tellsOfProvider(failureKind))) return;
+    if (!ok && (impatient || outcome !== "failed" || !tellsOfProvider(failureKind))) return;
     const end = ok ? "ok" : TIMEOUTS.has(failureKind) ? "timeout" : "failure";
     for (const circuit of circuits) circuit.count(end, rule);
   }

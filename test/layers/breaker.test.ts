@@ -152,6 +152,14 @@ describe.each([["provider"], ["model"]])("once the circuit of a %s is half open"
     expect(circuits.stateOf(TARGET)).toBe("closed");
   });
 
+  it("a probe whose caller did not want to wait for as long tells nothing either", async () => {
+    outcome = () => Promise.reject(new Failure("provider_timeout", "no", { impatient: true }));
+    for (let n = 0; n < 2; n++) expect(await failureOf(ask())).toMatchObject({ kind: "provider_timeout" });
+    outcome = succeed;
+    await ask();
+    expect(circuits.stateOf(TARGET)).toBe("closed");
+  });
+
   it("a probe that throws at once gives its place back", async () => {
     outcome = () => {
       throw new Error("a defect");

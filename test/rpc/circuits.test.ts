@@ -242,6 +242,17 @@ test("who is preferred is asked again once it may serve, though others serve mea
   expect((await ask(both.url, "/chat", chosen)).json.provider).toBe("openai");
 });
 
+test("callers who want to wait for less than the provider may take open nothing", async () => {
+  await using both = await startBoth({ resilience: BREAKER });
+  const slow = { ...HELLO, messages: [{ role: "user", content: "[[emulate: first_token_ms=200]] Hello" }] };
+  const hasty = { ...slow, resilience: { first_event_timeout_ms: 10 } };
+  for (let n = 0; n < 8; n++) {
+    const { status, json } = await ask(both.url, "/stream", hasty);
+    expect([status, json.details[0].debug.reason]).toEqual([504, "provider_timeout"]);
+  }
+  expect((await ask(both.url, "/chat", HELLO)).status).toBe(200);
+});
+
 test("callers who ask for what cannot be open nothing", async () => {
   await using both = await startBoth({ resilience: BREAKER });
   for (let n = 0; n < 10; n++) expect((await ask(both.url, "/chat", WRONG)).status).toBe(400);
