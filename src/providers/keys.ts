@@ -14,6 +14,9 @@ const REST_MS: Readonly<Partial<Record<FailureKind, number>>> = {
   provider_auth: 300_000,
 };
 
+/** Some say a date in seconds where a delay belongs, and no limit is known that a call an hour would hurt. */
+const MAX_REST_MS = 3_600_000;
+
 interface Key {
   readonly secret: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -101,7 +104,7 @@ function proofOf(key: Key, keys: readonly Key[], clock: Clock): Proof {
       const restMs = REST_MS[kind];
       if (restMs === undefined) return undefined;
       const nowMs = clock.now();
-      key.restsUntilMs = nowMs + (retryAfterMs ?? restMs);
+      key.restsUntilMs = nowMs + Math.min(retryAfterMs ?? restMs, MAX_REST_MS);
       return keys.length > 1 ? Math.max(0, (soonest(keys) ?? key).restsUntilMs - nowMs) : undefined;
     },
   };

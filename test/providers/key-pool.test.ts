@@ -7,7 +7,9 @@ import { expect, test } from "vitest";
 import { RetryInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import { Failure } from "../../src/core/failure.ts";
 import { keyCredentials } from "../../src/providers/keys.ts";
+import { VirtualClock } from "../support/clock.ts";
 import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 
 const GOOD = "good-key-0123456789";
@@ -93,4 +95,18 @@ test("a call that was limited by one key is made again with the other at once, h
   await using alone = await startBoth({ resilience }, { env: { OPENAI_API_KEY: GOOD } });
   await call(alone);
   expect(statuses(alone)).toEqual([429]);
+});
+
+test("a key rests for an hour at most, whatever the provider says", async () => {
+  const clock = new VirtualClock();
+  const credentials = keyCredentials([BAD, GOOD], () => ({}), clock);
+  const used = async () => {
+    const proof = await credentials.prove({ path: "/", body: "" });
+    if (proof.secret === BAD)
+      proof.onFailure?.(new Failure("provider_rate_limited", "no", { retryAfterMs: 1_764_500_000_000 }));
+    return proof.secret;
+  };
+  expect([await used(), await used(), await used()]).toEqual([BAD, GOOD, GOOD]);
+  await clock.advance(3_600_000);
+  expect(new Set([await used(), await used()])).toEqual(new Set([BAD, GOOD]));
 });
