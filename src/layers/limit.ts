@@ -52,8 +52,9 @@ async function within(
   try {
     const reply = await next(call);
     const tookMs = clock.now() - sentAtMs;
+    const kind = call.streaming ? `${call.target.model} streamed` : call.target.model;
     limits.forEach(({ limiter }, index) => {
-      limiter.took(tookMs, underWay[index] ?? 0);
+      limiter.took(kind, tookMs, underWay[index] ?? 0);
     });
     if (call.streaming) return { ...reply, events: endAfter(reply.events, leave) };
     leave();

@@ -107,10 +107,14 @@ export class Limiter {
     return this.wait(wish);
   }
 
-  /** A call that was sent beside so many others got its first word after so long. */
-  took(ms: number, underWay: number): void {
+  /**
+   * A call that was sent beside so many others got its first word after so long.
+   *
+   * @param kind of which calls it is one that take about as long
+   */
+  took(kind: string, ms: number, underWay: number): void {
     if (!this.rule.adaptive) return;
-    this.gradient.took(ms, underWay, this.most);
+    this.gradient.took(kind, ms, underWay, this.most);
     this.admit();
   }
 

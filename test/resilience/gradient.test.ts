@@ -1,4 +1,5 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { mulberry32 } from "../../src/emulator/random.ts";
 import { Gradient, LEAST_LIMIT } from "../../src/resilience/gradient.ts";
 
 const MOST = 1_000;
@@ -7,7 +8,7 @@ const MOST = 1_000;
 function load(gradient: Gradient, capacity: number, calls: number): number {
   for (let n = 0; n < calls; n++) {
     const underWay = gradient.limit(MOST);
-    gradient.took(100 * Math.max(1, underWay / capacity), underWay, MOST);
+    gradient.took("model", 100 * Math.max(1, underWay / capacity), underWay, MOST);
   }
   return gradient.limit(MOST);
 }
@@ -15,8 +16,9 @@ function load(gradient: Gradient, capacity: number, calls: number): number {
 it("settles near what a server can bear, from below and from above", () => {
   for (const start of [LEAST_LIMIT, 20, 500]) {
     const gradient = new Gradient(start);
-    gradient.took(100, 0, MOST);
-    const limit = load(gradient, 50, 2_000);
+    for (let n = 0; n < start; n++) gradient.took("model", 100, 0, MOST);
+    for (let n = 0; n < 30; n++) gradient.took("model", 100, 0, MOST);
+    const limit = load(gradient, 50, 5_000);
     expect(limit).toBeGreaterThanOrEqual(45);
     expect(limit).toBeLessThanOrEqual(150);
   }
@@ -31,9 +33,41 @@ it("gives way when the other side says that it is too much, and comes back", () 
 
 it("does not grow while nobody comes near it, and never beyond its bound", () => {
   const idle = new Gradient(20);
-  for (let n = 0; n < 1_000; n++) idle.took(100, 3, MOST);
+  for (let n = 0; n < 1_000; n++) idle.took("model", 100, 3, MOST);
   expect(idle.limit(MOST)).toBe(20);
   const bounded = new Gradient(20);
-  for (let n = 0; n < 1_000; n++) bounded.took(100, 30, 30);
+  for (let n = 0; n < 1_000; n++) bounded.took("model", 100, 30, 30);
   expect(bounded.limit(30)).toBe(30);
+});
+
+describe("where nobody queues, grows to its bound", () => {
+  const random = mulberry32(7);
+  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const drawn = (medianMs: number, spread: number) => medianMs * Math.exp(spread * normal());
+  const limitAfter = (gradient: Gradient, calls: number, next: () => readonly [kind: string, ms: number]) => {
+    for (let n = 0; n < calls; n++) {
+      const [kind, ms] = next();
+      gradient.took(kind, ms, gradient.limit(200), 200);
+    }
+    return gradient.limit(200);
+  };
+
+  it("however much answers differ in length", () => {
+    const limit = limitAfter(new Gradient(20), 4_000, () => ["answers", drawn(3_000, 1)]);
+    expect(limit).toBeGreaterThan(150);
+  });
+
+  it("though whole answers take twenty times as long as a stream's first word", () => {
+    const limit = limitAfter(new Gradient(20), 4_000, () =>
+      random() < 0.2 ? ["streams", drawn(300, 0.3)] : ["answers", drawn(6_000, 0.5)],
+    );
+    expect(limit).toBeGreaterThan(150);
+  });
+
+  it("again, once it is known that all calls take five times as long as they did", () => {
+    const gradient = new Gradient(20);
+    expect(limitAfter(gradient, 4_000, () => ["answers", drawn(1_000, 0.5)])).toBeGreaterThan(150);
+    expect(limitAfter(gradient, 500, () => ["answers", drawn(5_000, 0.5)])).toBeLessThan(50);
+    expect(limitAfter(gradient, 4_000, () => ["answers", drawn(5_000, 0.5)])).toBeGreaterThan(150);
+  });
 });
