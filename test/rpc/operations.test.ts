@@ -54,10 +54,14 @@ test("models of one provider are listed by the query", async () => {
   expect(models).toMatchObject([{ id: "away/one" }]);
 });
 
-test("a query that means nothing is refused by name", async () => {
-  const { status, json } = await get("/v1/gateway/models?vendor=away");
+test.each([
+  ["/models?vendor=away", "vendor"],
+  ["/models?__proto__=away", "__proto__"],
+  ["/requests?since=2026-07-24T12:00:00Z&since.seconds=5", "since.seconds"],
+])("a query that means nothing is refused by name: %s", async (path, name) => {
+  const { status, json } = await get(`/v1/gateway${path}`);
   expect(status).toBe(400);
-  expect(json.message).toContain('unknown field "vendor"');
+  expect(json.message).toContain(`unknown field "${name}"`);
 });
 
 test("the status tells which providers can be called, and why the others cannot", async () => {

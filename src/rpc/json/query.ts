@@ -4,7 +4,7 @@ import { ScalarType } from "@bufbuild/protobuf";
 
 /** Names that are not fields are kept, so that reading the message refuses them by name. */
 export function queryToJson(schema: DescMessage, query: URLSearchParams): JsonObject {
-  const json: JsonObject = {};
+  const json = empty();
   for (const [name, value] of query) put(schema, json, name.split("."), value);
   return json;
 }
@@ -12,14 +12,21 @@ export function queryToJson(schema: DescMessage, query: URLSearchParams): JsonOb
 function put(schema: DescMessage, json: JsonObject, path: readonly string[], value: string): void {
   const [name = "", ...rest] = path;
   const field = schema.fields.find((candidate) => candidate.name === name || candidate.jsonName === name);
-  if (rest.length > 0 && field?.fieldKind === "message") {
-    json[name] ??= {};
+  // What was given as one text has no parts beside it.
+  const isWhole = typeof json[name] === "string";
+  if (rest.length > 0 && field?.fieldKind === "message" && !isWhole) {
+    json[name] ??= empty();
     put(field.message, json[name] as JsonObject, rest, value);
   } else if (field?.fieldKind === "list") {
     json[name] = [...((json[name] as JsonValue[]) ?? []), value];
   } else {
     json[path.join(".")] = jsonValueOf(field, value);
   }
+}
+
+/** Takes any name, `__proto__` too. */
+function empty(): JsonObject {
+  return Object.create(null);
 }
 
 /** Protobuf's JSON takes numbers as text, but not booleans. */
