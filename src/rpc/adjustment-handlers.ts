@@ -15,13 +15,13 @@ import { adjustedDays } from "../core/adjusted-days.ts";
 import type { AdjustedRow, Adjustment, AdjustmentStore, Booking } from "../core/adjustment-store.ts";
 import type { RequestContext } from "../core/call.ts";
 import { invalidRequest } from "../core/failure.ts";
-import { HOUR_MS, hourOf, hoursOf } from "../core/hours.ts";
+import { hourOf, hoursOf } from "../core/hours.ts";
 import { type PicoUsd, toUsd } from "../core/money.ts";
 import { MAX_GROUPS, type Period, type UsageStore } from "../core/usage-store.ts";
 import { Correction } from "../cost/audit/correction.ts";
 import type { Handler } from "./door.ts";
 import { pricesBy, type RepriceBackend, readAll } from "./reprice-handler.ts";
-import { periodOf } from "./usage-request.ts";
+import { keptMs, periodOf } from "./usage-request.ts";
 
 export interface AdjustmentBackend extends RepriceBackend {
   readonly adjustments: AdjustmentStore;
@@ -98,8 +98,8 @@ async function list(
   { adjustments }: AdjustmentBackend,
 ): Promise<ListAdjustmentsResponse> {
   const period = {
-    sinceMs: since ? Math.max(0, timestampMs(since)) : 0,
-    untilMs: until ? Math.max(0, timestampMs(until)) : Number.MAX_SAFE_INTEGER - HOUR_MS,
+    sinceMs: since ? keptMs(timestampMs(since)) : 0,
+    untilMs: keptMs(until ? timestampMs(until) : Number.POSITIVE_INFINITY),
   };
   const filter = { ...period, ...(provider && { provider }), ...(model && { model }) };
   const { rows, next } = await adjustments.list(filter, {

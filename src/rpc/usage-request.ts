@@ -33,10 +33,18 @@ export function filterOf({ tenant, key, provider, model, route, operation, tags 
 export function periodOf({ since, until }: Times, nowMs: number, usualMs: number): Period {
   const untilMs = until ? timestampMs(until) : nowMs;
   const sinceMs = since ? timestampMs(since) : untilMs - usualMs;
-  if (sinceMs < untilMs) return { sinceMs: Math.max(0, sinceMs), untilMs: Math.max(0, untilMs) };
+  if (sinceMs < untilMs) return { sinceMs: keptMs(sinceMs), untilMs: keptMs(untilMs) };
   throw invalidRequest([
     { field: "since", description: "must be before `until`, or before now without one" },
   ]);
+}
+
+/** The last whole hour that a time of Protobuf can tell. */
+const LATEST_MS = Date.UTC(9999, 11, 31, 23);
+
+/** The time, or the nearest at which something may have been kept. */
+export function keptMs(timeMs: number): number {
+  return Math.min(Math.max(0, timeMs), LATEST_MS);
 }
 
 /** @throws Failure `invalid_request` for one that is asked for twice */

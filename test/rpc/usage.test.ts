@@ -102,6 +102,7 @@ describe("usage", () => {
     expect(await requests("key=operator")).toBe("0");
     expect(await requests("until=2020-01-01T00:00:00Z")).toBe("0");
     expect(await requests("since=2020-01-01T00:00:00Z")).toBe("6");
+    expect(await requests("since=2020-01-01T00:00:00Z&until=9999-12-31T23:59:59Z")).toBe("6");
   });
 
   test("comes in the order and on the pages that are asked for", async () => {
