@@ -80,6 +80,12 @@ describe("a value that does not fit", () => {
     ],
     ["has text for a bool", { stream: "yes" }, "stream", "must be true or false, got a string"],
     ["has a number for a string", { model: 4 }, "model", "must be a string, got 4; put it in quotes"],
+    [
+      "has a text that was cut within an emoji",
+      { model: "\ud83d" },
+      "model",
+      "must be a string, got one with half a character (a lone surrogate of UTF-16)",
+    ],
     ["has an object for a string", { model: {} }, "model", "must be a string, got an object"],
     ["has an object for a list", { messages: {} }, "messages", "must be a list, got an object"],
     ["has a list for a map", { metadata: [] }, "metadata", "must be an object, got a list"],
