@@ -26,6 +26,8 @@ import type { NodeHandler } from "./node.ts";
 import { unreadable } from "./unreadable.ts";
 
 const REQUEST = createContextKey<Request | undefined>(undefined);
+/** Resolves once the call is handled, whoever has left by then. */
+const HANDLED = createContextKey(Promise.resolve());
 const PEER = createContextKey("");
 
 export interface ConnectOptions {
@@ -111,7 +113,8 @@ function open(door: Door, context: HandlerContext): void {
       // The caller is answered with this very error, which is written after the signal is aborted.
       if (failure) Object.assign(reason, toConnectError(request.fail(failure)));
       request.abort(failure ?? departure(reason));
-      request.close();
+      // What it came to is told until then.
+      void context.values.get(HANDLED).then(() => request.close());
     };
     context.signal.addEventListener("abort", over, { once: true });
     // By a deadline of 0, which is over before it began.
@@ -122,7 +125,7 @@ function open(door: Door, context: HandlerContext): void {
 }
 
 async function unary(message: Message, context: HandlerContext): Promise<Message> {
-  const request = opened(context);
+  const { request, leave } = opened(context);
   try {
     const { message: reply } = await request.invoke(message);
     if (!reply) throw new Error(`${context.method.name} answered with a stream`);
@@ -131,11 +134,12 @@ async function unary(message: Message, context: HandlerContext): Promise<Message
     throw toConnectError(request.fail(error));
   } finally {
     setHeaders(request, context);
+    leave();
   }
 }
 
 async function* serverStreaming(message: Message, context: HandlerContext): AsyncGenerator<Message> {
-  const request = opened(context);
+  const { request, leave } = opened(context);
   let begun = false;
   let isTaken = true;
   try {
@@ -156,13 +160,17 @@ async function* serverStreaming(message: Message, context: HandlerContext): Asyn
     setHeaders(request, context);
     if (begun) yield toErrorEvent(failure, context.method.output);
     throw toConnectError(failure);
+  } finally {
+    leave();
   }
 }
 
-function opened(context: HandlerContext): Request {
+function opened(context: HandlerContext): { request: Request; leave: () => void } {
   const request = context.values.get(REQUEST);
   if (!request) throw new ConnectError("the request was not opened", Code.Internal);
-  return request;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  context.values.set(HANDLED, promise);
+  return { request, leave: resolve };
 }
 
 function setHeaders(request: Request, context: HandlerContext): void {

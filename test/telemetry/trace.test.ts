@@ -45,12 +45,27 @@ async function traced(
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const CALLER = "b7ad6b7169203331";
+const LATE = "1af7651916cd43dd8448eb211c80319d";
 
 function post(gateway: GatewayProcess, path: string, model: string, traceparent?: string): Promise<Response> {
   return fetch(gateway.url + path, {
     method: "POST",
     headers: { "content-type": "application/json", ...(traceparent ? { traceparent } : {}) },
     body: JSON.stringify({ model, messages: [{ role: "user", content: "Hello" }] }),
+  });
+}
+
+/** Over Connect, whose deadline ends the call. */
+function late(gateway: GatewayProcess): Promise<Response> {
+  const messages = [{ role: "user", content: "[[emulate: delay_ms=20000]] Hello" }];
+  return fetch(`${gateway.url}/llmgateway.v1.GatewayService/Chat`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      "connect-timeout-ms": "1000",
+      traceparent: `00-${LATE}-${CALLER}-01`,
+    },
+    body: JSON.stringify({ model: "openai/gpt-4o", messages }),
   });
 }
 
@@ -72,6 +87,7 @@ describe("with an endpoint", () => {
       reply = await chat.json();
       await (await post(gateway, "/v1/gateway/stream", "openai/gpt-4o")).text();
       await (await post(gateway, "/v1/gateway/chat", "nobody/gpt-4o")).text();
+      await (await late(gateway)).text();
     });
     // All that the gateway had is here once it has ended: it flushes when it drains.
     ({ spans, paths } = collector);
@@ -96,6 +112,18 @@ describe("with an endpoint", () => {
     expect(named("chat gpt-4o")).toMatchObject({ kind: 3, parentSpanId: request.spanId });
     expect(named("serialize")).toMatchObject({ kind: 1, parentSpanId: request.spanId });
     expect(inTrace()).toHaveLength(3);
+  });
+
+  it("tells of a call that its deadline ended over Connect", () => {
+    const ended = spans.filter(({ traceId }) => traceId === LATE);
+    expect(named("llmgateway.v1.GatewayService/Chat", ended)).toMatchObject({
+      status: { code: 2 },
+      attributes: {
+        "error.type": "deadline_exceeded",
+        "gen_ai.provider.name": "openai",
+        "llmgateway.attempts": expect.anything(),
+      },
+    });
   });
 
   it("tells the request id, the tokens and the cost, as the reply does", () => {
