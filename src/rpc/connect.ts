@@ -57,6 +57,8 @@ export function createConnectFront(options: ConnectOptions): NodeHandler {
     fallback: options.fallback,
   });
   return (request, reply) => {
+    // It makes a URL of who was asked, and throws where that is missing, empty or no host; nobody looks at it.
+    Object.defineProperty(request, "authority", { value: "localhost" });
     // A body that connect-node gives up would take the request with it, and block the connection.
     request[Symbol.asyncIterator] = () => request.iterator({ destroyOnReturn: false });
     // It waits for a full reply to drain, which one over HTTP/2 that is gone does not; it learns of that when it goes on.

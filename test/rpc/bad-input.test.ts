@@ -1,4 +1,6 @@
 /** Requests that cannot be served: each has its code, a message that says what to mend, and no effect on the next. */
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ConformanceService } from "../../gen/conformance/connectrpc/conformance/v1/service_pb.ts";
@@ -164,4 +166,19 @@ describe("an RPC that nobody serves is not implemented", () => {
       { failure_kind: "not_found", failure: `there is no RPC at ${UNKNOWN}ServerStream` },
     ]);
   });
+});
+
+test.each([
+  ["no host, by HTTP/1.0", "HTTP/1.0", ""],
+  ["an empty host", "HTTP/1.1", "host: \r\n"],
+  ["a host that is none", "HTTP/1.1", "host: a b<>\r\n"],
+  ["a port that is none", "HTTP/1.1", "host: gateway:99999\r\n"],
+])("an RPC is answered with %s", async (_, version, host) => {
+  const body = JSON.stringify(GOOD);
+  const socket = connect(Number(new URL(both.url).port), "127.0.0.1");
+  socket.write(
+    `POST /llmgateway.v1.GatewayService/Chat ${version}\r\n${host}content-type: application/json\r\n`,
+  );
+  socket.write(`content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
+  expect(await text(socket)).toMatch(/^HTTP\/1.1 200 OK/);
 });
