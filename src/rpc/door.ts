@@ -220,7 +220,7 @@ function tell(
   metrics.failures.inc({ kind: failure.kind, route: where.method.toLowerCase() });
   const event = {
     ...where,
-    outcome: "failed",
+    outcome: failure.outcome,
     failure_kind: failure.kind,
     failure: failure.message,
     operator: failure.operator,

@@ -180,6 +180,16 @@ test("a caller who closes an HTTP/2 connection without a word takes the provider
   session.destroy();
 });
 
+test("a caller who leaves before the request was all there has failed at nothing", async () => {
+  const { requestId } = identified();
+  const socket = connect(Number(new URL(both.url).port), "127.0.0.1");
+  socket.write(`POST /v1/gateway/chat HTTP/1.1\r\nhost: localhost\r\nx-request-id: ${requestId}\r\n`);
+  socket.write('content-type: application/json\r\ncontent-length: 100\r\n\r\n{"messages"', () =>
+    socket.end(),
+  );
+  expect(await both.log.about(requestId)).toMatchObject({ outcome: "abandoned", failure_kind: "cancelled" });
+});
+
 const FLOOD = { messages: [{ role: "user", content: "[[emulate: flood=1]] Go on" }], model: "openai/gpt-4o" };
 
 test.each([
