@@ -130,9 +130,17 @@ async function stream(
   json: boolean,
 ): Promise<void> {
   const events = gateway.stream(request, { signal });
-  for await (const event of events) {
-    if (json) process.stdout.write(`${toJsonString(StreamResponseSchema, event, JSON_OPTIONS)}\n`);
-    else process.stdout.write(textOf(event));
+  let isBegun = false;
+  try {
+    for await (const event of events) {
+      if (json) process.stdout.write(`${toJsonString(StreamResponseSchema, event, JSON_OPTIONS)}\n`);
+      else process.stdout.write(textOf(event));
+      isBegun = true;
+    }
+  } catch (error) {
+    // What it failed with is told on a line of its own; where it was ended by hand, that is seen to.
+    if (isBegun && !json && !signal.aborted) process.stdout.write("\n");
+    throw error;
   }
   if (!json) {
     process.stdout.write("\n");
