@@ -7,7 +7,10 @@ import { StoreError } from "./store/store.ts";
 /** Resolves when the gateway has stopped. Exits with status 2 when the configuration is wrong, and 1 when the database cannot be used. */
 export async function serve(): Promise<void> {
   try {
-    const gateway = await startGateway({ file: process.env.LLMGATEWAY_CONFIG, env: process.env });
+    const gateway = await startGateway({
+      file: process.env.LLMGATEWAY_CONFIG || undefined,
+      env: process.env,
+    });
     await new Promise<void>((resolve) => {
       process.once("SIGTERM", resolve);
       process.once("SIGINT", resolve);

@@ -1,5 +1,6 @@
 /** The command line as its users have it: child processes with their output, exit status and signals. */
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeReceipt } from "../clients/cli/describe.ts";
@@ -313,6 +314,18 @@ describe("serve", () => {
     expect(await (await fetch(`${url}/v1/gateway/health`)).json()).toEqual({ status: "alive" });
     run.child.kill("SIGTERM");
     expect((await run.end()).status).toBe(0);
+  });
+
+  it("takes .env.example as it is, since a variable that is empty is unset", async () => {
+    const text = readFileSync(new URL("../.env.example", import.meta.url), "utf8");
+    const names = [...text.matchAll(/^(\w+)=$/gm)].map(([, name = ""]) => [name, ""]);
+    expect(names).toContainEqual(["LLMGATEWAY_CONFIG", ""]);
+    await listening(start({ PORT: "0", ...Object.fromEntries(names) }, "serve"));
+    const empty = { LLMGATEWAY_URL: "", LLMGATEWAY_API_KEY: "", PRICE_CATALOG_PATH: "" };
+    const check = await start(empty, "prices", "check", "--date", "2026-08-01").end();
+    expect([check.status, check.stderr]).toEqual([0, ""]);
+    const away = await start(empty, "chat", "Hello", "--model", "nobody/x").end();
+    expect(away.stderr).not.toContain("LLMGATEWAY_URL");
   });
 
   it("names every variable that is wrong, and exits with status 2", async () => {

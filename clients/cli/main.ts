@@ -168,6 +168,10 @@ program
     process.exitCode = await demo();
   });
 
+// As the gateway has it, a variable that is empty is unset.
+for (const name of ["LLMGATEWAY_URL", "LLMGATEWAY_API_KEY", "PRICE_CATALOG_PATH"])
+  if (process.env[name] === "") delete process.env[name];
+
 try {
   await program.parseAsync();
 } catch (error) {

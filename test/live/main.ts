@@ -57,7 +57,7 @@ function ask(model: string) {
 
 const folder = mkdtempSync(join(tmpdir(), "llmgateway-live-"));
 const env = { ...process.env, PORT: "0", LOG_LEVEL: "silent", LLMGATEWAY_DATA_DIR: join(folder, "data") };
-const server = await startGateway({ file: process.env.LLMGATEWAY_CONFIG, env });
+const server = await startGateway({ file: process.env.LLMGATEWAY_CONFIG || undefined, env });
 const gateway = createGateway({ baseUrl: server.url, retry: false });
 const { providers } = await gateway.getStatus();
 let spentUsd = 0;
