@@ -166,10 +166,14 @@ function isReadable(search: Search, schema: DescMessage, json: object): boolean 
 }
 
 const TOO_DEEP = `is nested more than ${MAX_DEPTH} deep`;
+/** Of a text that was cut in two between both, and so is no Unicode. */
+export const HALF_CHARACTER =
+  "has half of a character, a surrogate without its other one; cut texts between characters";
 
 function mismatch(expected: string, value: unknown): string {
   const hasRightKind = expected === OBJECT ? isObject(value) : expected === LIST && Array.isArray(value);
   if (hasRightKind || expected === ANYTHING) return TOO_DEEP;
+  if (expected === SCALARS[ScalarType.STRING] && typeof value === "string") return HALF_CHARACTER;
   const quotes = expected === SCALARS[ScalarType.STRING] && /number|boolean/.test(typeof value);
   return `must be ${expected}, got ${shown(value)}${quotes ? "; put it in quotes" : ""}`;
 }

@@ -109,6 +109,16 @@ const BODIES: readonly Bad[] = [
     connect: { ...INVALID, message: "the body is not UTF-8", field: "" },
   },
   {
+    what: "half of a character",
+    body: '{"messages": [{"role": "user", "content": "caf\\ud83d"}], "model": "openai"}',
+    rest: {
+      ...INVALID,
+      message: /^messages\[0\]\.content: has half of a character, .* cut texts between characters$/,
+      field: "messages[0].content",
+    },
+    connect: { ...INVALID, message: /^content: has half of a character/, field: "content" },
+  },
+  {
     what: "JSON that is nested too deep",
     body: deep(64),
     rest: { ...INVALID, message: "the body is nested deeper than 64 levels", field: "" },
