@@ -82,6 +82,14 @@ export function label(text: string, before: Readonly<Record<string, string>> = {
   throw new InvalidArgumentError("It must be a name and a value, such as team=search.");
 }
 
+/** As `label`, where a name that comes again would take the place of the one before without a word. */
+export function filter(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const [name = ""] = Object.keys(label(text));
+  if (Object.hasOwn(before, name))
+    throw new InvalidArgumentError(`"${name}" was given before; give it once.`);
+  return label(text, before);
+}
+
 export function uuid(text: string): string {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text.toLowerCase();
   throw new InvalidArgumentError("It must be an id, such as 0191f2a0-5e3a-7cc1-9d3e-2b6f0a8c4d17.");

@@ -1,6 +1,6 @@
 /** The commands about what was spent, with their options. What they do is loaded when one is called. */
 import { Argument, type Command, Option } from "commander";
-import { ago, dimensions, label, wholeNumber } from "./argument.ts";
+import { ago, dimensions, filter, wholeNumber } from "./argument.ts";
 import { InputError } from "./input-error.ts";
 import type { JsonOptions } from "./jobs.ts";
 import { key, url } from "./option.ts";
@@ -87,7 +87,7 @@ function about(command: Command, usual: string): Command {
     .option(
       "--where <name=value>",
       'only those, such as "model=gpt-4o" or "tag:team=search"; again for more',
-      label,
+      filter,
       {},
     )
     .option("--json", "print it as JSON", false)

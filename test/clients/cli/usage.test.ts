@@ -98,6 +98,10 @@ it.each([
   [["usage", "--by", "colour"], /It must be some of provider/],
   [["usage", "--since", "yesterday"], /It must be a span such as 7d, a day such as 2026-01-31, or a time/],
   [["usage", "--where", "colour=red"], /--where: there is no "colour"/],
+  [
+    ["usage", "--where", "model=a", "--where", "tag:b=c", "--where", "model=d"],
+    /"model" was given before; give it once/,
+  ],
   [["requests", "none"], /there is no such request/],
   [["usage", "tips", "--csv"], /--by, --order-by and --csv are for what was spent/],
   [["usage", "anomalies", "--by", "model"], /--by, --order-by and --csv are for what was spent/],
