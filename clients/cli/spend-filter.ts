@@ -21,6 +21,11 @@ export function filterOf({ since, until, where }: FilterOptions): Filter & Recor
   const wrong = Object.keys(where).find((name) => !NAMES.includes(name) && !/^tag:./.test(name));
   if (wrong !== undefined)
     throw new InputError(`--where: there is no "${wrong}"; there are ${NAMES.join(", ")} and tag:NAME`);
+  const [empty] = NAMES.filter((name) => where[name] === "");
+  if (empty !== undefined)
+    throw new InputError(
+      `--where: give ${empty} a value; tag:NAME alone may have none, for those without the tag`,
+    );
   const columns = Object.entries(where).filter(([name]) => NAMES.includes(name));
   const tags = Object.entries(where).filter(([name]) => name.startsWith("tag:"));
   return {

@@ -102,6 +102,7 @@ it.each([
     ["usage", "--where", "model=a", "--where", "tag:b=c", "--where", "model=d"],
     /"model" was given before; give it once/,
   ],
+  [["usage", "--where", "model="], /--where: give model a value/],
   [["requests", "none"], /there is no such request/],
   [["usage", "tips", "--csv"], /--by, --order-by and --csv are for what was spent/],
   [["usage", "anomalies", "--by", "model"], /--by, --order-by and --csv are for what was spent/],
