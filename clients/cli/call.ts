@@ -12,10 +12,15 @@ export const JSON_OPTIONS = { useProtoFieldName: true, alwaysEmitImplicit: true 
 /** What shells expect of a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
 
-/** Gives the exit status; a failure is told on standard error. */
+/**
+ * Gives the exit status; a failure is told on standard error.
+ *
+ * @param left what Ctrl-C leaves behind: by default a call that ends with it
+ */
 export async function call(
   { url, key }: CallOptions,
   make: (gateway: Gateway, signal: AbortSignal) => Promise<void>,
+  left: (error: GatewayError) => string = spentBy,
 ): Promise<number> {
   const abort = new AbortController();
   const interrupt = () => abort.abort();
@@ -27,11 +32,7 @@ export async function call(
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     if (abort.signal.aborted && error.kind === "cancelled") {
-      process.stderr.write(
-        error.costUsd === undefined
-          ? "aborted; the gateway's log says what was spent\n"
-          : `\naborted; about ${dollars(error.costUsd)} spent by then\n`,
-      );
+      process.stderr.write(left(error));
       return INTERRUPTED;
     }
     process.stderr.write(`${describeError(error)}\n`);
@@ -39,4 +40,10 @@ export async function call(
   } finally {
     process.off("SIGINT", interrupt);
   }
+}
+
+function spentBy({ costUsd }: GatewayError): string {
+  return costUsd === undefined
+    ? "aborted; the gateway's log says what was spent\n"
+    : `\naborted; about ${dollars(costUsd)} spent by then\n`;
 }

@@ -84,11 +84,20 @@ export function printResult(jobId: string, { json, ...options }: JsonOptions): P
 
 /** With `--json` each event is a line. */
 export function watch(jobId: string, { json, ...options }: JsonOptions): Promise<number> {
-  return call(options, async (gateway, signal) => {
-    if (!json) return follow(gateway, jobId, false, signal);
-    for await (const event of gateway.watchJob({ jobId }, { signal }))
-      process.stdout.write(`${toJsonString(JobEventSchema, event, JSON_OPTIONS)}\n`);
-  });
+  return call(
+    options,
+    async (gateway, signal) => {
+      if (!json) return follow(gateway, jobId, false, signal);
+      for await (const event of gateway.watchJob({ jobId }, { signal }))
+        process.stdout.write(`${toJsonString(JobEventSchema, event, JSON_OPTIONS)}\n`);
+    },
+    () => goingOn(jobId),
+  );
+}
+
+/** Of a job that nobody waits for any more. */
+export function goingOn(jobId: string): string {
+  return `\nthe job goes on; to end it: llmgateway jobs cancel ${jobId}\n`;
 }
 
 /** Words to standard output, what happens to standard error; then the receipt. Throws what the job failed with. */

@@ -9,11 +9,12 @@ import {
   SubmitJobRequestSchema,
 } from "../../gen/ts/llmgateway/v1/job_pb.ts";
 import { ParametersSchema } from "../../gen/ts/llmgateway/v1/message_pb.ts";
+import type { Gateway } from "../typescript/src/node.ts";
 import { call, JSON_OPTIONS } from "./call.ts";
 import { type ChatOptions, requestOf } from "./chat.ts";
 import { InputError } from "./input-error.ts";
 import type { LaterOptions } from "./job-commands.ts";
-import { follow } from "./jobs.ts";
+import { follow, goingOn } from "./jobs.ts";
 
 export interface SubmitOptions extends Omit<ChatOptions, "stream">, LaterOptions {
   readonly file?: string;
@@ -26,8 +27,10 @@ export interface SubmitOptions extends Omit<ChatOptions, "stream">, LaterOptions
 /** Prints the id first, so that scripts have it. Gives the exit status. */
 export async function submit(message: string | undefined, options: SubmitOptions): Promise<number> {
   const request = await readRequest(message, options);
-  return call(options, async (gateway, signal) => {
+  let jobId = "";
+  const make = async (gateway: Gateway, signal: AbortSignal) => {
     const job = await gateway.submitJob(request, { signal });
+    ({ jobId } = job);
     if (options.json && !options.wait) {
       process.stdout.write(`${toJsonString(JobSchema, job, { ...JSON_OPTIONS, prettySpaces: 2 })}\n`);
       return;
@@ -37,7 +40,8 @@ export async function submit(message: string | undefined, options: SubmitOptions
       options.quiet || options.wait ? `${job.jobId}\n` : `${job.jobId}  ${job.status}  ${job.model}\n`,
     );
     if (options.wait) await follow(gateway, job.jobId, options.json, signal);
-  });
+  };
+  return call(options, make, () => (jobId ? goingOn(jobId) : "aborted; the job may have been submitted\n"));
 }
 
 async function readRequest(message: string | undefined, options: SubmitOptions): Promise<SubmitJobRequest> {

@@ -102,6 +102,28 @@ describe("jobs submit", () => {
   });
 });
 
+describe("Ctrl-C", () => {
+  it.each(["submit", "watch"])(
+    "leaves a job to itself that %s waits for, and says how to end it",
+    async (how) => {
+      await using server = await JobServer.start();
+      if (how === "watch") await jobs(server, "submit", "Hello").end();
+      const run =
+        how === "watch" ? jobs(server, "watch", server.onlyId) : jobs(server, "submit", "Hello", "--wait");
+      await server.called("WatchJob", 1);
+      server.run(server.onlyId);
+      server.say(server.onlyId, "One ");
+      await run.until(({ stdout }) => stdout.endsWith("One "));
+      run.child.kill("SIGINT");
+      const { status, stderr } = await run.end();
+      expect(stderr).toContain(`\nthe job goes on; to end it: llmgateway jobs cancel ${server.onlyId}\n`);
+      expect(stderr).not.toContain("aborted");
+      expect(status).toBe(130);
+      expect(server.calls).not.toContain("CancelJob");
+    },
+  );
+});
+
 describe("of a job that there is", () => {
   it("tells its status and its answer, and cancels it", async () => {
     await using server = await JobServer.start();
