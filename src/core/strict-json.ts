@@ -183,12 +183,8 @@ function shown(value: unknown): string {
   if (value === null) return "null";
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (Array.isArray(value)) return "a list";
-  if (typeof value === "string" && !value.isWellFormed()) return HALF_CHARACTER;
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
-
-/** Where a text was cut within an emoji. */
-const HALF_CHARACTER = "one with half a character (a lone surrogate of UTF-16)";
 
 const OBJECT = "an object";
 const LIST = "a list";

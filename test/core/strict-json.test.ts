@@ -84,7 +84,7 @@ describe("a value that does not fit", () => {
       "has a text that was cut within an emoji",
       { model: "\ud83d" },
       "model",
-      "must be a string, got one with half a character (a lone surrogate of UTF-16)",
+      "has half of a character, a surrogate without its other one; cut texts between characters",
     ],
     ["has an object for a string", { model: {} }, "model", "must be a string, got an object"],
     ["has an object for a list", { messages: {} }, "messages", "must be a list, got an object"],
