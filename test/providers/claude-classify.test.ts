@@ -28,6 +28,7 @@ describe("a failure is what Anthropic's documentation says that it is", () => {
       body("invalid_request_error", "Your credit balance is too low to access the API."),
       "quota_exhausted",
     ],
+    [400, body("invalid_request_error", "This organization has been disabled."), "provider_auth"],
     [
       400,
       body("invalid_request_error", "You have reached your specified API usage limits."),

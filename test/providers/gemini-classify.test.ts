@@ -87,6 +87,11 @@ test("a page of a proxy, which has nothing but its status", () => {
   expect(classify(413, {}, "<html>").kind).toBe("provider_bad_request");
 });
 
+test("a key that Google found in public is no key any more", () => {
+  const words = "Your API key was reported as leaked. Please use another API key.";
+  expect(failureOf(403, "PERMISSION_DENIED", words).kind).toBe("provider_auth");
+});
+
 test("what the operator must mend is not told to the caller", () => {
   const failure = failureOf(403, "PERMISSION_DENIED", "project 1234 is not allowed");
   expect(failure.message).toBe("the provider does not permit this to the gateway");

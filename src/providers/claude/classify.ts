@@ -42,6 +42,8 @@ const BY_MESSAGE: readonly (readonly [RegExp, FailureKind])[] = [
   [/prompt is too long|exceeds? (the )?(model's )?context/i, "context_too_long"],
   [/content filtering policy/i, "content_filtered"],
   [/credit balance is too low|API usage limits/i, "quota_exhausted"],
+  // The key's own.
+  [/organization has been disabled/i, "provider_auth"],
 ];
 
 export function classify(status: number, headers: IncomingHttpHeaders, body: string): Failure {

@@ -49,8 +49,8 @@ const BY_CODE: ReadonlyMap<string, FailureKind> = new Map([
 /** The ways in which Gemini and Vertex AI say it; there is no reason for it. */
 const CONTEXT_TOO_LONG =
   /input token count.{0,60}(exceeds the maximum|only supports up to)|exceeds the maximum number of tokens/i;
-/** Gemini, for a request without a key. */
-const NO_CREDENTIALS = /unregistered callers/i;
+/** Gemini, for a request without a key, and for a key that it found in public. */
+const NO_CREDENTIALS = /unregistered callers|reported as leaked/i;
 /** What comes back at the earliest tomorrow, or once somebody has paid. */
 const USED_UP = /per ?day|prepayment credits are depleted|spending cap/i;
 
