@@ -104,7 +104,9 @@ function proofOf(key: Key, keys: readonly Key[], clock: Clock): Proof {
       const restMs = REST_MS[kind];
       if (restMs === undefined) return undefined;
       const nowMs = clock.now();
-      key.restsUntilMs = nowMs + Math.min(retryAfterMs ?? restMs, MAX_REST_MS);
+      const untilMs = nowMs + Math.min(retryAfterMs ?? restMs, MAX_REST_MS);
+      // Of several calls under way, whichever is refused last says the least.
+      key.restsUntilMs = Math.max(key.restsUntilMs, untilMs);
       return keys.length > 1 ? Math.max(0, (soonest(keys) ?? key).restsUntilMs - nowMs) : undefined;
     },
   };

@@ -49,6 +49,15 @@ describe("a key rests", () => {
     expect(new Set(used(2))).toEqual(new Set(["one", "two"]));
   });
 
+  it("for the longest that was said to the calls that had it", async () => {
+    const { clock, next, used } = pool("one", "two");
+    const proof = next();
+    refuse(proof, "quota_exhausted");
+    refuse(proof, "provider_rate_limited", 1_000);
+    await clock.advance(2_000);
+    expect(new Set(used(4))).toEqual(new Set(["two"]));
+  });
+
   it("for as long as the provider says", async () => {
     const { clock, next, used } = pool("one", "two");
     refuse(next(), "provider_rate_limited", 500);
