@@ -66,7 +66,7 @@ function hookOf(hook: CompleteHook, looks: Hook["looks"], config: CompleteConfig
     restore: hook.restore,
     looks,
     isFor: (call) => !exemptKeys.includes(call.context.principal) && isFor(models, call, config),
-    looksAt: (kind) => kind === "text" || (kind === "reasoning" ? reasoning : tools),
+    looksAt: (kind) => kind === "text" || kind === "structured" || (kind === "reasoning" ? reasoning : tools),
   };
 }
 

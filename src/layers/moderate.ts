@@ -8,6 +8,7 @@ import type { Batch, Reply } from "../core/reply.ts";
 import { Docket, type DocketMeans } from "../moderation/docket.ts";
 import { edited, examine } from "../moderation/examine.ts";
 import type { Hook } from "../moderation/hook.ts";
+import { staysJson } from "../moderation/json-text.ts";
 import { textsOf, withTexts } from "../moderation/request.ts";
 import { restored, restoringSieve, sieveOf } from "../moderation/sieves.ts";
 import { Sifting } from "../moderation/stream.ts";
@@ -26,10 +27,14 @@ export function moderate(means: ModerateMeans): Layer {
     const request = await moderatedRequest(call, hooks, docket);
     const reply = await next({ ...call, request });
     if (reply.embeddings) return reply;
-    const { transcript } = call.tally;
-    return call.streaming
-      ? streamed(reply, hooks, docket, transcript)
-      : whole(reply, hooks, docket, transcript);
+    const answer = {
+      reply,
+      hooks,
+      docket,
+      transcript: call.tally.transcript,
+      isStructured: isStructured(call),
+    };
+    return call.streaming ? streamed(answer) : whole(answer);
   };
 }
 
@@ -66,23 +71,32 @@ async function moderatedRequest(
     : request;
 }
 
-async function whole(
-  reply: Reply,
-  hooks: readonly Hook[],
-  docket: Docket,
-  transcript: Transcript | undefined,
-): Promise<Reply> {
+interface Answer {
+  readonly reply: Reply;
+  readonly hooks: readonly Hook[];
+  readonly docket: Docket;
+  readonly transcript: Transcript | undefined;
+  /** Whether what is said in it is to be JSON. */
+  readonly isStructured: boolean;
+}
+
+function isStructured({ request }: Call): boolean {
+  const { type = "" } = (request.$typeName === "llmgateway.v1.ChatRequest" && request.responseFormat) || {};
+  return type.startsWith("json");
+}
+
+async function whole({ reply, hooks, docket, transcript, isStructured }: Answer): Promise<Reply> {
   const looking = hooks.filter(({ on }) => on.has("reply"));
   if (looking.length === 0 && !docket.placeholders.restores) return reply;
   let events: readonly StreamResponse[] = await gathered(reply.events);
   for (const hook of looking) {
-    const said = new WholeReply(events);
+    const said = new WholeReply(events, isStructured);
     events = said.changed(await examine(hook, said.texts(), "reply", docket));
   }
   if (docket.placeholders.restores) {
     transcript?.unrestored(events);
-    const said = new WholeReply(events);
-    const edits = said.texts().map(({ kind, text }) => restored(text, kind === "json", docket.placeholders));
+    const said = new WholeReply(events, isStructured);
+    const edits = said.texts().map(({ kind, text }) => restored(text, staysJson(kind), docket.placeholders));
     events = said.changed(edits, true);
   }
   return { ...reply, events: only(events) };
@@ -103,20 +117,15 @@ interface Step {
   pass(events: readonly StreamResponse[]): Promise<readonly StreamResponse[]>;
 }
 
-function streamed(
-  reply: Reply,
-  hooks: readonly Hook[],
-  docket: Docket,
-  transcript: Transcript | undefined,
-): Reply {
+function streamed({ reply, hooks, docket, transcript, isStructured }: Answer): Reply {
   const steps: Step[] = [];
   for (const hook of hooks) {
-    if (hook.on.has("stream")) steps.push(new Sifting(sieveOf(hook, docket)));
-    else if (hook.on.has("reply")) steps.push(new AtTheEnd(hook, docket));
+    if (hook.on.has("stream")) steps.push(new Sifting(sieveOf(hook, docket), isStructured));
+    else if (hook.on.has("reply")) steps.push(new AtTheEnd(hook, docket, isStructured));
   }
   if (docket.placeholders.restores) {
     if (transcript) steps.push(new Telling(transcript));
-    steps.push(new Sifting(restoringSieve(docket.placeholders)));
+    steps.push(new Sifting(restoringSieve(docket.placeholders), isStructured));
   }
   return steps.length === 0 ? reply : { ...reply, events: through(reply.events, steps) };
 }
@@ -147,17 +156,25 @@ class Telling implements Step {
 class AtTheEnd implements Step {
   private readonly hook: Hook;
   private readonly docket: Docket;
+  private readonly isStructured: boolean;
   private readonly said: StreamResponse[] = [];
 
-  constructor(hook: Hook, docket: Docket) {
+  constructor(hook: Hook, docket: Docket, isStructured: boolean) {
     this.hook = hook;
     this.docket = docket;
+    this.isStructured = isStructured;
   }
 
   async pass(events: readonly StreamResponse[]): Promise<readonly StreamResponse[]> {
     this.said.push(...events);
     if (events.at(-1)?.done)
-      await examine(this.hook, new WholeReply(this.said).texts(), "reply", this.docket, false);
+      await examine(
+        this.hook,
+        new WholeReply(this.said, this.isStructured).texts(),
+        "reply",
+        this.docket,
+        false,
+      );
     return events;
   }
 }

@@ -2,7 +2,7 @@
 import { type Docket, milder } from "./docket.ts";
 import type { Hook, Span, Stage, TextKind } from "./hook.ts";
 import { endsInString, written } from "./json-place.ts";
-import { findIn, isJson, readJson } from "./json-text.ts";
+import { findIn, isJson, readJson, staysJson } from "./json-text.ts";
 
 export interface Text {
   readonly kind: TextKind;
@@ -83,11 +83,11 @@ export function editsOf(
     const found = text.slice(start, end);
     const value = isJson(kind, text) ? readJson(found).text : found;
     const placeholder = docket.instead(hook, stage, category, value);
-    if (kind === "json") {
+    if (staysJson(kind)) {
       inString = endsInString(text.slice(read, start), inString);
       read = start;
     }
-    edits.push({ start, end, instead: kind === "json" ? written(placeholder, inString) : placeholder });
+    edits.push({ start, end, instead: staysJson(kind) ? written(placeholder, inString) : placeholder });
   }
   return edits;
 }

@@ -5,8 +5,11 @@ export type Stage = "request" | "stream" | "reply";
 
 export type Action = "allow" | "flag" | "redact" | "refuse";
 
-/** What a text is: said, thought, or exchanged with tools; `json` for the arguments of a tool's call. */
-export type TextKind = "text" | "reasoning" | "tool" | "json";
+/**
+ * What a text is: said, thought, or exchanged with tools; `json` for the arguments of a tool's call, and `structured` for
+ * what is said as JSON, as the request wants it.
+ */
+export type TextKind = "text" | "structured" | "reasoning" | "tool" | "json";
 
 /** A place in a text. Where only the whole text is meant, it is empty. */
 export interface Span {

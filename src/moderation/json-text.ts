@@ -60,9 +60,14 @@ function placesIn(json: string): (offset: number) => number {
   };
 }
 
+/** Whether what takes a place in such a text must keep it JSON. */
+export function staysJson(kind: TextKind): boolean {
+  return kind === "json" || kind === "structured";
+}
+
 /** What tools answer is mostly JSON, and told as text. */
 export function isJson(kind: TextKind, text: string): boolean {
-  return kind === "json" || (kind === "tool" && /^\s*[[{]/.test(text));
+  return staysJson(kind) || (kind === "tool" && /^\s*[[{]/.test(text));
 }
 
 export function readingOf(kind: TextKind, text: string): Reading {

@@ -84,7 +84,7 @@ class Keeping {
       $typeName: "llmgateway.v1.Message",
       role: this.text(role),
       name: this.text(name),
-      content: this.text(content, role === "tool" ? "tool" : "text"),
+      content: this.text(content, "tool"),
       parts: parts.flatMap(({ part }): Part[] =>
         this.take(PART_BYTES) ? [{ $typeName: "llmgateway.v1.Part", part: this.part(part) }] : [],
       ),

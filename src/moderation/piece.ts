@@ -10,8 +10,12 @@ export interface Piece {
   readonly text: string;
 }
 
-export function pieceOf({ token, refusal, reasoning: thought, toolCall }: StreamResponse): Piece | undefined {
-  if (token !== undefined) return { key: "token", kind: "text", text: token };
+/** @param isStructured whether what is said is to be JSON */
+export function pieceOf(
+  { token, refusal, reasoning: thought, toolCall }: StreamResponse,
+  isStructured: boolean,
+): Piece | undefined {
+  if (token !== undefined) return { key: "token", kind: isStructured ? "structured" : "text", text: token };
   if (refusal !== undefined) return { key: "refusal", kind: "text", text: refusal };
   if (thought) return { key: "reasoning", kind: "reasoning", text: thought.text };
   if (toolCall?.arguments !== undefined)

@@ -3,7 +3,7 @@ import { type Docket, milder } from "./docket.ts";
 import { editsOf } from "./examine.ts";
 import type { Asking, Hook, Length, Patterns, Span } from "./hook.ts";
 import { endsInString, written } from "./json-place.ts";
-import { findIn, readingOf } from "./json-text.ts";
+import { findIn, readingOf, staysJson } from "./json-text.ts";
 import { openPlaceholder, type Placeholders, placeholdersIn } from "./placeholders.ts";
 import type { Part, Sieve, Sifted } from "./window.ts";
 
@@ -101,7 +101,7 @@ export function restoringSieve(placeholders: Placeholders): Sieve {
     heldFrom: openPlaceholder,
     sift: ({ kind, text, upTo, inString }) => ({
       upTo,
-      edits: restored(text.slice(0, upTo), kind === "json", placeholders, inString),
+      edits: restored(text.slice(0, upTo), staysJson(kind), placeholders, inString),
     }),
   };
 }

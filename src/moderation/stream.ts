@@ -8,10 +8,13 @@ const MOST_BEHIND = 32;
 
 export class Sifting {
   private readonly sieve: Sieve;
+  private readonly isStructured: boolean;
   private readonly choices = new Map<number, Choice>();
 
-  constructor(sieve: Sieve) {
+  /** @param isStructured whether what is said is to be JSON */
+  constructor(sieve: Sieve, isStructured: boolean) {
     this.sieve = sieve;
+    this.isStructured = isStructured;
   }
 
   /** @returns what may be given now; after the last event nothing is left */
@@ -28,7 +31,7 @@ export class Sifting {
   private choiceOf({ index = 0 }: StreamResponse): Choice {
     const known = this.choices.get(index);
     if (known) return known;
-    const choice = new Choice(this.sieve);
+    const choice = new Choice(this.sieve, this.isStructured);
     this.choices.set(index, choice);
     return choice;
   }
@@ -36,19 +39,21 @@ export class Sifting {
 
 class Choice {
   private readonly sieve: Sieve;
+  private readonly isStructured: boolean;
   private readonly windows = new Map<string, Window>();
   private active: { readonly piece: Piece; readonly window: Window } | undefined;
   /** The event whose cost was told last. */
   private latest: StreamResponse | undefined;
   private readonly behind: StreamResponse[] = [];
 
-  constructor(sieve: Sieve) {
+  constructor(sieve: Sieve, isStructured: boolean) {
     this.sieve = sieve;
+    this.isStructured = isStructured;
   }
 
   async pass(event: StreamResponse, given: StreamResponse[]): Promise<void> {
     this.latest = event;
-    const piece = pieceOf(event);
+    const piece = pieceOf(event, this.isStructured);
     if (!piece) return this.other(event, given);
     if (!this.sieve.looksAt(piece.kind)) {
       await this.flush(given);

@@ -15,10 +15,11 @@ export class WholeReply {
   private readonly events: readonly StreamResponse[];
   private readonly joined = new Map<string, Joined>();
 
-  constructor(events: readonly StreamResponse[]) {
+  /** @param isStructured whether what is said is to be JSON */
+  constructor(events: readonly StreamResponse[], isStructured: boolean) {
     this.events = events;
     for (const [at, event] of events.entries()) {
-      const piece = pieceOf(event);
+      const piece = pieceOf(event, isStructured);
       if (!piece) continue;
       const choice = event.index ?? 0;
       const key = `${choice} ${piece.key}`;

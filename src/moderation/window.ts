@@ -2,7 +2,7 @@
 import { type Edit, edited } from "./examine.ts";
 import type { TextKind } from "./hook.ts";
 import { endsInString } from "./json-place.ts";
-import { outsideEscape } from "./json-text.ts";
+import { outsideEscape, staysJson } from "./json-text.ts";
 
 /** What texts of a stream go through, in pieces. */
 export interface Sieve {
@@ -64,7 +64,7 @@ export class Window {
 
   /** No escape of JSON is cut in two: what is judged, and whether it is inside a string, would be told wrongly. */
   private whole(place: number): number {
-    return this.kind === "json" ? outsideEscape(this.text, place) : place;
+    return staysJson(this.kind) ? outsideEscape(this.text, place) : place;
   }
 
   private release(upTo: number, isLast: boolean): string | Promise<string> {
@@ -82,7 +82,7 @@ export class Window {
       instead,
     }));
     if (edits.length > 0) this.isChanged = true;
-    if (this.kind === "json") this.inString = endsInString(part, this.inString);
+    if (staysJson(this.kind)) this.inString = endsInString(part, this.inString);
     const context = this.whole(upTo - Math.min(upTo, this.sieve.contextChars));
     this.text = this.text.slice(context);
     this.from = upTo - context;

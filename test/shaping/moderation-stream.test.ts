@@ -181,6 +181,22 @@ describe("what is not plain text", () => {
       }
   });
 
+  it.each([true, false])(
+    "stays JSON where an answer is to be JSON, cut at every place (streamed: %s)",
+    async (streaming) => {
+      const key = "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----";
+      const messages = [{ role: "user", content: `It is ${key}` }];
+      const request = { messages, responseFormat: { type: "json_object" } };
+      const hooks = [hookOf(looks), hookOf(secrets([]), { restore: true })];
+      const text = JSON.stringify({ a: `To\nann@example.com, "${CARD}\n${CARD}"`, b: "[PRIVATE_KEY_1]" });
+      for (let at = 1; at < text.length; at += streaming ? 1 : 9) {
+        const said = pieces([text.slice(0, at), text.slice(at)]);
+        const given = await textOf(moderatedBy(hooks, { request, streaming }, said));
+        expect(JSON.parse(given), `at ${at}`).toEqual({ a: 'To\n[EMAIL_1], "[CARD_1]\n[CARD_1]"', b: key });
+      }
+    },
+  );
+
   it("is left alone where the hook does not look at it, and keeps its seal where nothing was changed", async () => {
     const said = [
       [event({ reasoning: reasoning({ text: `It is ${CARD}.` }) })],
