@@ -46,7 +46,7 @@ import { type Policies, policiesOf } from "./policies.ts";
 import { createPreviews, type Previews } from "./preview.ts";
 import type { Provider } from "./providers/provider.ts";
 import type { Traffic } from "./providers/traffic.ts";
-import { providerOf, statusOf } from "./providing.ts";
+import { providersOf, statusOf } from "./providing.ts";
 import type { Standing } from "./resilience/standing.ts";
 import { type Authenticate, createAuthenticate } from "./rpc/auth.ts";
 import { countAttempt } from "./telemetry/attempts.ts";
@@ -107,12 +107,7 @@ export function createSnapshot(config: CompleteConfig, surroundings: Surrounding
   const { laboratory } = surroundings.experiments;
   const json = readNamed(config.prices.catalogPath, "prices.catalog_path");
   const catalog = loadCatalog(json, config.prices.catalogPath);
-  const providers = new Map(
-    Object.entries(config.providers).map(([name, provider]) => [
-      name,
-      providerOf(name, provider, config, env, clock),
-    ]),
-  );
+  const providers = providersOf(config, env, clock);
   const policies = policiesOf(config, { ...surroundings, random: Math.random });
   const way = wayOf(config, catalog, providers, surroundings);
   const sent = way({

@@ -16,7 +16,17 @@ export interface Seen {
   readonly standing: Standing;
 }
 
-export function providerOf(
+/** By their names. */
+export function providersOf(
+  config: CompleteConfig,
+  env: Environment,
+  clock: Clock,
+): ReadonlyMap<string, Provider> {
+  const named = Object.entries(config.providers);
+  return new Map(named.map(([name, provider]) => [name, providerOf(name, provider, config, env, clock)]));
+}
+
+function providerOf(
   name: string,
   provider: CompleteProvider,
   { stream }: CompleteConfig,

@@ -35,7 +35,8 @@ import {
   webhookRow,
 } from "../job-rows.ts";
 import { cut, type Position, pageful, type Rows } from "../page.ts";
-import { CHUNK_ROWS, type Database, SPLIT } from "./database.ts";
+import { bytesOf, outcomeOf, placeOf, withSums } from "./batch-rows.ts";
+import { CHUNK_ROWS, type Database } from "./database.ts";
 import { prepareJobs, RECORD } from "./job-statements.ts";
 import { firstDue, nextJobs } from "./waiting.ts";
 
@@ -221,11 +222,7 @@ export class SqliteJobs {
     const { rows, next } = cut(found.rows, size, placeOf, found.more);
     const last = rows.at(-1);
     const onward = batch.ended_at_ms === null ? ((last && placeOf(last)) ?? after) : next;
-    const outcomes = rows.map((row) => ({
-      job: recordOf(row),
-      result: (row.body as Uint8Array | null) ?? undefined,
-    }));
-    return { rows: outcomes, next: onward };
+    return { rows: rows.map(outcomeOf), next: onward };
   }
 
   counts(runningSinceMs: number): JobCounts {
@@ -284,18 +281,4 @@ export class SqliteJobs {
 
 function changed({ changes }: { readonly changes: number | bigint }): boolean {
   return Number(changes) > 0;
-}
-
-function bytesOf({ body }: StoredRow): number {
-  return (body as Uint8Array | null)?.length ?? 0;
-}
-
-function placeOf(row: StoredRow): Position {
-  return [Number(row.batch_place), ""];
-}
-
-function withSums(row: StoredRow): StoredRow {
-  const sum = (name: string) =>
-    ((row[`${name}_upper`] as bigint | null) ?? 0n) * SPLIT + ((row[`${name}_lower`] as bigint | null) ?? 0n);
-  return { ...row, estimated_pico_usd: sum("estimated_pico_usd"), cost_pico_usd: sum("cost_pico_usd") };
 }
