@@ -125,6 +125,8 @@ export interface Parked {
 export interface Sent {
   /** The attempt's. */
   readonly number: number;
+  /** When it began; undefined for what an earlier version parked. */
+  readonly atMs?: number | undefined;
   readonly target: Target;
   readonly route: Pick<Route, "policy" | "reason" | "name"> | undefined;
 }
@@ -218,6 +220,8 @@ export interface RoutedCall extends Call {
 /** A call to one provider, whose row in the receipt exists. */
 export interface AttemptCall extends RoutedCall {
   readonly attempt: Attempt;
+  /** When the attempt began, in milliseconds since the epoch. */
+  readonly attemptedAtMs?: number | undefined;
   /** The most tokens that the provider may write, when a budget lowers them. */
   readonly maxTokens: number | undefined;
   /** The most tokens that the model can write, where that is known. */

@@ -19,7 +19,7 @@ export interface Catalog {
    * By the model's name or an alias, to the letter. Undefined when the price is not known.
    *
    * @param region the provider's, where its prices differ; empty for none
-   * @param atMs when the call began, in milliseconds since 1970; without it, the newest prices of all
+   * @param atMs when the attempt began, in milliseconds since 1970; without it, the newest prices of all
    */
   find(provider: string, model: string, region?: string, atMs?: number): ModelPrice | undefined;
   /** Every model once, in the order of the file, with its newest prices. */

@@ -4,6 +4,7 @@
  */
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Call, ModelRequest, RoutedCall, Tally, Target } from "../core/call.ts";
+import type { Clock } from "../core/clock.ts";
 import { type PicoUsd, sum, ZERO } from "../core/money.ts";
 import { usage } from "../core/usage.ts";
 import type { ModelPrice } from "./catalog.ts";
@@ -17,6 +18,8 @@ import { Purse } from "./purse.ts";
 import { type Quote, quote } from "./quote.ts";
 
 export interface Plan extends Pick<Limits, "maxTokens" | "inSteps"> {
+  /** When the attempt begins, and whose prices it has; in milliseconds since 1970. */
+  readonly startedAtMs: number;
   readonly target: EstimateTarget;
   readonly estimate: Estimate;
   readonly model: ModelPrice | undefined;
@@ -30,23 +33,34 @@ export interface Plan extends Pick<Limits, "maxTokens" | "inSteps"> {
   readonly bounded: boolean;
 }
 
+type PlanMeans = Means & { readonly clock: Clock };
+
 /** @throws Failure `budget_exceeded` or `unpriced_model`, before there is an attempt; nothing is held then */
-export async function planAttempt(call: RoutedCall, means: Means): Promise<Plan> {
-  const { pricing, budgets } = means;
-  const model = pricing.find(call.target, call.context.startedAtMs);
-  if (call.parking?.parked !== undefined) return unlimited(call, model, means);
+export async function planAttempt(call: RoutedCall, means: PlanMeans): Promise<Plan> {
+  const { pricing, budgets, clock } = means;
+  const parked = call.parking?.parked;
+  if (parked !== undefined) return unlimited(call, parked.sent?.atMs ?? call.context.startedAtMs, means);
+  const nowMs = clock.now();
+  const model = pricing.find(call.target, nowMs);
   const spending = spendingOf(call);
   const reach = budgets.reach(spending);
   if (!model) {
     refuseUnknown(call, pricing, reach === "hard");
-    return unlimited(call, undefined, means);
+    return unlimited(call, nowMs, means);
   }
   const draft = new Draft(call, model, means);
   const { ceiling } = draft;
   if (ceiling !== undefined && draft.quote.wanted > ceiling) await draft.count();
   const byCall = draft.clampToCeiling();
   const reservation = reach === "none" ? undefined : await budgets.reserve(draft.ask(spending));
+  const startedAtMs = clock.now();
+  if (pricing.find(call.target, startedAtMs) !== model) {
+    // Other prices hold since, by which something else is to be held ready.
+    reservation?.settle(ZERO);
+    return planAttempt(call, means);
+  }
   return {
+    startedAtMs,
     target: draft.target,
     model,
     estimate: draft.estimate,
@@ -96,16 +110,14 @@ export function expectedInput(
 }
 
 /** Nothing is held for it: its price is not known, or it was sent before, and budgets have counted it since. */
-function unlimited(
-  call: RoutedCall,
-  model: ModelPrice | undefined,
-  { pricing, inputs, ...learnt }: Means,
-): Plan {
+function unlimited(call: RoutedCall, startedAtMs: number, { pricing, inputs, ...learnt }: Means): Plan {
+  const model = pricing.find(call.target, startedAtMs);
   const target = estimateTargetOf(call.target, pricing, model);
   const estimate = inputs.estimate(call.request, target);
   const demand = demandOf(call.request, target, model, estimate, learnt);
   const quoted = model && quote(model, demand);
   return {
+    startedAtMs,
     target,
     model,
     estimate,

@@ -69,7 +69,6 @@ export async function runJob(taken: TakenJob, chat: ChatRequest, options: RunOpt
 /** What is parked outlasts the process, and so does the name under which its money is booked. */
 interface ParkedCall extends Parked {
   readonly callId: string;
-  /** By which its price is chosen. */
   readonly startedAtMs: number;
 }
 

@@ -38,9 +38,15 @@ export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
       await begun(call, plan, attempt, accounts)?.catch((reason: unknown) => {
         throw unsent(reason, "it was still waiting for its row in the ledger");
       });
-      const { maxTokens, model } = plan;
+      const { maxTokens, model, startedAtMs: attemptedAtMs } = plan;
       accounts.onSent(attempt);
-      const reply = await next({ ...call, attempt, maxTokens, modelMaxTokens: model?.maxOutputTokens });
+      const reply = await next({
+        ...call,
+        attempt,
+        attemptedAtMs,
+        maxTokens,
+        modelMaxTokens: model?.maxOutputTokens,
+      });
       if (call.streaming) accounts.onSpoke(attempt, call);
       return { ...reply, events: metered.watch(reply.events) };
     } catch (error) {
@@ -95,13 +101,12 @@ function recountOf({ request }: RoutedCall, { target }: Plan, { tokenizer }: Mea
 /** Resolves once the attempt may be sent: with a hard budget, when its row is safe. */
 function begun(
   call: RoutedCall,
-  { bounded, model }: Plan,
+  { bounded, model, startedAtMs }: Plan,
   attempt: Attempt,
-  { ledger, clock }: Accounts,
+  { ledger }: Accounts,
 ): Promise<void> | undefined {
   const { context, labels, signal, tally } = call;
   const { callId, requestId, tenant, principal } = context;
-  const startedAtMs = clock.now();
   // A model that nobody knows may be anything, a key included.
   const kept = model ? attempt : { ...attempt, model: redact(attempt.model) };
   const payer = { tenant, principal, tags: labels };

@@ -1,15 +1,18 @@
 /** What the ledger is told of an attempt, and when an attempt waits for it. */
 import { describe, expect, it } from "vitest";
+import type { RoutedCall } from "../../src/core/call.ts";
 import { Failure } from "../../src/core/failure.ts";
 import type { Intent, Settlement } from "../../src/core/ledger.ts";
 import { usage } from "../../src/core/usage.ts";
 import { createLedger, type Ledger } from "../../src/cost/ledger.ts";
+import type { Pricing } from "../../src/cost/means.ts";
+import { priced } from "../../src/cost/price.ts";
 import { meter } from "../../src/layers/meter.ts";
 import { budgetOf } from "../support/budgets.ts";
-import { eventsOf, replyOf, routedCallOf, spoken } from "../support/call.ts";
+import { eventsOf, replyOf, routedCallOf, spoken, TARGET } from "../support/call.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { accountsOf, budgetsOf } from "../support/means.ts";
-import { INPUT, OUTPUT, PRICE_VERSION } from "../support/prices.ts";
+import { INPUT, OUTPUT, PRICE_VERSION, PRICING, priceOf } from "../support/prices.ts";
 import { lastOf, type Serve, UNPRICED } from "./metered.ts";
 
 const answering: Serve = async ({ attempt }) => {
@@ -18,7 +21,7 @@ const answering: Serve = async ({ attempt }) => {
 };
 
 /** A ledger on a store that keeps its rows here, or fails. */
-function booked({ failing = false, budget = false } = {}) {
+function booked({ failing = false, budget = false, limitUsd = 1, pricing = PRICING } = {}) {
   const clock = new VirtualClock();
   const intents: Intent[] = [];
   const settlements: Settlement[] = [];
@@ -37,8 +40,9 @@ function booked({ failing = false, budget = false } = {}) {
     onLost: () => {},
     onError: () => {},
   });
-  const budgets = budgetsOf(clock, budget ? [budgetOf({ limitUsd: 1 })] : []);
-  return { clock, intents, settlements, ledger, layer: meter(accountsOf(clock, { ledger, budgets })) };
+  const budgets = budgetsOf(clock, budget ? [budgetOf({ limitUsd })] : []);
+  const layer = meter(accountsOf(clock, { ledger, budgets, pricing }));
+  return { clock, intents, settlements, ledger, layer };
 }
 
 describe("an attempt", () => {
@@ -121,4 +125,68 @@ describe("an attempt", () => {
       expect(settlements).toMatchObject([{ attempt: { failureKind: kind, actualPicoUsd: 0n } }]);
     },
   );
+});
+
+describe("an attempt at a model that has other prices from a time on", () => {
+  const AT_MS = 2_000_000;
+  const pricing: Pricing = { ...PRICING, find: (_, atMs) => priceOf(atMs < AT_MS ? "plain" : "free") };
+
+  /** By the prices of when the ledger says that it began, as whoever prices it later does. */
+  function expectAgreement({
+    intents,
+    settlements,
+  }: Pick<ReturnType<typeof booked>, "intents" | "settlements">) {
+    expect(settlements.length).toBe(intents.length);
+    for (const { callId, attempt } of settlements) {
+      const startedAtMs = intents.find((intent) => intent.callId === callId)?.startedAtMs ?? Number.NaN;
+      const price = pricing.find(attempt, startedAtMs);
+      expect(attempt.actualPicoUsd).toBe(price && attempt.usage && priced(price, attempt.usage)?.total);
+    }
+  }
+
+  it("is priced by when it began itself, though its call began before", async () => {
+    const { layer, clock, ledger, ...rows } = booked({ pricing });
+    clock.step(AT_MS);
+    await eventsOf(await layer(answering)(routedCallOf({ context: { startedAtMs: AT_MS - 1 } })));
+    await ledger.flush();
+    expect(rows.settlements[0]?.attempt.actualPicoUsd).toBe(0n);
+    expectAgreement(rows);
+  });
+
+  it("is priced and held ready anew, where they change while it waits for money", async () => {
+    const { layer, clock, ledger, ...rows } = booked({ pricing, budget: true, limitUsd: 0.011 });
+    const [first, second] = ["first", "second"].map((callId) =>
+      routedCallOf({ streaming: false, context: { callId } }),
+    ) as [RoutedCall, RoutedCall];
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    const early = layer(async (call) => {
+      await answered;
+      return answering(call);
+    })(first);
+    await clock.advance(10);
+    const late = layer(answering)(second);
+    await clock.advance(10);
+    clock.step(AT_MS);
+    answer();
+    await eventsOf(await early);
+    await clock.advance(10);
+    await eventsOf(await late);
+    await ledger.flush();
+    expect([lastOf(first), lastOf(second)]).toMatchObject([
+      { actualPicoUsd: 5n * INPUT + 3n * OUTPUT },
+      { actualPicoUsd: 0n, reservedPicoUsd: 0n },
+    ]);
+    expectAgreement(rows);
+  });
+
+  it("keeps the time and the prices of when it was sent, where it is taken up later", async () => {
+    const { layer, clock, ledger, ...rows } = booked({ pricing });
+    clock.step(AT_MS);
+    const sent = { number: 1, atMs: AT_MS - 1, target: TARGET, route: undefined };
+    const parking = { parked: { where: "there", sent }, park: async () => {} };
+    await eventsOf(await layer(answering)({ ...routedCallOf(), parking }));
+    await ledger.flush();
+    expect(rows.intents[0]?.startedAtMs).toBe(AT_MS - 1);
+    expectAgreement(rows);
+  });
 });

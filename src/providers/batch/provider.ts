@@ -41,10 +41,10 @@ function lineReplyTo(call: AttemptCall, dialect: Dialect, lane: BatchLane): Prom
   });
 }
 
-function sentAs({ attempt, target: { provider, model }, tally }: AttemptCall): Sent {
+function sentAs({ attempt, attemptedAtMs, target: { provider, model }, tally }: AttemptCall): Sent {
   const { policy, reason, name } = tally.route ?? {};
   const route = policy === undefined ? undefined : { policy, reason: reason ?? "", name: name ?? "" };
-  return { number: attempt.number, target: { provider, model }, route };
+  return { number: attempt.number, atMs: attemptedAtMs, target: { provider, model }, route };
 }
 
 /** Providers know the tier by the way that a request comes, and not by its name. */
