@@ -91,14 +91,30 @@ function keyViolations(config: CompleteConfig): Violation[] {
   });
 }
 
-function budgetViolations({ budgets }: CompleteConfig): Violation[] {
+function budgetViolations({ budgets, routingPolicies }: CompleteConfig): Violation[] {
   const names = new Set<string>();
-  return budgets.flatMap(({ name }, index) => {
+  const taken = budgets.flatMap(({ name }, index) => {
     if (names.size < names.add(name).size) return [];
     return [
       { field: `budgets[${index}].name`, description: `"${name}" is taken; give every budget its own` },
     ];
   });
+  return [
+    ...taken,
+    ...budgets.flatMap(({ limitUsd }, index) => amountViolation(`budgets[${index}].limit_usd`, limitUsd)),
+    ...Object.entries(routingPolicies).flatMap(([name, { maxCostPerRequest }]) =>
+      amountViolation(`${keyPath("routing_policies", name)}.max_cost_per_request`, maxCostPerRequest),
+    ),
+  ];
+}
+
+/** What is told in trillionths of a dollar, as 64 bits, and counted on Redis in billionths, as a double. */
+const MAX_USD = 9_000_000;
+
+function amountViolation(field: string, usd = 0): Violation[] {
+  return usd <= MAX_USD
+    ? []
+    : [{ field, description: `must be at most ${MAX_USD}, which can be counted exactly` }];
 }
 
 function networkViolations(networks: readonly string[]): Violation[] {

@@ -361,6 +361,15 @@ describe("errors", () => {
       ),
     ],
     [
+      "amounts that cannot be counted exactly",
+      "budgets: [{name: a, limit_usd: 9000000, per: day}, {name: b, limit_usd: 9000000.01, per: day}]\n" +
+        "routing_policies: {p: {max_cost_per_request: 1e300}}",
+      {},
+      ["budgets[1].limit_usd", "routing_policies.p.max_cost_per_request"].map(
+        (field) => `FILE: ${field}: must be at most 9000000, which can be counted exactly`,
+      ),
+    ],
+    [
       "several at once",
       "server: {port: -1}\nrate_limit: {rpm: -1}",
       { LOG_LEVEL: "loud" },
