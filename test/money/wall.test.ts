@@ -78,8 +78,11 @@ describe.each([
         const ends = await rush(gateways, async (gateway) => {
           const messages = [{ role: "user", content: `[[emulate: tokens=${USUAL.tokensPerCent}]] Go on` }];
           let told: bigint | undefined;
-          for await (const { receipt } of gateway.stream({ model: USUAL.model, messages }))
+          for await (const { receipt, error } of gateway.stream({ model: USUAL.model, messages })) {
+            // Who waited for long enough has the headers by then, and is told behind them.
+            if (error) return error.kind;
             told = receipt?.cost?.actualPicoUsd;
+          }
           return told;
         });
         const spent = ends.reduce<bigint>((sum, end) => (typeof end === "bigint" ? sum + end : sum), 0n);
@@ -128,7 +131,7 @@ type End = bigint | string | undefined;
 /** All at once, in turns to each gateway: what each call cost, or why it was refused. */
 function rush(
   gateways: readonly GatewayProcess[],
-  call: (gateway: Conversation) => Promise<bigint | undefined>,
+  call: (gateway: Conversation) => Promise<End>,
 ): Promise<End[]> {
   const conversations = gateways.flatMap(({ url }) =>
     CALLERS.filter(({ name }) => EASY.has(name)).map((caller) => caller.at(url)),
