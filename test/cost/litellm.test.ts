@@ -60,6 +60,15 @@ describe("a row of LiteLLM's table", () => {
     });
   });
 
+  it("says with null what it does not say, and is named where it cannot be understood", () => {
+    const nothing = { cache_read_input_token_cost: null, max_output_tokens: null, supports_vision: null };
+    const { row, notes } = convert({ "gpt-4o": { ...CHAT, ...nothing }, "gpt-4.1": null });
+    expect(row("openai", "gpt-4o")).toEqual(convert({ "gpt-4o": CHAT }).row("openai", "gpt-4o"));
+    expect(notes).toEqual([]);
+    const wrong = { "gpt-4o": { ...CHAT, cache_read_input_token_cost: "free" } };
+    expect(() => convert(wrong)).toThrow('gpt-4o: "free" is not a number from 0 on');
+  });
+
   it("has tiers where long inputs cost more, and one of embeddings has no price for output", () => {
     const { row } = convert({
       "gemini/gemini-2.5-pro": {
@@ -232,6 +241,8 @@ describe("is left out, and that is told:", () => {
   it.each<[string, object, string]>([
     ["gpt-image", { ...CHAT, mode: "image_generation" }, "its mode is image_generation"],
     ["per-hour", { ...CHAT, input_cost_per_token: undefined }, "no price for a token"],
+    ["half-told", { ...CHAT, output_cost_per_token: undefined }, "no price for a token"],
+    ["untold", { ...CHAT, input_cost_per_token: null }, "no price for a token"],
     ["gratis", { ...CHAT, input_cost_per_token: 0 }, "a price of 0, which may mean that it is not known"],
     ["silent", { ...CHAT, output_cost_per_token: 0 }, "a price of 0, which may mean that it is not known"],
     ["gemini-1.5-flash", { ...CHAT, mode: "embedding" }, "a chat model that is said to make embeddings"],

@@ -30,7 +30,7 @@ export function isFromTable({ source }: Row): boolean {
 /** @param date the day whose state the table has */
 export function readTable(text: string, date: string): Table {
   const source = `${SOURCE} of ${date} (MIT, Copyright (c) 2023 Berri AI)`;
-  const table = parseExact(text) as Record<string, Given>;
+  const table = rowsIn(parseExact(text));
   const notes: Note[] = [];
   const rows = new Map(PROVIDERS.map((provider) => [provider, new Map<string, Row>()]));
   const regional: { provider: string; model: string; region: string; row: Row }[] = [];
@@ -38,13 +38,13 @@ export function readTable(text: string, date: string): Table {
     const place = placeOf(name, given);
     if (!place) continue;
     const fee = feeOf(name, table);
-    const why = unfit(name, given, fee);
+    const why = named(name, () => unfit(name, given, fee));
     if (why) {
       notes.push({ name, why });
       continue;
     }
     const { provider, model, region } = place;
-    const row = { ...rowOf(given, fee, (why) => notes.push({ name, why })), source };
+    const row = { ...named(name, () => rowOf(given, fee, (why) => notes.push({ name, why }))), source };
     if (region) regional.push({ provider, model, region, row });
     else {
       const known = rows.get(provider)?.get(model);
@@ -77,6 +77,25 @@ export function readTable(text: string, date: string): Table {
   }
   const sorted = [...rows].map(([provider, byName]) => [provider, new Map([...byName].sort(byKey))] as const);
   return { providers: new Map(sorted), notes };
+}
+
+/** What is null is as good as absent. */
+function rowsIn(table: Readonly<Record<string, unknown>>): Record<string, Given> {
+  const rows = Object.entries(table).map(([name, row]) => {
+    const fields = Object.entries(row ?? {}).filter(([, value]) => value !== null);
+    return [name, Object.fromEntries(fields)] as const;
+  });
+  return Object.fromEntries(rows);
+}
+
+/** @throws RangeError that names the row */
+function named<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RangeError) throw new RangeError(`${name}: ${error.message}`);
+    throw error;
+  }
 }
 
 /** What every row's source begins with. */
@@ -124,11 +143,11 @@ const DATE = /-\d{4}-\d{2}-\d{2}$/;
 function unfit(name: string, given: Given, fee: unknown): string {
   if (given.mode !== "chat" && given.mode !== "embedding") return `its mode is ${given.mode}`;
   if (/-commitment\//.test(name)) return "throughput that is paid for by the hour";
-  if (given.input_cost_per_token === undefined) return "no price for a token";
+  const sides = given.mode === "chat" ? ["input", "output"] : ["input"];
+  const sold = sides.map((side) => digits(given[`${side}_cost_per_token`]));
+  if (sold.includes("")) return "no price for a token";
   // Rows of models that are not sold by the token have a 0 as well, so it is no proof that a token is free.
-  const sold = given.mode === "chat" ? ["input", "output"] : ["input"];
-  if (sold.some((side) => digits(given[`${side}_cost_per_token`]) === "0"))
-    return "a price of 0, which may mean that it is not known";
+  if (sold.includes("0")) return "a price of 0, which may mean that it is not known";
   if (given.mode === "embedding" && !/embed/.test(name))
     return "a chat model that is said to make embeddings";
   if (name.startsWith("ft:")) return "a fine-tuned model's name has more in it";
