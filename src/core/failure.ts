@@ -154,10 +154,18 @@ const OF_THE_GATEWAY: ReadonlySet<string> = new Set<FailureKind>([
   "job_lost",
 ]);
 
-/** Whether an attempt that ended so says that the provider does not serve. */
+/** Whether an attempt that ended so says that the provider does not serve, or not this model. */
 export function tellsOfProvider(kind: string): boolean {
   const traits = FAILURES[kind as FailureKind];
   return (traits?.faultOf === "provider" || traits?.faultOf === "operator") && !OF_THE_GATEWAY.has(kind);
+}
+
+/**
+ * Whether it says so of the model alone: keys are granted models and regions one by one, and callers choose among all
+ * that there are.
+ */
+export function tellsOfModelAlone(kind: string): boolean {
+  return kind === ("provider_permission" satisfies FailureKind);
 }
 
 export interface FailureDetails {

@@ -4,7 +4,7 @@
  */
 import { isBatch, type Layer, type Parked, type RoutedCall, type Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { Failure, tellsOfProvider, toFailure } from "../core/failure.ts";
+import { Failure, tellsOfModelAlone, tellsOfProvider, toFailure } from "../core/failure.ts";
 import type { Reply } from "../core/reply.ts";
 import { nameOf } from "../core/target.ts";
 import type { Admission, Circuit, CircuitRule } from "../resilience/circuit.ts";
@@ -98,7 +98,8 @@ class Probe {
   failed({ kind, outcome, impatient }: Failure): void {
     this.tell(({ provider, asProvider, model, asModel, rule }) => {
       if (outcome === "failed" && tellsOfProvider(kind) && !impatient) {
-        provider.refuted(asProvider, rule);
+        if (tellsOfModelAlone(kind)) provider.released(asProvider);
+        else provider.refuted(asProvider, rule);
         model?.refuted(asModel, rule);
       } else {
         provider.released(asProvider);

@@ -2,7 +2,7 @@
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Target } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { tellsOfProvider } from "../core/failure.ts";
+import { tellsOfModelAlone, tellsOfProvider } from "../core/failure.ts";
 import { nameOf } from "../core/target.ts";
 import { Circuit, type CircuitRule, type State } from "./circuit.ts";
 
@@ -109,7 +109,8 @@ export class Circuits {
     this.speaking.get(attempt)?.();
     if (!ok && (impatient || outcome !== "failed" || !tellsOfProvider(failureKind))) return;
     const end = ok ? "ok" : TIMEOUTS.has(failureKind) ? "timeout" : "failure";
-    for (const circuit of circuits) circuit.count(end, rule);
+    const provider = tellsOfModelAlone(failureKind) ? this.provider(attempt.provider) : undefined;
+    for (const circuit of circuits) if (circuit !== provider) circuit.count(end, rule);
   }
 
   /** Every circuit of a model that there is. */

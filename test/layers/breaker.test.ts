@@ -180,3 +180,15 @@ it("a model that refuses takes no place of its provider's probes", async () => {
   expect(circuits.provider("openai").state).toBe("closed");
   expect(sent).toBe(1);
 });
+
+it("a probe of a model that the keys may not use tells nothing of the provider", async () => {
+  open(true);
+  await clock.advance(30_000);
+  outcome = failBy("provider_permission");
+  await failureOf(ask());
+  expect(circuits.provider("openai").state).toBe("half_open");
+  expect(circuits.model(TARGET)?.state).toBe("open");
+  outcome = succeed;
+  await service(routedCallOf({ target: { provider: "openai", model: "another" } }));
+  expect(circuits.provider("openai").state).toBe("closed");
+});

@@ -83,6 +83,14 @@ describe("a model", () => {
     expect(circuits.stateOf({ provider: "openai", model: "gpt-4o-mini" })).toBe("closed");
   });
 
+  it("that the keys may not use is left alone by itself, however often it is asked for", () => {
+    fail(100, "provider_permission");
+    expect(changes).toEqual(["openai gpt-4o open"]);
+    expect(circuits.stateOf({ provider: "openai", model: "gpt-4o-mini" })).toBe("closed");
+    fail(100, "provider_permission", { model: "nobody-prices-it", priceVersion: "" });
+    expect(changes).toEqual(["openai gpt-4o open"]);
+  });
+
   it("that nobody knows has no circuit, however often it is asked for", () => {
     for (let n = 0; n < 5_000; n++)
       fail(1, "provider_error", { model: `made-up-${n}`, priceVersion: "", provider: `p${n % 3}` });
