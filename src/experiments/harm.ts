@@ -1,11 +1,13 @@
 /** Whether a variant is clearly worse than the control, by more than the margins allow. It decides nothing. */
 import type { Figures } from "./figures.ts";
-import { type Sample, sampleOf, shareOf } from "./moments.ts";
+import { groupsOf, type MomentSums, type Sample, sampleOf, shareOf } from "./moments.ts";
 import type { JudgingRule } from "./rule.ts";
 import { differenceInterval } from "./sequential.ts";
 
 /** How many things are looked at: the chance of an error is shared among them. */
 const GUARDS = 4;
+/** Of units that stay together: how far one is from others by itself does not show where there are no others. */
+const LEAST_GROUPS = 2;
 
 /**
  * In words for people; undefined when it is not known to do harm.
@@ -19,27 +21,31 @@ export function harmOf(
   others: number,
 ): string | undefined {
   const alpha = rule.alpha / (GUARDS * others);
-  const enough = (a: Sample | undefined, b: Sample | undefined): [Sample, Sample] | undefined =>
-    a && b && a.count >= rule.harmMinSamples && b.count >= rule.harmMinSamples ? [a, b] : undefined;
-  const failures = enough(shareOf(variant.failures), shareOf(control.failures));
+  const enough = (of: (figures: Figures) => MomentSums, sample = sampleOf): [Sample, Sample] | undefined => {
+    const [sums, others] = [of(variant), of(control)];
+    if (groupsOf(sums) < LEAST_GROUPS || groupsOf(others) < LEAST_GROUPS) return undefined;
+    const [a, b] = [sample(sums), sample(others)];
+    return a && b && a.count >= rule.harmMinSamples && b.count >= rule.harmMinSamples ? [a, b] : undefined;
+  };
+  const failures = enough(({ failures }) => failures, shareOf);
   if (failures) {
     const { low } = differenceInterval(...failures, alpha);
     if (low > rule.maxFailureIncrease)
       return `it fails more often: ${percent(failures[0].mean)} of calls, and the control ${percent(failures[1].mean)}`;
   }
-  const latency = enough(sampleOf(variant.logLatency), sampleOf(control.logLatency));
+  const latency = enough(({ logLatency }) => logLatency);
   if (latency) {
     const { low } = differenceInterval(...latency, alpha);
     if (low > Math.log1p(rule.maxLatencyIncrease))
       return `it takes longer: ${milliseconds(latency[0])}, and the control ${milliseconds(latency[1])}`;
   }
-  const cost = enough(sampleOf(variant.costUsd), sampleOf(control.costUsd));
+  const cost = enough(({ costUsd }) => costUsd);
   if (cost) {
     const { low } = differenceInterval(...cost, alpha, 1 + rule.maxCostIncrease);
     if (low > 0)
       return `it costs more: $${cost[0].mean.toPrecision(3)} a call, and the control $${cost[1].mean.toPrecision(3)}`;
   }
-  const feedback = enough(sampleOf(variant.feedback), sampleOf(control.feedback));
+  const feedback = enough(({ feedback }) => feedback);
   if (feedback) {
     const { high } = differenceInterval(...feedback, alpha);
     if (high < -rule.maxQualityDecrease)

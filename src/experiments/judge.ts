@@ -89,16 +89,15 @@ function winnerOf(
   const none = (reason: string) => ({ winner: undefined, reason });
   const [only] = left;
   if (!only) return none("no variant is left");
-  if (left.length === 1)
-    return rule.variants.length === 1
-      ? none("there is but one variant: nothing is compared")
-      : { winner: only.name, reason: "no other variant is left" };
-  const objection = objectionTo(rule, left, figuresOf);
+  if (rule.variants.length === 1) return none("there is but one variant: nothing is compared");
+  const isAlone = left.length === 1;
+  const objection = isAlone ? "" : objectionTo(rule, left, figuresOf);
   if (objection) return none(objection);
   if (elapsedMs < rule.minDurationMs) {
     const minutes = Math.ceil((rule.minDurationMs - elapsedMs) / 60_000);
     return none(`it has to run for ${minutes} more minutes`);
   }
+  if (isAlone) return { winner: only.name, reason: "no other variant is left" };
   // Whoever wins has beaten each of the others: one wrong comparison of all would be needed for a wrong winner.
   const alpha = rule.alpha / ((rule.variants.length * (rule.variants.length - 1)) / 2);
   const winner = left.find(({ name }) =>

@@ -187,3 +187,42 @@ describe("names no winner", () => {
     expect(judged({ stopOnHarm: false }, cheap).winner).toBeUndefined();
   });
 });
+
+describe("harm", () => {
+  /** Where the second fails every other time, takes ten times as long and costs ten times as much. */
+  function figures(groups: number): (name: string) => Figures {
+    const of = (name: string) => {
+      const times = name === "a" ? 1 : 10;
+      const figures = noFigures();
+      for (let call = 0; call < 400; call++)
+        count(figures, {
+          group: call % groups,
+          cached: false,
+          failed: times > 1 && call % 4 < 2,
+          latencyMs: 500 * times,
+          costUsd: 0.01 * times,
+          unpriced: false,
+          tokens: 10,
+        });
+      return figures;
+    };
+    const all = new Map(["a", "b"].map((name) => [name, of(name)]));
+    return (name) => all.get(name) ?? noFigures();
+  }
+
+  const judged = (groups: number, elapsedMs: number) =>
+    judge(
+      { ...RULE, sticky: groups < 32, minDurationMs: 3_600_000 },
+      { figuresOf: figures(groups), stopped: new Set(), elapsedMs },
+    );
+
+  it("is not seen where each variant has the calls of one unit alone, which may be so by itself", () => {
+    expect(judged(1, 0).harmful).toEqual(new Map());
+    expect([...judged(3, 0).harmful.keys()]).toEqual(["b"]);
+  });
+
+  it("leaves one with all calls at once, and makes it the winner in its time", () => {
+    expect(judged(32, 0)).toMatchObject({ winner: undefined, reason: "it has to run for 60 more minutes" });
+    expect(judged(32, 3_600_000)).toMatchObject({ winner: "a", reason: "no other variant is left" });
+  });
+});

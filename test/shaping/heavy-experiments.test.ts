@@ -118,3 +118,15 @@ it("one that is like the control is seldom taken for harmful", () => {
   tell("taken for harmful though alike", stopped);
   expect(stopped).toBeLessThan(0.01);
 });
+
+it.each([[2], [3], [4], [8]])(
+  "nor where %i sessions differ from each other, and stay at one variant",
+  (sessions) => {
+    const rule = { sticky: true, decides: false };
+    const all = courses({ rule, natures: { a: USUAL, b: USUAL }, calls: 2_000, sessions });
+    const stopped =
+      all.filter(({ trial }) => Object.keys(trial.ruling.harmful).length > 0).length / all.length;
+    tell(`taken for harmful though alike with ${sessions} sticky sessions`, stopped);
+    expect(stopped).toBeLessThan(0.02);
+  },
+);
