@@ -16,13 +16,16 @@ import { type Receipt, ReceiptSchema } from "../../gen/ts/llmgateway/v1/receipt_
 import type { Failure } from "../core/failure.ts";
 import { JSON_OPTIONS } from "../core/json.ts";
 import { event } from "../core/reply.ts";
+import { shortReceipt } from "./short-receipt.ts";
 
 type Detail = NonNullable<ConstructorParameters<typeof ConnectError>[3]>[number];
 
-/** With `google.rpc` details and, where money was spent, the receipt. */
+/** With `google.rpc` details and, where money was spent, the receipt, as long as it may be; what it lacks is told. */
 export function toConnectError(failure: Failure): ConnectError {
+  const short = failure.receipt && shortReceipt(failure.receipt);
+  const metadata = short?.leftOut ?? {};
   const details: Detail[] = [
-    { desc: ErrorInfoSchema, value: { reason: failure.kind, domain: "llmgateway" } },
+    { desc: ErrorInfoSchema, value: { reason: failure.kind, domain: "llmgateway", metadata } },
   ];
   if (failure.violations.length > 0) {
     details.push({ desc: BadRequestSchema, value: { fieldViolations: [...failure.violations] } });
@@ -30,7 +33,7 @@ export function toConnectError(failure: Failure): ConnectError {
   if (failure.retryAfterMs !== undefined) {
     details.push({ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(failure.retryAfterMs) } });
   }
-  if (failure.receipt) details.push({ desc: ReceiptSchema, value: failure.receipt });
+  if (short) details.push({ desc: ReceiptSchema, value: short.receipt });
   const headers = new Headers([...(failure.replyHeaders ?? [])]);
   if (failure.retryAfterMs !== undefined) headers.set("retry-after", retryAfter(failure.retryAfterMs));
   return new ConnectError(failure.message, failure.traits.code, headers, details, failure);
