@@ -7,13 +7,13 @@ import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { CompleteExperiment } from "./config/experiments.ts";
 import type { Clock } from "./core/clock.ts";
-import type { ExperimentStore } from "./core/experiment-store.ts";
+import { ENDED, type ExperimentStore } from "./core/experiment-store.ts";
 import { Failure } from "./core/failure.ts";
 import type { CallRow } from "./core/ledger.ts";
 import { fromUsd } from "./core/money.ts";
 import { repeat } from "./core/repeat.ts";
 import { UnderWay } from "./core/under-way.ts";
-import { ownText, rulingText, told } from "./experiments/kept.ts";
+import { ownText, rulingText, sumText, told } from "./experiments/kept.ts";
 import { type ExperimentRule, Laboratory } from "./experiments/laboratory.ts";
 import type { Trial } from "./experiments/trial.ts";
 import type { Signals } from "./layers/record.ts";
@@ -42,6 +42,8 @@ export interface Desk {
 const SYNC_MS = 5_000;
 /** How long figures are kept that nobody adds to. */
 const KEPT_MS = 90 * 86_400_000;
+/** Where many processes end at once, as often at most does one try to have its figures among those of all that have. */
+const FOLDS = 20;
 
 export async function openExperiments(config: CompleteConfig, desk: Desk): Promise<Experiments> {
   const { signals, clock } = desk;
@@ -109,8 +111,23 @@ export async function openExperiments(config: CompleteConfig, desk: Desk): Promi
       await syncing.stop();
       await forgetting.stop();
       await sync().catch(onError);
+      for (const { trial } of laboratory.all) await end(store, trial, instance, clock).catch(onError);
     },
   };
+}
+
+/** Without it each start of a process would leave figures of its own to be read by all others ever after. */
+async function end(store: ExperimentStore, { rule }: Trial, instance: string, clock: Clock): Promise<void> {
+  const { name, fingerprint } = rule;
+  for (let tries = 0; tries < FOLDS; tries++) {
+    const rows = (await store.load()).filter((row) => row.name === name && row.fingerprint === fingerprint);
+    const own = rows.find((row) => row.instance === instance);
+    const before = rows.find((row) => row.instance === ENDED);
+    if (!own) return;
+    const body = sumText(before ? [own, before] : [own]);
+    const sum = { name, fingerprint, instance: ENDED, updatedAtMs: clock.now(), body };
+    if (await store.fold(instance, sum, before?.body)) return;
+  }
 }
 
 function rowOf({ rule: { name, fingerprint } }: Trial, instance: string, updatedAtMs: number, body: string) {

@@ -18,6 +18,12 @@ export function ownText({ sinceMs, kept }: Trial): string {
   return JSON.stringify({ sinceMs, figures: kept } satisfies Own);
 }
 
+/** What several have kept of one experiment, as one of them. */
+export function sumText(rows: readonly KeptTrial[]): string {
+  const { figures, sinceMs = 0 } = told(rows);
+  return JSON.stringify({ sinceMs, figures: Object.fromEntries(figures) } satisfies Own);
+}
+
 export function rulingText(ruling: Ruling): string {
   return JSON.stringify(ruling);
 }

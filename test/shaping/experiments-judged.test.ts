@@ -1,9 +1,10 @@
 /** What an experiment decides by itself, in a gateway and by its figures, and when it does not. */
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startEmulator } from "../../src/emulator/server.ts";
 import { count, type Figures, noFigures, rate } from "../../src/experiments/figures.ts";
 import { judge } from "../../src/experiments/judge.ts";
-import { temporaryFolder } from "../support/stores.ts";
+import { rowsOf, temporaryFolder } from "../support/stores.ts";
 import { RULE, seeded } from "./simulated.ts";
 import { startWorld } from "./world.ts";
 
@@ -44,6 +45,19 @@ it("gives all calls to the cheaper one, and holds to that over a restart", async
   // What was answered before is known by the ledger.
   const told = await world.post("/v1/gateway/feedback", { request_id: last, thumbs: "up" });
   expect(told).toMatchObject({ status: 200, body: { experiment: "price", variant: "small" } });
+});
+
+it("keeps one sum of all processes that have ended, however many", async () => {
+  const ledger = { data_dir: temporaryFolder() };
+  const variants = [{ model: "openai/gpt-4o" }, { model: "openai/gpt-4o-mini" }];
+  for (let start = 0; start < 3; start++) {
+    await using world = await startWorld({ trial: { variants } }, { ledger });
+    for (let call = 0; call < 4; call++) await world.chat();
+    const { variants: told } = await world.experiment("trial");
+    expect(told.reduce((sum, { requests }) => sum + Number(requests), 0)).toBe(4 * (start + 1));
+  }
+  const rows = rowsOf(join(ledger.data_dir, "llmgateway.db"), "SELECT instance FROM experiments");
+  expect(rows).toEqual([{ instance: "ended" }]);
 });
 
 it("sends no more calls to one that fails, and says so", async () => {

@@ -27,6 +27,23 @@ describe.each(engines("experiments"))("$name", (engine) => {
     expect((await experiments.load()).map(({ instance }) => instance).sort()).toEqual(["", "two"]);
   });
 
+  it("adds what a process kept to a sum, unless that has become another", async () => {
+    const { experiments } = await (await engine.place()).open();
+    const sum = { ...TRIAL, instance: "ended", body: "1" };
+    for (const instance of ["one", "two", "three"]) await experiments.keep({ ...TRIAL, instance });
+    expect(await experiments.fold("one", sum, undefined)).toBe(true);
+    // Whoever was at it at the same time has read what was there before.
+    expect(await experiments.fold("two", { ...sum, body: "1" }, undefined)).toBe(false);
+    expect(await experiments.fold("two", { ...sum, body: "2" }, "0")).toBe(false);
+    const kept = async () => (await experiments.load()).map(({ instance, body }) => `${instance} ${body}`);
+    expect((await kept()).sort()).toEqual(["ended 1", "three {}", "two {}"]);
+    const later = { ...sum, updatedAtMs: 5_000, body: "2" };
+    expect(await experiments.fold("two", later, "1")).toBe(true);
+    expect((await kept()).sort()).toEqual(["ended 2", "three {}"]);
+    await experiments.sweep(4_000);
+    expect(await experiments.load()).toEqual([later]);
+  });
+
   it("knows which variant answered a tenant's request", async () => {
     const { experiments, ledger } = await (await engine.place()).open();
     const receipt = { ...receiptOf(callOf()), requestId: "asked" };

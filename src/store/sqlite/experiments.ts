@@ -26,6 +26,20 @@ export class SqliteExperiments {
     }));
   }
 
+  fold(instance: string, sum: KeptTrial, before: string | undefined): boolean {
+    const { name, fingerprint, instance: place, updatedAtMs, body } = sum;
+    const { keepFirst, keepNext, forget } = this.statements;
+    return this.db.write(true, () => {
+      const { changes } =
+        before === undefined
+          ? keepFirst.run(name, fingerprint, place, updatedAtMs, body)
+          : keepNext.run(updatedAtMs, body, name, fingerprint, place, before);
+      if (Number(changes) !== 1) return false;
+      forget.run(name, fingerprint, instance);
+      return true;
+    });
+  }
+
   sweep(beforeMs: number): void {
     this.db.write(false, () => this.statements.sweep.run(beforeMs));
   }
@@ -43,6 +57,13 @@ function prepare(db: Database) {
       INSERT INTO experiments (name, fingerprint, instance, updated_at_ms, body) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET updated_at_ms = excluded.updated_at_ms, body = excluded.body
       WHERE excluded.updated_at_ms >= updated_at_ms`),
+    keepFirst: db.prepare(`
+      INSERT INTO experiments (name, fingerprint, instance, updated_at_ms, body) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT DO NOTHING`),
+    keepNext: db.prepare(`
+      UPDATE experiments SET updated_at_ms = ?, body = ?
+      WHERE name = ? AND fingerprint = ? AND instance = ? AND body = ?`),
+    forget: db.prepare("DELETE FROM experiments WHERE name = ? AND fingerprint = ? AND instance = ?"),
     load: db.prepare("SELECT * FROM experiments"),
     sweep: db.prepare("DELETE FROM experiments WHERE updated_at_ms < ? AND instance <> ''"),
     variantOf: db.prepare(`

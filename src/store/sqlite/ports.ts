@@ -100,6 +100,7 @@ export function experimentsBy(ask: Ask): ExperimentStore {
   return {
     keep: call("keep"),
     load: call("load"),
+    fold: call("fold"),
     sweep: call("sweep"),
     variantOf: call("variantOf"),
   };
