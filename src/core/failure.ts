@@ -183,6 +183,8 @@ export interface FailureDetails {
   readonly impatient?: boolean;
   /** The attempt goes on without this process: its row stays open, for whoever takes it up. */
   readonly suspended?: boolean;
+  /** The provider has no room for it while other work of the caller's is under way there, which may take hours. */
+  readonly noRoom?: boolean;
   readonly cause?: unknown;
 }
 
@@ -208,6 +210,8 @@ export class Failure extends Error {
   readonly impatient: boolean;
   /** Whether the attempt goes on without this process. */
   readonly suspended: boolean;
+  /** Whether the provider has no room for it until other work ends there. */
+  readonly noRoom: boolean;
   /** What was spent before it failed; set once the call is over. */
   receipt: Receipt | undefined;
   /** Of the reply, where it was refused before there was a request that bears them. */
@@ -227,6 +231,7 @@ export class Failure extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.impatient = details.impatient === true;
     this.suspended = details.suspended === true;
+    this.noRoom = details.noRoom === true;
     this.maybePaid = !details.unsent && (FAILURES[kind].maybePaid || details.accepted === true);
   }
 

@@ -200,10 +200,18 @@ export interface JobStore {
    */
   retry(run: RunKey, dueAtMs: number, failure: StoredFailure, cost: RunCost): Promise<boolean>;
   /**
-   * Gives a run back that came to nothing: it is not counted, but for what it cost, and what it has parked stays. Until
-   * when the first may be waited for is put off by no more than it took.
+   * Gives a run back that came to nothing: it is not counted, but for what it cost. Until when the first may be waited
+   * for is put off by no more than it took. As with `retry`, the job is due at once if it is to be cancelled.
+   *
+   * @param failure what became of what was parked, which is gone then; undefined where that stays
    */
-  handBack(run: RunKey, nowMs: number, dueAtMs: number, cost: RunCost): Promise<boolean>;
+  handBack(
+    run: RunKey,
+    nowMs: number,
+    dueAtMs: number,
+    cost: RunCost,
+    failure?: StoredFailure,
+  ): Promise<boolean>;
   /** The job's end, with its webhook and, with the last of a batch, that of the batch. */
   finish(run: RunKey, ending: Ending): Promise<boolean>;
   /**

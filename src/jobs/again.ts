@@ -1,7 +1,7 @@
 /** Whether a run that failed is made again, and when: a table by the kind of the failure, and chance. */
 import type { Failure, FailureKind } from "../core/failure.ts";
 
-/** `counted` where the provider was asked; what the gateway itself refused for now costs no try. */
+/** `counted` where it costs a try: what the gateway itself refuses for now does not, nor a provider that has no room. */
 export type Again = { readonly afterMs: number; readonly counted: boolean } | undefined;
 
 /** The wait before the second run; each further one doubles it. */
@@ -24,6 +24,19 @@ const REFUSED_WAIT_MS: Partial<Record<FailureKind, number>> = {
   shared_answer_cut: 1_000,
 };
 const MAX_WAIT_MS = 300_000;
+/** For room at a provider a job waits for half as long as it is old, between these. */
+const FIRST_ROOM_WAIT_MS = 120_000;
+const MAX_ROOM_WAIT_MS = 1_800_000;
+
+/**
+ * Of a run for which its provider has no room until other work ends there. It costs no try, since that may take days.
+ *
+ * @param ageMs how long ago the job was submitted
+ */
+export function againWithRoom(ageMs: number, random: () => number): Again {
+  const waitMs = Math.min(Math.max(ageMs / 2, FIRST_ROOM_WAIT_MS), MAX_ROOM_WAIT_MS);
+  return { afterMs: waitOf(waitMs, undefined, random), counted: false };
+}
 
 /**
  * @param run the number of the run that failed, among those that were not lost

@@ -9,7 +9,7 @@ import { type Clock, pass } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import { type JobRecord, type JobStore, LEASE_MS, type TakenJob } from "../core/job-store.ts";
 import { type PicoUsd, ZERO } from "../core/money.ts";
-import { type Again, againAfter } from "./again.ts";
+import { type Again, againAfter, againWithRoom } from "./again.ts";
 import { Output } from "./output.ts";
 import { type RunResult, runJob } from "./run.ts";
 
@@ -170,8 +170,10 @@ export class HeldRun {
       const givenBack = await this.persist(() =>
         next.counted
           ? store.retry(key, dueAtMs, { ...told, retryable: true }, { costPicoUsd })
-          : // What goes on elsewhere is told where it ends.
-            store.handBack(key, atMs, dueAtMs, { costPicoUsd: failure.suspended ? ZERO : costPicoUsd }),
+          : failure.noRoom
+            ? store.handBack(key, atMs, dueAtMs, { costPicoUsd }, { ...told, retryable: true })
+            : // What goes on elsewhere is told where it ends.
+              store.handBack(key, atMs, dueAtMs, { costPicoUsd: failure.suspended ? ZERO : costPicoUsd }),
       );
       return givenBack ? undefined : "lost";
     }
@@ -186,10 +188,11 @@ export class HeldRun {
   }
 
   private nextRun(failure: Failure, costPicoUsd: PicoUsd | undefined): Again {
-    const { limits, random } = this.options;
+    const { limits, random, clock } = this.options;
     // What was spent must be told; what is parked goes on without us.
     if (failure.kind === "shutting_down")
       return { afterMs: 0, counted: !failure.suspended && costPicoUsd !== ZERO };
+    if (failure.noRoom) return againWithRoom(clock.now() - this.taken.job.createdAtMs, random);
     // What was lost with its process says nothing of the provider.
     const run = this.key.run - this.taken.job.lostRuns;
     return againAfter(failure, run, limits().maxRuns, random);

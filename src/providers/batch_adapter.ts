@@ -32,8 +32,11 @@ export interface BatchAdapter {
 }
 
 export interface BatchState {
-  /** `partial` is over, but not all of it was served; `unknown` to the provider, who may have forgotten it. */
-  readonly state: "running" | "complete" | "partial" | "unknown";
+  /**
+   * `partial` is over, but not all of it was served; `no_room` was not begun, since others take up all that the provider
+   * holds at a time; `unknown` to the provider, who may have forgotten it.
+   */
+  readonly state: "running" | "complete" | "partial" | "no_room" | "unknown";
   /** How many requests it holds; undefined when the provider does not say. */
   readonly lines: number | undefined;
   /** In the provider's words. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { FAILURES, Failure, type FailureKind } from "../../src/core/failure.ts";
-import { againAfter } from "../../src/jobs/again.ts";
+import { againAfter, againWithRoom } from "../../src/jobs/again.ts";
 
 const least = () => 0;
 
@@ -37,6 +37,14 @@ test("it waits as long as the provider wants, but never less than it would by it
   expect(after("rate_limited", 1, { retryAfterMs: 7_000 })?.afterMs).toBe(7_000);
   // A provider may know that it is away for longer than anybody would wait by himself.
   expect(after("provider_overloaded", 1, { retryAfterMs: 3_600_000 })?.afterMs).toBe(3_600_000);
+});
+
+test("for room at a provider it waits for minutes, the longer the older it is, and costs no run", () => {
+  const waits = [0, 240_000, 600_000, 3_600_000, 86_400_000].map((ageMs) => againWithRoom(ageMs, least));
+  expect(waits).toEqual(
+    [120_000, 120_000, 300_000, 1_800_000, 1_800_000].map((afterMs) => ({ afterMs, counted: false })),
+  );
+  expect(againWithRoom(0, () => 1)?.afterMs).toBe(180_000);
 });
 
 test("jobs that failed together come back apart, by up to half the wait", () => {

@@ -367,6 +367,30 @@ test("what a run has said reaches the store, and reaches it again where that was
   expect(store.job()).toMatchObject({ state: "completed" });
 });
 
+test("what a provider has no room for is sent anew, later and later, and is no run however often that happens", async () => {
+  const store = new MemoryJobs(clock, 0);
+  store.add({ createdAtMs: clock.now() }, "batch");
+  const sent: number[] = [];
+  const service: Service = async (call) => {
+    if (call.parking?.parked !== undefined) throw new Error("it is taken up, though nothing came of it");
+    await call.parking?.park({ where: `batch_${sent.push(clock.now())}` });
+    if (sent.length < 12)
+      throw new Failure("provider_rate_limited", "the provider holds as much as it may", { noRoom: true });
+    return replyOf(spoken(["Hello"]));
+  };
+  start(store, { service, maxRuns: 3 });
+  await clock.advance(1_000);
+  expect(store.job()).toMatchObject({
+    state: "pending",
+    runs: 0,
+    failure: { kind: "provider_rate_limited" },
+  });
+  await clock.advance(5 * 3_600_000);
+  expect(store.job()).toMatchObject({ state: "completed", runs: 1 });
+  const waits = sent.slice(1).map((atMs, index) => Math.floor((atMs - (sent[index] ?? 0)) / 60_000));
+  expect(waits).toEqual([2, 2, 2, 3, 4, 6, 10, 15, 22, 30, 30]);
+});
+
 describe("closing", () => {
   test("lets runs end within the time, and takes no others", async () => {
     const store = new MemoryJobs(clock, 3);

@@ -150,6 +150,22 @@ test("a place that cannot be kept fails its call, and ends the batch that nobody
   expect(cancelled).toEqual(["batch-1"]);
 });
 
+test("a batch for which there is no room is turned away whole, for nothing", async () => {
+  const { clock, provider, submit } = laneOn();
+  const leaving = new AbortController();
+  const [stays, leaves] = [submit("a"), submit("b", leaving.signal)];
+  await clock.advance(6_500);
+  provider.state = { state: "no_room", lines: undefined, reason: "failed: token_limit_exceeded" };
+  leaving.abort(gone());
+  await clock.advance(500);
+  expect(await stays).toMatchObject({
+    ...{ kind: "provider_rate_limited", noRoom: true, maybePaid: false },
+    operator: "batch batch-1: failed: token_limit_exceeded",
+  });
+  expect(await leaves).toMatchObject({ kind: "cancelled", maybePaid: false });
+  expect(clock.pending).toBe(0);
+});
+
 test("a line that a complete batch does not have may have been paid for", async () => {
   const { clock, provider, submit } = laneOn();
   const call = submit("a");

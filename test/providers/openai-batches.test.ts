@@ -56,6 +56,19 @@ test("says what is wrong with a batch that failed, and that it does not know ano
   await expect(adapter.cancel(id)).rejects.toMatchObject({ kind: "provider_error" });
 });
 
+test("tells a batch that is one too many for OpenAI from one that is wrong", async () => {
+  const message =
+    "Enqueued token limit reached for gpt-4o in organization org-1. Limit: 90,000 enqueued tokens.";
+  const fault = { code: "token_limit_exceeded", message, line: null, param: null };
+  const errors = { object: "list", data: [fault] };
+  await using provider = await scriptedProvider(answers(200, { id: "b", status: "failed", errors }));
+  expect(await at(provider.origin).poll("b")).toEqual({
+    state: "no_room",
+    lines: undefined,
+    reason: `failed: token_limit_exceeded, ${message}`,
+  });
+});
+
 test.each([
   [401, { error: { code: "invalid_api_key", message: "no" } }, "provider_auth"],
   [429, { error: { code: "insufficient_quota", message: "no" } }, "quota_exhausted"],

@@ -306,6 +306,22 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     expect(await takeOne(jobs)).toMatchObject({ job: { runs: 1 }, parked: "batch_123" });
   });
 
+  it("may be handed back with what became of what they waited for, which is gone then", async () => {
+    const { jobs } = await open();
+    await submit(jobs, jobOf("a"), jobOf("b"));
+    const { run: a } = await takeOne(jobs);
+    const { run: b } = await takeOne(jobs);
+    await jobs.park(a, "batch_123");
+    expect(await jobs.handBack(a, NOW, NOW, cost(0n), OVERLOADED)).toBe(true);
+    const told = { state: "pending", runs: 0, startedAtMs: undefined, failure: OVERLOADED };
+    expect(await jobs.get("a", OWNER)).toMatchObject(told);
+    expect(await takeOne(jobs)).toMatchObject({ job: { jobId: "a", runs: 1 }, parked: undefined });
+    // Who has it next only ends it.
+    await jobs.cancel({ jobId: "b" }, OWNER, NOW);
+    await jobs.handBack(b, NOW, NOW + 3_600_000, cost(0n));
+    expect(await takeOne(jobs)).toMatchObject({ job: { jobId: "b", cancelRequested: true } });
+  });
+
   it("end once, and keep what they came to", async () => {
     const { jobs } = await open();
     await submit(jobs, jobOf("a"), jobOf("b"), jobOf("c"));

@@ -104,12 +104,14 @@ export class MemoryJobs implements Runs {
     return this.end(run, (job) => ({ state: "pending", dueAtMs, failure, ...costOf(job, costPicoUsd) }));
   };
 
-  readonly handBack: Runs["handBack"] = async (run, _nowMs, dueAtMs, { costPicoUsd }) => {
+  readonly handBack: Runs["handBack"] = async (run, _nowMs, dueAtMs, { costPicoUsd }, failure) => {
     this.answer("handBack");
+    if (failure && this.holds(run)) this.find(run.jobId).parked = undefined;
     return this.end(run, (job) => ({
       state: "pending",
       dueAtMs,
       runs: job.runs - 1,
+      failure: failure ?? job.failure,
       ...costOf(job, costPicoUsd),
     }));
   };

@@ -117,6 +117,7 @@ export class RunningBatch {
     this.lines ??= state.lines;
     if (state.state === "running") this.cancelUnwanted();
     else if (state.state === "unknown") this.forget(state);
+    else if (state.state === "no_room") this.turnAway(state);
     else await this.deliver(state);
   }
 
@@ -126,6 +127,16 @@ export class RunningBatch {
     for (const waiter of this.waiters) {
       const text = "the provider does not know the batch any more";
       waiter.reject(new Failure("provider_error", text, { operator, accepted: true }));
+      this.remove(waiter);
+    }
+  }
+
+  private turnAway({ reason }: BatchState): void {
+    const operator = `batch ${this.options.id}: ${reason}`;
+    const text = "the provider holds as much as it may for batches, and takes more when some have ended";
+    for (const waiter of this.waiters) {
+      if (this.left.has(waiter)) waiter.rejectUnserved(operator);
+      else waiter.reject(new Failure("provider_rate_limited", text, { operator, noRoom: true }));
       this.remove(waiter);
     }
   }

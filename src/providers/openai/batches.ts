@@ -103,12 +103,16 @@ const STATES: Readonly<Record<Batch["status"], BatchState["state"]>> = {
   cancelled: "partial",
 };
 
+/** "Enqueued token limit reached for gpt-4o in organization org-…. Limit: 90,000 enqueued tokens." */
+const NO_ROOM = "token_limit_exceeded";
+
 function stateOf({ status, request_counts: counts, errors }: Batch): BatchState {
-  const why = (errors?.data ?? []).map(({ code, message, line }) =>
+  const faults = errors?.data ?? [];
+  const why = faults.map(({ code, message, line }) =>
     [line && `line ${line}`, code, message].filter(Boolean).join(", "),
   );
   return {
-    state: STATES[status] ?? "running",
+    state: faults.some(({ code }) => code === NO_ROOM) ? "no_room" : (STATES[status] ?? "running"),
     // While it is validated, nothing is counted yet.
     lines: counts?.total || undefined,
     reason: [status, ...why.slice(0, 3)].join(": "),

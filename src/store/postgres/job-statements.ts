@@ -51,7 +51,8 @@ export const PARK = `UPDATE jobs SET parked = $4 WHERE ${OURS}`;
 /** It is to begin by the same time as before, but for the time that it was under way. */
 export const HAND_BACK = `
   UPDATE jobs SET state = 'pending', due_at_ms = $2, start_within_ms = start_within_ms + due_at_ms + $4 - started_at_ms - $2,
-    cost_pico_usd = $3, runs = runs - 1, holder = '', partial = ''
+    cost_pico_usd = $3, runs = runs - 1, holder = '', partial = '', failure = coalesce($5, failure),
+    parked = CASE WHEN $5 IS NULL THEN parked END, started_at_ms = CASE WHEN runs > 1 THEN started_at_ms END
   WHERE job_id = $1`;
 export const RETRY = `
   UPDATE jobs SET state = 'pending', due_at_ms = $2, failure = $3, cost_pico_usd = $4, holder = '', partial = '',

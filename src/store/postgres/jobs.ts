@@ -92,11 +92,13 @@ export function jobsOn(postgres: Postgres, queue: Queue, instance: string): JobS
         // Whoever has it next only ends it, and need not wait for that.
         await queue.giveBack(client, job.message_id, job.cancel_requested ? 0 : dueAtMs);
       }),
-    handBack: (run, nowMs, dueAtMs, { costPicoUsd }) =>
+    handBack: (run, nowMs, dueAtMs, { costPicoUsd }, failure) =>
       ofOurs(run, async (client, job) => {
         const cost = rows.costWith(job.cost_pico_usd, costPicoUsd);
-        await client.query(statements.HAND_BACK, [run.jobId, dueAtMs, cost, nowMs]);
-        await queue.giveBack(client, job.message_id, dueAtMs);
+        const due = job.cancel_requested ? nowMs : dueAtMs;
+        const values = [run.jobId, due, cost, nowMs, rows.failureText(failure)];
+        await client.query(statements.HAND_BACK, values);
+        await queue.giveBack(client, job.message_id, due);
       }),
     finish: (run, ending) =>
       ofOurs(run, async (client, job) => {

@@ -57,11 +57,12 @@ export function prepareJobs(db: Database) {
       WHERE job_id = ?`),
     // It is to begin by the same time as before, but for the time that it was under way.
     handBack: db.prepare(`
-      UPDATE jobs SET state = 'pending', due_at_ms = ?,
-        start_within_ms = start_within_ms + due_at_ms + ? - started_at_ms - ?,
-        cost_pico_usd = ?, runs = runs - 1, partial = '',
+      UPDATE jobs SET state = 'pending', due_at_ms = :due,
+        start_within_ms = start_within_ms + due_at_ms + :now - started_at_ms - :due,
+        cost_pico_usd = :cost, runs = runs - 1, partial = '', failure = coalesce(:failure, failure),
+        parked = CASE WHEN :failure IS NULL THEN parked END,
         started_at_ms = CASE WHEN runs > 1 THEN started_at_ms END
-      WHERE job_id = ?`),
+      WHERE job_id = :id`),
     end: db.prepare(`
       UPDATE jobs SET state = ?, ended_at_ms = ?, failure = coalesce(?, failure), cost_pico_usd = ?,
         batch_place = ?, partial = '', parked = NULL

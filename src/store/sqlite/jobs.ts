@@ -112,12 +112,20 @@ export class SqliteJobs {
     });
   }
 
-  handBack(run: RunKey, nowMs: number, dueAtMs: number, { costPicoUsd }: RunCost): boolean {
+  handBack(
+    run: RunKey,
+    nowMs: number,
+    dueAtMs: number,
+    { costPicoUsd }: RunCost,
+    failure?: StoredFailure,
+  ): boolean {
     return this.write(() => {
       const row = this.held(run);
       if (!row) return false;
       const cost = costWith(row.cost_pico_usd, costPicoUsd);
-      return changed(this.statements.handBack.run(dueAtMs, nowMs, dueAtMs, cost, run.jobId));
+      const due = row.cancel_requested ? nowMs : dueAtMs;
+      const values = { due, now: nowMs, cost, failure: failureText(failure), id: run.jobId };
+      return changed(this.statements.handBack.run(values));
     });
   }
 
