@@ -24,6 +24,8 @@ const REFUSED_WAIT_MS: Partial<Record<FailureKind, number>> = {
   shared_answer_cut: 1_000,
 };
 const MAX_WAIT_MS = 300_000;
+/** Whatever a provider says, who waits for longer waits for nothing that anybody knows of. */
+const LONGEST_WAIT_MS = 86_400_000;
 /** For room at a provider a job waits for half as long as it is old, between these. */
 const FIRST_ROOM_WAIT_MS = 120_000;
 const MAX_ROOM_WAIT_MS = 1_800_000;
@@ -52,8 +54,8 @@ export function againAfter(failure: Failure, run: number, maxRuns: number, rando
   return { afterMs: waitOf(wait, failure.retryAfterMs, random), counted: true };
 }
 
-/** No sooner than the provider wants, and up to half as long again. */
+/** No sooner than the provider wants, and up to half as long again; a day at most. */
 function waitOf(waitMs: number, wantedMs: number | undefined, random: () => number): number {
   const least = Math.max(waitMs, wantedMs ?? 0);
-  return Math.round(least * (1 + random() / 2));
+  return Math.min(Math.round(least * (1 + random() / 2)), LONGEST_WAIT_MS);
 }

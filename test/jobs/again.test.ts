@@ -47,6 +47,12 @@ test("for room at a provider it waits for minutes, the longer the older it is, a
   expect(againWithRoom(0, () => 1)?.afterMs).toBe(180_000);
 });
 
+test("it waits for no longer than a day, whatever a provider says", () => {
+  const nonsense = { retryAfterMs: 40_000_000_000 };
+  expect(after("provider_rate_limited", 1, nonsense, () => 1)?.afterMs).toBe(86_400_000);
+  expect(after("circuit_open", 1, nonsense)?.afterMs).toBe(86_400_000);
+});
+
 test("jobs that failed together come back apart, by up to half the wait", () => {
   expect(after("cut", 1, {}, () => 0.5)?.afterMs).toBe(1_250);
   expect(after("cut", 1, {}, () => 1)?.afterMs).toBe(1_500);
