@@ -87,15 +87,19 @@ export interface BatchRecord extends BatchDraft {
   readonly costPicoUsd: PicoUsd | undefined;
 }
 
-export interface Submission {
-  /** Undefined for a job that stands alone. It is new, and its jobs bear its id. */
-  readonly batch: BatchDraft | undefined;
-  /** At least one, all of one owner. */
-  readonly jobs: readonly NewJob[];
+/** By what a submission is known when it comes again. */
+export interface SubmissionKey {
   /** Of the owner; empty for none. */
   readonly idempotencyKey: string;
   /** Tells whether what is sent again is the same. */
   readonly fingerprint: string;
+}
+
+export interface Submission extends SubmissionKey {
+  /** Undefined for a job that stands alone. It is new, and its jobs bear its id. */
+  readonly batch: BatchDraft | undefined;
+  /** At least one, all of one owner. */
+  readonly jobs: readonly NewJob[];
   /** How many jobs may wait then, whosever they are. */
   readonly maxPending: number;
   /** How many jobs may be kept then, those that have ended as well. */
@@ -104,10 +108,16 @@ export interface Submission {
 
 export type Submitted =
   | { readonly outcome: "stored" }
-  /** By the key: the job's or batch's id, and whether it was the same that was submitted then. */
-  | { readonly outcome: "repeated"; readonly id: string; readonly same: boolean }
+  | Repeated
   /** Which limit refused it. */
   | { readonly outcome: "full"; readonly limit: "max_pending" | "max_stored" };
+
+/** By the key: the job's or batch's id, and whether it was the same that was submitted then. */
+export interface Repeated {
+  readonly outcome: "repeated";
+  readonly id: string;
+  readonly same: boolean;
+}
 
 /** One run of a job. What is asked of the store for it is done only while it is the job's latest and under way. */
 export interface RunKey {
@@ -184,6 +194,8 @@ export interface JobCounts {
 export interface JobStore {
   /** All of it or nothing, and safe when it resolves. */
   submit(submission: Submission): Promise<Submitted>;
+  /** What the owner has submitted under the key; undefined for nothing. */
+  submitted(owner: Owner, key: SubmissionKey): Promise<Repeated | undefined>;
   /**
    * Begins a run of each job that is due, and of each whose run is lost with its process; at most so many, those of
    * the highest priority and then the oldest first.

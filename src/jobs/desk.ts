@@ -13,12 +13,20 @@ import {
   type JobStore,
   type Owner,
   type Paging,
+  type Repeated,
   type Submission,
   untouched,
 } from "../core/job-store.ts";
 import type { Jobs } from "../core/jobs.ts";
 import type { Outbox, WebhookState } from "../core/outbox.ts";
-import { type DraftOptions, draftBatch, draftJob, type Preview, type SubmissionLimits } from "./draft.ts";
+import {
+  type Draft,
+  type DraftOptions,
+  draftBatch,
+  draftJob,
+  type Preview,
+  type SubmissionLimits,
+} from "./draft.ts";
 import { receiptIn, replyOf } from "./outcome.ts";
 import type { Output } from "./output.ts";
 import { batchOf, isFinal, jobOf, webhookOf } from "./told.ts";
@@ -63,29 +71,26 @@ export function createDesk(options: DeskOptions): Jobs {
   const told = (job: JobRecord) => jobOf(job, options.limits().resultTtlMs);
   const drafting = (): DraftOptions => ({ ...options, limits: options.limits(), nowMs: clock.now() });
 
-  /** The id under which it is stored, now or since before. */
-  const keep = async (submission: Submission): Promise<string> => {
+  /** The id under which it is stored, and what was stored just now; undefined where it was before. */
+  const keep = async ({ key, judged }: Draft, owner: Owner) => {
+    // Whatever holds by now, it was let in then.
+    const before = key.idempotencyKey ? await answered(store.submitted(ownerOf(owner), key)) : undefined;
+    if (before) return { id: idOf(before), stored: undefined };
+    const submission = await judged();
     const { batch, jobs } = submission;
     const submitted = await answered(store.submit(submission));
     if (submitted.outcome === "full") throw full(submitted.limit, submission);
-    if (submitted.outcome === "stored") {
-      options.onSubmitted(jobs.length);
-      return batch?.batchId ?? jobs[0]?.jobId ?? "";
-    }
-    if (submitted.same) return submitted.id;
-    const text = "idempotency_key: something else was submitted under this key before; use another one";
-    throw new Failure("idempotency_conflict", text, {
-      violations: [{ field: "idempotency_key", description: "is that of another submission" }],
-    });
+    if (submitted.outcome === "repeated") return { id: idOf(submitted), stored: undefined };
+    options.onSubmitted(jobs.length);
+    return { id: batch?.batchId ?? jobs[0]?.jobId ?? "", stored: submission };
   };
 
   return {
     async submit(request, context) {
-      const submission = await draftJob(request, context, drafting());
-      const jobId = await keep(submission);
-      const job = submission.jobs.find((job) => job.jobId === jobId);
+      const { id, stored } = await keep(draftJob(request, context, drafting()), context);
+      const job = stored?.jobs[0];
       // Told as it was submitted, though it may run by now.
-      return told(job ? untouched(job) : await found(jobId, context));
+      return told(job ? untouched(job) : await found(id, context));
     },
     get: async (jobId, owner) => told(await found(jobId, owner)),
     async result(jobId, owner) {
@@ -120,8 +125,8 @@ export function createDesk(options: DeskOptions): Jobs {
       yield* watch({ clock, changes, read, said, output, tell: told, stopping: options.stopping }, signal);
     },
     async submitBatch(request: SubmitBatchRequest, context: RequestContext) {
-      const batchId = await keep(await draftBatch(request, context, drafting()));
-      return batchOf(await foundBatch(batchId, context));
+      const { id } = await keep(draftBatch(request, context, drafting()), context);
+      return batchOf(await foundBatch(id, context));
     },
     batch: async (batchId, owner) => batchOf(await foundBatch(batchId, owner)),
     async batchResults(request, owner): Promise<ListBatchResultsResponse> {
@@ -179,6 +184,15 @@ function ownerOf({ tenant, principal }: Owner): Owner {
 
 function pagingOf({ pageSize, pageToken }: { pageSize: number; pageToken: string }): Paging {
   return { size: pageSize || PAGE_SIZE, after: pageToken || undefined };
+}
+
+/** @throws Failure where it was another that was submitted then */
+function idOf({ id, same }: Repeated): string {
+  if (same) return id;
+  const text = "idempotency_key: something else was submitted under this key before; use another one";
+  throw new Failure("idempotency_conflict", text, {
+    violations: [{ field: "idempotency_key", description: "is that of another submission" }],
+  });
 }
 
 function full(limit: "max_pending" | "max_stored", { jobs, maxPending, maxStored }: Submission): Failure {

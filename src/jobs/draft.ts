@@ -8,7 +8,7 @@ import type { TemplateUse } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { RequestContext, Target } from "../core/call.ts";
 import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
 import { fingerprintOf, idempotencyKeyOf } from "../core/idempotency.ts";
-import type { NewJob, Submission } from "../core/job-store.ts";
+import type { NewJob, Submission, SubmissionKey } from "../core/job-store.ts";
 import { labelsOf } from "../core/labels.ts";
 import type { PicoUsd } from "../core/money.ts";
 import { traceparentOf } from "../telemetry/trace.ts";
@@ -39,36 +39,59 @@ export interface SubmissionLimits {
   readonly startWithinMs: number;
 }
 
+/** A submission before it is judged. What came before under its key has been judged then. */
+export interface Draft {
+  readonly key: SubmissionKey;
+  /** @throws Failure that would refuse it */
+  judged(): Promise<Submission>;
+}
+
 /** What jobs and batches have in common. */
 type Terms = Pick<
   SubmitJobRequest,
   "idempotencyKey" | "callbackUrl" | "priority" | "runAt" | "startWithinMs"
 >;
 
-export async function draftJob(
-  request: SubmitJobRequest,
-  context: RequestContext,
-  options: DraftOptions,
-): Promise<Submission> {
-  checkTerms(request, context, options);
+/** @throws Failure for a key that is none */
+export function draftJob(request: SubmitJobRequest, context: RequestContext, options: DraftOptions): Draft {
   const chat = chatOf(request);
-  const job = await jobOf(chat, request, context, options);
-  const jobs = [{ ...job, callbackUrl: request.callbackUrl }];
-  return submissionOf({ batch: undefined, jobs, asked: [["", chat]] }, request, context, options);
+  const key = keyOf([["", chat]], request, context);
+  const judged = async () => {
+    checkCallback(request, options);
+    const job = await jobOf(chat, request, context, options);
+    const jobs = [{ ...job, callbackUrl: request.callbackUrl }];
+    return submissionOf(key, { batch: undefined, jobs }, options);
+  };
+  return { key, judged };
 }
 
-export async function draftBatch(
+/** @throws Failure for a key that is none */
+export function draftBatch(
   request: SubmitBatchRequest,
   context: RequestContext,
   options: DraftOptions,
-): Promise<Submission> {
-  checkTerms(request, context, options);
-  checkNames(request);
+): Draft {
+  const asked = request.requests.map(
+    ({ customId, request: chat = create(ChatRequestSchema) }) => [customId, chat] as const,
+  );
+  const key = keyOf(asked, request, context);
+  const judged = async () => {
+    checkCallback(request, options);
+    checkNames(request);
+    return submissionOf(key, await batchOf(asked, request, context, options), options);
+  };
+  return { key, judged };
+}
+
+async function batchOf(
+  asked: Asked,
+  request: SubmitBatchRequest,
+  context: RequestContext,
+  options: DraftOptions,
+): Promise<Pick<Submission, "batch" | "jobs">> {
   const batchId = randomUUIDv7();
   const jobs: NewJob[] = [];
-  const asked: [string, ChatRequest][] = [];
-  for (const [index, { customId, request: chat = create(ChatRequestSchema) }] of request.requests.entries()) {
-    asked.push([customId, chat]);
+  for (const [index, [customId, chat]] of asked.entries()) {
     const field = `requests[${index}].request`;
     if (chat.stream)
       throw invalidRequest([{ field: `${field}.stream`, description: "must be false in a batch" }]);
@@ -80,7 +103,7 @@ export async function draftBatch(
   }
   const { tenant, principal } = context;
   const batch = { batchId, tenant, principal, createdAtMs: options.nowMs, callbackUrl: request.callbackUrl };
-  return submissionOf({ batch, jobs: inTurn(jobs), asked }, request, context, options);
+  return { batch, jobs: inTurn(jobs) };
 }
 
 /** Ids of one millisecond are in no order, and jobs that are due together are run by their ids. */
@@ -123,21 +146,20 @@ async function jobOf(
   };
 }
 
-interface Drafted extends Pick<Submission, "batch" | "jobs"> {
-  /** What each job asks, by its name. */
-  readonly asked: readonly (readonly [customId: string, chat: ChatRequest])[];
+/** What each job asks, by its name. */
+type Asked = readonly (readonly [customId: string, chat: ChatRequest])[];
+
+function keyOf(asked: Asked, terms: Terms, context: RequestContext): SubmissionKey {
+  const idempotencyKey = idempotencyKeyOf(terms, context);
+  return { idempotencyKey, fingerprint: idempotencyKey && fingerprintOf(saidBy(asked, terms)) };
 }
 
 function submissionOf(
-  { batch, jobs, asked }: Drafted,
-  terms: Terms,
-  context: RequestContext,
-  { limits }: DraftOptions,
+  key: SubmissionKey,
+  what: Pick<Submission, "batch" | "jobs">,
+  { limits: { maxPending, maxStored } }: DraftOptions,
 ): Submission {
-  const { maxPending, maxStored } = limits;
-  const idempotencyKey = idempotencyKeyOf(terms, context);
-  const fingerprint = idempotencyKey && fingerprintOf(saidBy(asked, terms));
-  return { batch, jobs, idempotencyKey, fingerprint, maxPending, maxStored };
+  return { ...what, ...key, maxPending, maxStored };
 }
 
 /** The flat message without what makes it a job. */
@@ -174,10 +196,9 @@ function chatOf(request: SubmitJobRequest): ChatRequest {
   });
 }
 
-function checkTerms(terms: Terms, context: RequestContext, { callbackProblem }: DraftOptions): void {
-  const problem = terms.callbackUrl ? callbackProblem(terms.callbackUrl) : undefined;
+function checkCallback({ callbackUrl }: Terms, { callbackProblem }: DraftOptions): void {
+  const problem = callbackUrl ? callbackProblem(callbackUrl) : undefined;
   if (problem) throw invalidRequest([{ field: "callback_url", description: problem }]);
-  idempotencyKeyOf(terms, context);
 }
 
 function checkNames({ requests }: SubmitBatchRequest): void {
@@ -193,7 +214,7 @@ function checkNames({ requests }: SubmitBatchRequest): void {
 }
 
 /** Of what was asked for, and not of what follows from the time or the configuration. */
-function saidBy(asked: Drafted["asked"], terms: Terms): unknown[] {
+function saidBy(asked: Asked, terms: Terms): unknown[] {
   const { callbackUrl, priority, runAt, startWithinMs } = terms;
   return [
     [callbackUrl, priority, msOf(runAt), startWithinMs?.toString()],

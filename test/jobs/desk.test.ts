@@ -1,7 +1,8 @@
 /** What the desk says of a job that is handed in, whatever becomes of it meanwhile. */
 import { create } from "@bufbuild/protobuf";
 import { afterAll, describe, expect, it } from "vitest";
-import { SubmitJobRequestSchema } from "../../gen/ts/llmgateway/v1/job_pb.ts";
+import { SubmitBatchRequestSchema, SubmitJobRequestSchema } from "../../gen/ts/llmgateway/v1/job_pb.ts";
+import { Failure } from "../../src/core/failure.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
 import { createDesk } from "../../src/jobs/desk.ts";
 import { Changes } from "../../src/jobs/watch.ts";
@@ -19,17 +20,21 @@ const REQUEST = create(SubmitJobRequestSchema, {
 describe.each(jobEngines("the desk"))("a job that is submitted on $name", (engine) => {
   afterAll(() => engine.stop());
 
-  async function openDesk(onSubmitted: () => void) {
+  async function openDesk(onSubmitted: () => void, refusal: () => Failure | undefined = () => undefined) {
     const { jobs: store, outbox } = await (await engine.place()).open();
     const clock = new VirtualClock(NOW);
     const desk = createDesk({
       ...{ store, outbox, clock, onSubmitted, changes: new Changes() },
-      preview: async () => ({ target: TARGET, estimated: 900n as PicoUsd }),
+      preview: async () => {
+        const failure = refusal();
+        if (failure) throw failure;
+        return { target: TARGET, estimated: 900n as PicoUsd };
+      },
       limits: () => ({
         ...{ maxStored: 10, maxPending: 10, maxJobBytes: 1_000 },
         ...{ startWithinMs: 60_000, resultTtlMs: 60_000 },
       }),
-      callbackProblem: () => undefined,
+      callbackProblem: () => refusal()?.message,
       output: () => undefined,
       stopping: () => false,
       onChanged: () => {},
@@ -56,5 +61,25 @@ describe.each(jobEngines("the desk"))("a job that is submitted on $name", (engin
     expect(await desk.submit(REQUEST, context)).toMatchObject({ status: "pending", runs: 0 });
     await taken.promise;
     expect(await desk.submit(REQUEST, context)).toMatchObject({ status: "running", runs: 1 });
+  });
+
+  it("is known by its key, as a batch is, whatever the configuration came to say of it meanwhile", async () => {
+    let refusal: Failure | undefined;
+    const { desk } = await openDesk(
+      () => {},
+      () => refusal,
+    );
+    const job = { ...REQUEST, callbackUrl: "https://example.com/" };
+    const requests = [{ customId: "one", request: { messages: REQUEST.messages } }];
+    const batch = create(SubmitBatchRequestSchema, { requests, idempotencyKey: "all" });
+    const { jobId } = await desk.submit(job, context);
+    const { batchId } = await desk.submitBatch(batch, context);
+    refusal = new Failure("unknown_model", "there is no such alias any more");
+    expect(await desk.submit(job, context)).toMatchObject({ jobId });
+    expect(await desk.submitBatch(batch, context)).toMatchObject({ batchId });
+    const other = { ...job, priority: 3 };
+    await expect(desk.submit(other, context)).rejects.toMatchObject({ kind: "idempotency_conflict" });
+    const anew = { ...REQUEST, idempotencyKey: "another" };
+    await expect(desk.submit(anew, context)).rejects.toMatchObject({ kind: "unknown_model" });
   });
 });

@@ -4,7 +4,16 @@
  */
 import { randomUUIDv7 } from "node:crypto";
 import type { PoolClient, QueryResultRow } from "pg";
-import type { JobStore, NewJob, Submission, Submitted, TakenJob } from "../../core/job-store.ts";
+import type {
+  JobStore,
+  NewJob,
+  Owner,
+  Repeated,
+  Submission,
+  SubmissionKey,
+  Submitted,
+  TakenJob,
+} from "../../core/job-store.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import * as rows from "../job-rows.ts";
 import { storable, textOf } from "../rows.ts";
@@ -42,7 +51,7 @@ export function jobsOn(postgres: Postgres, queue: Queue, instance: string): JobS
     async submit(submission) {
       // The same with each try, as it must not be stored twice.
       const messageIds = submission.jobs.map(() => randomUUIDv7());
-      const known = await transaction((client) => repeated(client, submission));
+      const known = await transaction((client) => repeated(client, submission.jobs[0], submission));
       if (known) return known;
       const stored = await room.take(submission.jobs.length, submission, () =>
         transaction((client) => store(client, queue, submission, messageIds)),
@@ -50,6 +59,7 @@ export function jobsOn(postgres: Postgres, queue: Queue, instance: string): JobS
       if (stored === "maxPending") return { outcome: "full", limit: "max_pending" };
       return stored === "maxStored" ? { outcome: "full", limit: "max_stored" } : stored;
     },
+    submitted: (owner, key) => transaction((client) => repeated(client, owner, key)),
     async take(limit, nowMs) {
       if (limit < 1) return [];
       return transaction(async (client) => {
@@ -149,21 +159,17 @@ export function jobsOn(postgres: Postgres, queue: Queue, instance: string): JobS
   };
 }
 
-/** What the submission's key stands for already. */
-async function repeated(client: PoolClient, submission: Submission): Promise<Submitted | undefined> {
-  const [job] = submission.jobs;
-  if (!job || submission.idempotencyKey === "") return undefined;
-  const { rows: keys } = await client.query(statements.KEY, [
-    job.tenant,
-    job.principal,
-    storable(submission.idempotencyKey),
-  ]);
+/** What the key stands for already. */
+async function repeated(
+  client: PoolClient,
+  owner: Owner | undefined,
+  { idempotencyKey, fingerprint }: SubmissionKey,
+): Promise<Repeated | undefined> {
+  if (!owner || idempotencyKey === "") return undefined;
+  const key = [storable(owner.tenant), storable(owner.principal), storable(idempotencyKey)];
+  const { rows: keys } = await client.query(statements.KEY, key);
   if (!keys[0]) return undefined;
-  return {
-    outcome: "repeated",
-    id: keys[0].id,
-    same: keys[0].fingerprint === storable(submission.fingerprint),
-  };
+  return { outcome: "repeated", id: keys[0].id, same: keys[0].fingerprint === storable(fingerprint) };
 }
 
 async function store(
@@ -178,9 +184,9 @@ async function store(
     const id = batch?.batchId ?? first.jobId;
     const key = [first.tenant, first.principal, storable(idempotencyKey), storable(fingerprint), id];
     const { rowCount } = await client.query(statements.INSERT_KEY, key);
-    const other = rowCount === 0 ? await repeated(client, submission) : undefined;
+    const other = rowCount === 0 ? await repeated(client, first, submission) : undefined;
     // It may be this very submission, whose commit was not heard of.
-    if (other?.outcome === "repeated") return other.id === id ? { outcome: "stored" } : other;
+    if (other) return other.id === id ? { outcome: "stored" } : other;
   }
   if (batch) await client.query(statements.INSERT_BATCH, [textOf([rows.batchRow(batch, jobs.length)])]);
   const drafts = jobs.map((job, index) => [...rows.draftRow(job), messageIds[index] ?? ""]);

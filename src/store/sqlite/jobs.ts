@@ -14,10 +14,12 @@ import {
   type Owner,
   type Renewal,
   type Renewed,
+  type Repeated,
   type RunCost,
   type RunKey,
   type StoredFailure,
   type Submission,
+  type SubmissionKey,
   type Submitted,
   type TakenJob,
 } from "../../core/job-store.ts";
@@ -53,14 +55,14 @@ export class SqliteJobs {
     this.write(() => this.statements.loseAll.run());
   }
 
-  submit({ batch, jobs, idempotencyKey, fingerprint, maxPending, maxStored }: Submission): Submitted {
+  submit(submission: Submission): Submitted {
+    const { batch, jobs, idempotencyKey, fingerprint, maxPending, maxStored } = submission;
     const [first] = jobs;
     const { tenant = "", principal = "" } = first ?? {};
-    const { key, addKey, addBatch, addJob, addRequest } = this.statements;
+    const { addKey, addBatch, addJob, addRequest } = this.statements;
     return this.write(() => {
-      const before = idempotencyKey && key.get(tenant, principal, idempotencyKey);
-      if (before)
-        return { outcome: "repeated", id: String(before.id), same: before.fingerprint === fingerprint };
+      const before = this.submitted({ tenant, principal }, submission);
+      if (before) return before;
       const counts = this.byState();
       const stored = Object.values(counts).reduce((sum, count) => sum + count, 0);
       if (counts.pending + jobs.length > maxPending) return { outcome: "full", limit: "max_pending" };
@@ -74,6 +76,12 @@ export class SqliteJobs {
       }
       return { outcome: "stored" };
     });
+  }
+
+  submitted({ tenant, principal }: Owner, key: SubmissionKey): Repeated | undefined {
+    const before = key.idempotencyKey && this.statements.key.get(tenant, principal, key.idempotencyKey);
+    if (!before) return undefined;
+    return { outcome: "repeated", id: String(before.id), same: before.fingerprint === key.fingerprint };
   }
 
   take(limit: number, nowMs: number): TakenJob[] {

@@ -27,6 +27,7 @@ export function jobsBy(ask: Ask): JobStore {
   const [list, outcomes, expire, purge] = [call("list"), call("outcomes"), call("expire"), call("purge")];
   return {
     submit: call("submit"),
+    submitted: call("submitted"),
     take: call("take"),
     renew: call("renew"),
     park: call("park"),
