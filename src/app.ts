@@ -262,10 +262,12 @@ function stack(
                         onSpoke: (attempt, { signal }) => standing.circuits.spoke(attempt, signal),
                         onSettled: (attempt, call, failure) => {
                           countAttempt(signals.metrics, attempt, call);
-                          traffic.settled(attempt);
+                          // What a batch came to, hours later, says neither who serves now nor how fast.
+                          const late = call.parking?.parked !== undefined;
                           const rule = policies.circuitRule(attempt.provider);
-                          standing.circuits.settled(attempt, rule, failure?.impatient);
-                          standing.latencies.settled(attempt, call.streaming);
+                          standing.circuits.settled(attempt, rule, late || failure?.impatient);
+                          if (!late) traffic.settled(attempt);
+                          if (!late) standing.latencies.settled(attempt, call.streaming);
                           rememberSession(attempt, call, books);
                           books.settled(attempt);
                         },

@@ -3,7 +3,14 @@
  * afterwards, whatever became of it.
  */
 import type { Attempt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
-import { type AttemptCall, isBatch, type Layer, operationOf, type RoutedCall } from "../core/call.ts";
+import {
+  type AttemptCall,
+  isBatch,
+  type Layer,
+  operationOf,
+  type Parking,
+  type RoutedCall,
+} from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Failure, toFailure, unsent } from "../core/failure.ts";
 import type { Lag } from "../core/lag.ts";
@@ -24,12 +31,13 @@ export interface Accounts extends Means {
   readonly onSent: (attempt: Attempt) => void;
   /** Told of a stream when it has brought its first word. */
   readonly onSpoke: (attempt: Attempt, call: RoutedCall) => void;
-  /** Told of each attempt once it has ended and is priced. */
+  /** Told of each attempt once it has ended and is priced. Where it was parked, its call's `parking` says so by then. */
   readonly onSettled: (attempt: Attempt, call: RoutedCall, failure: Failure | undefined) => void;
 }
 
 export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
-  return (next) => async (call) => {
+  return (next) => async (asked) => {
+    const call = asked.parking ? { ...asked, parking: aware(asked.parking) } : asked;
     const plan = await planAttempt(call, accounts);
     const metered = begin(call, plan, accounts);
     const { attempt } = metered;
@@ -53,6 +61,20 @@ export function meter(accounts: Accounts): Layer<RoutedCall, AttemptCall> {
       metered.settle(toFailure(error));
       throw error;
     }
+  };
+}
+
+/** Knows of what is parked from then on, too. */
+function aware(parking: Parking): Parking {
+  let { parked } = parking;
+  return {
+    get parked() {
+      return parked;
+    },
+    async park(where) {
+      await parking.park(where);
+      parked = where;
+    },
   };
 }
 

@@ -99,15 +99,16 @@ export class Circuits {
   /**
    * To be told of each attempt once, when it has ended. What the caller did wrong or gave up tells nothing.
    *
-   * @param impatient whether the caller did not want to wait for as long as the provider may take
+   * @param saysNothing of how its provider serves now: its caller did not want to wait for as long as the provider may
+   *   take, or it was taken long ago
    */
-  settled(attempt: Attempt, rule: CircuitRule, impatient = false): void {
+  settled(attempt: Attempt, rule: CircuitRule, saysNothing = false): void {
     const { outcome, failureKind } = attempt;
     const ok = outcome === "ok";
     const circuits = this.judging(attempt, ok);
     for (const circuit of circuits) circuit.heard(attempt);
     this.speaking.get(attempt)?.();
-    if (!ok && (impatient || outcome !== "failed" || !tellsOfProvider(failureKind))) return;
+    if (saysNothing || (!ok && (outcome !== "failed" || !tellsOfProvider(failureKind)))) return;
     const end = ok ? "ok" : TIMEOUTS.has(failureKind) ? "timeout" : "failure";
     const provider = tellsOfModelAlone(failureKind) ? this.provider(attempt.provider) : undefined;
     for (const circuit of circuits) if (circuit !== provider) circuit.count(end, rule);

@@ -86,6 +86,25 @@ describe("a run that fails", () => {
   });
 });
 
+test("a batch that its provider ends unfinished keeps nobody from being answered now", async () => {
+  const resilience = { retries: { max: 0 } };
+  await using both = await startBoth({ resilience }, { ...SURROUNDINGS, emulator: { batchWindowMs: 100 } });
+  const client = jobsAt(both.url);
+  const parameters = { serviceTier: "batch" };
+  const messages = [{ role: "user", content: "[[emulate: hang=1]] Hello" }];
+  const request = { messages, model: "openai/gpt-4o", parameters };
+  const requests = Array.from({ length: 20 }, (_, n) => ({ customId: `${n}`, request }));
+  const { batchId } = await client.submitBatch({ requests });
+  const failed = async () =>
+    (await client.listJobs({ batchId })).jobs.filter(({ failure }) => failure?.kind === "provider_error");
+  await expect.poll(async () => (await failed()).length, { timeout: 20_000 }).toBe(20);
+  const body = JSON.stringify({ messages: [{ role: "user", content: "Hello" }], model: "openai/gpt-4o" });
+  const headers = { "content-type": "application/json" };
+  const now = await fetch(`${both.url}/v1/gateway/chat`, { method: "POST", headers, body });
+  expect(now.status).toBe(200);
+  await client.cancelBatch({ batchId });
+});
+
 test("a run that is cancelled is broken off at the provider, booked, and told", async () => {
   await using receiver = await startReceiver();
   const webhooks = {
