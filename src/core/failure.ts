@@ -183,7 +183,7 @@ export interface FailureDetails {
   readonly impatient?: boolean;
   /** The attempt goes on without this process: its row stays open, for whoever takes it up. */
   readonly suspended?: boolean;
-  /** The provider has no room for it while other work of the caller's is under way there, which may take hours. */
+  /** It would be served once other work is over that is under way, which may take hours. */
   readonly noRoom?: boolean;
   readonly cause?: unknown;
 }
@@ -210,7 +210,7 @@ export class Failure extends Error {
   readonly impatient: boolean;
   /** Whether the attempt goes on without this process. */
   readonly suspended: boolean;
-  /** Whether the provider has no room for it until other work ends there. */
+  /** Whether it only has to wait for other work to be over. */
   readonly noRoom: boolean;
   /** What was spent before it failed; set once the call is over. */
   receipt: Receipt | undefined;

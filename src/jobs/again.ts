@@ -1,7 +1,7 @@
 /** Whether a run that failed is made again, and when: a table by the kind of the failure, and chance. */
 import type { Failure, FailureKind } from "../core/failure.ts";
 
-/** `counted` where it costs a try: what the gateway itself refuses for now does not, nor a provider that has no room. */
+/** `counted` where it costs a try: what the gateway itself refuses for now does not, nor that there is no room. */
 export type Again = { readonly afterMs: number; readonly counted: boolean } | undefined;
 
 /** The wait before the second run; each further one doubles it. */
@@ -26,12 +26,12 @@ const REFUSED_WAIT_MS: Partial<Record<FailureKind, number>> = {
 const MAX_WAIT_MS = 300_000;
 /** Whatever a provider says, who waits for longer waits for nothing that anybody knows of. */
 const LONGEST_WAIT_MS = 86_400_000;
-/** For room at a provider a job waits for half as long as it is old, between these. */
+/** For room a job waits for half as long as it is old, between these. */
 const FIRST_ROOM_WAIT_MS = 120_000;
 const MAX_ROOM_WAIT_MS = 1_800_000;
 
 /**
- * Of a run for which its provider has no room until other work ends there. It costs no try, since that may take days.
+ * Of a run for which there is no room until other work is over. It costs no try, since that may take days.
  *
  * @param ageMs how long ago the job was submitted
  */

@@ -105,6 +105,25 @@ test("a batch that its provider ends unfinished keeps nobody from being answered
   await client.cancelBatch({ batchId });
 });
 
+test("a job waits for money that others hold, for hours perhaps, and does not fail by that", async () => {
+  const budgets = [{ name: "small", limit_usd: 0.0055, per: "day" }];
+  await using both = await startBoth({ budgets }, SURROUNDINGS);
+  const client = jobsAt(both.url);
+  const asking = (content: string) => ({
+    messages: [{ role: "user", content }],
+    model: "openai/gpt-4o",
+    parameters: { serviceTier: "batch", maxTokens: 1_000 },
+  });
+  const first = await client.submitJob(asking("[[emulate: hang=1]] Hello"));
+  await expect.poll(() => both.emulator.meter.requests.some(({ path }) => path === "/v1/batches")).toBe(true);
+  const { jobId } = await client.submitJob(asking("Hello"));
+  await expect
+    .poll(async () => (await client.getJob({ jobId })).failure, { timeout: 20_000 })
+    .toMatchObject({ kind: "budget_exceeded", retryable: true });
+  expect(await client.getJob({ jobId })).toMatchObject({ status: "pending", runs: 0 });
+  for (const job of [first, { jobId }]) await client.cancelJob({ jobId: job.jobId });
+});
+
 test("a run that is cancelled is broken off at the provider, booked, and told", async () => {
   await using receiver = await startReceiver();
   const webhooks = {

@@ -212,7 +212,7 @@ class Wall implements ReloadableBudgets {
       "budget_exceeded",
       `budget ${nameOf(counter)} is used up: $${toUsd(spent)} of $${toUsd(limit)} are spent, and this call ` +
         `needs $${toUsd(least)} at least; ${text}`,
-      { retryAfterMs: held ? RETRY_MS : lastsMs },
+      { retryAfterMs: held ? RETRY_MS : lastsMs, noRoom: held },
     );
   }
 
@@ -221,7 +221,7 @@ class Wall implements ReloadableBudgets {
     return new Failure(
       "budget_exceeded",
       `budget ${nameOf(counter)} is nearly used up, and ${this.maxWaiters} calls wait for what others hold`,
-      { retryAfterMs: RETRY_MS },
+      { retryAfterMs: RETRY_MS, noRoom: true },
     );
   }
 }

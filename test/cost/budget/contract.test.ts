@@ -127,7 +127,9 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
       status: "rejected",
       reason: { kind: "budget_exceeded", retryAfterMs: 2_000 },
     });
-    expect((none as PromiseRejectedResult).reason.message).toMatch(/held by calls under way; try again$/);
+    const { reason } = none as PromiseRejectedResult;
+    expect(reason.message).toMatch(/held by calls under way; try again$/);
+    expect(reason.noRoom).toBe(true);
   });
 
   it("ends a wait with the caller, and lets the next one in", async () => {
