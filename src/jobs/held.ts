@@ -50,6 +50,7 @@ export interface Holding {
 }
 
 const RETRY_MS = 500;
+const LOST = "the job is not this process's any more";
 /** Whoever may wait for a day can wait for a place. */
 const CROWDED_WAIT_MS = 600_000;
 /** A job that takes its process with it each time would do so for ever. */
@@ -120,7 +121,7 @@ export class HeldRun {
     this.lost = true;
     // Whoever has it now waits for the same batch, which must not be cancelled at the provider.
     const kind = this.patient ? "shutting_down" : "cancelled";
-    this.abort(new Failure(kind, "the job is not this process's any more"));
+    this.abort(new Failure(kind, LOST));
   }
 
   private async live(): Promise<void> {
@@ -154,6 +155,8 @@ export class HeldRun {
 
   private async park(parked: string): Promise<void> {
     this.parked = await this.persist(() => this.options.store.park(this.key, parked));
+    // Whoever has the job now knows nothing of it.
+    if (!this.parked) throw new Failure("cancelled", LOST);
     // From now on nothing of it is lost when the process ends.
     if (this.holding.closing()) this.abort(new Failure("shutting_down", "the gateway is being stopped"));
   }

@@ -391,6 +391,24 @@ test("what a provider has no room for is sent anew, later and later, and is no r
   expect(waits).toEqual([2, 2, 2, 3, 4, 6, 10, 15, 22, 30, 30]);
 });
 
+test("a place that cannot be kept before the run is another's is none, so that nobody relies on it", async () => {
+  const store = new MemoryJobs(clock, 0);
+  store.add({}, "batch");
+  const parked: unknown[] = [];
+  const service: Service = async (call) => {
+    store.away = true;
+    await call.parking?.park({ where: "batch_1" }).then(
+      () => parked.push("kept"),
+      (error: unknown) => parked.push(error),
+    );
+    throw call.signal.reason;
+  };
+  start(store, { service });
+  await clock.advance(2 * LEASE_MS);
+  expect(parked).toMatchObject([{ kind: "cancelled", maybePaid: true }]);
+  store.away = false;
+});
+
 describe("closing", () => {
   test("lets runs end within the time, and takes no others", async () => {
     const store = new MemoryJobs(clock, 3);
