@@ -24,7 +24,7 @@ export interface Ledger {
   settle(settlement: Settlement): void;
   /** A call is over. Never waits; without an attempt before, and without room, its row is lost. */
   call(row: CallRow): void;
-  /** Resolves once nothing of what waits now waits any more. */
+  /** Resolves once nothing of what waits now waits any more. Rejects with what the store fails with meanwhile. */
   flush(): Promise<void>;
   /** Writes what waits. What the store does not take then is lost, and told. */
   close(): Promise<void>;
@@ -84,6 +84,8 @@ class GatheringLedger implements Ledger {
   /** In their order. */
   private readonly waitForRoom = new Map<Intent, Waiter>();
   private readonly waitForSafety = new Map<Intent, Waiter>();
+  /** Told what the store failed with. */
+  private readonly waitForAll = new Set<(error: unknown) => void>();
   private intentsDueMs = NEVER;
   private othersDueMs = NEVER;
   private timer: Timer | undefined;
@@ -139,8 +141,8 @@ class GatheringLedger implements Ledger {
     // Rows that come meanwhile must not keep it for ever.
     const upTo = this.accepted;
     this.writeOthersWithin(0);
-    while (this.taken < upTo) await (this.writing ?? this.write());
-    await this.writing;
+    while (this.taken < upTo) await this.unlessFailing(this.writing ?? this.write());
+    await this.unlessFailing(this.writing);
   }
 
   async close(): Promise<void> {
@@ -170,6 +172,14 @@ class GatheringLedger implements Ledger {
     this.writeOthersWithin(0);
     await room;
     if (durable) await waitIn(this.waitForSafety, intent, signal);
+  }
+
+  /** What the store does not take is tried again for as long as it takes, which nobody can wait for. */
+  private async unlessFailing(writing: Promise<void> | undefined): Promise<void> {
+    if (this.failing) throw this.failing.cause;
+    const { promise: failed, reject } = Promise.withResolvers<never>();
+    this.waitForAll.add(reject);
+    await Promise.race([writing, failed]).finally(() => this.waitForAll.delete(reject));
   }
 
   private admit(): void {
@@ -259,10 +269,11 @@ class GatheringLedger implements Ledger {
     }
   }
 
-  /** Whoever needs a safe row learns at once that there is none: it would have to wait for a repair. */
+  /** Whoever needs a safe row, or all of them, learns at once that there is none: it would have to wait for a repair. */
   private fail(error: unknown): void {
-    this.failing = unsafe(error instanceof Error ? error.message : String(error));
+    this.failing = unsafe(error instanceof Error ? error.message : String(error), error);
     for (const end of this.waitForSafety.values()) end(this.failing);
+    for (const end of this.waitForAll) end(error);
   }
 }
 
@@ -281,12 +292,7 @@ function waitIn(waiters: Map<Intent, Waiter>, intent: Intent, signal: AbortSigna
   });
 }
 
-function unsafe(operator: string): Failure {
-  return new Failure(
-    "budget_unavailable",
-    "a hard budget is about this call, and the ledger cannot be written; try again",
-    {
-      operator,
-    },
-  );
+function unsafe(operator: string, cause?: unknown): Failure {
+  const text = "a hard budget is about this call, and the ledger cannot be written; try again";
+  return new Failure("budget_unavailable", text, { operator, cause });
 }

@@ -312,6 +312,23 @@ describe("the end", () => {
     expect(store.kept).toEqual(["a |  | ", "b |  | "]);
   });
 
+  it("lets nobody wait for all of it while the store takes nothing", async () => {
+    const { ledger, clock, store } = setUp();
+    store.fail(2);
+    ledger.open(intentOf("a"), LOOSE);
+    const waits = watch(ledger.flush());
+    const waitsToo = watch(ledger.flush());
+    await settled();
+    const asks = watch(ledger.flush());
+    await settled();
+    for (const { state } of [waits, waitsToo, asks]) expect(String(state)).toContain("disk full");
+    await clock.advance(400);
+    const later = watch(ledger.flush());
+    await settled();
+    expect(later.state).toBe("resolved");
+    expect(store.kept).toEqual(["a |  | "]);
+  });
+
   it("gives up on a store that takes nothing, and counts what is lost", async () => {
     const { ledger, store, clock, errors, lost } = setUp();
     store.fail(Number.POSITIVE_INFINITY);
