@@ -111,14 +111,16 @@ class RedisCounters implements Counters {
   }
 
   async extend({ id, counters, granted }: Hold, most: PicoUsd): Promise<PicoUsd> {
+    // Where Redis does not answer, or holds nothing for it any more or yet.
+    const unheld = counters.some(({ hard }) => hard) ? granted : most;
     try {
       const input = { counters: counters.map(limitOf), most: nano(most) };
       const [verdict, amount, figures] = await this.script.run("extend", id, keysOf(counters), input);
-      if (verdict !== "granted") return granted;
+      if (verdict !== "granted") return unheld;
       this.learn(counters, figures);
       return atMost(amount, most);
     } catch {
-      return counters.some(({ hard }) => hard) ? granted : most;
+      return unheld;
     }
   }
 

@@ -137,6 +137,17 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
     await expect.poll(() => figures(wall), { timeout: 5_000 }).toEqual([mills(150), ZERO]);
   });
 
+  it("cut nothing off that soft budgets are about, though Redis holds nothing for it", async () => {
+    const { wall } = counted([budgetOf({ mode: "soft" })], await engine.join({ timeoutMs: 100 }));
+    const held = await wall.reserve(ask(1, 2, 3));
+    await command("FLUSHALL");
+    expect(await held.extend(mills(9))).toBe(mills(9));
+    engine.redis?.pause();
+    const unheard = await wall.reserve(ask(1, 2, 3));
+    engine.redis?.resume();
+    expect(await unheard.extend(mills(9))).toBe(mills(9));
+  });
+
   it("hold nothing for a call that heard no answer in time", async () => {
     const { wall } = counted(rules, await engine.join({ timeoutMs: 100 }));
     await spend(wall, 100);
