@@ -13,6 +13,7 @@ import type { CallRow } from "./core/ledger.ts";
 import { fromUsd } from "./core/money.ts";
 import { repeat } from "./core/repeat.ts";
 import { UnderWay } from "./core/under-way.ts";
+import { entryOf } from "./experiments/entrants.ts";
 import { ownText, rulingText, sumText, told } from "./experiments/kept.ts";
 import { type ExperimentRule, Laboratory } from "./experiments/laboratory.ts";
 import type { Trial } from "./experiments/trial.ts";
@@ -193,13 +194,7 @@ function ruleOf(name: string, experiment: CompleteExperiment): ExperimentRule {
       minDurationMs: durationMs(minDuration),
       sticky: stickyBy !== "none",
     },
-    entry: {
-      name,
-      models: new Set(experiment.models),
-      taskTypes: new Set(experiment.taskTypes),
-      all: experiment.all,
-      stickyBy,
-    },
+    entry: entryOf(name, experiment),
     ways: variants.map(wayOf),
     shadows: shadows.map((shadow) => ({
       ...wayOf(shadow),

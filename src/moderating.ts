@@ -7,6 +7,7 @@ import type { CompleteHook } from "./config/moderation.ts";
 import type { Call } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { splitName } from "./core/target.ts";
+import { foreseen } from "./foreseen.ts";
 import { secretProblem, urlProblem } from "./jobs/webhook/allow.ts";
 import { webhookRulesOf } from "./jobs/webhook/rules.ts";
 import { signatureHeaders } from "./jobs/webhook/sign.ts";
@@ -70,20 +71,18 @@ function hookOf(hook: CompleteHook, looks: Hook["looks"], config: CompleteConfig
   };
 }
 
-/** A request that names nobody may be for anybody, and one that names a model alone for any provider. */
-function isFor(
-  models: readonly string[],
-  { request: { model, modelVersion } }: Call,
-  { aliases, providers }: CompleteConfig,
-): boolean {
-  if (models.length === 0 || model === "") return true;
-  const name = modelVersion ? `${model}/${modelVersion}` : model;
-  const targets = Object.hasOwn(aliases, name) ? (aliases[name]?.targets ?? []) : undefined;
-  const isModelAlone = !targets && !Object.hasOwn(providers, splitName(name).provider);
-  const names = [name, ...(targets ?? []).map(({ target }) => target)];
-  return models.some(
-    (entry) => (isModelAlone && Object.hasOwn(providers, entry)) || names.some((one) => isMeant(one, entry)),
-  );
+/** A name that is a model's alone may be any provider's. */
+function isFor(models: readonly string[], call: Call, config: CompleteConfig): boolean {
+  if (models.length === 0) return true;
+  const names = foreseen(call, config);
+  if (!names) return true;
+  const { aliases, providers } = config;
+  const isModelAlone = (name: string) =>
+    !Object.hasOwn(aliases, name) && !Object.hasOwn(providers, splitName(name).provider);
+  return models.some((entry) => {
+    const isProvider = Object.hasOwn(providers, entry);
+    return [...names].some((name) => isMeant(name, entry) || (isProvider && isModelAlone(name)));
+  });
 }
 
 function isMeant(name: string, entry: string): boolean {

@@ -13,6 +13,18 @@ export interface EntryRule {
   readonly stickyBy: string;
 }
 
+/** The same, as it may be written down. */
+interface Entry {
+  readonly models: readonly string[];
+  readonly taskTypes: readonly string[];
+  readonly all: boolean;
+  readonly stickyBy: string;
+}
+
+export function entryOf(name: string, { models, taskTypes, all, stickyBy }: Entry): EntryRule {
+  return { name, models: new Set(models), taskTypes: new Set(taskTypes), all, stickyBy };
+}
+
 /** Where a variant or a shadow sends a request. */
 export interface Way {
   readonly name: string;

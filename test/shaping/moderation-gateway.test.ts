@@ -190,6 +190,47 @@ it.each<[string, boolean, ...string[]]>([
   }
 });
 
+describe("a hook for one provider looks at what another is asked where the call may go to the one", () => {
+  const GPT = "openai/gpt-4o-mini";
+  const CLAUDE = "claude/claude-haiku-4-5";
+  const trial = (more: object) => ({ experiments: { trial: { variants: [{ model: CLAUDE }], ...more } } });
+  const semantic = { mode: "serve", embedder: "openai/text-embedding-3-small" };
+
+  test.each<[string, boolean, object, ChatInit?]>([
+    ["no chain", false, { fallback_chains: { backup: [GPT] } }],
+    ["the default chain", true, { fallback_chains: { default: [GPT] } }],
+    ["a chain that names the provider alone", true, { fallback_chains: { default: ["openai"] } }],
+    ["a chain", true, { fallback_chains: { backup: [GPT] } }, { fallbackChain: "backup" }],
+    ["the chain that it refuses", false, { fallback_chains: { default: [GPT] } }, { fallbackChain: "none" }],
+    ["a variant", true, trial({ all: true, variants: [{ model: GPT }] })],
+    [
+      "a variant by an alias",
+      true,
+      {
+        aliases: { small: { targets: [{ target: GPT }] } },
+        ...trial({ all: true, variants: [{ model: "small" }] }),
+      },
+    ],
+    ["a shadow", true, trial({ models: [CLAUDE], shadows: [{ model: GPT }] })],
+    ["an experiment that it is no part of", false, trial({ models: ["claude"], variants: [{ model: GPT }] })],
+    ["an experiment that is off", false, trial({ all: true, enabled: false, variants: [{ model: GPT }] })],
+    ["the semantic cache", true, { cache: { enabled: true, semantic } }],
+    [
+      "the semantic cache that is off",
+      false,
+      { cache: { enabled: true, semantic: { ...semantic, mode: "off" } } },
+    ],
+  ])("%s (%s)", async (_, looks, config, more) => {
+    const hook = { name: "pii", kind: "pii", action: "refuse", models: ["openai"] };
+    await using both = await startBoth({ ...config, ...hooks(hook) });
+    const asked = REST.at(both.url).chat(ask("I am ann@example.com", { model: CLAUDE, ...more }));
+    const refusal = await asked.then(() => undefined, ConnectError.from);
+    expect(refusal?.rawMessage).toBe(
+      looks ? 'the moderation hook "pii" refuses the request: email' : undefined,
+    );
+  });
+});
+
 describe("those who are asked", () => {
   it("a provider's endpoint: by its key and address, at no cost, and no attempt", async () => {
     await using both = await startBoth(hooks({ name: "safety", kind: "provider_moderation" }), {
