@@ -13,6 +13,7 @@ const BY_THEMSELVES = [
 ];
 /** They change or measure what a whole process shares: its environment, its globals, its tracer, its timers, its heap. */
 const WITH_OWN_PROCESS = [
+  "test/clients/cli/terminal.test.ts",
   "test/layers/admit.test.ts",
   "test/layers/trace.test.ts",
   "test/providers/bedrock-sigv4.test.ts",

@@ -1,6 +1,7 @@
 /** One call for a command: the client, Ctrl-C, and what a failure looks like. It does not know the RPC. */
 import { createGateway, type Gateway, GatewayError } from "../typescript/src/node.ts";
 import { describeError, dollars } from "./describe.ts";
+import { print } from "./text.ts";
 
 export interface CallOptions {
   readonly url: string;
@@ -35,7 +36,7 @@ export async function call(
       process.stderr.write(left(error));
       return INTERRUPTED;
     }
-    process.stderr.write(`${describeError(error)}\n`);
+    print(`${describeError(error)}\n`, process.stderr);
     return 1;
   } finally {
     process.off("SIGINT", interrupt);

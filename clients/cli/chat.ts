@@ -14,7 +14,7 @@ import { describeReceipt } from "./describe.ts";
 import { dryRun } from "./dry-run.ts";
 import { InputError } from "./input-error.ts";
 import type { FromTemplate } from "./template-commands.ts";
-import { textOf } from "./text.ts";
+import { print, textOf } from "./text.ts";
 import { readVariables } from "./variables.ts";
 
 /** By what the router chooses, and keeps to it. */
@@ -116,9 +116,9 @@ async function unary(
     );
     return;
   }
-  process.stdout.write(`${reply.response}\n`);
+  print(`${reply.response}\n`);
   for (const { name, arguments: args, input } of reply.toolCalls) {
-    process.stdout.write(`${name}(${args || input})\n`);
+    print(`${name}(${args || input})\n`);
   }
   process.stderr.write(`${describeReceipt(reply)}\n`);
 }
@@ -134,7 +134,7 @@ async function stream(
   try {
     for await (const event of events) {
       if (json) process.stdout.write(`${toJsonString(StreamResponseSchema, event, JSON_OPTIONS)}\n`);
-      else process.stdout.write(textOf(event));
+      else print(textOf(event));
       isBegun = true;
     }
   } catch (error) {

@@ -12,7 +12,7 @@ import type { Gateway } from "../typescript/src/node.ts";
 import { type CallOptions, call, JSON_OPTIONS } from "./call.ts";
 import { describeReceipt, dollars } from "./describe.ts";
 import { fields, table } from "./table.ts";
-import { textOf } from "./text.ts";
+import { print, textOf } from "./text.ts";
 
 export interface JsonOptions extends CallOptions {
   readonly json: boolean;
@@ -75,9 +75,8 @@ export function printResult(jobId: string, { json, ...options }: JsonOptions): P
       process.stdout.write(`${toJsonString(ChatResponseSchema, reply, PRETTY)}\n`);
       return;
     }
-    process.stdout.write(`${reply.response}\n`);
-    for (const { name, arguments: args, input } of reply.toolCalls)
-      process.stdout.write(`${name}(${args || input})\n`);
+    print(`${reply.response}\n`);
+    for (const { name, arguments: args, input } of reply.toolCalls) print(`${name}(${args || input})\n`);
     process.stderr.write(`${describeReceipt(reply)}\n`);
   });
 }
@@ -124,7 +123,7 @@ export async function follow(
     process.stdout.write(lineEnd());
     // A run begins with its first word.
     printed = "";
-    process.stderr.write(event);
+    print(event, process.stderr);
   }
   const reply = await gateway.getJobResult({ jobId }, { signal });
   if (json) process.stdout.write(`${toJsonString(ChatResponseSchema, reply, PRETTY)}\n`);
@@ -138,7 +137,7 @@ export async function follow(
 }
 
 function show(words: string): string {
-  process.stdout.write(words);
+  print(words);
   return words;
 }
 

@@ -10,7 +10,7 @@ import {
 import type { Receipt } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { type CallOptions, call, JSON_OPTIONS } from "../call.ts";
 import { describeReceipt, dollars } from "../describe.ts";
-import { textOf } from "../text.ts";
+import { print, textOf } from "../text.ts";
 import { Columns, widthOf } from "./columns.ts";
 
 export interface CompareOptions extends CallOptions {
@@ -30,12 +30,11 @@ export async function compare(request: ChatRequest, options: CompareOptions): Pr
   });
   let failed = 0;
   const status = await call(options, async (gateway, signal) => {
-    const write = (text: string) => void process.stdout.write(text);
-    const shown = json ? undefined : show(models, process.stdout.columns, write);
+    const shown = json ? undefined : show(models, process.stdout.columns, print);
     for await (const event of gateway.compare(message, { signal })) {
       failed = event.totals?.failed ?? failed;
       if (shown) shown(event);
-      else write(`${toJsonString(CompareEventSchema, event, JSON_OPTIONS)}\n`);
+      else print(`${toJsonString(CompareEventSchema, event, JSON_OPTIONS)}\n`);
     }
   });
   return status || (failed > 0 ? 1 : 0);
