@@ -3,7 +3,7 @@ import { Failure } from "../core/failure.ts";
 import type { Assets } from "./assets.ts";
 import type { Cors } from "./cors.ts";
 import type { JsonFront } from "./json/front.ts";
-import { type NodeHandler, type NodeReply, type NodeRequest, pathOf } from "./node.ts";
+import { type NodeHandler, type NodeReply, type NodeRequest, pathOf, untangle } from "./node.ts";
 import type { Operations } from "./operations.ts";
 import { discardUnreadBody } from "./unread.ts";
 
@@ -35,6 +35,7 @@ export function createHttpHandler({ operations, assets, json, connect, cors }: F
     const request = incoming as NodeRequest;
     const reply = response as NodeReply;
     discardUnreadBody(request, reply);
+    untangle(request);
     cors(request, reply, () => lead(request, reply));
   };
 }

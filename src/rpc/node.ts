@@ -19,6 +19,16 @@ export function headersOf(request: NodeRequest): Headers {
   };
 }
 
+const WHOLE_URL = /^https?:\/\/([^/?#]*)\/?/i;
+
+/** Proxies may ask by the whole URL, whose host holds then: to all behind it is as if they had asked as others do. */
+export function untangle(request: NodeRequest): void {
+  const whole = WHOLE_URL.exec(request.url ?? "");
+  if (!whole) return;
+  request.url = `/${request.url?.slice(whole[0].length)}`;
+  request.headers.host = whole[1];
+}
+
 /** The path as it was sent, without its query. */
 export function pathOf({ url = "/" }: NodeRequest): string {
   const query = url.indexOf("?");

@@ -1,4 +1,7 @@
 /** What operators ask for: models, providers, health, metrics. */
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -148,3 +151,20 @@ test("metrics count calls, tokens and money", async () => {
   expect(sample('llm_failures_total\\{kind="provider_error",route="chat"\\}')).toBe("1");
   expect(sample('llm_requests_in_flight\\{route="chat"\\}')).toBe("0");
 });
+
+test.each([
+  ["GET", "/v1/gateway/models?x=1", "", 400],
+  ["GET", "/v1/gateway/models", "", 200],
+  ["GET", "/v1/gateway/health", "", 200],
+  ["POST", "/llmgateway.v1.GatewayService/ListModels", "{}", 200],
+])(
+  "whoever asks by the whole URL, as proxies may, is answered: %s %s",
+  async (method, path, body, status) => {
+    const { hostname, port } = new URL(both.url);
+    const headers = { "content-type": "application/json" };
+    const asked = request({ hostname, port, method, path: `HTTP://localhost:${port}${path}`, headers });
+    asked.end(body);
+    const [reply] = (await once(asked, "response")) as [IncomingMessage];
+    expect([reply.statusCode, await text(reply)]).toEqual([status, expect.stringContaining("{")]);
+  },
+);
