@@ -12,6 +12,7 @@ import { createSend } from "./rpc/compression.ts";
 import { createConnectFront } from "./rpc/connect.ts";
 import { createCors } from "./rpc/cors.ts";
 import type { Door } from "./rpc/door.ts";
+import { createHosts } from "./rpc/hosts.ts";
 import { createHttpHandler, notFound } from "./rpc/http.ts";
 import { Bodies } from "./rpc/json/bodies.ts";
 import { createJsonFront } from "./rpc/json/front.ts";
@@ -25,6 +26,8 @@ export const SERVICES = [GatewayService, AdminService];
 export interface Behind {
   readonly clock: Clock;
   readonly door: Door;
+  /** Whether whoever reaches the gateway may do everything. */
+  readonly isOpen: () => boolean;
   readonly readiness: Readiness;
   readonly registry: Registry;
   /** Mounts the RPCs that do not go through the door. */
@@ -33,7 +36,7 @@ export interface Behind {
 
 export function createFronts(
   server: CompleteConfig["server"],
-  { clock, door, readiness, registry, ungated }: Behind,
+  { clock, door, isOpen, readiness, registry, ungated }: Behind,
 ): NodeHandler {
   const send = createSend(server.compressMinBytes);
   const json = createJsonFront({
@@ -70,5 +73,6 @@ export function createFronts(
       allowedOrigins: server.cors.allowedOrigins,
       maxAgeMs: durationMs(server.cors.maxAge),
     }),
+    hosts: createHosts({ host: server.host, isOpen, door, refuse: json.refuse }),
   });
 }

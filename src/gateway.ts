@@ -200,6 +200,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const handler = createFronts(server, {
     clock,
     door,
+    isOpen: () => current.config.auth.keys.length === 0,
     readiness,
     registry: metrics.registry,
     ungated: (router) => {

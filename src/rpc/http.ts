@@ -2,6 +2,7 @@
 import { Failure } from "../core/failure.ts";
 import type { Assets } from "./assets.ts";
 import type { Cors } from "./cors.ts";
+import type { Hosts } from "./hosts.ts";
 import type { JsonFront } from "./json/front.ts";
 import { type NodeHandler, type NodeReply, type NodeRequest, pathOf, untangle } from "./node.ts";
 import type { Operations } from "./operations.ts";
@@ -17,9 +18,10 @@ export interface Fronts {
   readonly json: JsonFront;
   readonly connect: NodeHandler;
   readonly cors: Cors;
+  readonly hosts: Hosts;
 }
 
-export function createHttpHandler({ operations, assets, json, connect, cors }: Fronts): NodeHandler {
+export function createHttpHandler({ operations, assets, json, connect, cors, hosts }: Fronts): NodeHandler {
   const lead = (request: NodeRequest, reply: NodeReply) => {
     const path = pathOf(request);
     if (operations.handle(request, path, reply) || assets?.handle(request, path, reply)) return;
@@ -36,6 +38,7 @@ export function createHttpHandler({ operations, assets, json, connect, cors }: F
     const reply = response as NodeReply;
     discardUnreadBody(request, reply);
     untangle(request);
+    if (hosts(request, reply)) return;
     cors(request, reply, () => lead(request, reply));
   };
 }

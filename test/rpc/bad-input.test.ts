@@ -1,4 +1,5 @@
 /** Requests that cannot be served: each has its code, a message that says what to mend, and no effect on the next. */
+import { hash } from "node:crypto";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
@@ -174,10 +175,13 @@ test.each([
   ["a host that is none", "HTTP/1.1", "host: a b<>\r\n"],
   ["a port that is none", "HTTP/1.1", "host: gateway:99999\r\n"],
 ])("an RPC is answered with %s", async (_, version, host) => {
+  // Without keys it would answer to its own names alone.
+  const keys = [{ name: "team", sha256: hash("sha256", "a-key") }];
+  await using keyed = await startBoth({ auth: { keys }, server: { host: "127.0.0.1" } });
   const body = JSON.stringify(GOOD);
-  const socket = connect(Number(new URL(both.url).port), "127.0.0.1");
+  const socket = connect(Number(new URL(keyed.url).port), "127.0.0.1");
   socket.write(
-    `POST /llmgateway.v1.GatewayService/Chat ${version}\r\n${host}content-type: application/json\r\n`,
+    `POST /llmgateway.v1.GatewayService/Chat ${version}\r\n${host}content-type: application/json\r\nx-api-key: a-key\r\n`,
   );
   socket.write(`content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
   expect(await text(socket)).toMatch(/^HTTP\/1.1 200 OK/);

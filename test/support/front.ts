@@ -32,7 +32,14 @@ export function listenUngated({ ungated, tls, maxBodyBytes }: FrontOptions): Pro
   });
   const { registry } = metrics;
   const server = { ...SETTINGS, maxBodyBytes: maxBodyBytes ?? SETTINGS.maxBodyBytes };
-  const handler = createFronts(server, { clock, door, readiness: new Readiness(), registry, ungated });
+  const handler = createFronts(server, {
+    clock,
+    door,
+    isOpen: () => true,
+    readiness: new Readiness(),
+    registry,
+    ungated,
+  });
   const http2 = {
     maxConcurrentStreams: server.http2.maxConcurrentStreams,
     pingIntervalMs: durationMs(server.http2.pingInterval),
