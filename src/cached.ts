@@ -43,6 +43,7 @@ export async function openCached(
     frequent: new Frequent(config.cache.rememberRequests),
     replace(next) {
       memory.rebound(boundsOf(next));
+      lasting.known.bound(next.cache.semantic.maxEntries);
       kept.replace(next);
     },
   };

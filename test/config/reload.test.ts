@@ -156,6 +156,24 @@ describe.concurrent("a file that changes", () => {
     expect((await chat(gateway, { model: "fast" })).json).toMatchObject({ cached: true, model: "one" });
   });
 
+  it("holds the new bound of the requests that are known", async () => {
+    await using running = new AsyncDisposableStack();
+    const provider = running.use(await scriptedProvider(saying("I was asked")));
+    const config = (max_entries: number) =>
+      at(provider, { cache: { enabled: true, semantic: { mode: "serve", max_entries } } });
+    const { gateway, write, reloads } = await watching(running, config(10));
+    const ask = async (content: string) =>
+      (await chat(gateway, { messages: [{ role: "user", content }] })).json.cached;
+    expect(await ask("How do I reset my password?")).toBe(false);
+    expect(await ask("Is the library open?")).toBe(false);
+    expect(await ask("What are the steps to reset my password?")).toBe(true);
+    write(config(1));
+    await reloads({ true: 1 });
+    expect(await ask("Is the library open?")).toBe(true);
+    expect(await ask("Which city is the capital of France?")).toBe(false);
+    expect(await ask("Please, how do I reset my password?")).toBe(false);
+  });
+
   it("changes nothing while it is bad, and raises a metric", async () => {
     await using running = new AsyncDisposableStack();
     const good = at(running.use(await scriptedProvider(saying("I am good"))));

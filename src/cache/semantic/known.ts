@@ -31,19 +31,20 @@ interface Entry extends Framed {
 
 /** Enough for one that agrees to be among them, where those that are nearest do not. */
 const CANDIDATES = 16;
+const VECTORS = 1_000;
 
 export class Known {
-  private readonly entries: LRUMapWithDelete<string, Entry>;
+  private entries: LRUMapWithDelete<string, Entry>;
   private readonly byId = new Map<number, Entry>();
   private readonly frames = new Map<string, Neighbours>();
   /** Of the texts that came lately, so that none is paid for twice. */
-  private readonly vectors: LRUMap<string, Float32Array>;
+  private vectors: LRUMap<string, Float32Array>;
   private readonly createGraph: ((dimensions: number) => Graph) | undefined;
   private ids = 0;
 
   constructor(maxEntries: number, createGraph?: (dimensions: number) => Graph) {
     this.entries = new LRUMapWithDelete(maxEntries);
-    this.vectors = new LRUMap(Math.min(maxEntries, 1_000));
+    this.vectors = new LRUMap(Math.min(maxEntries, VECTORS));
     this.createGraph = createGraph;
   }
 
@@ -54,6 +55,18 @@ export class Known {
   /** Most that are known. */
   get maxSize(): number {
     return this.entries.capacity;
+  }
+
+  /** Holds another bound from now on, and forgets those beyond it that were not asked for longest. */
+  bound(maxEntries: number): void {
+    if (maxEntries === this.maxSize) return;
+    const newestFirst = [...this.entries];
+    for (const [, entry] of newestFirst.slice(maxEntries)) this.forget(entry);
+    this.entries = new LRUMapWithDelete(maxEntries);
+    for (const [key, entry] of newestFirst.slice(0, maxEntries).reverse()) this.entries.set(key, entry);
+    const vectors = [...this.vectors].slice(0, maxEntries).reverse();
+    this.vectors = new LRUMap(Math.min(maxEntries, VECTORS));
+    for (const [key, vector] of vectors) this.vectors.set(key, vector);
   }
 
   /** @param key of the request with the text, as answers are kept under */

@@ -90,6 +90,19 @@ describe("what is known", () => {
     expect(new Set(keys(known, "frame", 2))).toEqual(new Set(["key-1", "key-3", "key-4"]));
   });
 
+  it("holds another bound from when it is given, and forgets what was not asked for longest", () => {
+    const known = new Known(3);
+    for (const number of [1, 2, 3]) known.add("frame", asked(number));
+    known.touch("key-1");
+    known.bound(2);
+    expect([known.size, known.maxSize]).toEqual([2, 2]);
+    expect(new Set(keys(known, "frame", 2))).toEqual(new Set(["key-1", "key-3"]));
+    known.bound(3);
+    known.add("frame", asked(4));
+    known.add("frame", asked(5));
+    expect(new Set(keys(known, "frame", 2))).toEqual(new Set(["key-1", "key-4", "key-5"]));
+  });
+
   it("is of its frame alone", () => {
     const known = new Known(10);
     known.add("one", asked(1));
