@@ -1,7 +1,8 @@
 /** What only a shared database can do: serve replicas that start at once, lose connections, and watch each other. */
 import { setTimeout as wait } from "node:timers/promises";
 import { Client } from "pg";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { connectPostgres, MIGRATIONS_KEY, migratePostgres } from "../../src/store/postgres/connection.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { batchOf, callRowOf, intentOf, settlementOf } from "../support/ledger.ts";
 import { hasPostgres, type PostgresServer, startPostgres } from "../support/postgres.ts";
@@ -28,6 +29,25 @@ describe.runIf(hasPostgres("the loss of connections"))("replicas on one PostgreS
       stores.map(({ ledger }, index) => ledger.append(batchOf({ intents: [intentOf(`${index}`)] }))),
     );
     expect(await stores[0]?.ledger.spent({}, 0)).toBe(4n * 900n);
+  });
+
+  it("wait for one that migrates for as long as it takes", async () => {
+    const url = await server.createDatabase();
+    const migrating = new Client({ connectionString: url });
+    await migrating.connect();
+    onTestFinished(() => migrating.end());
+    const { pool, transaction } = connectPostgres(url);
+    onTestFinished(() => pool.end());
+    // In place of 10 s, on the one connection that there is until another is needed.
+    await pool.query("SET statement_timeout = 50");
+    await migrating.query("BEGIN");
+    await migrating.query("SELECT pg_advisory_xact_lock($1)", [MIGRATIONS_KEY]);
+    const migrated = migratePostgres({ pool, transaction }, []);
+    const waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    await vi.waitFor(async () => expect((await migrating.query(waiting)).rowCount).toBe(1));
+    await migrating.query("SELECT pg_sleep(0.2)");
+    await migrating.query("COMMIT");
+    await migrated;
   });
 
   it("book what another left open once it is gone, not before, and one of them does", async () => {

@@ -20,7 +20,7 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 /** What is done to tables of many rows takes its time. */
 const MIGRATION_TIMEOUT_MS = 3_600_000;
 /** Any number that nobody else locks. */
-const MIGRATIONS_KEY = "7063041298531";
+export const MIGRATIONS_KEY = "7063041298531";
 
 export function connectPostgres(connectionString: string): Postgres {
   const pool = new Pool({
@@ -48,7 +48,9 @@ export function settingsOf(connectionString: string) {
 /** @throws Error when the database is newer than the program */
 export async function migratePostgres({ transaction }: Postgres, migrations: Migrations): Promise<void> {
   await transaction(async (client) => {
-    await client.query("SELECT pg_advisory_xact_lock($1)", [MIGRATIONS_KEY]);
+    // Before the lock, which another replica has for as long as it migrates.
+    await client.query("SET LOCAL statement_timeout = 0");
+    await client.query(patient("SELECT pg_advisory_xact_lock($1)", MIGRATIONS_KEY));
     await client.query(
       "CREATE TABLE IF NOT EXISTS llmgateway_migrations (version integer PRIMARY KEY, applied_at_ms bigint NOT NULL)",
     );
@@ -56,11 +58,16 @@ export async function migratePostgres({ transaction }: Postgres, migrations: Mig
       "SELECT coalesce(max(version), 0) AS version FROM llmgateway_migrations",
     );
     for (const { version, sql } of stepsFrom(rows[0]?.version, migrations)) {
-      await client.query("SET LOCAL statement_timeout = 0");
-      await client.query({ text: sql, query_timeout: MIGRATION_TIMEOUT_MS } as QueryConfig);
+      await client.query(patient(sql));
       await client.query("INSERT INTO llmgateway_migrations VALUES ($1, $2)", [version, Date.now()]);
     }
   });
+}
+
+function patient(text: string, ...values: string[]): QueryConfig {
+  const query = { text, query_timeout: MIGRATION_TIMEOUT_MS };
+  // Where there are values, there may be one statement only.
+  return values.length > 0 ? { ...query, values } : query;
 }
 
 /** What PostgreSQL said, without its password. */
