@@ -3,11 +3,13 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { connectPostgres, MIGRATIONS_KEY, migratePostgres } from "../../src/store/postgres/connection.ts";
+import { POSTGRES_MIGRATIONS } from "../../src/store/postgres/migrations.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { batchOf, callRowOf, intentOf, settlementOf } from "../support/ledger.ts";
 import { hasPostgres, type PostgresServer, startPostgres } from "../support/postgres.ts";
 
 const NOW = 2_000_000;
+const SOON = { timeout: 5_000, interval: 10 };
 
 it("says why it cannot be used, and keeps the password to itself", async () => {
   const refused = open("postgres://user:hunter2-hunter2@127.0.0.1:1/ledger", "a");
@@ -44,10 +46,34 @@ describe.runIf(hasPostgres("the loss of connections"))("replicas on one PostgreS
     await migrating.query("SELECT pg_advisory_xact_lock($1)", [MIGRATIONS_KEY]);
     const migrated = migratePostgres({ pool, transaction }, []);
     const waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
-    await vi.waitFor(async () => expect((await migrating.query(waiting)).rowCount).toBe(1));
+    await vi.waitFor(async () => expect((await migrating.query(waiting)).rowCount).toBe(1), SOON);
     await migrating.query("SELECT pg_sleep(0.2)");
     await migrating.query("COMMIT");
     await migrated;
+  });
+
+  it("write on while a migration waits for who reads their tables", async () => {
+    const url = await server.createDatabase();
+    const { ledger } = await open(url, "old");
+    const reader = new Client({ connectionString: url });
+    await reader.connect();
+    onTestFinished(() => reader.end());
+    const postgres = connectPostgres(url);
+    onTestFinished(() => postgres.pool.end());
+    await reader.query("BEGIN");
+    await reader.query("SELECT count(*) FROM calls");
+    const migrated = migratePostgres(postgres, [
+      ...POSTGRES_MIGRATIONS,
+      "ALTER TABLE calls ADD COLUMN later text",
+    ]);
+    const waiting = "SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted";
+    await vi.waitFor(async () => expect((await reader.query(waiting)).rowCount).toBe(1), SOON);
+    await ledger.append(batchOf({ calls: [callRowOf("1")] }));
+    await reader.query("COMMIT");
+    await migrated;
+    await ledger.append(batchOf({ calls: [callRowOf("2")] }));
+    const { rows } = await reader.query("SELECT call_id FROM calls WHERE later IS NULL ORDER BY call_id");
+    expect(rows).toEqual([{ call_id: "1" }, { call_id: "2" }]);
   });
 
   it("book what another left open once it is gone, not before, and one of them does", async () => {

@@ -19,6 +19,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
 /** What is done to tables of many rows takes its time. */
 const MIGRATION_TIMEOUT_MS = 3_600_000;
+/** While a migration waits for who reads a table, such as a backup, all who write to it wait behind it: not for longer. */
+const LOCK_WITHIN_MS = 1_000;
+const LOCK_AGAIN_MS = 2_000;
 /** Any number that nobody else locks. */
 export const MIGRATIONS_KEY = "7063041298531";
 
@@ -46,11 +49,24 @@ export function settingsOf(connectionString: string) {
 }
 
 /** @throws Error when the database is newer than the program */
-export async function migratePostgres({ transaction }: Postgres, migrations: Migrations): Promise<void> {
+export async function migratePostgres(postgres: Postgres, migrations: Migrations): Promise<void> {
+  const endMs = performance.now() + MIGRATION_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await migrate(postgres, migrations);
+    } catch (error) {
+      if (!isLockedOut(error) || performance.now() > endMs) throw error;
+    }
+    await wait(LOCK_AGAIN_MS);
+  }
+}
+
+async function migrate({ transaction }: Postgres, migrations: Migrations): Promise<void> {
   await transaction(async (client) => {
     // Before the lock, which another replica has for as long as it migrates.
     await client.query("SET LOCAL statement_timeout = 0");
     await client.query(patient("SELECT pg_advisory_xact_lock($1)", MIGRATIONS_KEY));
+    await client.query(`SET LOCAL lock_timeout = ${LOCK_WITHIN_MS}`);
     await client.query(
       "CREATE TABLE IF NOT EXISTS llmgateway_migrations (version integer PRIMARY KEY, applied_at_ms bigint NOT NULL)",
     );
@@ -107,6 +123,11 @@ async function retried<T>(act: () => Promise<T>, tries = 1): Promise<T> {
     await wait(delayMs);
   }
   return retried(act, tries + 1);
+}
+
+function isLockedOut(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof DatabaseError && cause.code === "55P03";
 }
 
 /** Whether it may be otherwise with the next try: the connection failed, two waited for each other, or it restarts. */
