@@ -74,8 +74,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const log = createLog(config.telemetry.logLevel, options.logTo);
   const metrics = createMetrics();
   const signals = { logger: log.logger, metrics };
-  const { otlpEndpoint, serviceName } = config.telemetry;
-  const stopTracing = otlpEndpoint ? await startTracing(otlpEndpoint, serviceName) : async () => {};
+  const { otlpEndpoint: endpoint, serviceName } = config.telemetry;
+  const onLost = (error: unknown) =>
+    log.logger.warn({ failure: textOf(error) }, "the last spans could not be exported");
+  const stopTracing = endpoint
+    ? await startTracing({ endpoint, serviceName, clock, onLost })
+    : async () => {};
 
   let admit = createAdmit(config);
   const traffic = new Traffic(clock);
@@ -155,8 +159,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     onFailed: (error) => {
       metrics.configReloads.inc({ success: "false" });
-      const text = error instanceof Error ? error.message : String(error);
-      log.logger.error({ failure: text }, "configuration refused; the one before stays in force");
+      log.logger.error({ failure: textOf(error) }, "configuration refused; the one before stays in force");
     },
   });
 
@@ -283,6 +286,10 @@ function openStoreOf(
       readiness.fail("database", `the database is gone: ${reason}`);
     },
   });
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function sameLimits(a: CompleteConfig, b: CompleteConfig): boolean {

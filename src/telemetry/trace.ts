@@ -16,6 +16,7 @@ import {
   TraceFlags,
   trace,
 } from "@opentelemetry/api";
+import { type Clock, pass } from "../core/clock.ts";
 
 const tracer = trace.getTracer("llmgateway");
 
@@ -104,8 +105,21 @@ function hexOf(flags: number): string {
   return flags.toString(16).padStart(2, "0");
 }
 
-/** Loads the SDK and exports to an OTLP/HTTP endpoint until the returned function is called. */
-export async function startTracing(endpoint: string, serviceName: string): Promise<() => Promise<void>> {
+export interface Export {
+  /** Of OTLP/HTTP. */
+  readonly endpoint: string;
+  readonly serviceName: string;
+  readonly clock: Clock;
+  /** Told once, when what was still to be exported at the end could not be. */
+  onLost(error: unknown): void;
+}
+
+/** An endpoint that takes nothing holds up no end for longer. */
+const CLOSE_MS = 3_000;
+
+/** Loads the SDK and exports until the returned function is called, which never rejects. */
+export async function startTracing(options: Export): Promise<() => Promise<void>> {
+  const { endpoint, serviceName, clock, onLost } = options;
   const [{ NodeSDK }, { OTLPTraceExporter }, { GrpcInstrumentation }] = await Promise.all([
     import("@opentelemetry/sdk-node"),
     import("@opentelemetry/exporter-trace-otlp-http"),
@@ -120,5 +134,10 @@ export async function startTracing(endpoint: string, serviceName: string): Promi
     instrumentations: [new GrpcInstrumentation()],
   });
   sdk.start();
-  return () => sdk.shutdown();
+  return () => {
+    const late = pass(clock, CLOSE_MS).then(() => {
+      throw new Error(`${endpoint} did not take them within ${CLOSE_MS / 1_000} s`);
+    });
+    return Promise.race([sdk.shutdown(), late]).catch(onLost);
+  };
 }

@@ -1,7 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type Emulator, startEmulator } from "../../src/emulator/server.ts";
 import { type GatewayProcess, startProcess } from "../support/process.ts";
 import { type CollectedSpan, startCollector } from "./otlp.ts";
@@ -156,6 +158,34 @@ describe("with an endpoint", () => {
       attributes: { "error.type": "unknown_model" },
       status: { message: expect.stringContaining('no provider "nobody"') },
     });
+  });
+});
+
+describe("with an endpoint that takes nothing", () => {
+  it.each([
+    ["refuses", (reply: ServerResponse) => void reply.writeHead(400).end("no"), "Bad Request"],
+    ["does not answer", () => {}, "did not take them within 3 s"],
+  ])("ends as usual where it %s, and says so", async (_, answer, failure) => {
+    const server = createServer((request, reply) => void request.resume().on("end", () => answer(reply)));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await using gateway = await startProcess({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+    await (await post(gateway, "/v1/gateway/chat", "mock")).text();
+    const ended = gateway.stop();
+    const events = () => gateway.lines.map((line) => JSON.parse(line));
+    await vi.waitFor(() => expect(events().at(-1)).toMatchObject({ msg: "stopped" }), { timeout: 20_000 });
+    const msg = "the last spans could not be exported";
+    expect(events()).toContainEqual(
+      expect.objectContaining({ msg, failure: expect.stringContaining(failure) }),
+    );
+    // What waits for the endpoint is let go of.
+    server.closeAllConnections();
+    server.close();
+    expect(await ended).toBe(0);
   });
 });
 
