@@ -104,9 +104,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of undecided) socket.destroy();
-      const cut = setTimeout(() => {
+      const cut = options.clock.after(graceMs, () => {
         for (const socket of sockets) socket.destroy();
-      }, graceMs);
+      });
       const closeIdle = () => {
         server.closeIdleConnections();
         for (const session of sessions) session.close();
@@ -115,7 +115,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       // Again and again for those that become idle, or were still shaking hands.
       const sweep = setInterval(closeIdle, 50);
       await closed;
-      clearTimeout(cut);
+      cut.cancel();
       clearInterval(sweep);
     },
   };

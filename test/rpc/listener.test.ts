@@ -134,6 +134,23 @@ describe("going down", () => {
     await upstream[Symbol.asyncDispose]();
   });
 
+  test("a drain_timeout of a month cuts nobody off", async () => {
+    const { upstream, url, gateway } = await startHeld("2592000s");
+    const asked = http1(`${url}/v1/gateway/stream`, JSON.stringify(ASK));
+    const held = await upstream.next();
+    held.say("Once");
+    const events = readEvents((await asked).pieces);
+    await events.next();
+    const closed = gateway.close();
+    // Whoever dials is refused once it goes down.
+    await expect(dial(url)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    held.say(" upon a time");
+    expect((await events.next()).value?.data).toContain(" upon a time");
+    held.response.end("data: [DONE]\n\n");
+    await Promise.all([events.next(), closed]);
+    await upstream[Symbol.asyncDispose]();
+  });
+
   test("past drain_timeout a call is ended, told why, and still accounted for", async () => {
     const { upstream, url, gateway, log } = await startHeld("0.1s");
     const asked = http1(`${url}/v1/gateway/stream`, JSON.stringify(ASK), {
