@@ -15,6 +15,8 @@ export interface StoredFile {
 /** One request of a batch. */
 export interface BatchLine {
   readonly customId: string;
+  /** As the line names it, whatever that is. */
+  readonly model: unknown;
   /** How long it takes; undefined for ever. */
   readonly takesMs: number | undefined;
   /** Serves it, once. Returns the line of the output, and whether it went well. */

@@ -91,6 +91,7 @@ test("a line is refused for what chats are refused for, and for streaming", asyn
 test.each([
   ["not JSON", "invalid_json_line"],
   [`${line("a")}\n${line("a")}`, "duplicate_custom_id"],
+  [`${line("a")}\n${line("b", "Hello", { model: "gpt-4o-mini" })}`, "mismatched_model"],
   ["", "empty_file"],
 ])("a file with %j fails its batch", async (text, code) => {
   const client = openAiClient(await emulated());

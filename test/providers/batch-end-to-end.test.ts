@@ -65,6 +65,16 @@ describe("a call", () => {
     expect(well.attempt?.outcome).toBe("ok");
   });
 
+  test("is in a batch of its model's, since a provider takes none of several", async () => {
+    const emulator = await emulated();
+    const { run } = batchStack(emulator.url);
+    const runs = await Promise.all([
+      run({ callId: "a", parking: new Spot() }),
+      run({ callId: "b", parking: new Spot(), target: { ...MINI, model: "gpt-4o" } }),
+    ]);
+    expect(runs.map(({ attempt }) => attempt?.outcome)).toEqual(["ok", "ok"]);
+  });
+
   test("may be one of a thousand in one batch", async () => {
     const emulator = await emulated();
     const { run } = batchStack(emulator.url);

@@ -40,8 +40,15 @@ function laneOn(limits: Partial<Pick<BatchAdapter, "maxLines" | "maxBytes">> = {
     cancel: async (id) => void cancelled.push(id),
   };
   const lane = new BatchLane(adapter, clock);
-  const submit = (customId: string, signal = new AbortController().signal, park = async (_: string) => {}) =>
-    lane.submit({ customId, wire: { path: "", body: "" }, park, signal }).catch((error: Failure) => error);
+  const submit = (
+    customId: string,
+    signal = new AbortController().signal,
+    park = async (_: string) => {},
+    model = "m",
+  ) =>
+    lane
+      .submit({ customId, model, wire: { path: "", body: "" }, park, signal })
+      .catch((error: Failure) => error);
   const resume = (batch: string, customId: string, signal = new AbortController().signal) =>
     lane.resume(JSON.stringify({ batch, customId }), signal).catch((error: Failure) => error);
   return { ...provider, provider, submit, resume };
@@ -69,6 +76,22 @@ test("gathers for two seconds, or until a batch is full of lines or of bytes", a
   await settled();
   expect(lines.made.map(({ length }) => length)).toEqual([3]);
   expect(await laneOn({ maxBytes: 5 }).submit("a")).toMatchObject({ kind: "payload_too_large" });
+});
+
+test("makes a batch for each model, since providers take none of several", async () => {
+  const { clock, made, submit } = laneOn({ maxLines: 2 });
+  const of = (model: string, customId: string) => void submit(customId, undefined, undefined, model);
+  of("large", "a");
+  await clock.advance(1_000);
+  of("small", "b");
+  of("large", "c");
+  await settled();
+  expect(made).toEqual([["a........", "c........"]]);
+  await clock.advance(1_000);
+  of("small", "d");
+  await settled();
+  expect(made[1]).toEqual(["b........", "d........"]);
+  expect(clock.pending).toBe(2);
 });
 
 test("asks after five seconds and ever more seldom, down to once a minute, whatever the provider has", async () => {

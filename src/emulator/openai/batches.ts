@@ -113,6 +113,7 @@ function validated(batch: Batch, content: string, stage: Stage): BatchLine[] {
   const fault = (code: string, message: string, line: number | null) =>
     faults.push({ code, message, line, param: null });
   const seen = new Set<string>();
+  let first: BatchLine | undefined;
   const lines = content
     .split("\n")
     .filter((text) => text.trim() !== "")
@@ -121,7 +122,10 @@ function validated(batch: Batch, content: string, stage: Stage): BatchLine[] {
       if (!line) fault("invalid_json_line", "This line is not parseable as a valid request.", index + 1);
       else if (seen.has(line.customId))
         fault("duplicate_custom_id", `The custom_id '${line.customId}' was used before.`, index + 1);
+      else if (first && line.model !== first.model)
+        fault("mismatched_model", "All requests of a batch must be for one model.", index + 1);
       else seen.add(line.customId);
+      first ??= line;
       return line ?? [];
     });
   if (lines.length === 0 && faults.length === 0) fault("empty_file", "The input file has no requests.", null);

@@ -21,6 +21,7 @@ export function decodeLine(text: string, stage: Stage): BatchLine | undefined {
   const fault = faultOf(request);
   return {
     customId,
+    model: request.model,
     takesMs: fault?.hang ? undefined : stage.batchMs + (fault?.delayMs ?? 0),
     serve: () => serveLine(customId, request, stage),
   };

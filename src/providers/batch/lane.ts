@@ -16,6 +16,8 @@ const GATHER_MS = 2_000;
 export interface Submission {
   /** Never the same twice. */
   readonly customId: string;
+  /** Providers want all requests of a batch to be for one. */
+  readonly model: string;
   readonly wire: WireBody;
   /** Keeps where the line can be taken up. */
   readonly park: (where: string) => Promise<void>;
@@ -28,13 +30,19 @@ interface Gathered {
   readonly submission: Submission;
 }
 
+/** What will be a batch. */
+interface Gathering {
+  lines: Gathered[];
+  bytes: number;
+  readonly timer: Timer;
+}
+
 export class BatchLane {
   private readonly adapter: BatchAdapter;
   private readonly clock: Clock;
   private readonly running = new Map<string, RunningBatch>();
-  private gathered: Gathered[] = [];
-  private gatheredBytes = 0;
-  private timer: Timer | undefined;
+  /** By model. */
+  private readonly gatherings = new Map<string, Gathering>();
 
   constructor(adapter: BatchAdapter, clock: Clock) {
     this.adapter = adapter;
@@ -49,21 +57,22 @@ export class BatchLane {
    */
   submit(submission: Submission): Promise<LineReply> {
     const { maxLines, maxBytes } = this.adapter;
-    const line = this.adapter.line(submission.customId, submission.wire);
+    const { customId, model, wire, signal } = submission;
+    const line = this.adapter.line(customId, wire);
     const bytes = Buffer.byteLength(line) + 1;
     if (bytes > maxBytes) return Promise.reject(tooLarge(bytes, maxBytes));
-    if (this.gatheredBytes + bytes > maxBytes) this.send();
-    const waiter = new Waiter(submission.customId, submission.signal);
+    if ((this.gatherings.get(model)?.bytes ?? 0) + bytes > maxBytes) this.send(model);
+    const gathering = this.gatheringOf(model);
+    const waiter = new Waiter(customId, signal);
     const gathered = { waiter, line, submission };
-    this.gathered.push(gathered);
-    this.gatheredBytes += bytes;
+    gathering.lines.push(gathered);
+    gathering.bytes += bytes;
     waiter.whenLeft(() => {
-      this.gathered = this.gathered.filter((other) => other !== gathered);
-      this.gatheredBytes -= bytes;
+      gathering.lines = gathering.lines.filter((other) => other !== gathered);
+      gathering.bytes -= bytes;
       waiter.rejectUnserved("it was still waiting for its batch to be made");
     });
-    if (this.gathered.length >= maxLines) this.send();
-    else this.timer ??= this.clock.after(GATHER_MS, () => this.send());
+    if (gathering.lines.length >= maxLines) this.send(model);
     return waiter.reply;
   }
 
@@ -79,13 +88,21 @@ export class BatchLane {
     return waiter.reply;
   }
 
-  private send(): void {
-    const group = this.gathered;
-    this.gathered = [];
-    this.gatheredBytes = 0;
-    this.timer?.cancel();
-    this.timer = undefined;
-    if (group.length > 0) void this.create(group);
+  private gatheringOf(model: string): Gathering {
+    const known = this.gatherings.get(model);
+    if (known) return known;
+    const timer = this.clock.after(GATHER_MS, () => this.send(model));
+    const gathering: Gathering = { lines: [], bytes: 0, timer };
+    this.gatherings.set(model, gathering);
+    return gathering;
+  }
+
+  private send(model: string): void {
+    const gathering = this.gatherings.get(model);
+    if (!gathering) return;
+    this.gatherings.delete(model);
+    gathering.timer.cancel();
+    if (gathering.lines.length > 0) void this.create(gathering.lines);
   }
 
   private async create(group: readonly Gathered[]): Promise<void> {

@@ -35,6 +35,7 @@ function lineReplyTo(call: AttemptCall, dialect: Dialect, lane: BatchLane): Prom
   const customId = `${context.callId}-${attempt.number}`;
   return lane.submit({
     customId,
+    model: call.target.model,
     wire,
     park: (where) => parking.park({ where, sent: sentAs(call) }),
     signal,
