@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { event, fold, reasoning, toolCallDelta } from "../../src/core/reply.ts";
+import { decodeReply } from "../../src/providers/openai/decode.ts";
 import { OpenAiStream } from "../../src/providers/openai/stream.ts";
 import { failureOf } from "../support/failure.ts";
 import { chunk, done, events, stop, usage } from "./openai-chunks.ts";
@@ -155,6 +156,40 @@ describe("what the model said", () => {
 
   test("is a refusal", () => {
     expect(events(chunk({ refusal: "No." }), stop)).toEqual([event({ refusal: "No." }), done("stop")]);
+  });
+
+  test("has its sources behind it, streamed or whole", () => {
+    const cited = { url: "https://example.com/a", title: "A", start_index: 3, end_index: 9 };
+    const annotations = [
+      { type: "url_citation", url_citation: cited },
+      // As OpenRouter has it, and others without a place or in a type of their own.
+      { type: "url_citation", url_citation: { url: "https://example.com/b", content: "Words" } },
+      { type: "file", file: { hash: "1" } },
+      null,
+    ];
+    const citation = { $typeName: "llmgateway.v1.Citation", title: "", url: "", quote: "" } as const;
+    const [a, b] = annotations.map((annotation) => JSON.stringify(annotation));
+    const said = [
+      event({ token: "Hi, there." }),
+      event({
+        citation: {
+          ...citation,
+          title: "A",
+          url: "https://example.com/a",
+          startIndex: 3,
+          endIndex: 9,
+          providerJson: a ?? "",
+        },
+      }),
+      event({
+        citation: { ...citation, url: "https://example.com/b", quote: "Words", providerJson: b ?? "" },
+      }),
+      done("stop"),
+    ];
+    expect(events(chunk({ content: "Hi, there." }), chunk({ annotations }), stop)).toEqual(said);
+    const message = { content: "Hi, there.", annotations };
+    const whole = JSON.stringify({ choices: [{ message, finish_reason: "stop" }] });
+    expect(decodeReply(whole).events).toEqual(said);
   });
 
   test("is told apart by choice, each with its reason", () => {

@@ -7,6 +7,7 @@ import type { StreamResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { event, reasoning, toolCallDelta } from "../../core/reply.ts";
 import { isJsonObject } from "../raw_json.ts";
 import { integer, textOf } from "../values.ts";
+import { citationOf } from "./citation.ts";
 import { decodeFinishReason } from "./finish.ts";
 
 /** A delta may lack any field, and compatible providers add their own. */
@@ -17,6 +18,8 @@ export type Delta = Omit<ChatCompletionChunk.Choice.Delta, "tool_calls" | "role"
   readonly reasoning_content?: string | null;
   /** The thoughts of OpenRouter. */
   readonly reasoning?: unknown;
+  /** Sources of models that search, which come behind the text. */
+  readonly annotations?: unknown;
 };
 
 /** Gemini's compatible endpoint leaves `index` out. */
@@ -58,6 +61,7 @@ export class ChoiceDecoder {
     this.readContent(delta.content, events);
     const refusal = textOf(delta.refusal);
     if (refusal) this.add(event({ refusal }), events);
+    if (Array.isArray(delta.annotations)) this.cite(delta.annotations, events);
     if (delta.tool_calls) for (const piece of delta.tool_calls) this.readToolCall(piece, events);
     // The one call of the old API has no id, which an empty one says.
     if (delta.function_call) this.readToolCall({ index: 0, id: "", function: delta.function_call }, events);
@@ -69,6 +73,13 @@ export class ChoiceDecoder {
   protected readContent(content: unknown, events: StreamResponse[]): void {
     const token = textOf(content);
     if (token) this.add(event({ token }), events);
+  }
+
+  private cite(annotations: readonly unknown[], events: StreamResponse[]): void {
+    for (const annotation of annotations) {
+      const citation = citationOf(annotation);
+      if (citation) this.add(event({ citation }), events);
+    }
   }
 
   private readToolCall(piece: ToolCallPiece, events: StreamResponse[]): void {
