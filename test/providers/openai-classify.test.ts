@@ -94,6 +94,55 @@ const DOCUMENTED: readonly Case[] = [
     }),
     kind: "context_too_long",
   },
+  ...[
+    "The input (516368 tokens) is longer than the model's context length (262144 tokens).",
+    "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8193. Given: 9000 `inputs` tokens and 1000 `max_new_tokens`",
+  ].map(
+    (message): Case => ({
+      says: "Together's full context, only in words",
+      status: 400,
+      body: error({ message, type: "invalid_request_error", param: null, code: null }),
+      kind: "context_too_long",
+    }),
+  ),
+  {
+    says: "OpenRouter's unknown model",
+    status: 400,
+    body: error({ message: "openai/gpt-none is not a valid model ID", code: 400 }),
+    kind: "model_not_found",
+  },
+  {
+    says: "DeepSeek's unknown model",
+    status: 400,
+    body: error({ message: "Model Not Exist", type: "invalid_request_error", code: "invalid_request_error" }),
+    kind: "model_not_found",
+  },
+  {
+    says: "OpenRouter's full context at whom it asked",
+    status: 400,
+    body: error({
+      message: "Provider returned error",
+      code: 400,
+      metadata: { raw: '{"error":{"message":"maximum context length is 5"}}', provider_name: "Parasail" },
+    }),
+    kind: "context_too_long",
+  },
+  {
+    says: "OpenRouter's full context, by its own name",
+    status: 400,
+    body: error({ message: "Too long", code: 400, metadata: { error_type: "context_length_exceeded" } }),
+    kind: "context_too_long",
+  },
+  {
+    says: "OpenRouter's moderation",
+    status: 403,
+    body: error({
+      message: 'openai/gpt-4o requires moderation on OpenAI. Your input was flagged for "violence".',
+      code: 403,
+      metadata: { reasons: ["violence"], flagged_input: "…", provider_name: "OpenAI" },
+    }),
+    kind: "content_filtered",
+  },
   {
     says: "Groq's full flex tier",
     status: 498,
@@ -181,6 +230,18 @@ const BY_STATUS: readonly (readonly [number, FailureKind])[] = [
 describe("classify", () => {
   test.each(DOCUMENTED)("documented: $says is $kind", ({ status, body, kind }) => {
     expect(classify(status, {}, body).kind).toBe(kind);
+  });
+
+  test("tells what the provider said that OpenRouter asked", () => {
+    const body = error({
+      message: "Provider returned error",
+      code: 400,
+      metadata: { raw: "top_k must be positive" },
+    });
+    expect(classify(400, {}, body)).toMatchObject({
+      kind: "provider_bad_request",
+      message: "Provider returned error: top_k must be positive",
+    });
   });
 
   test.each(BY_STATUS)("%i is %s", (status, kind) => {

@@ -49,6 +49,13 @@ const BY_WORDS: Readonly<Partial<Record<FailureKind, readonly (readonly [RegExp,
       /maximum context length|context length exceeded|exceeds the (available )?context|maximum prompt length/i,
       "context_too_long",
     ],
+    // Together, in two ways, and whoever serves by SGLang or TGI; Groq.
+    [
+      /longer than the model's context|`max_new_tokens` must be <=|reduce the length of the messages/i,
+      "context_too_long",
+    ],
+    // OpenRouter, and DeepSeek, with 400.
+    [/is not a valid model id|model not exist/i, "model_not_found"],
     // xAI, with 400.
     [/incorrect api key/i, "provider_auth"],
   ],

@@ -7,7 +7,7 @@ export interface WireError {
   readonly message: string;
   readonly type: string;
   readonly code: string;
-  /** Azure's reason behind the code. */
+  /** Azure's reason behind the code, and OpenRouter's. */
   readonly innerCode: string;
   /** The HTTP status that stands in the body, as OpenRouter's and vLLM's `code`, and Mistral's `raw_status_code`. */
   readonly status: number | undefined;
@@ -20,15 +20,22 @@ export function readError(body: string): WireError {
   const outer = fieldsIn(body);
   const fields = isObject(outer.error) ? fieldsOf(outer.error) : outer;
   const code = number(fields.code) || wordsOf(fields.code);
+  const { error_type, flagged_input, raw } = fieldsOf(fields.metadata);
+  const message = said(fields.message) || said(fields.detail) || wordsOf(outer.error);
   return {
-    message: said(fields.message) || said(fields.detail) || wordsOf(outer.error),
+    // Of whom it asked OpenRouter says that they "returned error", and what that was beside it.
+    message: [message, wordsOf(raw)].filter(Boolean).join(": "),
     type: wordsOf(fields.type),
     code,
-    innerCode: wordsOf(fieldsOf(fields.innererror).code),
+    innerCode:
+      wordsOf(fieldsOf(fields.innererror).code) || wordsOf(error_type) || (flagged_input ? FLAGGED : ""),
     status: [code, number(fields.raw_status_code)].filter((text) => /^[45]\d\d$/.test(text)).map(Number)[0],
     raw: body,
   };
 }
+
+/** OpenRouter's word for a prompt that a moderation flagged, where it does not say it. */
+const FLAGGED = "content_policy_violation";
 
 /** A text, or FastAPI's list of what is wrong, which Mistral wraps once more: `{"message": {"detail": [...]}}`. */
 function said(value: unknown): string {
