@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { event, reasoning, toolCallDelta } from "../../src/core/reply.ts";
 import { decodeReply } from "../../src/providers/openai/decode.ts";
 import { failureOf } from "../support/failure.ts";
-import { done, events, usage } from "./openai-chunks.ts";
+import { chunk, done, events, usage } from "./openai-chunks.ts";
 
 describe("an error inside a stream", () => {
   test.each([
@@ -80,6 +80,25 @@ describe("a whole reply", () => {
     ]);
     expect(decoded.servedModel).toBe("m");
     expect(decoded.usage).toMatchObject({ inputTokens: 5, serviceTier: "default" });
+  });
+
+  test("in which DeepSeek broke off is a failure, with what was used until then", () => {
+    const ended = chunk({ content: "H" }, { finish_reason: "insufficient_system_resource" });
+    expect(failureOf(() => events(ended))).toMatchObject({ kind: "provider_error" });
+    const whole = { ...JSON.parse(ended.replace("delta", "message")), usage };
+    const decoded = decodeReply(JSON.stringify(whole));
+    expect(decoded.failure).toMatchObject({
+      kind: "provider_error",
+      operator: "HTTP 200: finish_reason insufficient_system_resource",
+    });
+    expect(decoded.usage).toMatchObject({ inputTokens: 5 });
+  });
+
+  test("that Together's model ended by itself stopped, or calls tools", () => {
+    expect(events(chunk({ content: "H" }, { finish_reason: "eos" })).at(-1)).toEqual(done("stop"));
+    const call = { index: 0, id: "a", function: { name: "look", arguments: "{}" } };
+    const called = events(chunk({ tool_calls: [call] }, { finish_reason: "eos" }));
+    expect(called.at(-1)).toEqual(done("tool_calls"));
   });
 
   test("without usage has none", () => {

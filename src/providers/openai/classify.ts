@@ -86,9 +86,9 @@ export function classify(
   return failureOf(status, readError(body), headers, retryMs);
 }
 
-/** The failure that `finish_reason: "error"` stands for, which Mistral and OpenRouter say where a model broke off. */
-export function brokenOff(): Failure {
-  return failureOf(200, readError("finish_reason error"), {}, undefined);
+/** The failure that a reason to stop stands for where a model broke off. */
+export function brokenOff(reason: string): Failure {
+  return failureOf(200, readError(`finish_reason ${reason}`), {}, undefined);
 }
 
 /** The failure that a reply with status 200 holds instead of an answer, or in the middle of it. */

@@ -7,6 +7,7 @@ import { malformed, parseObject } from "../malformed.ts";
 import { integer } from "../values.ts";
 import { type ChoiceClass, ChoiceDecoder, type Delta, type ToolCallPiece } from "./choice.ts";
 import { brokenOff, classifyInReply } from "./classify.ts";
+import { isBroken } from "./finish.ts";
 import { decodeUsage } from "./usage.ts";
 
 type Reply = Partial<Pick<ChatCompletion, "model" | "usage" | "service_tier">> & {
@@ -26,9 +27,10 @@ export function decodeReply(body: string, choiceClass: ChoiceClass = ChoiceDecod
   if (failure) throw failure;
   try {
     const choices = reply.choices ?? [];
+    const broken = choices.find(({ finish_reason }) => isBroken(finish_reason));
     return {
       events: eventsOf(choices, choiceClass),
-      failure: choices.some(({ finish_reason }) => finish_reason === "error") ? brokenOff() : undefined,
+      failure: broken && brokenOff(String(broken.finish_reason)),
       usage: reply.usage ? decodeUsage(reply.usage, reply.service_tier) : undefined,
       servedModel: typeof reply.model === "string" ? reply.model : "",
     };

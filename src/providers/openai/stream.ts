@@ -9,6 +9,7 @@ import { malformed, parseObject } from "../malformed.ts";
 import { integer } from "../values.ts";
 import { type ChoiceClass, ChoiceDecoder } from "./choice.ts";
 import { brokenOff, classifyInReply } from "./classify.ts";
+import { isBroken } from "./finish.ts";
 import { decodeUsage } from "./usage.ts";
 
 type Chunk = Partial<ChatCompletionChunk>;
@@ -72,7 +73,7 @@ export class OpenAiStream implements StreamDecoder {
     const choice = this.choiceOf(wire.index ?? 0);
     const { finishReason } = choice;
     choice.read(wire.delta ?? {}, wire.finish_reason, events);
-    if (choice.finishReason === "error") throw brokenOff();
+    if (isBroken(choice.finishReason)) throw brokenOff(String(choice.finishReason));
     // A lone choice ends with `done`, which has its reason.
     if (choice.finishReason !== finishReason && (choice.index > 0 || this.choices.length > 1)) {
       events.push(event({ index: choice.index, finishReason: choice.finishReason }));
