@@ -31,6 +31,15 @@ test("callers at the same time share one request, and later ones its token", asy
   expect(state.asked).toBe(1);
 });
 
+test("the project whose quota is used goes with the token, unless the configuration names another", async () => {
+  const token = { token: "t", expiresAtMs: HOUR_MS, quotaProject: "paying-project" };
+  const headersBeside = async (headers: Record<string, string>) =>
+    (await accessTokenCredentials(async () => token, new VirtualClock(0), headers).prove(OUTGOING)).headers;
+  const authorization = "Bearer t";
+  expect(await headersBeside({})).toEqual({ authorization, "x-goog-user-project": "paying-project" });
+  expect(await headersBeside({ "X-Goog-User-Project": "other" })).toEqual({ authorization });
+});
+
 test("a token is renewed before it ends, and nobody waits for that", async () => {
   const clock = new VirtualClock();
   const { state, credentials } = counted(clock);

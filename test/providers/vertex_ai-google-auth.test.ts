@@ -88,6 +88,15 @@ test("a federated identity, found by Google's own variable, trades its own token
   expect(new URLSearchParams(server.requests[0]?.body).get("subject_token")).toBe("who-I-am");
 });
 
+test("the credentials of a person name the project whose quota is used", async () => {
+  await using server = await scriptedProvider(answers(200, { access_token: "t", expires_in: 3600 }));
+  const user = { type: "authorized_user", client_id: "c", client_secret: "s", refresh_token: "r" };
+  const path = fileOf("person.json", { ...user, quota_project_id: "paying-project" });
+  vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", path);
+  const tokens = tokensOf("", { fetchImplementation: redirected(server.origin) });
+  expect(await tokens()).toMatchObject({ token: "t", quotaProject: "paying-project" });
+});
+
 test("a key file that was replaced is read anew, and nothing is written to the console", async () => {
   const warned = vi.spyOn(console, "warn");
   await using server = await scriptedProvider(answers(200, { access_token: "t", expires_in: 60 }));

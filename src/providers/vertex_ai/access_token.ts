@@ -10,18 +10,29 @@ export interface AccessToken {
   readonly token: string;
   /** Milliseconds since the epoch. */
   readonly expiresAtMs: number;
+  /** The project whose quota is used, where the credentials name one. */
+  readonly quotaProject?: string;
 }
 
 /** @throws Failure `provider_auth` */
 export type TokenSource = () => Promise<AccessToken>;
+
+/** Without it, a person's own credentials are refused. https://cloud.google.com/docs/quotas/set-quota-project */
+const QUOTA_PROJECT = "x-goog-user-project";
 
 /** Google's metadata server has a new token when the old one has five minutes left. */
 const RENEWED_BEFORE_MS = 4 * 60_000;
 /** A token that was refused is not asked for anew more often. */
 const LEAST_AGE_MS = 60_000;
 
-export function accessTokenCredentials(source: TokenSource, clock: Clock): Credentials {
-  return new AccessTokenCredentials(source, clock);
+/** @param headers that all requests bear anyway: what they say of the quota goes first */
+export function accessTokenCredentials(
+  source: TokenSource,
+  clock: Clock,
+  headers: Readonly<Record<string, string>> = {},
+): Credentials {
+  const isTold = Object.keys(headers).some((name) => name.toLowerCase() === QUOTA_PROJECT);
+  return new AccessTokenCredentials(source, clock, isTold);
 }
 
 interface Held extends AccessToken {
@@ -32,12 +43,14 @@ interface Held extends AccessToken {
 class AccessTokenCredentials implements Credentials {
   private readonly source: TokenSource;
   private readonly clock: Clock;
+  private readonly quotaIsTold: boolean;
   private held: Held | undefined;
   private renewal: Promise<Held> | undefined;
 
-  constructor(source: TokenSource, clock: Clock) {
+  constructor(source: TokenSource, clock: Clock, quotaIsTold: boolean) {
     this.source = source;
     this.clock = clock;
+    this.quotaIsTold = quotaIsTold;
   }
 
   prove(): Proof | Promise<Proof> {
@@ -60,14 +73,17 @@ class AccessTokenCredentials implements Credentials {
 
   private async obtain(): Promise<Held> {
     const token = await this.source();
-    const held: Held = { ...token, obtainedAtMs: this.clock.now(), proof: this.proofOf(token.token) };
+    const held: Held = { ...token, obtainedAtMs: this.clock.now(), proof: this.proofOf(token) };
     this.held = held;
     return held;
   }
 
-  private proofOf(token: string): Proof {
+  private proofOf({ token, quotaProject }: AccessToken): Proof {
     return {
-      headers: { authorization: `Bearer ${token}` },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(quotaProject && !this.quotaIsTold && { [QUOTA_PROJECT]: quotaProject }),
+      },
       secret: token,
       onFailure: ({ kind }: Failure) => {
         const { held } = this;

@@ -34,7 +34,9 @@ export function googleTokens(credentials: GoogleCredentials, requests: TokenRequ
       const client = await clientOf(credentials, requests);
       const { token } = await client.getAccessToken();
       if (!token) throw new Error("the reply has no access token");
-      return { token, expiresAtMs: client.credentials.expiry_date ?? Date.now() + UNTOLD_LIFE_MS };
+      const expiresAtMs = client.credentials.expiry_date ?? Date.now() + UNTOLD_LIFE_MS;
+      const { quotaProjectId: quotaProject } = client;
+      return { token, expiresAtMs, ...(quotaProject && { quotaProject }) };
     } catch (cause) {
       throw failureOf(cause);
     }

@@ -45,5 +45,6 @@ function credentialsOf({ config, keys, clock }: ProviderSettings): Credentials {
   return accessTokenCredentials(
     googleTokens({ path: config.credentialsPath, project: config.project }),
     clock,
+    config.headers,
   );
 }
