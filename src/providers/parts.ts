@@ -25,6 +25,11 @@ export function misplaced({ part }: Part, path: string, role: string, wrong: Vio
   }
 }
 
+/** Claude and Bedrock refuse such a text wherever it stands, though models say some beside their calls. */
+export function isBlank(text: string): boolean {
+  return text.trim() === "";
+}
+
 export interface PlacedResult {
   readonly result: ToolResult;
   readonly cache: CacheMark | undefined;

@@ -193,9 +193,9 @@ describe("a conversation", () => {
         { role: "user", content: "One" },
         { role: "developer", content: "Be kind." },
         { role: "user", content: "Two", name: "ann" },
-        message("assistant", call({ id: "a", name: "look" })),
+        { ...message("assistant", call({ id: "a", name: "look" })), content: "\n\n" },
         message("tool", result({ toolCallId: "a", content: "Sun" })),
-        message("tool", result({ toolCallId: "b", isError: true })),
+        message("tool", result({ toolCallId: "b", content: " ", isError: true })),
         { role: "user", content: "And?" },
       ],
     });

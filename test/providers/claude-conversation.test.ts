@@ -52,6 +52,23 @@ describe("turns", () => {
     ]);
   });
 
+  test("leave out texts of white space alone, which are refused", () => {
+    const { system, messages } = encode({
+      messages: [
+        { role: "system", content: " " },
+        message("user", text(" \n"), text("Look")),
+        { ...message("assistant", call({ id: "a", name: "look" })), content: "\n\n" },
+        message("tool", result({ toolCallId: "a", content: "Sun" })),
+      ],
+    });
+    expect(system).toBeUndefined();
+    expect(messages).toEqual([
+      { role: "user", content: "Look" },
+      { role: "assistant", content: [{ type: "tool_use", id: "a", name: "look", input: {} }] },
+      { role: "user", content: [{ type: "tool_result", tool_use_id: "a", content: "Sun" }] },
+    ]);
+  });
+
   test("have their instructions at the top, wherever these stand", () => {
     const { system, messages } = encode({
       messages: [

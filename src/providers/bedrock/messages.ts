@@ -12,7 +12,7 @@ import type {
   ToolCall,
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
-import { misplaced, toolResultsOf } from "../parts.ts";
+import { isBlank, misplaced, toolResultsOf } from "../parts.ts";
 import { rawSchema, stringifyWith } from "../raw_json.ts";
 import { PROVIDER } from "./blocks.ts";
 import { encodeFile, encodeImage } from "./media.ts";
@@ -173,16 +173,15 @@ class Encoder {
     this.callsTools = true;
     return toolResultsOf(message, path, this.wrong).flatMap(({ result, cache }) => {
       const { toolCallId, content, isError } = result;
-      const toolResult = { toolUseId: toolCallId, content: content ? [{ text: content }] : [] };
+      const toolResult = { toolUseId: toolCallId, content: isBlank(content) ? [] : [{ text: content }] };
       const wire = block({ toolResult: isError ? { ...toolResult, status: "error" } : toolResult });
       return cache ? [wire, cachePoint(cache)] : [wire];
     });
   }
 }
 
-/** Bedrock refuses a text that is empty. */
 function textBlocks(text: string): string[] {
-  return text ? [block({ text })] : [];
+  return isBlank(text) ? [] : [block({ text })];
 }
 
 /** By its name a member of the union; the SDK's type has each with the others forbidden. */

@@ -8,7 +8,7 @@ import type {
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
 import { isObject } from "../malformed.ts";
-import { misplaced } from "../parts.ts";
+import { isBlank, misplaced } from "../parts.ts";
 import { isJsonObject } from "../raw_json.ts";
 import { type Block, isText, textBlock, wholeBlock } from "./blocks.ts";
 import { CLAUDE } from "./traits.ts";
@@ -48,7 +48,7 @@ class Answer {
     switch (part.part.case) {
       case "text":
       case "refusal":
-        if (part.part.value) this.say(part.part.value, cache);
+        this.say(part.part.value, cache);
         break;
       case "reasoning":
         this.think(part.part.value, path);
@@ -73,7 +73,7 @@ class Answer {
   }
 
   say(text: string, cache: Part["cache"]): void {
-    this.blocks.push(textBlock(text, this.said, cache));
+    if (!isBlank(text)) this.blocks.push(textBlock(text, this.said, cache));
     this.said += text.length;
   }
 

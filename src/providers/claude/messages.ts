@@ -5,7 +5,7 @@
 import type { MessageParam } from "@anthropic-ai/sdk/resources/messages";
 import type { Message, Part } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
-import { misplaced, toolResultsOf } from "../parts.ts";
+import { isBlank, misplaced, toolResultsOf } from "../parts.ts";
 import { encodeAssistant } from "./assistant.ts";
 import { type Block, encodeContent, markLast, textBlock, wholeBlock } from "./blocks.ts";
 import { encodeFile, encodeImage } from "./media.ts";
@@ -82,7 +82,6 @@ function blocksOf(message: Message, path: string, wrong: Violation[]): Block[] {
   }
 }
 
-/** Anthropic refuses an empty text. */
 function required(blocks: Block[], path: string, wrong: Violation[]): Block[] {
   if (blocks.length === 0) wrong.push({ field: `${path}.content`, description: "must not be empty" });
   return blocks;
@@ -95,10 +94,10 @@ function encodeTexts(
   wrong: Violation[],
   other: (part: Part, path: string) => Block | undefined,
 ): Block[] {
-  const blocks: Block[] = message.content ? [textBlock(message.content, 0)] : [];
+  const blocks: Block[] = isBlank(message.content) ? [] : [textBlock(message.content, 0)];
   message.parts.forEach((part, j) => {
     if (part.part.case === "text") {
-      if (part.part.value) blocks.push(textBlock(part.part.value, 0, part.cache));
+      if (!isBlank(part.part.value)) blocks.push(textBlock(part.part.value, 0, part.cache));
       return;
     }
     const at = `${path}.parts[${j}]`;
