@@ -62,6 +62,30 @@ describe("a request equals the SDK's", () => {
   });
 });
 
+test("Vertex AI's newer models are asked as the SDK asks them, one text at a time", async () => {
+  const model = "gemini-embedding-2";
+  const format = vertex.vertexEmbeddings(model);
+  const usageMetadata = { promptTokenCount: 3, totalTokenCount: 3 };
+  const reply = { embedding: { values: [1, 2] }, usageMetadata };
+  await using server = await scriptedProvider(answers(200, reply));
+  const httpOptions = { baseUrl: server.origin, headers: { authorization: "Bearer t" } };
+  const sdk = new GoogleGenAI({ vertexai: true, apiKey: "k", apiVersion: "v1", httpOptions });
+  const config = { outputDimensionality: 8, taskType: "CLUSTERING", autoTruncate: false };
+  const said = await sdk.models.embedContent({ model, contents: "One", config });
+  const [theirs] = server.requests;
+  const extraBody = { embedContentConfig: { autoTruncate: false } };
+  const request = create(EmbedRequestSchema, { dimensions: 8, extraBody });
+  const { path, body } = format.encode(request, { model, texts: ["One"], inputType: "CLUSTERING" });
+  expect(theirs?.url).toContain(path);
+  const sent = JSON.parse(theirs?.body ?? "");
+  delete sent.content.role;
+  expect(JSON.parse(body)).toEqual(sent);
+  expect(format.maxTexts).toBe(1);
+  const { vectors, usage } = format.decode(JSON.stringify(reply), {});
+  expect(vectors).toEqual(said.embeddings?.map(({ values }) => values));
+  expect(usage).toMatchObject({ inputTokens: 3, outputTokens: 0, provenance: "measured" });
+});
+
 test("without a length none is sent", () => {
   expect(Object.keys(toGemini({}).body.requests[0])).toEqual(["model", "content"]);
   expect(toVertex({}).body).toEqual({ instances: [{ content: "One" }, { content: "two" }] });

@@ -8,6 +8,7 @@ import { classifyInReply } from "../gemini/classify.ts";
 import { decodeVectors, TASK_TYPES } from "../gemini/embeddings.ts";
 import { isObject, malformed, parseObject } from "../malformed.ts";
 import { count } from "../values.ts";
+import { EMBED_CONTENT, takesContent } from "./embed_content.ts";
 import { vertexResource } from "./resource.ts";
 
 const PREDICTED: EmbeddingFormat = {
@@ -22,6 +23,7 @@ const PREDICTED_ALONE: EmbeddingFormat = { ...PREDICTED, maxTexts: 1 };
 
 /** https://cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings#api_limits */
 export function vertexEmbeddings(model: string): EmbeddingFormat {
+  if (takesContent(model)) return EMBED_CONTENT;
   return model.startsWith("gemini-embedding") ? PREDICTED_ALONE : PREDICTED;
 }
 
