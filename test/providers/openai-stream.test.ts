@@ -192,6 +192,37 @@ describe("what the model said", () => {
     expect(decodeReply(whole).events).toEqual(said);
   });
 
+  test("has its sources behind it also where they stand beside the choices", () => {
+    const found = { title: "A", url: "https://example.com/a", snippet: "Words" };
+    const citation = { $typeName: "llmgateway.v1.Citation", title: "", quote: "" } as const;
+    const url = "https://example.com/a";
+    const perplexity = { citations: [url], search_results: [found, null] };
+    const beside = (delta: object, lists: object, rest?: object) =>
+      JSON.stringify({ ...JSON.parse(chunk(delta, rest)), ...lists });
+    const said = events(
+      beside({ content: "Hi[1]" }, { ...perplexity, search_results: [] }),
+      beside({}, perplexity),
+      beside({}, { citations: [url], search_results: null }, { finish_reason: "stop" }),
+    );
+    expect(said).toEqual([
+      event({ token: "Hi[1]" }),
+      event({
+        citation: { ...citation, title: "A", url, quote: "Words", providerJson: JSON.stringify(found) },
+      }),
+      done("stop"),
+    ]);
+    const message = { content: "Hi[1]" };
+    const whole = (lists: object) =>
+      decodeReply(JSON.stringify({ choices: [{ message, finish_reason: "stop" }], ...lists })).events;
+    expect(whole(perplexity)).toEqual(said);
+    // xAI has the addresses alone.
+    expect(whole({ citations: [url, 5] })).toEqual([
+      event({ token: "Hi[1]" }),
+      event({ citation: { ...citation, url, providerJson: JSON.stringify(url) } }),
+      done("stop"),
+    ]);
+  });
+
   test("is told apart by choice, each with its reason", () => {
     const said = events(
       chunk({ content: "a" }),

@@ -42,6 +42,8 @@ export class ChoiceDecoder {
   readonly index: number;
   /** Undefined until the model stopped. */
   finishReason: string | undefined;
+  /** Whether its sources were told. */
+  cited = false;
   /** By the provider's index, the latest that bears it. */
   private readonly calls = new Map<number, KnownCall>();
   private readonly places = new Set<number>();
@@ -78,7 +80,9 @@ export class ChoiceDecoder {
   private cite(annotations: readonly unknown[], events: StreamResponse[]): void {
     for (const annotation of annotations) {
       const citation = citationOf(annotation);
-      if (citation) this.add(event({ citation }), events);
+      if (!citation) continue;
+      this.cited = true;
+      this.add(event({ citation }), events);
     }
   }
 

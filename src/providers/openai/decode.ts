@@ -6,13 +6,15 @@ import type { Decoded } from "../dialect.ts";
 import { malformed, parseObject } from "../malformed.ts";
 import { integer } from "../values.ts";
 import { type ChoiceClass, ChoiceDecoder, type Delta, type ToolCallPiece } from "./choice.ts";
+import { type SourceLists, sourcesOf } from "./citation.ts";
 import { brokenOff, classifyInReply } from "./classify.ts";
 import { isBroken } from "./finish.ts";
 import { decodeUsage } from "./usage.ts";
 
-type Reply = Partial<Pick<ChatCompletion, "model" | "usage" | "service_tier">> & {
-  readonly choices?: readonly WholeChoice[];
-};
+type Reply = Partial<Pick<ChatCompletion, "model" | "usage" | "service_tier">> &
+  SourceLists & {
+    readonly choices?: readonly WholeChoice[];
+  };
 
 interface WholeChoice {
   readonly index?: number;
@@ -29,7 +31,7 @@ export function decodeReply(body: string, choiceClass: ChoiceClass = ChoiceDecod
     const choices = reply.choices ?? [];
     const broken = choices.find(({ finish_reason }) => isBroken(finish_reason));
     return {
-      events: eventsOf(choices, choiceClass),
+      events: eventsOf(choices, reply, choiceClass),
       failure: broken && brokenOff(String(broken.finish_reason)),
       usage: reply.usage ? decodeUsage(reply.usage, reply.service_tier) : undefined,
       servedModel: typeof reply.model === "string" ? reply.model : "",
@@ -40,7 +42,11 @@ export function decodeReply(body: string, choiceClass: ChoiceClass = ChoiceDecod
   }
 }
 
-function eventsOf(choices: readonly WholeChoice[], choiceClass: ChoiceClass): StreamResponse[] {
+function eventsOf(
+  choices: readonly WholeChoice[],
+  sources: SourceLists,
+  choiceClass: ChoiceClass,
+): StreamResponse[] {
   const events: StreamResponse[] = [];
   let first: ChoiceDecoder | undefined;
   for (const { index = 0, message, finish_reason } of choices) {
@@ -50,6 +56,7 @@ function eventsOf(choices: readonly WholeChoice[], choiceClass: ChoiceClass): St
     first ??= choice;
   }
   if (!first) throw new TypeError("a reply without a choice");
+  if (!first.cited) for (const citation of sourcesOf(sources)) events.push(event({ citation }));
   events.push(event({ done: true, finishReason: first.finishReason }));
   return events;
 }

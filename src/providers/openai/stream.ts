@@ -8,11 +8,12 @@ import type { StreamDecoder } from "../dialect.ts";
 import { malformed, parseObject } from "../malformed.ts";
 import { integer } from "../values.ts";
 import { type ChoiceClass, ChoiceDecoder } from "./choice.ts";
+import { type SourceLists, sourcesOf } from "./citation.ts";
 import { brokenOff, classifyInReply } from "./classify.ts";
 import { isBroken } from "./finish.ts";
 import { decodeUsage } from "./usage.ts";
 
-type Chunk = Partial<ChatCompletionChunk>;
+type Chunk = Partial<ChatCompletionChunk> & SourceLists;
 
 /**
  * Usage stands in a chunk of its own, after the last choice ended, so that
@@ -24,6 +25,7 @@ export class OpenAiStream implements StreamDecoder {
   servedModel = "";
   private readonly choices: ChoiceDecoder[] = [];
   private readonly choiceClass: ChoiceClass;
+  private sources: SourceLists = {};
   private over = false;
 
   constructor(choiceClass: ChoiceClass = ChoiceDecoder) {
@@ -66,6 +68,11 @@ export class OpenAiStream implements StreamDecoder {
     const usage = chunk.usage ? decodeUsage(chunk.usage, chunk.service_tier) : undefined;
     if (usage && chunk.choices?.length) usage.provenance = "estimated";
     this.usage = usage ?? this.usage;
+    if (chunk.search_results || chunk.citations)
+      this.sources = {
+        search_results: chunk.search_results ?? this.sources.search_results,
+        citations: chunk.citations ?? this.sources.citations,
+      };
     if (typeof chunk.model === "string" && chunk.model !== "") this.servedModel = chunk.model;
   }
 
@@ -91,6 +98,10 @@ export class OpenAiStream implements StreamDecoder {
     const first = this.choices.find((choice) => choice.index === 0) ?? this.choices[0];
     if (!first) throw malformed("a stream without a choice", "[DONE]");
     this.over = true;
-    return [event({ done: true, finishReason: first.finishReason })];
+    const sources = first.cited ? [] : sourcesOf(this.sources);
+    return [
+      ...sources.map((citation) => event({ citation })),
+      event({ done: true, finishReason: first.finishReason }),
+    ];
   }
 }
