@@ -385,6 +385,16 @@ describe("Claude is asked in its own format", () => {
     expect(wire(behind("assistant", piece(search)), CLAUDE)).toMatchObject(own);
   });
 
+  test("with the tier that Bedrock knows, in a header", () => {
+    const at = (serviceTier: string) =>
+      wire({ parameters: { parallelToolCalls: false, serviceTier }, tools: [{ name: "a" }] }, CLAUDE);
+    const { headers, body } = at("priority");
+    expect(headers).toEqual({ "x-amzn-bedrock-service-tier": "priority" });
+    for (const { body } of [at("priority"), at("auto")]) expect(body).not.toContain("service_tier");
+    expect(at("auto").headers).toEqual({});
+    expect(JSON.parse(body).tool_choice).toEqual({ type: "auto", disable_parallel_tool_use: true });
+  });
+
   test("and else by Converse", () => {
     expect(wire({ parameters: { parallelToolCalls: true } }, CLAUDE).path).toMatch(/\/converse$/);
     expect(refusedFor({ parameters: { parallelToolCalls: false } }, LLAMA)).toEqual([

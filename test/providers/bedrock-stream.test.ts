@@ -312,3 +312,22 @@ describe("a whole reply", () => {
     );
   });
 });
+
+test("InvokeModel names the tier that served in a header, whatever Claude says of Anthropic's", () => {
+  const headers = { "x-amzn-bedrock-service-tier": "priority" };
+  const usage = { input_tokens: 3, output_tokens: 2, service_tier: "standard" };
+  const content = [{ type: "text", text: "Hi" }];
+  const whole = JSON.stringify({ type: "message", content, stop_reason: "end_turn", usage });
+  expect(decodeReply(whole, headers).usage?.serviceTier).toBe("priority");
+  expect(decodeReply(whole, {}).usage?.serviceTier).toBe("standard");
+  for (const [told, tier] of [
+    [headers, "priority"],
+    [{}, "standard"],
+  ] as const) {
+    const stream = new BedrockStream(told);
+    stream.push(JSON.stringify(chunk({ type: "message_start", message: { usage } })));
+    expect(stream.usage).toMatchObject({ serviceTier: tier, provenance: "estimated" });
+    stream.push(JSON.stringify(chunk({ type: "message_delta", usage: { output_tokens: 2 } })));
+    expect(stream.usage).toMatchObject({ serviceTier: tier, provenance: "measured" });
+  }
+});

@@ -10,23 +10,30 @@ import { classify } from "./classify.ts";
 import { type Piece, readPiece } from "./completion.ts";
 import { decodeConverse } from "./converse.ts";
 import { decodeFinishReason } from "./finish.ts";
-import { type Figures, headerFigures, usageOf } from "./usage.ts";
+import { type Figures, headerFigures, headerTier, usageOf } from "./usage.ts";
 
 /** @throws Failure `malformed_reply`, or what an exception inside a reply with status 200 stands for */
 export function decodeReply(body: string, headers: IncomingHttpHeaders): Decoded {
   if (headers["x-amzn-errortype"]) throw classify(200, headers, body);
   const reply = fieldsOf(parseObject(body, parseExactly));
-  if (reply.type === "message") return decodeMessage(body);
+  const tier = headerTier(headers);
+  if (reply.type === "message") return servedAt(tier, decodeMessage(body));
   const counted = headerFigures(headers);
   try {
     if ("output" in reply) return decodeConverse(reply, counted);
     const piece = readPiece(reply);
-    if (piece) return decodeCompletion(piece, counted);
+    if (piece) return servedAt(tier, decodeCompletion(piece, counted));
   } catch (error) {
     if (error instanceof TypeError) throw malformed(error.message, body, error);
     throw error;
   }
   throw malformed("a reply in no format that is known", body);
+}
+
+/** What the headers say of it goes before what the model says. */
+function servedAt(serviceTier: string, decoded: Decoded): Decoded {
+  const { usage } = decoded;
+  return usage && serviceTier ? { ...decoded, usage: { ...usage, serviceTier } } : decoded;
 }
 
 /** The body's figures go before those of the headers, which say the same where there are both. */

@@ -10,7 +10,7 @@ export function bedrockDialect(): Dialect {
   return {
     encode: encodeChat,
     decodeReply,
-    decodeStream: () => new BedrockStream(),
+    decodeStream: (headers) => new BedrockStream(headers),
     classify,
     embeddings: bedrockEmbeddings,
   };

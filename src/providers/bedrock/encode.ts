@@ -19,6 +19,7 @@ import {
   serviceTierOf,
 } from "./parameters.ts";
 import { encodeOutputFormat, encodeToolConfig } from "./tools.ts";
+import { TIER_HEADER } from "./usage.ts";
 
 type Field = keyof ConverseRequest;
 
@@ -41,8 +42,7 @@ const RESERVED_ADDITIONAL: readonly string[] = [
 export function encodeChat(request: ChatRequest, wish: Wish): WireBody {
   const model = modelName(wish.model);
   const format = vendorFormat(model);
-  if (!format && model.vendor === "anthropic" && beyondConverse(request))
-    return encodeMessages(request, wish, BEDROCK);
+  if (!format && model.vendor === "anthropic" && beyondConverse(request)) return encodeInvoke(request, wish);
   const wrong: Violation[] = [];
   const body = format
     ? encodeCompletion(format, request, wish, wrong)
@@ -53,6 +53,15 @@ export function encodeChat(request: ChatRequest, wish: Wish): WireBody {
     : ["converse", "converse-stream"];
   // An ARN has slashes, which are part of the model's name and not of the path.
   return { path: `/model/${encodeURIComponent(wish.model)}/${wish.stream ? stream : whole}`, body };
+}
+
+/** Of the tier InvokeModel is told in a header: in Claude's own format it would be Anthropic's. */
+function encodeInvoke(request: ChatRequest, wish: Wish): WireBody {
+  const { parameters } = request;
+  const tier = parameters ? serviceTierOf(parameters) : "";
+  const rest = parameters ? { ...request, parameters: { ...parameters, serviceTier: "" } } : request;
+  const wire = encodeMessages(rest, wish, BEDROCK);
+  return tier ? { ...wire, headers: { ...wire.headers, [TIER_HEADER]: tier } } : wire;
 }
 
 /** What Claude can be told in its own format alone: no call, one call at a time, and pieces of answers in that format. */

@@ -1,4 +1,5 @@
 /** Decodes one stream of Bedrock's: the events of ConverseStream, and the chunks of InvokeModelWithResponseStream. */
+import type { IncomingHttpHeaders } from "node:http";
 import type { StreamResponse } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Usage } from "../../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { Failure } from "../../core/failure.ts";
@@ -12,7 +13,7 @@ import { classifyInStream } from "./classify.ts";
 import { type Piece, readPiece } from "./completion.ts";
 import { servedModel, serviceTier } from "./converse.ts";
 import { decodeFinishReason } from "./finish.ts";
-import { converseFigures, type Figures, metricFigures, usageOf } from "./usage.ts";
+import { converseFigures, type Figures, headerTier, metricFigures, usageOf } from "./usage.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -22,7 +23,7 @@ export class BedrockStream implements StreamDecoder {
   servedModel = "";
   private readonly blocks = new BlockDecoder();
   private reason = "";
-  private tier = "";
+  private tier: string;
   /**
    * The model's own figures, and beneath them Bedrock's metrics. The two disagree
    * where Claude calls tools: of two calls that it counts as 134 tokens the
@@ -36,10 +37,15 @@ export class BedrockStream implements StreamDecoder {
   /** Claude's own format is a stream within the stream. */
   private claude: ClaudeStream | undefined;
 
+  constructor(headers: IncomingHttpHeaders = {}) {
+    this.tier = headerTier(headers);
+  }
+
   get usage(): Usage | undefined {
     const claude = this.claude?.usage;
-    if (claude?.provenance === "measured") return claude;
-    return claude && usageOf(this.metrics) === undefined ? claude : this.counts();
+    const isClaudes = claude?.provenance === "measured" || usageOf(this.metrics) === undefined;
+    if (!claude || !isClaudes) return this.counts();
+    return { ...claude, serviceTier: this.tier || claude.serviceTier };
   }
 
   private counts(): Usage | undefined {

@@ -46,6 +46,13 @@ export function headerFigures(headers: IncomingHttpHeaders): Figures {
   });
 }
 
+/** Of InvokeModel: the tier that is wanted, and in its reply the one that served. */
+export const TIER_HEADER = "x-amzn-bedrock-service-tier";
+
+export function headerTier(headers: IncomingHttpHeaders): string {
+  return headers[TIER_HEADER]?.toString() ?? "";
+}
+
 /** What Bedrock adds to the last chunk of InvokeModel's streams. */
 export interface InvocationMetrics {
   readonly inputTokenCount?: unknown;
