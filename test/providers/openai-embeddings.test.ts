@@ -47,6 +47,8 @@ test("vectors come in the order of the input, as base64 or as numbers", () => {
     [0.1, -1],
   ]);
   expect(usage).toMatchObject({ inputTokens: 3, outputTokens: 0, totalTokens: 3 });
+  const voyages = JSON.stringify({ data: [{ index: 0, embedding: [1] }], usage: { total_tokens: 7 } });
+  expect(decodeEmbedding(voyages).usage).toMatchObject({ inputTokens: 7, provenance: "measured" });
   expect(servedModel).toBe("m");
 });
 

@@ -54,9 +54,17 @@ export function decodeEmbedding(body: string): Embeddings {
   }
   return {
     vectors,
-    usage: reply.usage ? decodeUsage(reply.usage, undefined) : undefined,
+    usage: reply.usage ? decodeUsage(counted(reply.usage), undefined) : undefined,
     servedModel: typeof reply.model === "string" ? reply.model : "",
   };
+}
+
+/** Voyage tells the sum alone, which is that of the texts. */
+function counted(usage: NonNullable<Reply["usage"]>): NonNullable<Reply["usage"]> {
+  const { prompt_tokens, total_tokens } = usage;
+  return prompt_tokens === undefined && total_tokens !== undefined
+    ? { ...usage, prompt_tokens: total_tokens }
+    : usage;
 }
 
 function isPlace(index: unknown, length: number): index is number {
