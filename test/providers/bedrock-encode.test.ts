@@ -187,6 +187,19 @@ test("extra_body goes along, to Bedrock and to the model", () => {
 });
 
 describe("a conversation", () => {
+  test("has the ids of other providers' calls in a form that is taken", () => {
+    const { messages } = encode({
+      messages: [
+        ...hello,
+        message("assistant", call({ id: "functions.look:0", name: "look" })),
+        message("tool", result({ toolCallId: "functions.look:0" })),
+      ],
+    });
+    const { toolUseId } = messages[1].content[0].toolUse;
+    expect(toolUseId).toMatch(/^call_[0-9a-f]{32}$/);
+    expect(messages[2].content[0].toolResult.toolUseId).toBe(toolUseId);
+  });
+
   test("is one turn for each speaker, with what tools answered as the user's", () => {
     const { messages, system } = encode({
       messages: [

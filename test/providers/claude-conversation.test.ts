@@ -52,6 +52,20 @@ describe("turns", () => {
     ]);
   });
 
+  test("have the ids of other providers' calls in a form that is taken", () => {
+    const { messages } = encode({
+      messages: [
+        ...hello,
+        message("assistant", call({ id: "functions.look:0", name: "look" }), call({ id: "b", name: "look" })),
+        message("tool", result({ toolCallId: "functions.look:0" }), result({ toolCallId: "b" })),
+      ],
+    });
+    const [, { content: calls }, { content: results }] = messages;
+    const ids = calls.map(({ id }: { id: string }) => id);
+    expect(ids).toEqual([expect.stringMatching(/^call_[0-9a-f]{32}$/), "b"]);
+    expect(results.map(({ tool_use_id }: { tool_use_id: string }) => tool_use_id)).toEqual(ids);
+  });
+
   test("leave out texts of white space alone, which are refused", () => {
     const { system, messages } = encode({
       messages: [

@@ -12,6 +12,7 @@ import type {
   ToolCall,
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
+import { plainCallId } from "../call_id.ts";
 import { isBlank, misplaced, toolResultsOf } from "../parts.ts";
 import { rawSchema, stringifyWith } from "../raw_json.ts";
 import { PROVIDER } from "./blocks.ts";
@@ -157,7 +158,7 @@ class Encoder {
     if (input)
       this.wrong.push({ field: `${path}.input`, description: "the provider has no free-text tools" });
     const args = rawSchema(`${path}.arguments`, call.arguments || "{}", this.wrong);
-    return `{"toolUse":${stringifyWith({ toolUseId: id, name }, { input: args })}}`;
+    return `{"toolUse":${stringifyWith({ toolUseId: plainCallId(id), name }, { input: args })}}`;
   }
 
   /** Claude refuses thoughts that it cannot verify, as those of another provider. */
@@ -173,7 +174,10 @@ class Encoder {
     this.callsTools = true;
     return toolResultsOf(message, path, this.wrong).flatMap(({ result, cache }) => {
       const { toolCallId, content, isError } = result;
-      const toolResult = { toolUseId: toolCallId, content: isBlank(content) ? [] : [{ text: content }] };
+      const toolResult = {
+        toolUseId: plainCallId(toolCallId),
+        content: isBlank(content) ? [] : [{ text: content }],
+      };
       const wire = block({ toolResult: isError ? { ...toolResult, status: "error" } : toolResult });
       return cache ? [wire, cachePoint(cache)] : [wire];
     });

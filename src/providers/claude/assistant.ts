@@ -7,6 +7,7 @@ import type {
   ToolCall,
 } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
+import { plainCallId } from "../call_id.ts";
 import { isObject } from "../malformed.ts";
 import { isBlank, misplaced } from "../parts.ts";
 import { isJsonObject } from "../raw_json.ts";
@@ -88,7 +89,9 @@ class Answer {
     if (!name) this.refuse(`${path}.name`, "a call names its tool");
     if (input) this.refuse(`${path}.input`, "the provider's tools take JSON: send arguments");
     if (args && !isJsonObject(args)) this.refuse(`${path}.arguments`, "must be the text of a JSON object");
-    this.blocks.push(wholeBlock({ type: "tool_use", id, name }, cache, { input: args || "{}" }));
+    this.blocks.push(
+      wholeBlock({ type: "tool_use", id: plainCallId(id), name }, cache, { input: args || "{}" }),
+    );
   }
 
   /**

@@ -5,6 +5,7 @@
 import type { MessageParam } from "@anthropic-ai/sdk/resources/messages";
 import type { Message, Part } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
+import { plainCallId } from "../call_id.ts";
 import { isBlank, misplaced, toolResultsOf } from "../parts.ts";
 import { encodeAssistant } from "./assistant.ts";
 import { type Block, encodeContent, markLast, textBlock, wholeBlock } from "./blocks.ts";
@@ -114,7 +115,7 @@ function encodeToolResults(message: Message, path: string, wrong: Violation[]): 
     return wholeBlock(
       {
         type: "tool_result",
-        tool_use_id: toolCallId,
+        tool_use_id: plainCallId(toolCallId),
         ...(content ? { content } : {}),
         ...(isError ? { is_error: true } : {}),
       },
