@@ -21,7 +21,14 @@ const OWN_REQUEST_HEADERS = [
   "Traceparent",
   "Tracestate",
 ];
-const OWN_REPLY_HEADERS = ["X-Request-Id", "Traceparent", "Retry-After"];
+const OWN_REPLY_HEADERS = [
+  "X-Request-Id",
+  "Traceparent",
+  "Retry-After",
+  "RateLimit-Limit",
+  "RateLimit-Remaining",
+  "RateLimit-Reset",
+];
 
 export function createCors({ allowedOrigins, maxAgeMs }: CorsOptions): Cors {
   if (allowedOrigins.length === 0) return (_request, _reply, next) => next();

@@ -87,6 +87,9 @@ test.each(PATHS.filter((path) => !path.includes("Stream")))(
         "grpc-status-details-bin",
         "x-request-id",
         "retry-after",
+        "ratelimit-limit",
+        "ratelimit-remaining",
+        "ratelimit-reset",
       ]),
     );
   },
