@@ -56,6 +56,7 @@ export async function reconcile(options: ReconcileOptions): Promise<number> {
       tolerance,
       aliases: new Map(Object.entries(options.same)),
     });
+    if (cells.length === 0) checkDays(exported, days);
     const found = explain(cells);
     differences = found.length;
     process.stdout.write((json ? asJson : asTable)({ provider, days, tolerance, cells, differences: found }));
@@ -73,6 +74,15 @@ function daysOf({
   if (count < 1)
     throw new InputError("--since must be before --until, which is the begin of today unless it is said");
   return Array.from({ length: count }, (_, index) => dayAt(begin + index * DAY_MS));
+}
+
+/** Two sides that both have nothing agree, unless what was exported is something else. */
+function checkDays(exported: readonly ExportRow[], days: readonly string[]): void {
+  const given = exported.map(({ day }) => day).sort();
+  if (given.length === 0 || given.some((day) => days.includes(day))) return;
+  throw new InputError(
+    `nothing to compare: the export is of ${given[0]} to ${given.at(-1)}, and ${days[0]} to ${days.at(-1)} was asked for`,
+  );
 }
 
 function dayAt(ms: number): string {

@@ -192,6 +192,10 @@ describe("a month", () => {
     expect(found(ledger, costs)).toEqual([{ kind: "unexplained", model: "", days: ["2026-08-10"] }]);
   });
 
+  it("of which the export has nothing at all is missing in it", () => {
+    expect(found(month().ledger, [])).toEqual([{ kind: "missing_export_day", model: "", days: DAYS }]);
+  });
+
   it("whose export is rounded to cents is not blamed for that", () => {
     const { ledger, exported } = month();
     const cent = 10n ** 10n;
@@ -262,6 +266,12 @@ it("compares a gateway with what its provider metered, by the exit status too", 
   expect(json.differences).toMatchObject([
     { kind: "unbooked_calls", model: "gpt-4o", days: [{ off: ["input_tokens"] }] },
   ]);
+  // Where neither has anything, nothing agrees.
+  expect(await run("--since", "2026-02-01", "--until", "2026-02-03")).toMatchObject({
+    status: 1,
+    stdout: "",
+    stderr: expect.stringMatching(/^nothing to compare: the export is of .* 2026-02-01 to 2026-02-02 was /),
+  });
   writeFileSync(file, "nothing,of,it\n1,2,3\n");
   expect(await run()).toMatchObject({
     status: 1,

@@ -40,19 +40,17 @@ export interface Terms {
 /** For each day in its order all models of which either has something. */
 export function cellsOf(ledger: readonly LedgerRow[], exported: readonly ExportRow[], terms: Terms): Cell[] {
   const rounding = roundingOf(exported);
+  const named = exported.filter(({ model }) => model !== "");
   // An export that does not tell models apart is held against all of them.
-  const [whole, byModel] = [true, false].map((isWhole) =>
-    exported.filter(({ model }) => (model === "") === isWhole),
-  );
+  const whole = exported.filter(({ model }) => model === "");
+  // One without anything says of everything that there was none.
+  const told = exported.length === 0 ? QUANTITIES : toldBy(named);
   const cells = [
-    ...table(
-      ledger,
-      byModel ?? [],
-      ({ model }) => modelKey(terms.aliases.get(model) ?? model),
-      rounding,
-      terms,
-    ),
-    ...table(ledger, whole ?? [], () => "", rounding, terms),
+    ...table(ledger, named, ({ model }) => modelKey(terms.aliases.get(model) ?? model), rounding, {
+      ...terms,
+      told,
+    }),
+    ...table(ledger, whole, () => "", rounding, { ...terms, told: toldBy(whole) }),
   ];
   const order = (cell: Cell) => `${cell.day} ${cell.model}`;
   return cells.sort((a, b) => (order(a) < order(b) ? -1 : 1));
@@ -69,14 +67,17 @@ export function size(amount: bigint): bigint {
   return amount < 0n ? -amount : amount;
 }
 
+function toldBy(exported: readonly ExportRow[]): Quantity[] {
+  return QUANTITIES.filter((quantity) => exported.some((row) => row[quantity] !== undefined));
+}
+
 function table(
   ledger: readonly LedgerRow[],
   exported: readonly ExportRow[],
   keyOf: (row: { readonly model: string }) => string,
   rounding: bigint,
-  { days, tolerance }: Terms,
+  { days, tolerance, told }: Terms & Pick<Cell, "told">,
 ): Cell[] {
-  const told = QUANTITIES.filter((quantity) => exported.some((row) => row[quantity] !== undefined));
   if (told.length === 0) return [];
   const found = new Map<
     string,
