@@ -83,11 +83,27 @@ describe("what is in it", () => {
     for (const { name, operation } of operations) {
       const isRpc = operation.tags[0] !== "Operations";
       const statuses = Object.keys(operation.responses);
-      expect(statuses.filter((status) => ["400", "401", "500"].includes(status)).length, name).toBe(
-        isRpc ? 3 : 0,
+      expect(statuses.filter((status) => ["400", "401", "403", "500"].includes(status)).length, name).toBe(
+        isRpc ? 4 : 0,
       );
       expect(operation.security, name).toEqual(isRpc ? undefined : []);
     }
+  });
+
+  test("is every field of a request without a body, by its own name", () => {
+    for (const { name, operation } of operations) {
+      const given = (operation.parameters ?? []).flatMap((parameter) => parameter.name ?? []);
+      const method = methods.find(({ localName }) => localName === operation.operationId);
+      if (!method || operation.requestBody) continue;
+      expect(given.sort(), name).toEqual(method.input.fields.map((field) => field.name).sort());
+    }
+  });
+
+  test("is a stream beside an answer for chat alone", () => {
+    const both = operations.filter(
+      ({ operation }) => Object.keys(operation.responses[200]?.content ?? {}).length > 1,
+    );
+    expect(both.map(({ name }) => name)).toEqual(["POST /v1/gateway/chat"]);
   });
 
   test("is the version of the package", () => {

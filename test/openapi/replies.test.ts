@@ -1,5 +1,5 @@
 /** What a running gateway answers, well or ill, held against what the OpenAPI document promises. */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -17,6 +17,8 @@ const STREAM = "/v1/gateway/stream";
 const EMBED = "/v1/gateway/embeddings";
 const CONNECT = "/llmgateway.v1.GatewayService";
 const ADMIN = "/llmgateway.v1.AdminService";
+/** Of who may call, and operate nothing. */
+const KEY = randomUUID();
 /** How often an address may call a model, once that is limited. */
 const LIMIT = { rpm: 1 };
 
@@ -26,7 +28,8 @@ let limited: GatewayUnderTest;
 beforeAll(async () => {
   const closed = { kind: "mock", enabled: false };
   open = await startBoth({ server: { max_body_bytes: 4096 }, providers: { closed } });
-  const keys = [{ name: "team", sha256: "0".repeat(64) }];
+  const sha256 = createHash("sha256").update(KEY).digest("hex");
+  const keys = [{ name: "team", sha256, scopes: ["call"] }];
   locked = await startBoth({ auth: { keys }, server: { host: "127.0.0.1" } });
   limited = await startBoth({ rate_limit: LIMIT });
 });
@@ -189,6 +192,9 @@ describe("a failure is what it promises", () => {
     ["provider_rate_limited", EMBED, { body: embed("[[emulate: status=429 retry_after=2]] Hello") }],
     ["provider_rate_limited", `${CONNECT}/Embed`, { body: embed("[[emulate: status=429]] Hello") }],
     ["malformed_reply", CHAT, { body: ask("[[emulate: malformed=1]] Hello") }],
+    ["not_found", "/v1/gateway/experiments?name=nobody", { verb: "GET" }],
+    ["not_found", `${ADMIN}/GetExperiments`, { body: { name: "nobody" } }],
+    ["not_found", `${ADMIN}/GetRequest`, { body: { id: "nobody" } }],
   ])("%s at %s", async (kind, path, request) => {
     await expectFailure(open.url, kind, path, request);
   });
@@ -209,6 +215,15 @@ describe("a failure is what it promises", () => {
 
   test.each([["/v1/gateway/models"], ["/v1/gateway/status"]])("unauthenticated at GET %s", async (path) => {
     await expectFailure(locked.url, "unauthenticated", path, { verb: "GET" });
+  });
+
+  test.each([
+    ["/v1/gateway/usage", { verb: "GET" }],
+    ["/v1/gateway/circuits", { verb: "GET" }],
+    [`${ADMIN}/GetUsage`, { body: {} }],
+  ])("permission_denied at %s", async (path, request) => {
+    const headers = { authorization: `Bearer ${KEY}` };
+    await expectFailure(locked.url, "permission_denied", path, { ...request, headers });
   });
 
   test("rate_limited at every way to a model", async () => {

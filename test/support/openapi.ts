@@ -7,6 +7,8 @@ interface Operation {
   readonly operationId: string;
   readonly tags: readonly string[];
   readonly security?: readonly unknown[];
+  readonly parameters?: readonly { readonly name?: string }[];
+  readonly requestBody?: unknown;
   readonly responses: Readonly<Record<string, Response>>;
 }
 

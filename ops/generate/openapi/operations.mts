@@ -2,8 +2,9 @@
 import type { DescMessage, DescMethod, DescService } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { FailureKind } from "../../../src/core/failure.ts";
+import { STREAM_OF } from "../../../src/rpc/json/front.ts";
 import { headerRefs, KINDS, RATE_LIMIT_HEADERS, responsesTo } from "./failures.mts";
-import { type MessageSchemas, parameterSchema, prose, type Schema } from "./schemas.mts";
+import { type MessageSchemas, prose, type Schema } from "./schemas.mts";
 
 /** Of a document: what an operation is made of. */
 export interface Operation {
@@ -17,7 +18,7 @@ interface Parameter {
   readonly name: string;
   readonly in: string;
   readonly description?: string;
-  readonly schema: Schema;
+  readonly schema?: Schema;
 }
 
 /** By path, then by verb. */
@@ -67,15 +68,7 @@ export function connectPaths(contract: Contract, descriptionOf: (method: DescMet
 
 function rest(contract: Contract, method: DescMethod, given: Operation): object {
   const { messages } = contract;
-  const parameters = (given.parameters ?? []).map(({ schema, description, ...parameter }) => {
-    // The plugin has no words for what stands in a path.
-    const words = description ?? messages.wordsOf(method.input, parameter.name);
-    return {
-      ...parameter,
-      ...(words ? { description: prose(words) } : {}),
-      schema: parameterSchema(schema),
-    };
-  });
+  const parameters = parametersOf(messages, method, given);
   const kinds = kindsOf(method, [
     "method_not_allowed",
     ...(parameters.some((parameter) => parameter.in === "path") ? (["not_found"] as const) : []),
@@ -103,6 +96,21 @@ function rest(contract: Contract, method: DescMethod, given: Operation): object 
       ...responsesTo(kinds, "rest"),
     },
   };
+}
+
+/** Which fields stand in the path the plugin knows. Of a query's it takes times apart, and forgets all but the first. */
+function parametersOf(
+  messages: MessageSchemas,
+  { input }: DescMethod,
+  { parameters = [], requestBody }: Operation,
+): Parameter[] {
+  const inPath = parameters.filter((parameter) => parameter.in === "path");
+  const others = input.fields.filter(({ name }) => !inPath.some((parameter) => parameter.name === name));
+  const inQuery = requestBody ? [] : others.map(({ name }) => ({ name, in: "query" }));
+  return [...inPath.map(({ schema: _, ...parameter }) => parameter), ...inQuery].map((parameter) => {
+    const { description, ...schema } = messages.field(input, parameter.name);
+    return { ...parameter, ...(description ? { description } : {}), schema };
+  });
 }
 
 function connect(contract: Contract, method: DescMethod, description: string): object {
@@ -160,11 +168,16 @@ function kindsOf(method: DescMethod, own: readonly FailureKind[]): readonly Fail
   if (!asksNobody(method) || tellsAnOutcome(method))
     return KINDS.filter((kind) => own.includes(kind) || !OF_THE_PROTOCOL.includes(kind));
   const stored: readonly FailureKind[] = isStored(method) ? ["not_found", "jobs_unavailable"] : [];
-  const named: readonly FailureKind[] = isOfTemplates(method) ? ["not_found"] : [];
-  return [
-    ...new Set<FailureKind>(["invalid_request", "unauthenticated", "internal", ...stored, ...named, ...own]),
-  ];
+  const named: readonly FailureKind[] = namesOne(method) ? ["not_found"] : [];
+  return [...new Set([...OF_EVERY_RPC, ...stored, ...named, ...own])];
 }
+
+const OF_EVERY_RPC: readonly FailureKind[] = [
+  "invalid_request",
+  "unauthenticated",
+  "permission_denied",
+  "internal",
+];
 
 /** Whether it fails with nothing that a call of a provider can fail with. */
 function asksNobody(method: DescMethod): boolean {
@@ -178,6 +191,11 @@ function isOfTemplates({ input }: DescMethod): boolean {
 /** Whether it fails with whatever a call has failed with that was made before. */
 function tellsAnOutcome({ output }: DescMethod): boolean {
   return output.name === "ChatResponse";
+}
+
+/** Whether it can be asked for one of many, which may not be there. */
+function namesOne({ input }: DescMethod): boolean {
+  return input.fields.some(({ name }) => name === "name" || name === "id");
 }
 
 /** Whether it reads what the database keeps of jobs. */
@@ -196,9 +214,10 @@ function isRead({ idempotency }: DescMethod): boolean {
 }
 
 /** The RPC that a unary one turns into over REST when its request says `"stream": true`. */
-function streamingTwin({ methodKind, parent, input }: DescMethod): DescMethod | undefined {
-  if (methodKind !== "unary" || !input.fields.some(({ name }) => name === "stream")) return undefined;
-  return parent.methods.find((other) => other.methodKind === "server_streaming" && other.input === input);
+function streamingTwin({ parent, name }: DescMethod): DescMethod | undefined {
+  const isMeant = (method: DescMethod) => method.parent.typeName === parent.typeName && method.name === name;
+  const [, twin] = [...STREAM_OF].find(([unary]) => isMeant(unary)) ?? [];
+  return parent.methods.find((method) => method.name === twin?.name);
 }
 
 function replyHeaders(method: DescMethod) {

@@ -28,8 +28,8 @@ export type Direction = "request" | "reply";
 export interface MessageSchemas {
   readonly schemas: Schemas;
   ref(message: DescMessage, direction: Direction): Schema;
-  /** What the contract says of a field; empty for what is none. */
-  wordsOf(message: DescMessage, field: string): string;
+  /** A field of a request with its words, for a parameter of a query or a path. */
+  field(message: DescMessage, name: string): Schema;
 }
 
 /** Keywords by which the plugin writes the rules of protovalidate. */
@@ -79,14 +79,12 @@ export function messageSchemas(
     add(message, "request", { ...requestSchema(message, known(message), ref), ...addition });
   }
   for (const message of received) add(message, "reply", replySchema(message, known(message), ref));
-  const wordsOf = (message: DescMessage, field: string) =>
-    propertiesOf(known(message))[field]?.description ?? "";
-  return { schemas, ref, wordsOf };
-}
-
-/** A field's own schema, without its message's; for a parameter of a query or a path. */
-export function parameterSchema({ description: _, ...given }: Schema): Schema {
-  return { ...pick(given, /^(type|format|items)$/), ...pick(given, RULES) };
+  const field = (message: DescMessage, name: string) => {
+    const found = message.fields.find((candidate) => candidate.name === name);
+    if (!found) throw new Error(`${message.typeName} has no field ${name}`);
+    return fieldSchema(found, propertiesOf(known(message))[name] ?? {}, "request", ref);
+  };
+  return { schemas, ref, field };
 }
 
 /** Comments as Markdown: one line for each paragraph. The plugin leaves them as they stand in the proto. */
@@ -139,7 +137,7 @@ function fieldSchema(field: DescField, plugin: Schema, direction: Direction, ref
   switch (field.fieldKind) {
     case "list": {
       // The plugin repeats the rules of a list in those of its items.
-      const { minItems: _min, maxItems: _max, ...items } = plugin.items ?? {};
+      const { minItems: _min, maxItems: _max, uniqueItems: _unique, ...items } = plugin.items ?? {};
       return { type: "array", ...rules, ...words, items: valueSchema(field, items, direction, ref) };
     }
     case "map": {

@@ -38,7 +38,7 @@ export interface JsonFront {
 }
 
 /** The streaming twin of a unary RPC, for a request with `"stream": true`. */
-const STREAM_OF: ReadonlyMap<DescMethod, DescMethod> = new Map<DescMethod, DescMethod>([
+export const STREAM_OF: ReadonlyMap<DescMethod, DescMethod> = new Map<DescMethod, DescMethod>([
   [GatewayService.method.chat, GatewayService.method.stream],
 ]);
 
