@@ -115,6 +115,8 @@ export class Call<Schema extends DescMessage = DescMessage> {
 
   /** Whether the gateway does it once, however often it is sent. */
   get isIdempotent(): boolean {
+    // Of a key in the headers, an RPC whose requests have none takes no notice.
+    if (!this.schema.field.idempotencyKey) return false;
     const { idempotencyKey } = this.message as { idempotencyKey?: string };
     return Boolean(idempotencyKey) || new Headers(this.headers).has("idempotency-key");
   }

@@ -175,6 +175,21 @@ describe("a call whose answer is lost on its way", () => {
     expect(await failureOf(gateway.chat(ask("Hello")))).toMatchObject({ kind: "gateway_unreachable" });
     expect(retries).toEqual([]);
   });
+
+  test.each(ways)("$name: is not made again under a key of which nobody takes notice", async (way) => {
+    await using behind = await startBoth();
+    await using lossy = await loseFirst(behind.url);
+    lossy.loseNext();
+    const { gateway, retries } = waiting(way, {}, { baseUrl: lossy.url });
+    const call = gateway.embed(
+      { model: "openai", input: ["Hello"] },
+      { headers: { "idempotency-key": "1" } },
+    );
+    // Time stands still: a second try would wait for ever.
+    expect(await failureOf(call)).toMatchObject({ kind: "gateway_unreachable" });
+    expect(retries).toEqual([]);
+    expect(behind.emulator.meter.requests).toHaveLength(1);
+  });
 });
 
 /** Passes calls on, and drops the connection when an answer is there that is to be lost. */
