@@ -4,16 +4,37 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
 	llmgateway "github.com/llmgateway/llmgateway/clients/go"
 	v1 "github.com/llmgateway/llmgateway/gen/go/llmgateway/v1"
+	"github.com/llmgateway/llmgateway/gen/go/llmgateway/v1/llmgatewayv1connect"
 	"google.golang.org/protobuf/proto"
 )
 
 const weatherParameters = `{"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}`
+
+func TestEveryRPCIsAMethod(t *testing.T) {
+	client := reflect.TypeFor[*llmgateway.Client]()
+	for _, service := range []reflect.Type{
+		reflect.TypeFor[llmgatewayv1connect.GatewayServiceClient](),
+		reflect.TypeFor[llmgatewayv1connect.AdminServiceClient](),
+	} {
+		for index := range service.NumMethod() {
+			if name := service.Method(index).Name; !hasMethod(client, name) {
+				t.Errorf("there is no %s", name)
+			}
+		}
+	}
+}
+
+func hasMethod(of reflect.Type, name string) bool {
+	_, found := of.MethodByName(name)
+	return found
+}
 
 func TestChatAnswersAndSaysWhatItCost(t *testing.T) {
 	atGateway(t, func(t *testing.T, client *llmgateway.Client) {

@@ -1,6 +1,8 @@
 /** What the client gives and throws, at a real gateway, by every transport. */
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Code, type StreamResponse } from "../../../clients/typescript/src/gateway.ts";
+import { SERVICES } from "../../../src/fronts.ts";
 import { type GatewayUnderTest, startBoth } from "../../support/gateway.ts";
 import { ask, failureOf, WAYS } from "./ways.ts";
 
@@ -14,6 +16,15 @@ const WEATHER = {
   name: "get_weather",
   parametersJson: '{"properties":{"city":{"type":"string"}},"required":["city"]}',
 };
+
+test("every RPC is a method, and the reference has it", () => {
+  const page = readFileSync(new URL("../../../clients/typescript/README.md", import.meta.url), "utf8");
+  const gateway = WAYS[0]?.connect({ baseUrl: both.url });
+  for (const { localName } of SERVICES.flatMap(({ methods }) => methods)) {
+    expect(gateway).toHaveProperty(localName);
+    expect(page).toMatch(new RegExp(`[.\\x60]${localName}\\b`));
+  }
+});
 
 describe.each(WAYS)("$name", ({ connect }) => {
   const gateway = () => connect({ baseUrl: both.url });
