@@ -13,8 +13,11 @@ export function createGateway(options: GatewayOptions): Gateway {
   return gatewayOver(TRANSPORTS, options);
 }
 
+/** An answer may be silent for long, and a connection idle: these find out whether it still lives. */
+const ALIVE = { pingIntervalMs: 30_000, pingTimeoutMs: 15_000 };
+
 const TRANSPORTS: Transports = {
   connect: (options) => createConnectTransport({ ...options, httpVersion: "1.1" }),
   "grpc-web": (options) => createGrpcWebTransport({ ...options, httpVersion: "1.1" }),
-  grpc: createGrpcTransport,
+  grpc: (options) => createGrpcTransport({ ...options, ...ALIVE }),
 };
