@@ -261,7 +261,7 @@ function stack(
                         onSent: (attempt) => standing.circuits.sent(attempt),
                         onSpoke: (attempt, { signal }) => standing.circuits.spoke(attempt, signal),
                         onSettled: (attempt, call, failure) => {
-                          countAttempt(signals.metrics, attempt, call);
+                          countAttempt(signals.metrics, attempt, call, books.ledger !== undefined);
                           // What a batch came to, hours later, says neither who serves now nor how fast.
                           const late = call.parking?.parked !== undefined;
                           const rule = policies.circuitRule(attempt.provider);

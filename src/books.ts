@@ -87,11 +87,6 @@ export async function openBooks(config: CompleteConfig, store: Store, desk: Desk
     await learnt.tokenizer.close();
   };
   const { logger } = desk.signals;
-  const settled = (attempt: Attempt) => {
-    const model = unpriced.settled(attempt);
-    if (model)
-      logger.warn({ model }, "no price is known for this model: its calls are booked without a cost");
-  };
   if (!config.prices.trackingEnabled) {
     logger.warn("cost tracking is off: no call is priced, no budget kept, and no ledger");
     const budgets: Budgets = {
@@ -99,8 +94,8 @@ export async function openBooks(config: CompleteConfig, store: Store, desk: Desk
       reserve: () => Promise.reject(new Error("there are no budgets")),
       foresee: async () => ({ standings: [], incomplete: false, granted: undefined, refusal: undefined }),
     };
-    const nothing = { replace: () => {}, keep: async () => {}, close: forget };
-    return { ...learnt, ...nothing, settled, budgets, ledger: undefined };
+    const nothing = { settled: () => {}, replace: () => {}, keep: async () => {}, close: forget };
+    return { ...learnt, ...nothing, budgets, ledger: undefined };
   }
   const ledger = ledgerOn(store, config, desk);
   const { budgets, redis } = budgetsOn(store, ledger, config, desk);
@@ -109,7 +104,11 @@ export async function openBooks(config: CompleteConfig, store: Store, desk: Desk
   if (redis) await Promise.race([redis.connected, pass(desk.clock, REDIS_WAIT_MS)]);
   return {
     ...learnt,
-    settled,
+    settled(attempt) {
+      const model = unpriced.settled(attempt);
+      if (model)
+        logger.warn({ model }, "no price is known for this model: its calls are booked without a cost");
+    },
     budgets,
     ledger,
     replace: ({ budgets: rules }) => budgets.replace(rules),

@@ -38,9 +38,9 @@ function recorder() {
       clock,
     )(
       to(target)(
-        meter(accountsOf(clock, { onSettled: (attempt, call) => countAttempt(metrics, attempt, call) }))(
-          serve,
-        ),
+        meter(
+          accountsOf(clock, { onSettled: (attempt, call) => countAttempt(metrics, attempt, call, true) }),
+        )(serve),
       ),
     );
   const samples = async (name: string) => samplesOf(await metrics.registry.metrics(), name);

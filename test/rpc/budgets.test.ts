@@ -132,6 +132,11 @@ describe("without cost tracking", () => {
       "cost tracking is off: no call is priced, no budget kept, and no ledger",
     );
     expect(await metricsOf(both.url)).not.toContain("llm_budget_spent_usd");
+    // Nor does any model lack a price.
+    expect(both.log.events.filter(({ level }) => Number(level) > 30)).toHaveLength(1);
+    expect(await metricsOf(both.url)).not.toContain("llm_unpriced_attempts_total{");
+    const status = await (await fetch(`${both.url}/v1/gateway/status`)).json();
+    expect(status).toMatchObject({ unpriced_models: [] });
   });
 });
 
