@@ -56,6 +56,14 @@ test("says what is wrong with a batch that failed, and that it does not know ano
   await expect(adapter.cancel(id)).rejects.toMatchObject({ kind: "provider_error" });
 });
 
+test.each([{}, { statusCode: 404, message: "Resource not found" }])(
+  "takes a 404 that is not OpenAI's, %o, for no word about the batch",
+  async (body) => {
+    await using provider = await scriptedProvider(answers(404, body));
+    await expect(at(provider.origin).poll("b")).rejects.toMatchObject({ kind: "provider_error" });
+  },
+);
+
 test("tells a batch that is one too many for OpenAI from one that is wrong", async () => {
   const message =
     "Enqueued token limit reached for gpt-4o in organization org-1. Limit: 90,000 enqueued tokens.";

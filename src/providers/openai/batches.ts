@@ -46,7 +46,8 @@ export function openaiBatches(access: Access): BatchAdapter {
         return stateOf(await ask("unreachable", (sdk, options) => sdk.batches.retrieve(id, options)));
       } catch (error) {
         const answer = error instanceof Failure ? await answerIn(error.cause) : undefined;
-        if (answer?.status !== 404) throw error;
+        // Whoever stands before the provider may say so too, in words of its own, and knows nothing of batches.
+        if (answer?.status !== 404 || typeof answer.type !== "string") throw error;
         return { state: "unknown", lines: undefined, reason: answer.message };
       }
     },
