@@ -21,6 +21,8 @@ function laneOn(limits: Partial<Pick<BatchAdapter, "maxLines" | "maxBytes">> = {
     state: RUNNING as BatchState | Failure,
     results: [] as BatchResult[],
     unreadable: undefined as Failure | undefined,
+    /** What the next cancellations fail with. */
+    deaf: [] as Failure[],
   };
   const adapter: BatchAdapter = {
     maxLines: 1_000,
@@ -37,7 +39,11 @@ function laneOn(limits: Partial<Pick<BatchAdapter, "maxLines" | "maxBytes">> = {
       yield* provider.results;
       if (provider.unreadable) throw provider.unreadable;
     },
-    cancel: async (id) => void cancelled.push(id),
+    cancel: async (id) => {
+      const failure = provider.deaf.shift();
+      if (failure) throw failure;
+      cancelled.push(id);
+    },
   };
   const lane = new BatchLane(adapter, clock);
   const submit = (
@@ -161,6 +167,22 @@ test("waits twelve minutes for the end of what it cancelled", async () => {
   expect(cancelled).toEqual(["batch-1"]);
   expect(await call).toMatchObject({ kind: "cancelled", maybePaid: true });
   expect(clock.pending).toBe(0);
+});
+
+test("cancels again what the provider did not hear of, and once what it did", async () => {
+  const { clock, provider, cancelled, submit } = laneOn();
+  provider.deaf.push(new Failure("unreachable", "gone"), new Failure("provider_overloaded", "busy"));
+  const leaving = new AbortController();
+  const call = submit("a", leaving.signal);
+  await clock.advance(2_000);
+  leaving.abort(gone());
+  await clock.advance(5_000);
+  expect(cancelled).toEqual([]);
+  await clock.advance(10 * 60_000);
+  expect(cancelled).toEqual(["batch-1"]);
+  provider.state = { state: "partial", lines: 1, reason: "cancelled" };
+  await clock.advance(60_000);
+  expect(await call).toMatchObject({ kind: "cancelled", maybePaid: false });
 });
 
 test("a place that cannot be kept fails its call, and ends the batch that nobody waits for", async () => {

@@ -37,6 +37,8 @@ export class RunningBatch {
   private polling = false;
   private grace: Timer | undefined;
   private cancelling = false;
+  /** Whether the provider did not answer when it was last told to cancel. */
+  private unheard = false;
 
   constructor(options: RunningOptions) {
     this.options = options;
@@ -82,14 +84,21 @@ export class RunningBatch {
     if (this.cancelling || this.departed.size !== this.lines) return;
     this.cancelling = true;
     this.grace?.cancel();
-    const { adapter, clock, id } = this.options;
-    // Where it is over, the next poll tells.
-    adapter.cancel(id).catch(() => {});
+    this.cancel();
     if (this.waiters.size === 0) return;
-    this.grace = clock.after(CANCEL_MS, () => this.dismiss());
+    this.grace = this.options.clock.after(CANCEL_MS, () => this.dismiss());
     this.pollMs = FIRST_POLL_MS;
     this.timer?.cancel();
     this.timer = this.schedule();
+  }
+
+  private cancel(): void {
+    const { adapter, id } = this.options;
+    this.unheard = false;
+    // Where it is over, the next poll tells; where it runs, that poll tells again.
+    adapter.cancel(id).catch(() => {
+      this.unheard = true;
+    });
   }
 
   private schedule(): Timer {
@@ -115,7 +124,8 @@ export class RunningBatch {
 
   private async take(state: BatchState): Promise<void> {
     this.lines ??= state.lines;
-    if (state.state === "running") this.cancelUnwanted();
+    if (state.state === "running" && this.unheard) this.cancel();
+    else if (state.state === "running") this.cancelUnwanted();
     else if (state.state === "unknown") this.forget(state);
     else if (state.state === "no_room") this.turnAway(state);
     else await this.deliver(state);
