@@ -65,7 +65,7 @@ export function demandOf(
     asksThoughts: features.thinking || request.extraBody !== undefined,
     cacheWrites,
     cache: caches.expect(nameOf(target), cacheWrites, inputTokens),
-    serviceTier,
+    serviceTier: serviceTier || tierAdded(request),
     media: input.images > 0 || MEDIA.test(target.model),
   };
 }
@@ -92,6 +92,13 @@ function thinksUnseen(model: ModelPrice | undefined, wished: boolean): boolean {
 
 /** Models that speak or draw, by the words in their names. */
 const MEDIA = /audio|image|realtime|live|tts/;
+
+/** Who writes a tier into the body by hand may be served in any. */
+function tierAdded({ extraBody }: ChatRequest): string {
+  return extraBody && (Object.hasOwn(extraBody, "service_tier") || Object.hasOwn(extraBody, "serviceTier"))
+    ? "auto"
+    : "";
+}
 
 export function least(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);

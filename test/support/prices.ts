@@ -52,6 +52,13 @@ const catalog = loadCatalog(
             },
           ],
         },
+        swift: {
+          input_per_1k_tokens: 0.001,
+          output_per_1k_tokens: 0.01,
+          max_output_tokens: 1_000,
+          capabilities: { reasoning: false },
+          service_tiers: { priority: { prices: { input_per_1k_tokens: 0.002, output_per_1k_tokens: 0.02 } } },
+        },
         free: { input_per_1k_tokens: 0, output_per_1k_tokens: 0 },
       },
     },
