@@ -68,7 +68,9 @@ describe("a fault in the books is found:", () => {
     const left = new Set(
       books.exchanges.filter(({ outcome }) => outcome === "aborted").map(({ mark }) => mark),
     );
-    const row = found(({ mark }) => left.has(mark));
+    const rows = Map.groupBy(books.attempts, ({ mark }) => mark);
+    // Of several attempts at a call another row would be taken for it.
+    const row = found(({ mark }) => left.has(mark) && rows.get(mark)?.length === 1);
     expect(newIn({ attempts: without(row) })).toContainEqual(about("no row", row));
   });
 
