@@ -83,6 +83,9 @@ export async function openExperiments(config: CompleteConfig, desk: Desk): Promi
       trial.hear(figures, ruling, sinceMs);
     }
   };
+  const end = async () => {
+    for (const { trial } of laboratory.all) await fold(store, trial, instance, clock);
+  };
   const replace = ({ experiments }: CompleteConfig) =>
     laboratory.replace(Object.entries(experiments).map(([name, experiment]) => ruleOf(name, experiment)));
   replace(config);
@@ -111,14 +114,13 @@ export async function openExperiments(config: CompleteConfig, desk: Desk): Promi
       await underWay.none();
       await syncing.stop();
       await forgetting.stop();
-      await sync().catch(onError);
-      for (const { trial } of laboratory.all) await end(store, trial, instance, clock).catch(onError);
+      await sync().then(end).catch(onError);
     },
   };
 }
 
 /** Without it each start of a process would leave figures of its own to be read by all others ever after. */
-async function end(store: ExperimentStore, { rule }: Trial, instance: string, clock: Clock): Promise<void> {
+async function fold(store: ExperimentStore, { rule }: Trial, instance: string, clock: Clock): Promise<void> {
   const { name, fingerprint } = rule;
   for (let tries = 0; tries < FOLDS; tries++) {
     const rows = (await store.load()).filter((row) => row.name === name && row.fingerprint === fingerprint);
