@@ -24,6 +24,16 @@ it("settles near what a server can bear, from below and from above", () => {
   }
 });
 
+it("holds there, for as long as more is offered than a server can bear", () => {
+  const gradient = new Gradient(20);
+  load(gradient, 50, 5_000);
+  for (let hours = 0; hours < 8; hours++) {
+    const limit = load(gradient, 50, 150_000);
+    expect(limit).toBeGreaterThanOrEqual(45);
+    expect(limit).toBeLessThanOrEqual(100);
+  }
+});
+
 it("gives way when the other side says that it is too much, and comes back", () => {
   const gradient = new Gradient(100);
   for (let n = 0; n < 50; n++) gradient.refused(MOST);
@@ -62,6 +72,13 @@ describe("where nobody queues, grows to its bound", () => {
       random() < 0.2 ? ["streams", drawn(300, 0.3)] : ["answers", drawn(6_000, 0.5)],
     );
     expect(limit).toBeGreaterThan(150);
+  });
+
+  it("again, where they take less than twice as long as they did", () => {
+    const gradient = new Gradient(20);
+    expect(limitAfter(gradient, 4_000, () => ["answers", drawn(1_000, 0.8)])).toBeGreaterThan(150);
+    expect(limitAfter(gradient, 1_000, () => ["answers", drawn(1_800, 0.8)])).toBeLessThan(50);
+    expect(limitAfter(gradient, 6_000, () => ["answers", drawn(1_800, 0.8)])).toBeGreaterThan(150);
   });
 
   it("again, once it is known that all calls take five times as long as they did", () => {
