@@ -59,6 +59,14 @@ export function whenSilent(clock: Clock, delayMs: number, action: () => void): T
 /** The platform's timers wait no longer than 24 days, and not at all for what is later. */
 export const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
+/** How long it took, as messages can say it: the clock may have been set by years meanwhile, and back as well. */
+export function elapsedMs(startedAtMs: number, endedAtMs: number): number {
+  return Math.min(Math.max(0, endedAtMs - startedAtMs), MOST_MS);
+}
+
+/** An int32. */
+const MOST_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {

@@ -2,7 +2,7 @@
 import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Attempt, Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { RoutedCall } from "../core/call.ts";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, elapsedMs } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
 import type { Lag } from "../core/lag.ts";
 import { lesser, type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
@@ -132,7 +132,7 @@ export class Metered {
     const { attempt } = this;
     const { call, clock, plan, onSettled } = this.options;
     attempt.outcome = failure?.outcome ?? "ok";
-    attempt.latencyMs = (this.endedAtMs ?? clock.now()) - this.startedAtMs;
+    attempt.latencyMs = elapsedMs(this.startedAtMs, this.endedAtMs ?? clock.now());
     const cost = free
       ? NOTHING
       : plan.model && attempt.usage && priced(plan.model, attempt.usage, plan.demand.images);
@@ -161,7 +161,7 @@ export class Metered {
     if (event.done) this.settle(this.overtaken);
     else if (isContent(event)) {
       const nowMs = this.options.clock.now();
-      this.attempt.firstEventMs ??= nowMs - this.startedAtMs;
+      this.attempt.firstEventMs ??= elapsedMs(this.startedAtMs, nowMs);
       this.answer.add(event, nowMs);
     }
     if (event.finishReason === "length" && this.options.plan.maxTokens !== undefined)

@@ -1,4 +1,6 @@
+import { toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { AttemptSchema } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { Failure } from "../../src/core/failure.ts";
 import { event, reasoning, toolCallDelta } from "../../src/core/reply.ts";
 import { type UsageFields, usage } from "../../src/core/usage.ts";
@@ -78,6 +80,23 @@ describe("a call that ended well", () => {
       { clock },
     );
     expect(attempt).toMatchObject({ firstEventMs: 40, latencyMs: 45 });
+  });
+
+  it.each([
+    ["forward", 40, 2 ** 31 - 1],
+    ["back", -40, 0],
+  ])("has times that can be told when the clock is set %s by weeks", async (_, days, told) => {
+    const clock = new VirtualClock();
+    const { attempt } = await metered(
+      async ({ attempt }) => {
+        clock.step(days * 86_400_000);
+        attempt.usage = usage("measured");
+        return replyOf(spoken(["Hello"]));
+      },
+      { clock },
+    );
+    expect(attempt).toMatchObject({ firstEventMs: told, latencyMs: told });
+    expect(() => toBinary(AttemptSchema, attempt)).not.toThrow();
   });
 });
 

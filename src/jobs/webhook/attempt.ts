@@ -1,5 +1,5 @@
 /** One try to deliver one webhook, from the rules of this moment to what follows from the answer. It stores nothing. */
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, elapsedMs } from "../../core/clock.ts";
 import type { AfterDelivery, DeliveryRecord, WebhookRecord } from "../../core/outbox.ts";
 import type { Resolve } from "../../wire/destination.ts";
 import { secretProblem, urlProblem, type WebhookRules } from "./allow.ts";
@@ -38,7 +38,7 @@ export async function attempt(webhook: WebhookRecord, options: AttemptOptions): 
   const startedAtMs = clock.now();
   const { webhookId, attempts } = webhook;
   const untried = (error: string, after: AfterDelivery): Tried => {
-    const latencyMs = clock.now() - startedAtMs;
+    const latencyMs = elapsedMs(startedAtMs, clock.now());
     const delivery = { webhookId, attempt: attempts, startedAtMs, latencyMs, httpStatus: undefined, error };
     return { delivery, after, hostAnswers: undefined };
   };

@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { Client, type Dispatcher } from "undici";
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, elapsedMs } from "../../core/clock.ts";
 import { redact, withoutKey } from "../../core/redact.ts";
 import { VERSION } from "../../version.ts";
 import { createNetworks } from "../../wire/address.ts";
@@ -65,11 +65,11 @@ export async function post(outgoing: Outgoing, options: PostOptions): Promise<Ou
       body: outgoing.body,
       reset: true,
     });
-    const latencyMs = clock.now() - startedAtMs;
+    const latencyMs = elapsedMs(startedAtMs, clock.now());
     const text = await readSome(reply.body);
     return { ...judge(reply.statusCode, reply.headers, text, rules), latencyMs };
   } catch (error) {
-    return { error: reasonOf(error, rules), latencyMs: clock.now() - startedAtMs };
+    return { error: reasonOf(error, rules), latencyMs: elapsedMs(startedAtMs, clock.now()) };
   } finally {
     timer.cancel();
     signal.removeEventListener("abort", onAbort);
