@@ -43,8 +43,12 @@ function isLoopback(host: string): boolean {
   return isIP(host) ? kindOfAddress(host) === "loopback" : isLocalhost(host);
 }
 
+/** What nearly all ask for, for which nothing need be taken apart. */
+const USUAL = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
+
 /** Whether nobody else can have the name. Browsers send none that they could not read, and always one. */
 function isOwn(asked: string): boolean {
+  if (USUAL.test(asked)) return true;
   const name = URL.parse(`http://${asked}`)?.hostname ?? "";
   return isLocalhost(name) || isIP(name.replace(/^\[|\]$/g, "")) > 0;
 }
