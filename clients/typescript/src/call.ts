@@ -92,9 +92,9 @@ export class Call<Schema extends DescMessage = DescMessage> {
     if (limits.length > 0) this.timer = settings.clock.after(limitMs + GRACE_MS, () => this.giveUp());
   }
 
-  /** For the next attempt. Throws when the call is over already. */
+  /** For the next attempt. Throws a GatewayError when the call is over already. */
   attempt(): RpcOptions {
-    if (this.signal.aborted) throw this.signal.reason;
+    if (this.signal.aborted) throw this.failure(this.signal.reason);
     this.progress = { sent: false };
     const headers = new Headers(this.headers);
     headers.set("x-request-id", this.requestId);

@@ -113,6 +113,20 @@ describe.each(OVER_HTTP1)("$name", ({ connect }) => {
     expect(server.job("ended").job.status).toBe("cancelled");
   });
 
+  test("a signal ends the wait before it was begun", async () => {
+    await using server = await JobServer.start();
+    const gateway = connect({ baseUrl: server.url });
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    // As by a caller who only wanted the id.
+    const onEvent = () => leaving.abort();
+    expect((await failureOf(gateway.submitAndWait(ask("Hello"), { signal, onEvent }))).kind).toBe(
+      "cancelled",
+    );
+    const events = gateway.watchJob({ jobId: server.onlyId }, { signal });
+    expect((await failureOf(events.next())).kind).toBe("cancelled");
+  });
+
   test("a time limit ends the wait", async () => {
     await using server = await JobServer.start();
     const gateway = connect({ baseUrl: server.url });
