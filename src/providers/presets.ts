@@ -16,10 +16,13 @@ export interface Preset extends Pick<OpenAiTraits, "maxTokensField" | "streamUsa
   /** Empty where the models are its user's own, or come and go. */
   readonly defaultModel: string;
   /** How it takes the conversation. */
-  readonly messages: Pick<OpenAiTraits, "developerRole" | "thoughtsField">;
+  readonly messages: Pick<OpenAiTraits, "developerRole" | "thoughtsField" | "maxCallIdChars">;
   /** How a base URL ends below which each model has a path of its own. */
   readonly deploymentsBelow?: string;
 }
+
+/** "Invalid 'messages[2].tool_calls[0].id': string too long. Expected a string with maximum length 40" */
+export const MAX_CALL_ID_CHARS = 40;
 
 /** What holds for most of them. */
 const USUAL = {
@@ -41,7 +44,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     apiKeyEnv: "AZURE_OPENAI_API_KEY",
     keyHeader: "api-key",
     maxTokensField: "max_completion_tokens",
-    messages: {},
+    messages: { maxCallIdChars: MAX_CALL_ID_CHARS },
     deploymentsBelow: "/openai",
   },
   // https://api-docs.deepseek.com/guides/thinking_mode: after a turn with tool calls its thoughts must come back, or

@@ -2,7 +2,10 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { encodeChat } from "../../src/providers/openai/encode.ts";
+import { createProvider } from "../../src/providers/registry.ts";
+import { attemptCallOf } from "../support/call.ts";
 import { violatedBy } from "../support/failure.ts";
+import { answers, scriptedProvider, settingsOf } from "../support/provider.ts";
 
 type Init = MessageInitShape<typeof ChatRequestSchema>;
 type PartInit = NonNullable<NonNullable<NonNullable<Init["messages"]>[number]["parts"]>[number]["part"]>;
@@ -33,6 +36,39 @@ const result = { case: "toolResult", value: { toolCallId: "call_1", content: "Su
 const thought = { case: "reasoning", value: { text: "Hm" } } as const;
 const refusal = { case: "refusal", value: "No." } as const;
 const text = { case: "text", value: "Hello" } as const;
+
+test("the ids of others' calls are made as short as OpenAI takes them", () => {
+  const long = `chatcmpl-tool-${"0".repeat(32)}`;
+  const messages = (["call_1", long] as const).flatMap((id) => [
+    { role: "assistant", parts: [{ part: { ...call, value: { id, name: "look" } } }] },
+    { role: "tool", parts: [{ part: { ...result, value: { toolCallId: id } } }] },
+  ]);
+  const ids = (traits: object) => {
+    const request = create(ChatRequestSchema, { messages });
+    const sent = JSON.parse(encodeChat(request, WISH, { ...TRAITS, ...traits }).body).messages;
+    return sent.map((one: { tool_calls?: [{ id: string }]; tool_call_id?: string }) =>
+      String(one.tool_calls?.[0].id ?? one.tool_call_id),
+    );
+  };
+  expect(ids({})).toEqual(["call_1", "call_1", long, long]);
+  const [a, b, c, d] = ids({ maxCallIdChars: 40 });
+  expect([a, b, c]).toEqual(["call_1", "call_1", d]);
+  expect(c).toMatch(/^call_[0-9a-f]{32}$/);
+});
+
+test("OpenAI itself is one that takes no longer ids", async () => {
+  await using server = await scriptedProvider(answers(200, {}));
+  const provider = createProvider(settingsOf("openai", { kind: "openai", baseUrl: server.origin }, ["k"]));
+  const request = create(ChatRequestSchema, {
+    messages: [
+      { role: "assistant", parts: [{ part: { ...call, value: { id: "x".repeat(41), name: "a" } } }] },
+    ],
+  });
+  const target = { provider: "openai", model: "gpt-4o" };
+  await provider.serve(attemptCallOf({ request, target, streaming: false })).catch(() => {});
+  await provider.close();
+  expect(JSON.parse(server.requests[0]?.body ?? "").messages[0].tool_calls[0].id).toHaveLength(37);
+});
 
 describe("what OpenAI cannot be told is refused by its name", () => {
   const cases: readonly (readonly [string, Init, string[]])[] = [

@@ -17,6 +17,9 @@ const weather = {
   parameters: { type: "object", properties: { city: { type: "string" } } },
 };
 
+/** As vLLM's are. */
+const LONG_ID = `chatcmpl-tool-${"0".repeat(32)}`;
+
 /** Where a server of the test's stands in for the provider. */
 function at(origin: string, { baseUrl }: Preset, path = "/openai/v1"): string {
   return origin + (baseUrl ? new URL(baseUrl).pathname : path);
@@ -60,8 +63,10 @@ describe.each(Object.entries(PRESETS))("%s", (preset, row) => {
     expect(body).toMatchObject({ model: "some-model", [row.maxTokensField]: 7, stream: true });
     expect("max_tokens" in body && "max_completion_tokens" in body).toBe(false);
     expect(body.stream_options).toEqual(row.streamUsage ? { include_usage: true } : undefined);
-    const { developerRole = true, thoughtsField } = row.messages;
-    const [instructions, , assistant] = body.messages;
+    const { developerRole = true, thoughtsField, maxCallIdChars = LONG_ID.length } = row.messages;
+    const [instructions, , assistant, result] = body.messages;
+    const id = LONG_ID.length > maxCallIdChars ? expect.stringMatching(/^call_[0-9a-f]{32}$/) : LONG_ID;
+    expect([assistant.tool_calls[0].id, result.tool_call_id]).toEqual([id, assistant.tool_calls[0].id]);
     expect(instructions.role).toBe(developerRole ? "developer" : "system");
     const thoughts = [assistant.reasoning_content, assistant.reasoning].filter(Boolean);
     expect(thoughts).toEqual(thoughtsField ? ["Hm. So."] : []);
@@ -113,10 +118,10 @@ async function call(origin: string, preset: string, row: Preset, given: object =
         parts: [
           { part: { case: "reasoning", value: { text: "Hm. " } } },
           { part: { case: "reasoning", value: { text: "So.", signature: "seal" } } },
-          { part: { case: "toolCall", value: { id: "call_1", name: "look" } } },
+          { part: { case: "toolCall", value: { id: LONG_ID, name: "look" } } },
         ],
       },
-      { role: "tool", parts: [{ part: { case: "toolResult", value: { toolCallId: "call_1" } } }] },
+      { role: "tool", parts: [{ part: { case: "toolResult", value: { toolCallId: LONG_ID } } }] },
     ],
     parameters: { maxTokens: 7 },
   });

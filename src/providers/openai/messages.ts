@@ -14,6 +14,7 @@ import type {
 import type { ChatRequest } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Message, Part, ToolCall } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
+import { shortCallId } from "../call_id.ts";
 import { toolResultsOf } from "../parts.ts";
 import { plain, texts, userContent } from "./content.ts";
 import { encodeFile } from "./media.ts";
@@ -56,7 +57,7 @@ function encodeMessage(
     case "assistant":
       return [named(encodeAssistant(message, path, freeText, traits, wrong), message)];
     case "tool":
-      return encodeToolResults(message, path, wrong);
+      return encodeToolResults(message, path, traits, wrong);
     default:
       wrong.push({ field: `${path}.role`, description: `"${role}" is no role` });
       return [];
@@ -80,14 +81,15 @@ function encodeAssistant(
   message: Message,
   path: string,
   freeText: ReadonlySet<string>,
-  { thoughtsField }: OpenAiTraits,
+  { thoughtsField, maxCallIdChars }: OpenAiTraits,
   wrong: Violation[],
 ): Assistant {
   const calls: ChatCompletionMessageToolCall[] = [];
   let refusal = "";
   const words = texts(message, path, wrong, (part, at) => {
     if (part.part.case === "toolCall") {
-      calls.push(encodeToolCall(part.part.value, `${at}.tool_call`, freeText, wrong));
+      const id = shortCallId(part.part.value.id, maxCallIdChars);
+      calls.push(encodeToolCall({ ...part.part.value, id }, `${at}.tool_call`, freeText, wrong));
     } else if (part.part.case === "refusal") {
       refusal += part.part.value;
     } else {
@@ -128,11 +130,12 @@ function encodeToolCall(
 function encodeToolResults(
   message: Message,
   path: string,
+  { maxCallIdChars }: OpenAiTraits,
   wrong: Violation[],
 ): ChatCompletionToolMessageParam[] {
   return toolResultsOf(message, path, wrong).map(({ result }) => ({
     role: "tool",
-    tool_call_id: result.toolCallId,
+    tool_call_id: shortCallId(result.toolCallId, maxCallIdChars),
     content: result.content,
   }));
 }

@@ -4,7 +4,7 @@ import type { BatchAdapter } from "../batch_adapter.ts";
 import type { Dialect } from "../dialect.ts";
 import { keyCredentials } from "../keys.ts";
 import { type Kind, overHttp, type ProviderSettings, type Working, withoutKeys } from "../kind.ts";
-import { PRESETS } from "../presets.ts";
+import { MAX_CALL_ID_CHARS, PRESETS } from "../presets.ts";
 import { checkAvailability } from "./availability.ts";
 import { openaiBatches } from "./batches.ts";
 import { openaiDialect } from "./dialect.ts";
@@ -13,7 +13,10 @@ import type { OpenAiTraits } from "./traits.ts";
 
 export const openai: Kind = {
   whyOff: withoutKeys,
-  build: (settings) => likeOpenAi(settings, openaiDialect(traitsOf(settings.config)), openaiBatches),
+  build: (settings) => {
+    const traits = { ...traitsOf(settings.config), maxCallIdChars: MAX_CALL_ID_CHARS };
+    return likeOpenAi(settings, openaiDialect(traits), openaiBatches);
+  },
 };
 
 export const openaiCompatible: Kind = {

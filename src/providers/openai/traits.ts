@@ -9,6 +9,8 @@ export interface OpenAiTraits {
   readonly developerRole?: boolean;
   /** The field of an assistant's message in which thoughts go back; absent where they are not taken. */
   readonly thoughtsField?: "reasoning_content" | "reasoning";
+  /** The longest id that a call may have; absent for any. */
+  readonly maxCallIdChars?: number;
   /** Whether each model has a path of its own, as Azure's deployments once had. */
   readonly deployments?: boolean;
 }
