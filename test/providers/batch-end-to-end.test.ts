@@ -4,6 +4,7 @@ import { Failure } from "../../src/core/failure.ts";
 import { emulated } from "../emulator/emulated.ts";
 import { batchStack, MINI, Spot } from "../support/batches.ts";
 import { budgetOf } from "../support/budgets.ts";
+import { answers, scriptedProvider } from "../support/provider.ts";
 import { engines } from "../support/stores.ts";
 
 const LINE = "/v1/chat/completions";
@@ -128,6 +129,23 @@ describe("a batch", () => {
       attempt: { outcome: "failed", actualPicoUsd: 0n },
     });
     expect(well.attempt?.outcome).toBe("ok");
+  });
+
+  test("that is one too many is free, and leaves its call to be made once there is room", async () => {
+    const errors = { data: [{ code: "token_limit_exceeded", message: "Enqueued token limit reached" }] };
+    await using full = await scriptedProvider((reply, request) => {
+      const batch = {
+        id: "batch_1",
+        status: request.url === "/v1/batches" ? "validating" : "failed",
+        errors,
+      };
+      answers(200, request.url === "/v1/files" ? { id: "file-1" } : batch)(reply, request);
+    });
+    const { run } = batchStack(full.origin);
+    expect(await run({ callId: "one", parking: new Spot() })).toMatchObject({
+      failure: { kind: "provider_rate_limited", noRoom: true },
+      attempt: { outcome: "failed", actualPicoUsd: 0n },
+    });
   });
 
   test("is cancelled when all have left, and what was served of it is booked as measured", async () => {
