@@ -26,6 +26,8 @@ export interface Features {
   readonly fileBytes: number;
   /** Files that the provider fetches. */
   readonly remoteFiles: number;
+  /** Whether one of those may be sound, which is dearer than text. */
+  readonly sound: boolean;
   /**
    * How often the provider may read what no one here knows the size of, such as pages that it searches: 0 when it
    * reads the request alone.
@@ -92,6 +94,7 @@ class Finding implements Features {
   readonly images: Media[] = [];
   fileBytes = 0;
   remoteFiles = 0;
+  sound = false;
   openRounds = 0;
   private readonly onText: ((text: string) => void) | undefined;
 
@@ -169,8 +172,14 @@ class Finding implements Features {
     if (source.case === "data" && mediaType.startsWith("text/")) this.say(UTF8.decode(source.value));
     else if (source.case === "data") this.fileBytes += source.value.length;
     else if (source.case === "url" && source.value.startsWith("data:")) this.fileBytes += source.value.length;
-    else this.remoteFiles++;
+    else {
+      this.remoteFiles++;
+      if (!SILENT.test(mediaType || String(source.value))) this.sound = true;
+    }
   }
 }
+
+/** By its type, or its address where that is not told. */
+const SILENT = /^(?:application|image|text)\/|\.pdf$/;
 
 const UTF8 = new TextDecoder();

@@ -66,7 +66,7 @@ export function demandOf(
     cacheWrites,
     cache: caches.expect(nameOf(target), cacheWrites, inputTokens),
     serviceTier: serviceTier || tierAdded(request),
-    media: input.images > 0 || MEDIA.test(target.model),
+    media: input.images > 0 || features.sound || MEDIA.test(target.model),
   };
 }
 

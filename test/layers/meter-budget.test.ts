@@ -80,6 +80,30 @@ describe("an attempt under a budget", () => {
     },
   );
 
+  it.each([
+    ["recording.mp3", "", true],
+    ["recording", "audio/mpeg", true],
+    ["film", "video/mp4", true],
+    ["report.pdf", "", false],
+    ["report", "application/pdf", false],
+  ])("has as much held as %s (%s) costs if it is sound: %s", async (name, mediaType, sound) => {
+    const { metered } = budgeted(fromUsd(100));
+    const source = { case: "url", value: `https://example.com/${name}` } as const;
+    const call = routedCallOf({
+      target: { provider: "openai", model: "swift" },
+      streaming: false,
+      request: {
+        messages: [{ role: "user", parts: [{ part: { case: "file", value: { source, mediaType } } }] }],
+        parameters: { maxTokens: 100 },
+      },
+    });
+    await eventsOf(await metered(answering(1))(call));
+    const asText = 300_000n * INPUT;
+    const held = lastOf(call).reservedPicoUsd ?? 0n;
+    expect(held > 5n * asText).toBe(sound);
+    expect(held).toBeGreaterThan(asText);
+  });
+
   it("gives all of it back when it failed for nothing", async () => {
     const { metered, stands } = budgeted(fromUsd(1));
     const failing = metered(() => Promise.reject(new Failure("unreachable", "no")))(routedCallOf());

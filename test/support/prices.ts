@@ -57,6 +57,7 @@ const catalog = loadCatalog(
           output_per_1k_tokens: 0.01,
           max_output_tokens: 1_000,
           capabilities: { reasoning: false },
+          audio_input_per_1k_tokens: 0.005,
           service_tiers: { priority: { prices: { input_per_1k_tokens: 0.002, output_per_1k_tokens: 0.02 } } },
         },
         free: { input_per_1k_tokens: 0, output_per_1k_tokens: 0 },
