@@ -61,7 +61,7 @@ export class Call<Schema extends DescMessage = DescMessage> {
   requestId: string;
   private readonly schema: Schema;
   private readonly settings: CallSettings;
-  private readonly headers: RpcOptions["headers"];
+  private readonly headers: Headers;
   private readonly abort = new AbortController();
   private readonly signal: AbortSignal;
   private readonly deadlineMs: number;
@@ -69,7 +69,7 @@ export class Call<Schema extends DescMessage = DescMessage> {
   private late = false;
   private progress = { sent: false };
 
-  /** Throws a GatewayError for a request, or a time, that cannot be. */
+  /** Throws a GatewayError for a request, a header or a time that cannot be. */
   constructor(
     schema: Schema,
     request: MessageInitShape<Schema>,
@@ -79,8 +79,13 @@ export class Call<Schema extends DescMessage = DescMessage> {
     this.schema = schema;
     this.message = create(schema, request);
     this.settings = settings;
-    this.headers = options.headers;
     this.requestId = options.requestId ?? newId();
+    try {
+      this.headers = new Headers(options.headers);
+      this.headers.set("x-request-id", this.requestId);
+    } catch (cause) {
+      throw notSent(textOf(cause), cause);
+    }
     this.signal = options.signal ? AbortSignal.any([options.signal, this.abort.signal]) : this.abort.signal;
     // A request may say in itself how long it may take.
     const { timeoutMs } = this.message as { timeoutMs?: number };
@@ -118,7 +123,7 @@ export class Call<Schema extends DescMessage = DescMessage> {
     // Of a key in the headers, an RPC whose requests have none takes no notice.
     if (!this.schema.field.idempotencyKey) return false;
     const { idempotencyKey } = this.message as { idempotencyKey?: string };
-    return Boolean(idempotencyKey) || new Headers(this.headers).has("idempotency-key");
+    return Boolean(idempotencyKey) || this.headers.has("idempotency-key");
   }
 
   get remainingMs(): number {

@@ -29,6 +29,18 @@ async function serve(listener: RequestListener) {
 const OVER_HTTP1 = WAYS.filter(({ name }) => name !== "gRPC");
 
 describe.each(WAYS)("$name", ({ connect }) => {
+  test("a header that cannot be", async () => {
+    const gateway = connect({ baseUrl: "http://127.0.0.1:2" });
+    const named = { headers: { "x-team": "検索" } };
+    for (const call of [
+      () => gateway.chat(ask("Hello"), named),
+      () => gateway.stream(ask("Hello"), named).text(),
+      () => gateway.watchJob({ jobId: "a" }, named).next(),
+      () => gateway.watchJob({ jobId: "a" }, { requestId: "検索" }).next(),
+    ])
+      expect(await failureOf(call())).toMatchObject({ kind: "not_sent", previous: [] });
+  });
+
   test("nobody listens", async () => {
     const gateway = connect({ baseUrl: "http://127.0.0.1:2", retry: false });
     expect(await failureOf(gateway.chat(ask("Hello"), { requestId: "mine" }))).toMatchObject({
