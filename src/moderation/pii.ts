@@ -15,7 +15,21 @@ export const PII_CATEGORIES: readonly string[] = [...new Set(DETECTORS.map(({ ca
 export function pii(categories: readonly string[]): Patterns {
   const detectors =
     categories.length === 0 ? DETECTORS : DETECTORS.filter(({ category }) => categories.includes(category));
-  return { kind: "patterns", find: (text) => scan(text, detectors), heldFrom };
+  return {
+    kind: "patterns",
+    find: (text) => scan(spaced(text), detectors),
+    heldFrom: (text) => heldFrom(spaced(text)),
+  };
+}
+
+/** Of JSON that stands in a text: the end of a line, and other space. */
+const ESCAPED_SPACE = /\\(?:[bfnrt]|u(?:00[aA]0|202[fF]))/g;
+const LINE_ENDS: Readonly<Record<string, string>> = { "\\n": " \n", "\\r": " \r" };
+
+/** With that in its place, of the same length: a number behind `\n` is not one word with the `n`. */
+function spaced(text: string): string {
+  if (!text.includes("\\")) return text;
+  return text.replace(ESCAPED_SPACE, (written) => LINE_ENDS[written] ?? " ".repeat(written.length));
 }
 
 /** As long as the longest of them may be. */

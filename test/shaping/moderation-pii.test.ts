@@ -41,6 +41,38 @@ describe("personal data in labelled texts", () => {
   });
 });
 
+describe("personal data in JSON that stands in a text", () => {
+  const VALUES = [
+    "ann@example.com",
+    "4111 1111 1111 1111",
+    "DE89370400440532013000",
+    "+49 30 901820",
+    "tel. 030 901820",
+    "123-45-6789",
+    "8.8.4.4",
+    "2001:4860:4860::8888",
+  ];
+  const BEFORE = ["\\n", "\\r\\n", "\\t", "\\\\n", "\\u00a0", "\\u202F"];
+
+  it.each(VALUES)("is found behind the end of a line: %s", (value) => {
+    const [expected] = found(`Look: ${value}`);
+    expect(expected).toBeDefined();
+    for (const before of BEFORE)
+      expect(found(`Sum up {"note":"Look:${before}${value}${before}Bye"}`), before).toEqual([expected]);
+  });
+
+  it("is no number that goes on behind it", () => {
+    expect(found('{"rows":"4111 1111\\n1111 1111"}')).toEqual(found("4111 1111\n1111 1111"));
+  });
+
+  it("is held back in a stream like any other", () => {
+    const text = '{"note":"Look:\\n4111 1111 1111 1111';
+    const start = text.indexOf("4111");
+    for (let end = start + 1; end <= text.length; end++)
+      expect(pii([]).heldFrom(text.slice(0, end))).toBeLessThanOrEqual(start);
+  });
+});
+
 describe("a labelled secret", () => {
   const SECRETS = { password: "hunter2!x", api_key: "0123456789abcdef", note: "Bearer 0123456789abcdef" };
 
