@@ -4,6 +4,7 @@
  */
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { DescField } from "@bufbuild/protobuf";
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Violation as RuleViolation } from "@bufbuild/protovalidate";
 import { ConfigSchema } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { patternFault } from "../cache/patterns.ts";
@@ -16,6 +17,9 @@ import { isHttpUrl } from "./form.ts";
 import { moderationViolations } from "./moderation-check.ts";
 import { nameViolations } from "./names.ts";
 
+/** Amounts are whole trillionths of a dollar. */
+const LEAST_USD = 1e-12;
+
 /** Every violation, one a field; none when the configuration can be used. */
 export function violationsOf(config: CompleteConfig): Violation[] {
   const byRule = ruleViolations(config);
@@ -26,6 +30,7 @@ export function violationsOf(config: CompleteConfig): Violation[] {
     ...defaultModelViolations("default_model", config.defaultModel, config),
     ...defaultModelViolations("default_embedding_model", config.defaultEmbeddingModel, config),
     ...budgetViolations(config),
+    ...delayViolations(config),
     ...nameViolations(config),
     ...templateFaults(config.templates),
     ...moderationViolations(config),
@@ -111,10 +116,29 @@ function budgetViolations({ budgets, routingPolicies }: CompleteConfig): Violati
 /** What is told in trillionths of a dollar, as 64 bits, and counted on Redis in billionths, as a double. */
 const MAX_USD = 9_000_000;
 
-function amountViolation(field: string, usd = 0): Violation[] {
+function amountViolation(field: string, usd = LEAST_USD): Violation[] {
+  if (usd < LEAST_USD)
+    return [{ field, description: "is less than a trillionth of a dollar, and so nothing" }];
   return usd <= MAX_USD
     ? []
     : [{ field, description: `must be at most ${MAX_USD}, which can be counted exactly` }];
+}
+
+function delayViolations({ resilience, providers }: CompleteConfig): Violation[] {
+  const ofProviders = Object.entries(providers).map(
+    ([name, provider]) => [`${keyPath("providers", name)}.resilience`, provider.resilience] as const,
+  );
+  // A provider has what is said of all, which is told once.
+  const said = isNegative(resilience) ? [] : ofProviders;
+  return [["resilience", resilience] as const, ...said].flatMap(([path, one]) => {
+    if (!isNegative(one)) return [];
+    const description = "must not be negative; leave it out to wait as long as nearly all calls take";
+    return [{ field: `${path}.hedging.delay`, description }];
+  });
+}
+
+function isNegative({ hedging: { delay } }: CompleteConfig["resilience"]): boolean {
+  return delay !== undefined && durationMs(delay) < 0;
 }
 
 function networkViolations(networks: readonly string[]): Violation[] {

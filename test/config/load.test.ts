@@ -246,6 +246,28 @@ describe("errors", () => {
       [expect.stringMatching(/^FILE: server\.port: .*65535/) as unknown as string],
     ],
     [
+      "a budget of nothing",
+      "budgets: [{name: a, limit_usd: 1.0e-13, per: day}]",
+      {},
+      ["FILE: budgets[0].limit_usd: is less than a trillionth of a dollar, and so nothing"],
+    ],
+    [
+      "a negative delay for all",
+      "resilience: {hedging: {delay: '-1s'}}",
+      {},
+      [
+        "FILE: resilience.hedging.delay: must not be negative; leave it out to wait as long as nearly all calls take",
+      ],
+    ],
+    [
+      "a negative delay for one",
+      "providers: {openai: {resilience: {hedging: {delay: '-0.5s'}}}}",
+      {},
+      [
+        "FILE: providers.openai.resilience.hedging.delay: must not be negative; leave it out to wait as long as nearly all calls take",
+      ],
+    ],
+    [
       "a provider without kind",
       "providers: {acme: {}}",
       {},
