@@ -68,8 +68,7 @@ export interface Gateway {
 /** @throws ConfigError, CatalogError, or the error of the store or the port; nothing is left open then */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { env, clock = systemClock } = options;
-  const load = () => loadConfig({ file: options.file, env });
-  const config = load();
+  const config = loadConfig({ file: options.file, env });
   const certificate = config.server.tls && readCertificate(config.server.tls);
   const log = createLog(config.telemetry.logLevel, options.logTo);
   const metrics = createMetrics();
@@ -123,7 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // Also that of a configuration which could not be put in force: its prices may be what is mended.
   let latest = config;
   const replace = () => {
-    const next = load();
+    const next = loadConfig({ file: options.file, env, again: true });
     latest = next;
     checkSuccessor(next, current.config);
     checkSecrets(next, env);

@@ -19,6 +19,8 @@ export interface Sources {
   /** Path of a YAML file, beside which templates may lie; without it the environment and the defaults decide alone. */
   readonly file?: string | undefined;
   readonly env: Environment;
+  /** Whether the file was read before: one that holds nothing now is being written, and is none yet. */
+  readonly again?: boolean;
 }
 
 /**
@@ -27,9 +29,9 @@ export interface Sources {
  *
  * @throws ConfigError with everything that is wrong. What a file means is judged once it can be read.
  */
-export function loadConfig({ file, env }: Sources): CompleteConfig {
+export function loadConfig({ file, env, again = false }: Sources): CompleteConfig {
   const problems: Problem[] = [];
-  const draft = file === undefined ? create(ConfigSchema) : readConfigFile(file, problems);
+  const draft = file === undefined ? create(ConfigSchema) : readConfigFile(file, problems, again);
   const beside = file === undefined ? [] : readTemplates(file, problems);
   if (draft) addTemplates(draft, beside, problems);
   const origins = applyEnvironment(draft ?? create(ConfigSchema), env, problems);
@@ -53,8 +55,8 @@ export function checkSuccessor(next: CompleteConfig, before: CompleteConfig): vo
   throw new ConfigError([{ source: "configuration", path: "auth.keys", description }]);
 }
 
-function readConfigFile(file: string, problems: Problem[]): Config | undefined {
-  const json = readYamlFile(file, problems);
+function readConfigFile(file: string, problems: Problem[], again: boolean): Config | undefined {
+  const json = readYamlFile(file, problems, !again);
   if (json === undefined) return undefined;
   const read = readStrict(ConfigSchema, json);
   if ("message" in read) return read.message;

@@ -208,6 +208,20 @@ describe.concurrent("a file that changes", () => {
     expect((await post(gateway, "/v1/gateway/chat")).status).toBe(401);
   });
 
+  it("leads nobody elsewhere while it holds nothing yet", async () => {
+    await using running = new AsyncDisposableStack();
+    const good = at(running.use(await scriptedProvider(saying("I am good"))));
+    const { gateway, write, reloads, log } = await watching(running, good);
+    for (const [index, next] of ["", "# Who may call.\n"].entries()) {
+      write(next);
+      await reloads({ false: index + 1 });
+      expect((await chat(gateway)).json.response).toBe("I am good");
+    }
+    expect(log.join("")).toContain("holds nothing");
+    write(good);
+    await reloads({ true: 1, false: 2 });
+  });
+
   it("brings new prices, and none that are wrong", async () => {
     await using running = new AsyncDisposableStack();
     const { gateway, writePrices, catalog, reloads } = await watching(
