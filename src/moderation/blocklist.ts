@@ -6,6 +6,7 @@ import { RE2JS } from "re2js";
 import type { Detector, Place } from "./detector.ts";
 import type { Patterns } from "./hook.ts";
 import { scan } from "./scan.ts";
+import { spaced } from "./spaced.ts";
 
 /** What an expression finds in a stream may be as long. */
 const LONGEST_MATCH = 256;
@@ -23,7 +24,12 @@ export function expressionFault(pattern: string): string | undefined {
 export function blocklist(words: readonly string[], patterns: readonly string[]): Patterns {
   const detectors: Detector[] = [];
   const written = words.flatMap((word) => [word.normalize("NFC"), word.normalize("NFD")]);
-  if (words.length > 0) detectors.push({ category: "word", find: wordsIn(written) });
+  const find = wordsIn(written);
+  if (words.length > 0)
+    detectors.push(
+      { category: "word", find: (text) => (text.includes("\\") ? find(spaced(text)) : []) },
+      { category: "word", find },
+    );
   for (const pattern of patterns) {
     const expression = RE2JS.compile(pattern);
     detectors.push({ category: "pattern", find: (text) => matches(expression, text) });

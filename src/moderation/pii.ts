@@ -5,6 +5,7 @@ import { cards, ibans } from "./pii/accounts.ts";
 import { emails, ips, phones } from "./pii/contact.ts";
 import { nationalIds } from "./pii/national.ts";
 import { scan } from "./scan.ts";
+import { spaced } from "./spaced.ts";
 
 /** The surest first: what two of them find is the earlier one's. */
 const DETECTORS: readonly Detector[] = [emails, ibans, cards, ...nationalIds, ...ips, ...phones];
@@ -20,16 +21,6 @@ export function pii(categories: readonly string[]): Patterns {
     find: (text) => scan(spaced(text), detectors),
     heldFrom: (text) => heldFrom(spaced(text)),
   };
-}
-
-/** Of JSON that stands in a text: the end of a line, and other space. */
-const ESCAPED_SPACE = /\\(?:[bfnrt]|u(?:00[aA]0|202[fF]))/g;
-const LINE_ENDS: Readonly<Record<string, string>> = { "\\n": " \n", "\\r": " \r" };
-
-/** With that in its place, of the same length: a number behind `\n` is not one word with the `n`. */
-function spaced(text: string): string {
-  if (!text.includes("\\")) return text;
-  return text.replace(ESCAPED_SPACE, (written) => LINE_ENDS[written] ?? " ".repeat(written.length));
 }
 
 /** As long as the longest of them may be. */

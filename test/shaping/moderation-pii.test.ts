@@ -61,6 +61,14 @@ describe("personal data in JSON that stands in a text", () => {
       expect(found(`Sum up {"note":"Look:${before}${value}${before}Bye"}`), before).toEqual([expected]);
   });
 
+  it("hides no blocked word, nor one with a backslash of its own", () => {
+    const { find } = blocklist(["project falcon", "c:\\new"], []);
+    const words = (text: string) => find(text).map(({ start, end }) => text.slice(start, end));
+    for (const before of BEFORE)
+      expect(words(`{"note":"Hi${before}Project Falcon${before}"}`), before).toEqual(["Project Falcon"]);
+    expect(words("In C:\\new, not C:\\newer")).toEqual(["C:\\new"]);
+  });
+
   it("is no number that goes on behind it", () => {
     expect(found('{"rows":"4111 1111\\n1111 1111"}')).toEqual(found("4111 1111\n1111 1111"));
   });
