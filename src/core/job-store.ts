@@ -213,7 +213,8 @@ export interface JobStore {
   retry(run: RunKey, dueAtMs: number, failure: StoredFailure, cost: RunCost): Promise<boolean>;
   /**
    * Gives a run back that came to nothing: it is not counted, but for what it cost. Until when the first may be waited
-   * for is put off by no more than it took. As with `retry`, the job is due at once if it is to be cancelled.
+   * for is put off by no more than it took. As with `retry`, the job is due at once if it is to be cancelled and has
+   * nothing parked that must be ended first.
    *
    * @param failure what became of what was parked, which is gone then; undefined where that stays
    */
@@ -227,7 +228,8 @@ export interface JobStore {
   /** The job's end, with its webhook and, with the last of a batch, that of the batch. */
   finish(run: RunKey, ending: Ending): Promise<boolean>;
   /**
-   * Ends jobs that wait, and asks whoever runs the others to end them. Those that have ended stay as they are.
+   * Ends jobs that wait, and asks whoever runs the others to end them. One that waits with something parked is due at
+   * once, since that is to be ended too. Those that have ended stay as they are.
    *
    * @param target a job, or all jobs of a batch, which is cancelled then
    * @returns false when the owner has no such job or batch

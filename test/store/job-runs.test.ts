@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { LEASE_MS, type StoredFailure } from "../../src/core/job-store.ts";
 import type { PicoUsd } from "../../src/core/money.ts";
 import {
+  batchOf,
   endingOf,
   idsOf,
   jobEngines,
@@ -320,6 +321,29 @@ describe.each(jobEngines("runs of jobs"))("runs of jobs on $name", (engine) => {
     await jobs.cancel({ jobId: "b" }, OWNER, NOW);
     await jobs.handBack(b, NOW, NOW + 3_600_000, cost(0n));
     expect(await takeOne(jobs)).toMatchObject({ job: { jobId: "b", cancelRequested: true } });
+  });
+
+  it("are due at once where they are to be cancelled and have something parked, which somebody must end", async () => {
+    const { jobs } = await open();
+    await jobs.submit(batchOf("batch", ["a", "b"]));
+    for (const place of ["batch_1 a", "batch_1 b"]) {
+      const { run } = await takeOne(jobs);
+      await jobs.park(run, place);
+      await jobs.handBack(run, NOW, NOW + 600_000, cost(0n));
+    }
+    expect(idsOf(await jobs.take(2, NOW))).toEqual([]);
+    await jobs.cancel({ jobId: "a" }, OWNER, NOW);
+    const a = await takeOne(jobs);
+    expect(a).toMatchObject({ job: { jobId: "a", cancelRequested: true }, parked: "batch_1 a" });
+    // Where its provider cannot be asked, that is tried again when it is due.
+    await jobs.handBack(a.run, NOW, NOW + 5_000, cost(0n));
+    expect(idsOf(await jobs.take(2, NOW))).toEqual([]);
+    await jobs.cancel({ batchId: "batch" }, OWNER, NOW);
+    await jobs.cancel({ batchId: "batch" }, OWNER, NOW);
+    expect(await takeOne(jobs)).toMatchObject({
+      job: { jobId: "b", cancelRequested: true },
+      parked: "batch_1 b",
+    });
   });
 
   it("end once, and keep what they came to", async () => {

@@ -14,6 +14,7 @@ export interface HeldJob extends StoredRow {
   readonly state: string;
   readonly cost_pico_usd: string | null;
   readonly cancel_requested: boolean;
+  readonly parked: string | null;
 }
 
 /** In the order in which all lock: jobs, which are locked already, then batches, then messages. */

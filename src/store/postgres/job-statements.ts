@@ -28,7 +28,7 @@ export const STORED = `
 const RECORD = RECORD_COLUMNS.map((name) => `j.${name}`).join();
 /** What must be known of a job to change it, from the database's lock on it on. */
 const HELD =
-  "job_id, message_id, batch_id, tenant, principal, callback_url, state, cost_pico_usd, cancel_requested";
+  "job_id, message_id, batch_id, tenant, principal, callback_url, state, cost_pico_usd, cancel_requested, parked";
 
 /** Leaves out those that are being changed: whoever does so has their message, or it comes back by itself. */
 export const TAKE = `
@@ -83,9 +83,12 @@ export const CANCEL_BATCH = `
 /** In the order in which all lock who lock several. */
 export const HOLD_TO_CANCEL = (column: "job_id" | "batch_id") => `
   SELECT ${HELD} FROM jobs
-  WHERE ${column} = $1 AND ${OWNED} AND (state = 'pending' OR state = 'running' AND NOT cancel_requested)
+  WHERE ${column} = $1 AND ${OWNED}
+    AND (state = 'pending' AND parked IS NULL OR state IN ('pending', 'running') AND NOT cancel_requested)
   ORDER BY job_id LIMIT ${CHUNK_JOBS} FOR UPDATE`;
-export const REQUEST_CANCEL = "UPDATE jobs SET cancel_requested = true WHERE job_id = ANY($1::text[])";
+export const REQUEST_CANCEL = `
+  UPDATE jobs SET cancel_requested = true, due_at_ms = CASE WHEN state = 'pending' THEN $2 ELSE due_at_ms END
+  WHERE job_id = ANY($1::text[])`;
 export const HOLD_TO_EXPIRE = `
   SELECT ${HELD} FROM jobs WHERE job_id IN (
     SELECT job_id FROM jobs WHERE state = 'pending' AND runs = 0 AND parked IS NULL AND due_at_ms + start_within_ms < $1

@@ -105,7 +105,7 @@ export function jobsOn(postgres: Postgres, queue: Queue, instance: string): JobS
     handBack: (run, nowMs, dueAtMs, { costPicoUsd }, failure) =>
       ofOurs(run, async (client, job) => {
         const cost = rows.costWith(job.cost_pico_usd, costPicoUsd);
-        const due = job.cancel_requested ? nowMs : dueAtMs;
+        const due = job.cancel_requested && (failure || job.parked === null) ? nowMs : dueAtMs;
         const values = [run.jobId, due, cost, nowMs, rows.failureText(failure)];
         await client.query(statements.HAND_BACK, values);
         await queue.giveBack(client, job.message_id, due);
@@ -127,10 +127,16 @@ export function jobsOn(postgres: Postgres, queue: Queue, instance: string): JobS
       const some = () =>
         transaction(async (client) => {
           const { rows: held } = await client.query<HeldJob>(statements.HOLD_TO_CANCEL(column), values);
-          const running = held.filter(({ state }) => state === "running").map((job) => job.job_id);
-          if (running.length > 0) await client.query(statements.REQUEST_CANCEL, [running]);
-          const waiting = held.filter(({ state }) => state === "pending");
+          const { waiting = [], others = [] } = Object.groupBy(held, ({ state, parked }) =>
+            state === "pending" && parked === null ? "waiting" : "others",
+          );
           await endJobs(client, queue, waiting, withoutRun("cancelled", nowMs));
+          if (others.length === 0) return held.length;
+          await client.query(statements.REQUEST_CANCEL, [others.map((job) => job.job_id), nowMs]);
+          await queue.hasten(
+            client,
+            others.map((job) => job.message_id),
+          );
           return held.length;
         });
       while ((await some()) === statements.CHUNK_JOBS);

@@ -27,6 +27,8 @@ export interface Queue {
   keep(client: PoolClient, messageIds: readonly string[]): Promise<void>;
   /** To be claimed again, by its old place among those of its priority. */
   giveBack(client: PoolClient, messageId: string, dueAtMs: number): Promise<void>;
+  /** To be claimed at once, where nobody has them. */
+  hasten(client: PoolClient, messageIds: readonly string[]): Promise<void>;
   drop(client: PoolClient, messageIds: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -48,6 +50,10 @@ const CHUNK_ROWS = 5_000;
 /** As pg-boss's `update` does, which takes one at a time: they may be thousands, again and again. */
 const PUT_OFF = `
   UPDATE ${QUEUE_SCHEMA}.job SET start_after = ${QUEUE_SCHEMA}.job_now() + interval '${LEASE_MS} ms'
+  WHERE name = $1 AND id = ANY($2::uuid[]) AND state < 'active'`;
+
+const HASTEN = `
+  UPDATE ${QUEUE_SCHEMA}.job SET start_after = least(start_after, ${QUEUE_SCHEMA}.job_now())
   WHERE name = $1 AND id = ANY($2::uuid[]) AND state < 'active'`;
 
 /** @throws Error when its tables cannot be made or used */
@@ -114,6 +120,9 @@ function operationsOf(boss: PgBoss): Omit<Queue, "close"> {
       await boss.fail(QUEUE_NAME, messageId, null, within(client));
       const startAfter = new Date(dueAtMs);
       await boss.update(QUEUE_NAME, undefined, { id: messageId, startAfter, ...within(client) });
+    },
+    async hasten(client, messageIds) {
+      await client.query(HASTEN, [QUEUE_NAME, messageIds]);
     },
     async drop(client, messageIds) {
       await boss.deleteJob(QUEUE_NAME, [...messageIds], within(client));

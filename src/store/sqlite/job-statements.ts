@@ -46,7 +46,7 @@ export function prepareJobs(db: Database) {
         state = 'running', runs = runs + 1, started_at_ms = ?, partial = '', holder = ?, lease_until_ms = ?
       WHERE job_id = ? RETURNING ${RECORD}, parked`),
 
-    held: db.prepare(`SELECT ${RECORD} FROM jobs WHERE ${held}`),
+    held: db.prepare(`SELECT ${RECORD}, parked FROM jobs WHERE ${held}`),
     renew: db.prepare(`
       UPDATE jobs SET lease_until_ms = ?, partial = coalesce(?, partial) WHERE ${held}
       RETURNING cancel_requested`),
@@ -72,9 +72,11 @@ export function prepareJobs(db: Database) {
         ended_at_ms = CASE open_jobs WHEN 1 THEN ? END
       WHERE batch_id = ? RETURNING *`),
 
-    requestCancel: db.prepare("UPDATE jobs SET cancel_requested = 1 WHERE job_id = ? AND state = 'running'"),
+    requestCancel: db.prepare(`
+      UPDATE jobs SET cancel_requested = 1, due_at_ms = CASE state WHEN 'pending' THEN ? ELSE due_at_ms END
+      WHERE job_id = ? AND state IN ('pending', 'running') AND cancel_requested = 0`),
     cancelBatch: db.prepare("UPDATE batches SET cancelled = 1 WHERE batch_id = ? AND ended_at_ms IS NULL"),
-    jobsOfBatch: db.prepare(`SELECT ${RECORD} FROM jobs WHERE ${inBatch} AND batch_place IS NULL`),
+    jobsOfBatch: db.prepare(`SELECT ${RECORD}, parked FROM jobs WHERE ${inBatch} AND batch_place IS NULL`),
     overdue: db.prepare(`
       SELECT ${RECORD} FROM jobs
       WHERE state = 'pending' AND runs = 0 AND parked IS NULL AND due_at_ms + start_within_ms < ? LIMIT ${CHUNK_ROWS}`),
@@ -86,7 +88,7 @@ export function prepareJobs(db: Database) {
       DELETE FROM batches WHERE batch_id = ? AND NOT EXISTS (
         SELECT 1 FROM jobs WHERE jobs.batch_id = batches.batch_id AND jobs.batch_id <> '')`),
 
-    job: db.prepare(`SELECT ${RECORD} FROM jobs WHERE job_id = ? AND ${owned}`),
+    job: db.prepare(`SELECT ${RECORD}, parked FROM jobs WHERE job_id = ? AND ${owned}`),
     batch: db.prepare(`SELECT * FROM batches WHERE batch_id = ? AND ${owned}`),
     states: db.prepare(`
       SELECT state, count(*) AS jobs, count(estimated_pico_usd) AS estimated, count(cost_pico_usd) AS priced,

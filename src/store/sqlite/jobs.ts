@@ -131,7 +131,7 @@ export class SqliteJobs {
       const row = this.held(run);
       if (!row) return false;
       const cost = costWith(row.cost_pico_usd, costPicoUsd);
-      const due = row.cancel_requested ? nowMs : dueAtMs;
+      const due = row.cancel_requested && (failure || row.parked === null) ? nowMs : dueAtMs;
       const values = { due, now: nowMs, cost, failure: failureText(failure), id: run.jobId };
       return changed(this.statements.handBack.run(values));
     });
@@ -262,8 +262,8 @@ export class SqliteJobs {
   }
 
   private cancelOne(row: StoredRow, nowMs: number): void {
-    if (row.state === "pending") this.end(row, "cancelled", nowMs);
-    else this.statements.requestCancel.run(String(row.job_id));
+    if (row.state === "pending" && row.parked === null) this.end(row, "cancelled", nowMs);
+    else this.statements.requestCancel.run(nowMs, String(row.job_id));
   }
 
   private end(
