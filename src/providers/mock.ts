@@ -57,7 +57,8 @@ function direction(text: string, dimensions: number): number[] {
 
 /** Words with the space before them, so that they join to the text. */
 function wordsOf(text: string): string[] {
-  return text.match(/\s*\S+/g) ?? [];
+  // What no word follows would be gone through anew from each of its spaces.
+  return text.trimEnd().match(/\s*\S+/g) ?? [];
 }
 
 async function* speak(words: readonly string[], finishReason: string): AsyncGenerator<Batch> {

@@ -19,6 +19,12 @@ const asking = (content: string, parameters: { maxTokens?: number } = {}) => ({
 });
 
 describe("the mock provider", () => {
+  it("takes no longer for a text of spaces than for one of words", async () => {
+    const { text, attempt } = await said(asking(`Hello${" ".repeat(1_000_000)}`));
+    expect(text).toBe("This is the mock provider. You said: Hello");
+    expect(attempt.usage?.inputTokens).toBe(1);
+  });
+
   it("says what it is, and repeats what the user said last", async () => {
     const messages = [
       { role: "user", content: "Good  morning" },
