@@ -40,7 +40,8 @@ type Usage struct {
 	// Of `cache_write_tokens`, those kept for an hour; the rest is kept for the
 	// provider's default time.
 	CacheWrite_1HTokens *int32 `protobuf:"varint,7,opt,name=cache_write_1h_tokens,json=cacheWrite1hTokens,proto3,oneof" json:"cache_write_1h_tokens,omitempty"`
-	// Of `input_tokens`, those heard.
+	// Of `input_tokens`, those heard, without what was heard out of the
+	// provider's cache.
 	AudioInputTokens *int32 `protobuf:"varint,8,opt,name=audio_input_tokens,json=audioInputTokens,proto3,oneof" json:"audio_input_tokens,omitempty"`
 	// Of `output_tokens`, those spoken.
 	AudioOutputTokens *int32 `protobuf:"varint,9,opt,name=audio_output_tokens,json=audioOutputTokens,proto3,oneof" json:"audio_output_tokens,omitempty"`

@@ -71,7 +71,8 @@ export type Usage = Message<"llmgateway.v1.Usage"> & {
   cacheWrite1hTokens?: number | undefined;
 
   /**
-   * Of `input_tokens`, those heard.
+   * Of `input_tokens`, those heard, without what was heard out of the
+   * provider's cache.
    *
    * @generated from field: optional int32 audio_input_tokens = 8;
    */

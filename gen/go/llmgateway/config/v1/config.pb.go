@@ -910,8 +910,9 @@ type ModerationHook struct {
 	Fail string `protobuf:"bytes,5,opt,name=fail,proto3" json:"fail,omitempty"`
 	// The most that it may take each time. Default 2s.
 	Timeout *durationpb.Duration `protobuf:"bytes,6,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	// Aliases, providers or `provider/model`, as requests name them, that it is
-	// for; empty for all requests.
+	// Aliases, providers or `provider/model` whose calls it is for: each that may
+	// go there, as the request names it, or by an alias, a fallback chain, an
+	// experiment or the semantic cache's embedder. Empty for all requests.
 	Models []string `protobuf:"bytes,7,rep,name=models,proto3" json:"models,omitempty"`
 	// Names of API keys whose calls it does not look at.
 	ExemptKeys []string `protobuf:"bytes,8,rep,name=exempt_keys,json=exemptKeys,proto3" json:"exempt_keys,omitempty"`
@@ -3307,7 +3308,7 @@ type Budget struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Unique; appears in errors, logs and metrics.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// US dollars.
+	// US dollars, at most nine million.
 	LimitUsd float64 `protobuf:"fixed64,2,opt,name=limit_usd,json=limitUsd,proto3" json:"limit_usd,omitempty"`
 	// `hour`, `day` or `month`, by the calendar in UTC.
 	Per string `protobuf:"bytes,3,opt,name=per,proto3" json:"per,omitempty"`
@@ -3319,7 +3320,8 @@ type Budget struct {
 	Provider string `protobuf:"bytes,6,opt,name=provider,proto3" json:"provider,omitempty"`
 	// Counts only the calls to this model; empty for any.
 	Model string `protobuf:"bytes,7,opt,name=model,proto3" json:"model,omitempty"`
-	// Counts only the calls with all of these labels in their `metadata`.
+	// Counts only the calls with all of these labels in their `metadata`; an empty
+	// value means those without the label as well.
 	Tags map[string]string `protobuf:"bytes,8,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Gives every value of these its own limit: `tenant`, `key`, `provider`,
 	// `model`, or `tag:NAME`. A call without the tag counts under an empty value.

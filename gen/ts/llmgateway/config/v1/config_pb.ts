@@ -652,8 +652,9 @@ export type ModerationHook = Message<"llmgateway.config.v1.ModerationHook"> & {
   timeout?: Duration | undefined;
 
   /**
-   * Aliases, providers or `provider/model`, as requests name them, that it is
-   * for; empty for all requests.
+   * Aliases, providers or `provider/model` whose calls it is for: each that may
+   * go there, as the request names it, or by an alias, a fallback chain, an
+   * experiment or the semantic cache's embedder. Empty for all requests.
    *
    * @generated from field: repeated string models = 7;
    */
@@ -2109,7 +2110,7 @@ export type Budget = Message<"llmgateway.config.v1.Budget"> & {
   name: string;
 
   /**
-   * US dollars.
+   * US dollars, at most nine million.
    *
    * @generated from field: double limit_usd = 2;
    */
@@ -2151,7 +2152,8 @@ export type Budget = Message<"llmgateway.config.v1.Budget"> & {
   model: string;
 
   /**
-   * Counts only the calls with all of these labels in their `metadata`.
+   * Counts only the calls with all of these labels in their `metadata`; an empty
+   * value means those without the label as well.
    *
    * @generated from field: map<string, string> tags = 8;
    */
