@@ -4,8 +4,8 @@ const WORDS: Readonly<Record<string, string>> = {
   "^[a-zA-Z0-9_-]{1,64}$": "must be 1 to 64 letters, digits, _ and -",
   "^[a-zA-Z0-9_-]{0,64}$": "must be at most 64 letters, digits, _ and -",
   "^[A-Za-z_][A-Za-z0-9_]{0,63}$": "must be at most 64 letters, digits and _, and begin with no digit",
-  "^[^=]+=.*$": "must be a line as NAME=VALUE",
-  "^([^=]+=[^\\n]*)?$": "must be a line as NAME=VALUE",
+  "^[^=]+=.*$": "must be NAME=VALUE, in one line",
+  "^([^=]+=[^\\n]*)?$": "must be NAME=VALUE, in one line",
   "^[^/]+/.+$": "must be PROVIDER/MODEL",
   "^(all|[^/]+/.+)$": "must be PROVIDER/MODEL or all",
   "^(provider|model|operation|tenant|key|route|hour|day|tag:.+)$":

@@ -117,7 +117,7 @@ describe("on every protocol", () => {
   test.each([
     ["all must be said", "", "all", /must be true to let go of every answer/],
     ["all is not said beside another", "?all=true&model=openai", "all", /must not be true beside/],
-    ["a tag has a value", "?tag=team", "tag", /match/],
+    ["a tag has a value", "?tag=team", "tag", /^tag: must be NAME=VALUE, in one line$/],
   ])("%s", async (_, query, field, message) => {
     await chat(both.url, "One");
     const { status, json } = await ask(both.url, `/cache${query}`, undefined, "DELETE");
