@@ -37,7 +37,7 @@ if (options.jobs) {
   await benchJobs();
   process.exit();
 }
-const rounds = options.quick ? 2 : 8;
+const rounds = options.quick ? 1 : 8;
 const callsOf = ({ unit, unitsPerCall }: Scenario) =>
   (unit === "call" ? 3_000 : unitsPerCall === 1 ? 500 : 100) / (options.quick ? 3 : 1);
 
