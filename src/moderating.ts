@@ -7,7 +7,7 @@ import type { CompleteHook } from "./config/moderation.ts";
 import type { Call } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { splitName } from "./core/target.ts";
-import { foreseen } from "./foreseen.ts";
+import { type Foreseen, foreseenBy } from "./foreseen.ts";
 import { secretProblem, urlProblem } from "./jobs/webhook/allow.ts";
 import { webhookRulesOf } from "./jobs/webhook/rules.ts";
 import { signatureHeaders } from "./jobs/webhook/sign.ts";
@@ -40,9 +40,10 @@ interface Surroundings {
 export function moderatingOf(config: CompleteConfig, around: Surroundings): Moderating {
   const { logger, metrics } = around.signals;
   const open: (() => Promise<void>)[] = [];
+  const foreseen = foreseenBy(config);
   const built = config.moderation.hooks.map((hook, index) => {
     const path = `moderation.hooks[${index}]`;
-    return hookOf(hook, looksOf(hook, path, config, around, open), config);
+    return hookOf(hook, looksOf(hook, path, config, around, open), foreseen, config);
   });
   return {
     hooks: built,
@@ -56,7 +57,7 @@ export function moderatingOf(config: CompleteConfig, around: Surroundings): Mode
   };
 }
 
-function hookOf(hook: CompleteHook, looks: Hook["looks"], config: CompleteConfig): Hook {
+function hookOf(hook: CompleteHook, looks: Hook["looks"], foreseen: Foreseen, config: CompleteConfig): Hook {
   const { name, models, exemptKeys, reasoning, tools } = hook;
   return {
     name,
@@ -66,17 +67,21 @@ function hookOf(hook: CompleteHook, looks: Hook["looks"], config: CompleteConfig
     timeoutMs: durationMs(hook.timeout),
     restore: hook.restore,
     looks,
-    isFor: (call) => !exemptKeys.includes(call.context.principal) && isFor(models, call, config),
+    isFor: (call) => !exemptKeys.includes(call.context.principal) && isFor(models, call, foreseen, config),
     looksAt: (kind) => kind === "text" || kind === "structured" || (kind === "reasoning" ? reasoning : tools),
   };
 }
 
 /** A name that is a model's alone may be any provider's. */
-function isFor(models: readonly string[], call: Call, config: CompleteConfig): boolean {
+function isFor(
+  models: readonly string[],
+  call: Call,
+  foreseen: Foreseen,
+  { aliases, providers }: CompleteConfig,
+): boolean {
   if (models.length === 0) return true;
-  const names = foreseen(call, config);
+  const names = foreseen(call);
   if (!names) return true;
-  const { aliases, providers } = config;
   const isModelAlone = (name: string) =>
     !Object.hasOwn(aliases, name) && !Object.hasOwn(providers, splitName(name).provider);
   return models.some((entry) => {

@@ -1,4 +1,5 @@
 /** Time as a dependency, so that whatever decides by it can be tested without waiting. */
+import { MAX_INT32 } from "./int32.ts";
 
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -61,11 +62,8 @@ export const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 /** How long it took, as messages can say it: the clock may have been set by years meanwhile, and back as well. */
 export function elapsedMs(startedAtMs: number, endedAtMs: number): number {
-  return Math.min(Math.max(0, endedAtMs - startedAtMs), MOST_MS);
+  return Math.min(Math.max(0, endedAtMs - startedAtMs), MAX_INT32);
 }
-
-/** An int32. */
-const MOST_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),

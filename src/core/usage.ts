@@ -1,15 +1,16 @@
 /** Usage in its normal form: input includes what was cached, output includes what was thought. */
 import type { Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { MAX_INT32 } from "./int32.ts";
 
 /** Where a figure comes from. Anything but `measured` says so wherever it appears. */
 export type Provenance = "measured" | "estimated" | "unknown";
 
 export type UsageFields = Partial<Omit<Usage, "$typeName" | "provenance" | "totalTokens">>;
 
-/** What no message can hold would keep a whole reply from being told. */
-const MAX_INT32 = 2 ** 31 - 1;
-
-/** The total is the sum of input and output, whatever the provider calls its total. */
+/**
+ * The total is the sum of input and output, whatever the provider calls its total. What no message can hold would keep a
+ * whole reply from being told.
+ */
 export function usage(provenance: Provenance, fields: UsageFields = {}): Usage {
   const inputTokens = Math.min(fields.inputTokens ?? 0, MAX_INT32);
   const outputTokens = Math.min(fields.outputTokens ?? 0, MAX_INT32);

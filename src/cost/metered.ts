@@ -4,6 +4,7 @@ import type { Attempt, Usage } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { RoutedCall } from "../core/call.ts";
 import { type Clock, elapsedMs } from "../core/clock.ts";
 import { Failure, toFailure } from "../core/failure.ts";
+import { MAX_INT32 } from "../core/int32.ts";
 import type { Lag } from "../core/lag.ts";
 import { lesser, type PicoUsd, sum, times, toUsd, ZERO } from "../core/money.ts";
 import { type Batch, event, isContent } from "../core/reply.ts";
@@ -18,8 +19,6 @@ import { priced } from "./price.ts";
 
 /** How much more is held ready for a stream at a time. */
 const STEP_TOKENS = 256;
-/** The most that a token count on the wire can say. */
-const MAX_INT32 = 2 ** 31 - 1;
 
 export interface MeteredOptions {
   readonly call: RoutedCall;

@@ -54,7 +54,7 @@ export async function planAttempt(call: RoutedCall, means: PlanMeans): Promise<P
   const byCall = draft.clampToCeiling();
   const reservation = reach === "none" ? undefined : await budgets.reserve(draft.ask(spending));
   const startedAtMs = clock.now();
-  if (pricing.find(call.target, startedAtMs) !== model) {
+  if (startedAtMs !== nowMs && pricing.find(call.target, startedAtMs) !== model) {
     // Other prices hold since, by which something else is to be held ready.
     reservation?.settle(ZERO);
     return planAttempt(call, means);

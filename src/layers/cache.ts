@@ -62,11 +62,10 @@ export function cache(means: CacheMeans, flights = flightsOf(means)): Layer {
 
 /** Where there is no cache: who wants an answer of it alone has no provider called all the same. */
 export function withoutCache({ ruleOf }: Pick<CacheMeans, "ruleOf">): Layer {
-  return (next) => async (call) => {
+  return (next) => (call) => {
     const { request } = call;
     const isOnly = request.$typeName === "llmgateway.v1.ChatRequest" && request.cache === "only";
-    if (isOnly && ruleOf(request)) throw notCached("it is off");
-    return next(call);
+    return isOnly && ruleOf(request) ? Promise.reject(notCached("it is off")) : next(call);
   };
 }
 

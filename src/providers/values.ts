@@ -1,6 +1,5 @@
 /** Values out of a provider's JSON, which may hold anything where its types promise something. */
-
-const MAX_INT32 = 0x7fff_ffff;
+import { MAX_INT32 } from "../core/int32.ts";
 
 /**
  * What is absent is empty.

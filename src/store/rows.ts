@@ -3,6 +3,7 @@
  * database.
  */
 import type { Attempt, LineItem } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { MAX_INT32 } from "../core/int32.ts";
 import type { CallRow, Intent, LedgerBatch, Settlement, SpendFilter } from "../core/ledger.ts";
 import { routeName } from "../core/route-name.ts";
 
@@ -246,5 +247,3 @@ const MAX_INT64 = 2n ** 63n - 1n;
 function count(value: number | undefined): number | null {
   return value === undefined ? null : Math.min(value, MAX_INT32);
 }
-
-const MAX_INT32 = 2 ** 31 - 1;
