@@ -45,7 +45,16 @@ test.runIf(possible)("the runner is of the version whose messages were generated
 test.runIf(possible)("no case fails", { timeout: LONGEST_MS + 10_000 }, async () => {
   const server = [process.execPath, join(here, "server.ts")];
   const features = join(here, "features.yaml");
-  const { status, output } = await run("--mode", "server", "--conf", features, "--", ...server);
+  const { status, output } = await run(
+    "--mode",
+    "server",
+    "--max-servers",
+    "2",
+    "--conf",
+    features,
+    "--",
+    ...server,
+  );
   const [, total, passed] = /^Total cases: (\d+)\n(\d+) passed, 0 failed$/m.exec(output) ?? [];
   expect(passed, output).toBe(total);
   expect(status, output).toBe(0);

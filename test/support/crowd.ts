@@ -6,7 +6,7 @@ import type { StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import { GatewayService } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 
 /** Every first word is so late, so that all streams are open before any goes on, on a busy machine too. */
-export const HOLD_MS = 6_000;
+export const HOLD_MS = 12_000;
 const INTERVAL_MS = 100;
 /** More words than anyone waits for. */
 const ENDLESS_WORDS = 1_000;

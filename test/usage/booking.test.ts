@@ -79,7 +79,7 @@ describe("a gateway", () => {
   it("refuses whoever is no operator, hours that go on, no reason and a catalog that is wrong", async () => {
     expect((await book({}, "caller")).status).toBe(403);
     expect((await ask("GET", "/usage/adjustments", undefined, "caller")).status).toBe(403);
-    const open = await book({ until: new Date().toISOString() });
+    const open = await book({ until: new Date(Date.now() + HOUR).toISOString() });
     expect(open.status).toBe(400);
     expect(open.json.message).toMatch(/^until: must not be after \S+, where the hour begins that goes on/);
     const begun = await book({ since: new Date().toISOString(), until: undefined });
