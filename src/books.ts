@@ -4,6 +4,7 @@
  */
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Attempt } from "../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { callerlessBudgets } from "./config/budgets.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { Environment } from "./config/environment.ts";
 import { type Clock, pass } from "./core/clock.ts";
@@ -97,6 +98,11 @@ export async function openBooks(config: CompleteConfig, store: Store, desk: Desk
     const nothing = { settled: () => {}, replace: () => {}, keep: async () => {}, close: forget };
     return { ...learnt, ...nothing, budgets, ledger: undefined };
   }
+  const tellCallerless = (next: CompleteConfig) => {
+    for (const budget of callerlessBudgets(next))
+      logger.warn(budget, "a budget is about a key or a tenant that nobody has: it counts nothing");
+  };
+  tellCallerless(config);
   const ledger = ledgerOn(store, config, desk);
   const { budgets, redis } = budgetsOn(store, ledger, config, desk);
   const sweeping = await sweep(store, config, desk);
@@ -111,7 +117,10 @@ export async function openBooks(config: CompleteConfig, store: Store, desk: Desk
     },
     budgets,
     ledger,
-    replace: ({ budgets: rules }) => budgets.replace(rules),
+    replace(next) {
+      budgets.replace(next.budgets);
+      tellCallerless(next);
+    },
     keep: (prices) => keep(prices, store, desk),
     async close() {
       await sweeping.stop();

@@ -12,13 +12,11 @@ import { brokenRules } from "../core/rules.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
 import { templateFaults } from "../templates/templates.ts";
 import { isNetwork } from "../wire/address.ts";
+import { budgetViolations } from "./budgets.ts";
 import { type CompleteConfig, type CompleteProvider, KINDS } from "./defaults.ts";
 import { isHttpUrl } from "./form.ts";
 import { moderationViolations } from "./moderation-check.ts";
 import { nameViolations } from "./names.ts";
-
-/** Amounts are whole trillionths of a dollar. */
-const LEAST_USD = 1e-12;
 
 /** Every violation, one a field; none when the configuration can be used. */
 export function violationsOf(config: CompleteConfig): Violation[] {
@@ -94,34 +92,6 @@ function keyViolations(config: CompleteConfig): Violation[] {
     const description = `is the same key as that of "${holder}"; give every caller a key of its own`;
     return holder === undefined ? [] : [{ field: `auth.keys[${index}].sha256`, description }];
   });
-}
-
-function budgetViolations({ budgets, routingPolicies }: CompleteConfig): Violation[] {
-  const names = new Set<string>();
-  const taken = budgets.flatMap(({ name }, index) => {
-    if (names.size < names.add(name).size) return [];
-    return [
-      { field: `budgets[${index}].name`, description: `"${name}" is taken; give every budget its own` },
-    ];
-  });
-  return [
-    ...taken,
-    ...budgets.flatMap(({ limitUsd }, index) => amountViolation(`budgets[${index}].limit_usd`, limitUsd)),
-    ...Object.entries(routingPolicies).flatMap(([name, { maxCostPerRequest }]) =>
-      amountViolation(`${keyPath("routing_policies", name)}.max_cost_per_request`, maxCostPerRequest),
-    ),
-  ];
-}
-
-/** What is told in trillionths of a dollar, as 64 bits, and counted on Redis in billionths, as a double. */
-const MAX_USD = 9_000_000;
-
-function amountViolation(field: string, usd = LEAST_USD): Violation[] {
-  if (usd < LEAST_USD)
-    return [{ field, description: "is less than a trillionth of a dollar, and so nothing" }];
-  return usd <= MAX_USD
-    ? []
-    : [{ field, description: `must be at most ${MAX_USD}, which can be counted exactly` }];
 }
 
 function delayViolations({ resilience, providers }: CompleteConfig): Violation[] {

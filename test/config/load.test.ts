@@ -252,6 +252,23 @@ describe("errors", () => {
       ["FILE: budgets[0].limit_usd: is less than a trillionth of a dollar, and so nothing"],
     ],
     [
+      "budgets in which no call can count",
+      "budgets:\n" +
+        "  - {name: a, limit_usd: 1, per: day, provider: opnai}\n" +
+        "  - {name: b, limit_usd: 1, per: day, model: openai/gpt-4o}\n" +
+        "  - {name: c, limit_usd: 1, per: day, provider: openai, model: openai/gpt-4o}\n",
+      {},
+      [
+        expect.stringMatching(
+          /^FILE: budgets\[0\]\.provider: names no configured provider; there are .*openai/,
+        ) as unknown as string,
+        ...[1, 2].map(
+          (index) =>
+            `FILE: budgets[${index}].model: is the provider's own name for the model; give provider: openai and model: gpt-4o`,
+        ),
+      ],
+    ],
+    [
       "a negative delay for all",
       "resilience: {hedging: {delay: '-1s'}}",
       {},

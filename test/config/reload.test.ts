@@ -208,6 +208,22 @@ describe.concurrent("a file that changes", () => {
     expect((await post(gateway, "/v1/gateway/chat")).status).toBe(401);
   });
 
+  it("may take a key away before the budgets that are about it, of which it then tells", async () => {
+    await using running = new AsyncDisposableStack();
+    const provider = running.use(await scriptedProvider(saying("I am good")));
+    const keyOf = (name: string) => ({ name, sha256: createHash("sha256").update(name).digest("hex") });
+    const budgets = [{ name: "his", key: "bob", limit_usd: 1, per: "day" }];
+    const { write, reloads, log } = await watching(
+      running,
+      at(provider, { auth: { keys: [keyOf("ann"), keyOf("bob")] }, budgets }),
+    );
+    expect(log.join("")).not.toContain("counts nothing");
+    write(at(provider, { auth: { keys: [keyOf("ann")] }, budgets }));
+    await reloads({ true: 1 });
+    const told = log.map((line) => JSON.parse(line)).filter(({ msg }) => msg.includes("counts nothing"));
+    expect(told).toMatchObject([{ level: 40, budget: "his", key: "bob" }]);
+  });
+
   it("leads nobody elsewhere while it holds nothing yet", async () => {
     await using running = new AsyncDisposableStack();
     const good = at(running.use(await scriptedProvider(saying("I am good"))));

@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { CALLERS, type ChatInit } from "../support/callers.ts";
 import { samplesOf } from "../support/exposition.ts";
-import { startBoth } from "../support/gateway.ts";
+import { type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 
 // Reads 8 and writes 20 at most: $0.00022 on gpt-4o.
 const ASK: ChatInit = {
@@ -119,6 +119,26 @@ test("two gateways do not share a folder, and the second says so", async () => {
   await using both = await startBoth();
   const data_dir = both.gateway.config.ledger.dataDir;
   await expect(startBoth({ ledger: { data_dir } })).rejects.toThrow(/LLMGATEWAY_DATA_DIR|DATABASE_URL/);
+});
+
+test("the log tells of budgets about callers that there are none of, and of no others", async () => {
+  const keys = [{ name: "nightly", sha256: "0".repeat(64), tenant: "search" }];
+  const budgets = [
+    { ...DAILY, name: "fine", key: "nightly", tenant: "search" },
+    { ...DAILY, name: "key", key: "nightyl" },
+    { ...DAILY, name: "tenant", tenant: "internal" },
+    { ...DAILY, name: "both", key: "nightly", tenant: "serach" },
+  ];
+  const told = ({ log }: GatewayUnderTest) =>
+    log.events.filter(({ msg }) => String(msg).endsWith("that nobody has: it counts nothing"));
+  await using both = await startBoth({ auth: { keys }, budgets });
+  expect(told(both).map(({ budget, key, tenant }) => ({ budget, key, tenant }))).toEqual([
+    { budget: "key", key: "nightyl" },
+    { budget: "tenant", tenant: "internal" },
+    { budget: "both", key: "nightly", tenant: "serach" },
+  ]);
+  await using open = await startBoth({ budgets: [{ ...DAILY, key: "anonymous", tenant: "internal" }] });
+  expect(told(open)).toEqual([]);
 });
 
 describe("without cost tracking", () => {

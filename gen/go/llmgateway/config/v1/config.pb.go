@@ -3312,13 +3312,16 @@ type Budget struct {
 	LimitUsd float64 `protobuf:"fixed64,2,opt,name=limit_usd,json=limitUsd,proto3" json:"limit_usd,omitempty"`
 	// `hour`, `day` or `month`, by the calendar in UTC.
 	Per string `protobuf:"bytes,3,opt,name=per,proto3" json:"per,omitempty"`
-	// Counts only the calls of this tenant; empty for any.
+	// Counts only the calls of this tenant; empty for any. The log warns of one
+	// to which no key belongs.
 	Tenant string `protobuf:"bytes,4,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	// Counts only the calls with the API key of this name; empty for any.
+	// Counts only the calls with the API key of this name; empty for any. The log
+	// warns where nobody has it.
 	Key string `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
-	// Counts only the calls to this provider; empty for any.
+	// Counts only the calls to this configured provider; empty for any.
 	Provider string `protobuf:"bytes,6,opt,name=provider,proto3" json:"provider,omitempty"`
-	// Counts only the calls to this model; empty for any.
+	// Counts only the calls to this model, by the provider's own name for it,
+	// such as `gpt-4o`; empty for any.
 	Model string `protobuf:"bytes,7,opt,name=model,proto3" json:"model,omitempty"`
 	// Counts only the calls with all of these labels in their `metadata`; an empty
 	// value means those without the label as well.

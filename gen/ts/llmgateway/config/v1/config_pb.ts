@@ -2124,28 +2124,31 @@ export type Budget = Message<"llmgateway.config.v1.Budget"> & {
   per: string;
 
   /**
-   * Counts only the calls of this tenant; empty for any.
+   * Counts only the calls of this tenant; empty for any. The log warns of one
+   * to which no key belongs.
    *
    * @generated from field: string tenant = 4;
    */
   tenant: string;
 
   /**
-   * Counts only the calls with the API key of this name; empty for any.
+   * Counts only the calls with the API key of this name; empty for any. The log
+   * warns where nobody has it.
    *
    * @generated from field: string key = 5;
    */
   key: string;
 
   /**
-   * Counts only the calls to this provider; empty for any.
+   * Counts only the calls to this configured provider; empty for any.
    *
    * @generated from field: string provider = 6;
    */
   provider: string;
 
   /**
-   * Counts only the calls to this model; empty for any.
+   * Counts only the calls to this model, by the provider's own name for it,
+   * such as `gpt-4o`; empty for any.
    *
    * @generated from field: string model = 7;
    */
