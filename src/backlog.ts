@@ -7,6 +7,7 @@ import type { Service } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
 import type { Jobs } from "./core/jobs.ts";
+import { messageOf } from "./core/message.ts";
 import type { Repeated } from "./core/repeat.ts";
 import { createDesk } from "./jobs/desk.ts";
 import type { Preview } from "./jobs/draft.ts";
@@ -141,7 +142,7 @@ export function checkSecrets(config: CompleteConfig, env: Environment): void {
   try {
     webhookRulesOf(config.jobs.webhooks, env);
   } catch (error) {
-    const description = error instanceof Error ? error.message : String(error);
+    const description = messageOf(error);
     throw new ConfigError([{ source: "environment", path: "", description }]);
   }
 }

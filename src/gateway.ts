@@ -13,6 +13,7 @@ import { configPaths } from "./config/templates.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, pass, systemClock } from "./core/clock.ts";
 import { Failure } from "./core/failure.ts";
+import { messageOf } from "./core/message.ts";
 import { Readiness } from "./core/readiness.ts";
 import { type Experiments, openExperiments } from "./experimenting.ts";
 import { createFronts, SERVICES } from "./fronts.ts";
@@ -75,7 +76,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const signals = { logger: log.logger, metrics };
   const { otlpEndpoint: endpoint, serviceName } = config.telemetry;
   const onLost = (error: unknown) =>
-    log.logger.warn({ failure: textOf(error) }, "the last spans could not be exported");
+    log.logger.warn({ failure: messageOf(error) }, "the last spans could not be exported");
   const stopTracing = endpoint
     ? await startTracing({ endpoint, serviceName, clock, onLost })
     : async () => {};
@@ -158,7 +159,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     onFailed: (error) => {
       metrics.configReloads.inc({ success: "false" });
-      log.logger.error({ failure: textOf(error) }, "configuration refused; the one before stays in force");
+      log.logger.error({ failure: messageOf(error) }, "configuration refused; the one before stays in force");
     },
   });
 
@@ -285,10 +286,6 @@ function openStoreOf(
       readiness.fail("database", `the database is gone: ${reason}`);
     },
   });
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function sameLimits(a: CompleteConfig, b: CompleteConfig): boolean {

@@ -6,6 +6,7 @@ import { ConfigError } from "./config/error.ts";
 import type { CompleteHook } from "./config/moderation.ts";
 import type { Call } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
+import { messageOf } from "./core/message.ts";
 import { splitName } from "./core/target.ts";
 import { type Foreseen, foreseenBy } from "./foreseen.ts";
 import { secretProblem, urlProblem } from "./jobs/webhook/allow.ts";
@@ -50,7 +51,7 @@ export function moderatingOf(config: CompleteConfig, around: Surroundings): Mode
     clock: around.clock,
     count: (hook, action, stage) => metrics.moderation.inc({ hook, action, stage }),
     onError: (hook, error) => {
-      const failure = error instanceof Error ? error.message : String(error);
+      const failure = messageOf(error);
       logger.warn({ hook, failure }, "a moderation hook failed");
     },
     close: async () => void (await Promise.all(open.map((close) => close()))),

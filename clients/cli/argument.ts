@@ -1,5 +1,6 @@
 /** What the options' values must look like, so that a wrong one is refused by its name before anything is called. */
 import { InvalidArgumentError } from "commander";
+import { messageOf } from "../../src/core/message.ts";
 import { readFault } from "../../src/emulator/fault.ts";
 
 export function wholeNumber(least: number, most: number): (text: string) => number {
@@ -29,7 +30,7 @@ export function directives(text: string): string {
     readFault(text);
     return text;
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    throw new InvalidArgumentError(messageOf(error));
   }
 }
 

@@ -10,6 +10,7 @@ import {
   WarmCacheResponseSchema,
 } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
 import { type ChatRequest, ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { messageOf } from "../../src/core/message.ts";
 import { call, JSON_OPTIONS } from "./call.ts";
 import { dollars } from "./describe.ts";
 import { InputError } from "./input-error.ts";
@@ -151,14 +152,14 @@ async function readRequests(file: string): Promise<ChatRequest[]> {
   try {
     content = file === "-" ? await text(process.stdin) : await readFile(file, "utf8");
   } catch (error) {
-    throw new InputError(`${file}: ${error instanceof Error ? error.message : error}`);
+    throw new InputError(`${file}: ${messageOf(error)}`);
   }
   return content.split("\n").flatMap((line, index) => {
     if (line.trim() === "") return [];
     try {
       return [fromJsonString(ChatRequestSchema, line)];
     } catch (error) {
-      throw new InputError(`${file}:${index + 1}: ${error instanceof Error ? error.message : error}`);
+      throw new InputError(`${file}:${index + 1}: ${messageOf(error)}`);
     }
   });
 }

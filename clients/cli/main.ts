@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-/** The command line: serve, chat, embed, templates, jobs, batch, webhooks, circuits, cache, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
+/** The command line: serve, chat, embed, templates, jobs, batch, webhooks, circuits, cache, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
+import { messageOf } from "../../src/core/message.ts";
 import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
 import { addAdminCommands } from "./admin-commands.ts";
@@ -200,6 +201,6 @@ function report(error: unknown): number {
   const isMended = isConfig || error instanceof InputError;
   const { syscall = "" } = error as NodeJS.ErrnoException;
   if (!isMended && !TO_LISTEN.includes(syscall)) throw error;
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
   return isConfig ? 2 : 1;
 }

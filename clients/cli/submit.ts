@@ -9,6 +9,7 @@ import {
   SubmitJobRequestSchema,
 } from "../../gen/ts/llmgateway/v1/job_pb.ts";
 import { ParametersSchema } from "../../gen/ts/llmgateway/v1/message_pb.ts";
+import { messageOf } from "../../src/core/message.ts";
 import type { Gateway } from "../typescript/src/node.ts";
 import { call, JSON_OPTIONS } from "./call.ts";
 import { type ChatOptions, requestOf } from "./chat.ts";
@@ -92,6 +93,6 @@ async function parse(file: string): Promise<SubmitJobRequest> {
     const content = file === "-" ? await text(process.stdin) : await readFile(file, "utf8");
     return fromJsonString(SubmitJobRequestSchema, content);
   } catch (error) {
-    throw new InputError(`${file}: ${error instanceof Error ? error.message : error}`);
+    throw new InputError(`${file}: ${messageOf(error)}`);
   }
 }

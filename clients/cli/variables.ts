@@ -1,6 +1,7 @@
 /** What `--var` says: `name=value` as it is, `name=@file` for what is in a file, `name=@-` for standard input. */
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
+import { messageOf } from "../../src/core/message.ts";
 import { InputError } from "./input-error.ts";
 
 /** A value that begins with `@` is written with two. */
@@ -20,6 +21,6 @@ async function said(name: string, value: string): Promise<string> {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(path));
   } catch (error) {
-    throw new InputError(`--var ${name}: ${path}: ${error instanceof Error ? error.message : error}`);
+    throw new InputError(`--var ${name}: ${path}: ${messageOf(error)}`);
   }
 }

@@ -5,7 +5,8 @@
 import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import type { Call, Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { Failure, type FailureKind, retold, toFailure } from "../core/failure.ts";
+import { Failure, type FailureKind, toFailure } from "../core/failure.ts";
+import { retold } from "../core/failure-anew.ts";
 import type { PicoUsd } from "../core/money.ts";
 import { costOfAnswer, receiptOf } from "../core/receipt.ts";
 import { type Batch, event, type Reply } from "../core/reply.ts";

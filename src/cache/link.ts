@@ -3,6 +3,7 @@
  * then left alone for a while, reads and writes apart, since one that is full takes nothing and still tells what it has.
  */
 import { type Clock, whenSilent } from "../core/clock.ts";
+import { messageOf } from "../core/message.ts";
 import type { Redis } from "../wire/redis.ts";
 import { Rest } from "./rest.ts";
 
@@ -110,6 +111,6 @@ export class Link {
   }
 
   private tellError(operation: string, error: unknown): void {
-    this.options.onError(operation, error instanceof Error ? error.message : String(error));
+    this.options.onError(operation, messageOf(error));
   }
 }

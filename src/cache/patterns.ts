@@ -3,6 +3,7 @@
  * must not choose how long the gateway is busy with it.
  */
 import { RE2JS, RE2Set } from "re2js";
+import { messageOf } from "../core/message.ts";
 
 /** @returns what is wrong with it; undefined when it can be used */
 export function patternFault(pattern: string): string | undefined {
@@ -10,7 +11,7 @@ export function patternFault(pattern: string): string | undefined {
     RE2JS.compile(pattern);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

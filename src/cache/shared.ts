@@ -3,6 +3,7 @@
  * for a while only, then Redis is asked whether it still holds; where Redis does not answer, memory does.
  */
 import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/message.ts";
 import type { Answers, Entry, Told, Which } from "./answers.ts";
 import type { Clears } from "./clears.ts";
 import type { Link } from "./link.ts";
@@ -146,7 +147,7 @@ export class Shared implements Answers {
       if (number === undefined) await clears.add(which);
       return swept;
     } catch (error) {
-      onError("clear", error instanceof Error ? error.message : String(error));
+      onError("clear", messageOf(error));
       const laterMs = number === undefined ? againMs : Math.min(2 * againMs, AGAIN_MS.most);
       clock.after(againMs, () => {
         if (!this.closed) this.settle(which, number, laterMs);

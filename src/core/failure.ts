@@ -4,6 +4,7 @@
  */
 import { Code } from "@connectrpc/connect";
 import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
+import { DatabaseFault } from "./database-fault.ts";
 import { redact } from "./redact.ts";
 
 export type FailureKind =
@@ -27,6 +28,7 @@ export type FailureKind =
   | "job_lost"
   | "result_expired"
   | "jobs_unavailable"
+  | "database_unavailable"
   | "rate_limited"
   | "budget_exceeded"
   | "budget_unavailable"
@@ -103,6 +105,7 @@ export const FAILURES: Readonly<Record<FailureKind, FailureTraits>> = {
   job_lost: { ...OPERATOR, code: Code.Internal, http: 500 },
   result_expired: { ...CALLER, code: Code.NotFound, http: 404 },
   jobs_unavailable: { ...OPERATOR, retryable: true, code: Code.Unavailable, http: 503 },
+  database_unavailable: { ...OPERATOR, retryable: true, code: Code.Unavailable, http: 503 },
   rate_limited: { ...CALLER, retryable: true, code: Code.ResourceExhausted, http: 429 },
   budget_exceeded: { ...CALLER, code: Code.ResourceExhausted, http: 429 },
   budget_unavailable: { ...OPERATOR, retryable: true, code: Code.Unavailable, http: 503 },
@@ -149,6 +152,7 @@ const OF_THE_GATEWAY: ReadonlySet<string> = new Set<FailureKind>([
   "concurrency_limited",
   "budget_unavailable",
   "jobs_unavailable",
+  "database_unavailable",
   "idempotency_unavailable",
   "moderation_unavailable",
   "job_lost",
@@ -261,37 +265,13 @@ export const NOTHING_SAID: Violation = {
   description: "must contain at least 1 item(s), or name a template",
 };
 
-/** The same for another call: what it was spent on, and whether it was told, are that one's own. */
-export function retold(failure: Failure): Failure {
-  const { kind, message, operator, violations, retryAfterMs, cause } = failure;
-  return new Failure(kind, message, {
-    violations,
-    cause,
-    ...(operator === undefined ? {} : { operator }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
-}
-
-/**
- * What ended a call that the provider never saw, which is therefore free.
- *
- * @param where it was when it ended, for who reads nothing better
- */
-export function unsent(reason: unknown, where: string): unknown {
-  if (!(reason instanceof Failure)) return reason;
-  const { kind, message, operator = where, impatient, retryAfterMs } = reason;
-  return new Failure(kind, message, {
-    operator,
-    impatient,
-    unsent: true,
-    cause: reason,
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-  });
-}
-
 /** Whatever was thrown, as a failure. What nobody foresaw is internal, and says nothing to the caller. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
+  if (error instanceof DatabaseFault) {
+    const text = "the gateway's database does not answer; try again";
+    return new Failure("database_unavailable", text, { operator: error.message, cause: error });
+  }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new Failure("internal", "the gateway failed; its log has the details under this request id", {
     operator: text,

@@ -5,6 +5,7 @@
 import { type Clock, pass, type Timer } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import type { CallRow, Intent, LedgerBatch, LedgerStore, Settlement } from "../core/ledger.ts";
+import { messageOf } from "../core/message.ts";
 import { Room } from "./ledger-room.ts";
 
 export interface Ledger {
@@ -271,7 +272,7 @@ class GatheringLedger implements Ledger {
 
   /** Whoever needs a safe row, or all of them, learns at once that there is none: it would have to wait for a repair. */
   private fail(error: unknown): void {
-    this.failing = unsafe(error instanceof Error ? error.message : String(error), error);
+    this.failing = unsafe(messageOf(error), error);
     for (const end of this.waitForSafety.values()) end(this.failing);
     for (const end of this.waitForAll) end(error);
   }

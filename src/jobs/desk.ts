@@ -1,5 +1,4 @@
 /** Where jobs are handed in and asked for. It keeps nothing itself: the store has what there is, the runner runs it. */
-
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ListBatchResultsResponse, SubmitBatchRequest } from "../../gen/ts/llmgateway/v1/job_pb.ts";
 import type { RequestContext } from "../core/call.ts";
@@ -18,6 +17,7 @@ import {
   untouched,
 } from "../core/job-store.ts";
 import type { Jobs } from "../core/jobs.ts";
+import { messageOf } from "../core/message.ts";
 import type { Outbox, WebhookState } from "../core/outbox.ts";
 import {
   type Draft,
@@ -215,7 +215,7 @@ async function answered<T>(asked: Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof Failure) throw error;
     throw new Failure("jobs_unavailable", "the database that keeps jobs does not answer; try again", {
-      operator: error instanceof Error ? error.message : String(error),
+      operator: messageOf(error),
       cause: error,
     });
   }

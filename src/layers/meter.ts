@@ -12,7 +12,8 @@ import {
   type RoutedCall,
 } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { type Failure, toFailure, unsent } from "../core/failure.ts";
+import { type Failure, toFailure } from "../core/failure.ts";
+import { unsent } from "../core/failure-anew.ts";
 import type { Lag } from "../core/lag.ts";
 import { redact } from "../core/redact.ts";
 import { routeName } from "../core/route-name.ts";

@@ -15,7 +15,7 @@ import type { Batch, Whole } from "../core/reply.ts";
 import { UnderWay } from "../core/under-way.ts";
 import { modelLabel } from "../telemetry/attempts.ts";
 import { countCached } from "../telemetry/cache.ts";
-import { type Logger, writeEvent } from "../telemetry/log.ts";
+import { type Logger, levelOf, writeEvent } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { describeModeration, moderationEvent } from "../telemetry/moderation.ts";
 import { failSpan, traceFields } from "../telemetry/trace.ts";
@@ -217,9 +217,7 @@ class Recorded {
       price_version: cost?.priceVersion,
       metadata: Object.keys(labels).length > 0 ? labels : undefined,
     };
-    const { faultOf = "nobody" } = failure?.traits ?? {};
-    const level = faultOf === "provider" || faultOf === "operator" ? "warn" : "info";
-    writeEvent(this.signals.logger, level, event, "call");
+    writeEvent(this.signals.logger, levelOf(failure), event, "call");
   }
 
   private describe(receipt: Receipt, failure: Failure | undefined, finishReason: string | undefined): void {

@@ -3,6 +3,7 @@
  * must not choose how long the gateway is busy with it.
  */
 import { RE2JS } from "re2js";
+import { messageOf } from "../core/message.ts";
 import type { Detector, Place } from "./detector.ts";
 import type { Patterns } from "./hook.ts";
 import { scan } from "./scan.ts";
@@ -16,7 +17,7 @@ export function expressionFault(pattern: string): string | undefined {
   try {
     return RE2JS.compile(pattern).matcher("").matches() ? "it matches the empty text" : undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

@@ -12,7 +12,8 @@ import {
 import type { Receipt } from "../../gen/ts/llmgateway/v1/receipt_pb.ts";
 import { beginCall } from "../core/begin.ts";
 import type { Call, RequestContext, Service } from "../core/call.ts";
-import { Failure, invalidRequest, NOTHING_SAID, retold, toFailure, type Violation } from "../core/failure.ts";
+import { Failure, invalidRequest, NOTHING_SAID, toFailure, type Violation } from "../core/failure.ts";
+import { retold } from "../core/failure-anew.ts";
 import { fingerprintOf, idempotencyKeyOf } from "../core/idempotency.ts";
 import { fromUsd, lesser, type PicoUsd, toUsd, ZERO } from "../core/money.ts";
 import { receiptOf } from "../core/receipt.ts";

@@ -13,7 +13,7 @@ import type { Clock } from "../core/clock.ts";
 import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
 import { brokenRules } from "../core/rules.ts";
 import type { Signals } from "../layers/record.ts";
-import { writeEvent } from "../telemetry/log.ts";
+import { levelOf, writeEvent } from "../telemetry/log.ts";
 import { failSpan, type Headers, startRequestSpan, traceFields, traceparentOf } from "../telemetry/trace.ts";
 import type { Authenticate } from "./auth.ts";
 
@@ -225,7 +225,7 @@ function tell(
     failure: failure.message,
     operator: failure.operator,
   };
-  writeEvent(logger, failure.kind === "internal" ? "error" : "info", event, "refused");
+  writeEvent(logger, levelOf(failure), event, "refused");
 }
 
 /** The caller's own id, where it is one that logs and headers can bear. */

@@ -8,6 +8,7 @@ import type { IdempotencyStore } from "../core/idempotency-store.ts";
 import type { JobStore } from "../core/job-store.ts";
 import type { KnownStore } from "../core/known-store.ts";
 import type { LedgerStore } from "../core/ledger.ts";
+import { messageOf } from "../core/message.ts";
 import type { Outbox } from "../core/outbox.ts";
 import type { TranscriptStore } from "../core/transcript-store.ts";
 import type { UsageStore } from "../core/usage-store.ts";
@@ -44,7 +45,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     return await openEngine(options);
   } catch (error) {
-    throw new StoreError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new StoreError(messageOf(error), { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 /** The log: JSON lines on standard output, one wide event a request, written off the call's path. */
 import pino, { type DestinationStream, type Logger } from "pino";
+import type { Failure } from "../core/failure.ts";
 
 export type { Logger } from "pino";
 
@@ -35,17 +36,21 @@ export function createLog(level: string, destination?: DestinationStream): Log {
   };
 }
 
+type Level = "info" | "warn" | "error";
+
+/** Of what tells how something ended: callers' own faults are for callers, and a defect is for who mends the gateway. */
+export function levelOf(failure: Failure | undefined): Level {
+  if (failure?.kind === "internal") return "error";
+  const { faultOf = "nobody" } = failure?.traits ?? {};
+  return faultOf === "provider" || faultOf === "operator" ? "warn" : "info";
+}
+
 /**
  * One wide event, as the line that the logger itself would write. Serialised
  * here, because pino's own serialiser takes ten times as long for so many fields
  * as `JSON.stringify` does (11 µs and 1 µs), and every call pays for it.
  */
-export function writeEvent(
-  logger: Logger,
-  level: "info" | "warn" | "error",
-  event: object,
-  msg: string,
-): void {
+export function writeEvent(logger: Logger, level: Level, event: object, msg: string): void {
   if (!logger.isLevelEnabled(level)) return;
   const head = `{"level":${logger.levels.values[level]},"time":"${new Date().toISOString()}",`;
   const stream = (logger as unknown as Record<symbol, DestinationStream>)[pino.symbols.streamSym];

@@ -5,6 +5,7 @@
 import { crc32 } from "node:zlib";
 import { EventStreamCodec } from "@smithy/core/event-streams";
 import { Failure } from "../core/failure.ts";
+import { messageOf } from "../core/message.ts";
 
 export interface EventStreamOptions {
   /** The most that one message may hold. */
@@ -122,7 +123,7 @@ function frame(type: string, payload: string): string {
 /** The codec throws plain errors, and RangeErrors where lengths inside of a message are wrong. */
 function asFailure(error: unknown): Failure {
   return new Failure("malformed_reply", "the provider sent a stream that cannot be read", {
-    operator: `event stream: ${error instanceof Error ? error.message : error}`,
+    operator: `event stream: ${messageOf(error)}`,
     cause: error,
   });
 }

@@ -3,6 +3,7 @@
  * not know what is kept there.
  */
 import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/message.ts";
 import { redact } from "../core/redact.ts";
 import { createRedisClient } from "./redis-client.ts";
 
@@ -60,9 +61,7 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 500, by
     tell(true, "");
     first.resolve();
   });
-  client.on("error", (error: unknown) =>
-    tell(false, redact(error instanceof Error ? error.message : String(error))),
-  );
+  client.on("error", (error: unknown) => tell(false, redact(messageOf(error))));
   // It rejects only when it is closed before it was connected; all else comes as an error and is tried again.
   client.connect().catch(() => {});
 

@@ -4,7 +4,8 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { type Dispatcher, Pool } from "undici";
-import { Failure, unsent } from "../core/failure.ts";
+import { Failure } from "../core/failure.ts";
+import { unsent } from "../core/failure-anew.ts";
 import { createSlots } from "./slots.ts";
 
 export interface TransportOptions {

@@ -34,6 +34,7 @@ describe("the table of failures", () => {
         "job_queue_full",
         "job_not_ended",
         "jobs_unavailable",
+        "database_unavailable",
         "idempotency_unavailable",
         "moderation_unavailable",
         "concurrency_limited",

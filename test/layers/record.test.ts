@@ -289,7 +289,7 @@ describe("a call that failed", () => {
     const thrown = await failing(stack(() => Promise.reject(new TypeError("x is not a function"))));
     expect(thrown.message).not.toContain("x is not");
     expect(log).toMatchObject([
-      { level: 40, failure_kind: "internal", operator: expect.stringContaining("x is not") },
+      { level: 50, failure_kind: "internal", operator: expect.stringContaining("x is not") },
     ]);
   });
 });

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { type ChatRequest, ChatRequestSchema } from "../../../gen/ts/llmgateway/v1/chat_pb.ts";
+import { messageOf } from "../../../src/core/message.ts";
 import { InputError } from "../input-error.ts";
 import { decodeBody, type Translation } from "./request.ts";
 
@@ -47,7 +48,7 @@ export async function inspect(path: string, options: Splitting): Promise<Input> 
       if (customIds.has(customId)) throw new Error(`custom_id: "${customId}" is there already`);
       customIds.add(customId);
     } catch (error) {
-      errors.push(`${path}:${line}: ${error instanceof Error ? error.message : error}`);
+      errors.push(`${path}:${line}: ${messageOf(error)}`);
       if (errors.length === MAX_ERRORS) break;
     }
     const size = Buffer.byteLength(text);
@@ -111,7 +112,7 @@ async function* linesOf(path: string): AsyncGenerator<{ readonly line: number; r
       }
     }
   } catch (error) {
-    throw new InputError(`${path}: ${error instanceof Error ? error.message : error}`);
+    throw new InputError(`${path}: ${messageOf(error)}`);
   }
   if (rest.trim() !== "") yield { line: line + 1, text: rest.trim() };
 }

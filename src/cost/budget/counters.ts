@@ -5,6 +5,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { Failure } from "../../core/failure.ts";
 import type { SpendFilter } from "../../core/ledger.ts";
+import { messageOf } from "../../core/message.ts";
 import type { PicoUsd } from "../../core/money.ts";
 import type { Ask, Reservation } from "./budgets.ts";
 
@@ -132,7 +133,7 @@ export const SHARES = 4n;
 export function unavailable(counters: readonly Counter[], cause: unknown): Failure {
   const { budget = "" } = counters.find(({ hard }) => hard) ?? {};
   return new Failure("budget_unavailable", `budget ${budget} cannot be counted at this time; try again`, {
-    operator: `budget ${budget}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    operator: `budget ${budget}: ${messageOf(cause)}`,
     retryAfterMs: 1_000,
     cause,
   });

@@ -2,6 +2,7 @@
 import type { defaultProvider } from "@aws-sdk/credential-provider-node";
 import type { Clock } from "../../core/clock.ts";
 import { Failure, type FailureKind } from "../../core/failure.ts";
+import { messageOf } from "../../core/message.ts";
 import type { Credentials, Proof } from "../credentials.ts";
 import { type Scope, Signer } from "./sigv4.ts";
 
@@ -81,7 +82,7 @@ export function signingCredentials(
 
 function noCredentials(cause: unknown): Failure {
   return new Failure("provider_auth", "the gateway has no valid AWS credentials", {
-    operator: `no AWS credentials: ${cause instanceof Error ? cause.message : cause}`,
+    operator: `no AWS credentials: ${messageOf(cause)}`,
     cause,
   });
 }

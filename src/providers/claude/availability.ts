@@ -1,5 +1,6 @@
 /** Asks Anthropic for one of its models: the cheapest call that needs a working key. */
 import { Failure } from "../../core/failure.ts";
+import { messageOf } from "../../core/message.ts";
 import { redact, withoutKey } from "../../core/redact.ts";
 import type { Credentials } from "../credentials.ts";
 import { readError } from "./error.ts";
@@ -20,8 +21,7 @@ export function checkAvailability({ baseUrl, headers, credentials }: Availabilit
   return async () => {
     const proof = await credentials.prove({ path: PATH, body: "" });
     const said = await ask(baseUrl + PATH, { ...headers, ...proof.headers }).catch((cause: unknown) => {
-      const { message } = cause instanceof Error ? cause : new Error(String(cause));
-      throw new Failure("unreachable", withoutKey(message, proof.secret), { cause });
+      throw new Failure("unreachable", withoutKey(messageOf(cause), proof.secret), { cause });
     });
     if (said) throw new Failure("unreachable", redact(withoutKey(said, proof.secret)));
   };

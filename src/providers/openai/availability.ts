@@ -1,5 +1,6 @@
 /** Asks an OpenAI-compatible provider for its models: the cheapest call that needs a working key. */
 import { Failure } from "../../core/failure.ts";
+import { messageOf } from "../../core/message.ts";
 import { withoutKey } from "../../core/redact.ts";
 import { type Access, answerIn, coldClient } from "./sdk.ts";
 
@@ -15,7 +16,7 @@ export function checkAvailability(access: Access): () => Promise<void> {
     } catch (error) {
       // A provider that has no list of models, but answered, can be called.
       if ((await answerIn(error))?.status === 404) return;
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       throw new Failure("unreachable", withoutKey(text, proof.secret), { cause: error });
     }
   };

@@ -5,6 +5,7 @@
 import type { OpenAI } from "openai";
 import type { Batch } from "openai/resources/batches";
 import { Failure } from "../../core/failure.ts";
+import { messageOf } from "../../core/message.ts";
 import { withoutKey } from "../../core/redact.ts";
 import type { BatchAdapter, BatchResult, BatchState } from "../batch_adapter.ts";
 import { malformed, parseObject } from "../malformed.ts";
@@ -80,7 +81,7 @@ async function asked<T>(
     // The client's own limit ends with the head of an answer.
     return await ask({ headers: { ...proof.headers }, signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch (error) {
-    const text = withoutKey(error instanceof Error ? error.message : String(error), proof.secret);
+    const text = withoutKey(messageOf(error), proof.secret);
     const answer = await answerIn(error);
     if (!answer)
       throw new Failure(broken, "the provider's batches cannot be reached", { operator: text, cause: error });

@@ -7,6 +7,7 @@
 import { readFile } from "node:fs/promises";
 import type { AuthClient, JWTInput } from "google-auth-library";
 import { Failure } from "../../core/failure.ts";
+import { messageOf } from "../../core/message.ts";
 import { isObject } from "../malformed.ts";
 import type { TokenSource } from "./access_token.ts";
 
@@ -81,6 +82,6 @@ const UNREACHED = "Google's token endpoint cannot be reached";
 function failureOf(cause: unknown): Failure {
   const { config, response }: { config?: unknown; response?: unknown } = isObject(cause) ? cause : {};
   const message = response ? REFUSED : config ? UNREACHED : NOT_FOUND;
-  const words = cause instanceof Error ? cause.message : String(cause);
+  const words = messageOf(cause);
   return new Failure("provider_auth", message, { operator: `${message}: ${words}`, cause });
 }

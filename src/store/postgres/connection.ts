@@ -4,6 +4,8 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { DatabaseError, Pool, type PoolClient, type QueryConfig } from "pg";
+import { DatabaseFault } from "../../core/database-fault.ts";
+import { messageOf } from "../../core/message.ts";
 import { redact } from "../../core/redact.ts";
 import { type Migrations, stepsFrom } from "../version.ts";
 
@@ -87,10 +89,10 @@ function patient(text: string, ...values: string[]): QueryConfig {
 }
 
 /** What PostgreSQL said, without its password. */
-export function messageOf(error: unknown): string {
+export function saidBy(error: unknown): string {
   // To reach a host by several addresses fails with an error for each, and a message of none.
   const [first = error] = error instanceof AggregateError ? error.errors : [];
-  return redact(first instanceof Error ? first.message : String(first));
+  return redact(messageOf(first));
 }
 
 async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
@@ -119,7 +121,8 @@ async function retried<T>(act: () => Promise<T>, tries = 1): Promise<T> {
     return await act();
   } catch (error) {
     const delayMs = RETRY_AFTER_MS[tries - 1];
-    if (delayMs === undefined || !isPassing(error)) throw new Error(messageOf(error), { cause: error });
+    if (!isPassing(error)) throw new Error(saidBy(error), { cause: error });
+    if (delayMs === undefined) throw new DatabaseFault(saidBy(error), { cause: error });
     await wait(delayMs);
   }
   return retried(act, tries + 1);

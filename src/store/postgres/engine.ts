@@ -13,7 +13,7 @@ import { rowsOf, textOf } from "../rows.ts";
 import { usageOn } from "../usage.ts";
 import { bookingOn } from "./adjustments.ts";
 import { Alive, locked, lockKey } from "./alive.ts";
-import { connectPostgres, messageOf, migratePostgres, type Postgres } from "./connection.ts";
+import { connectPostgres, migratePostgres, type Postgres, saidBy } from "./connection.ts";
 import { experimentsOn } from "./experiments.ts";
 import { idempotencyOn } from "./idempotency.ts";
 import { jobsOn } from "./jobs.ts";
@@ -49,7 +49,7 @@ export async function openPostgres({ databaseUrl, instance }: PostgresOptions) {
     queue = await openQueue(postgres);
   } catch (error) {
     await close();
-    throw new Error(`the database at DATABASE_URL cannot be used: ${messageOf(error)}`);
+    throw new Error(`the database at DATABASE_URL cannot be used: ${saidBy(error)}`);
   }
   const reading = readingOn(postgres);
   return {

@@ -5,6 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { messageOf } from "../../core/message.ts";
 import { type Migrations, stepsFrom } from "../version.ts";
 import { BUSY_TIMEOUT_MS } from "./database.ts";
 import { SQLITE_MIGRATIONS } from "./migrations.ts";
@@ -73,8 +74,4 @@ function openFile(file: string): DatabaseSync {
     db?.close();
     throw new Error(`the database ${file} cannot be used: ${messageOf(error)}`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 /** What both threads beside a SQLite database do: they answer one question at a time, and tell what failed. */
 import { parentPort } from "node:worker_threads";
+import { messageOf } from "../../core/message.ts";
 import type { Answer, Question } from "./protocol.ts";
 
 /** To be called once the database is open; what fails before is told as the thread's error event. */
@@ -8,7 +9,7 @@ export function serve(answer: (question: Question) => unknown): void {
     try {
       return { value: answer(question) };
     } catch (error) {
-      return { error: error instanceof Error ? error.message : String(error) };
+      return { error: messageOf(error) };
     }
   };
   parentPort?.on("message", (question: Question) => parentPort?.postMessage(told(question)));

@@ -1,6 +1,7 @@
 /** A thread beside a SQLite database: asks it, and tells when it is no more. It knows no questions and no files. */
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { DatabaseFault } from "../../core/database-fault.ts";
 import type { Answer, Question } from "./protocol.ts";
 
 /** Where a thread finds its database, and for whom it works there. */
@@ -29,7 +30,7 @@ export class Thread {
     this.worker.on("error", (error: Error) => this.die(error));
     this.exited = new Promise((resolve) => {
       this.worker.on("exit", (code) => {
-        this.die(new Error(`its thread ended with ${code}`));
+        this.die(new DatabaseFault(`its thread ended with ${code}`));
         if (this.state === "open") onDeath(String(this.dead?.message));
         resolve();
       });
