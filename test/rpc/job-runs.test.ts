@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hastened } from "../support/clock.ts";
+import { hastened, noon } from "../support/clock.ts";
 import { type Configuration, type GatewayUnderTest, startBoth } from "../support/gateway.ts";
 import { endOf, jobsAt, refusalOf } from "../support/job-callers.ts";
 import { startProcess } from "../support/process.ts";
@@ -107,7 +107,7 @@ test("a batch that its provider ends unfinished keeps nobody from being answered
 
 test("a job waits for money that others hold, for hours perhaps, and does not fail by that", async () => {
   const budgets = [{ name: "small", limit_usd: 0.0055, per: "day" }];
-  await using both = await startBoth({ budgets }, SURROUNDINGS);
+  await using both = await startBoth({ budgets }, { ...SURROUNDINGS, clock: hastened(10, noon()) });
   const client = jobsAt(both.url);
   const asking = (content: string) => ({
     messages: [{ role: "user", content }],

@@ -16,7 +16,7 @@ import { timeout } from "../../src/layers/timeout.ts";
 import { createProvider } from "../../src/providers/registry.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type CallInit, eventsOf, routedCallOf } from "./call.ts";
-import { hastened } from "./clock.ts";
+import { hastened, noon } from "./clock.ts";
 import { accountsOf, budgetsOf } from "./means.ts";
 import { settingsOf } from "./provider.ts";
 
@@ -58,7 +58,7 @@ export function batchStack(
   url: string,
   {
     store,
-    clock = hastened(200),
+    clock = hastened(200, noon()),
     budgets = [],
   }: { store?: Store; clock?: Clock; budgets?: BudgetRule[] } = {},
 ) {

@@ -94,11 +94,16 @@ export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Of today in UTC: no day, and so no budget, ends within a test that goes by it. */
+export function noon(): number {
+  return new Date().setUTCHours(12, 0, 0, 0);
+}
+
 /** Real time that goes so many times as fast, for what waits for hours on real sockets. */
-export function hastened(times: number): Clock {
-  const startMs = Date.now();
+export function hastened(times: number, startMs = Date.now()): Clock {
+  const begunMs = Date.now();
   return {
-    now: () => startMs + (Date.now() - startMs) * times,
+    now: () => startMs + (Date.now() - begunMs) * times,
     after: (delayMs, action) => systemClock.after(delayMs / times, action),
   };
 }
