@@ -16,8 +16,8 @@ export interface Books {
   readonly words: readonly string[];
 }
 
-/** What a gateway that is late by five seconds may have left unread: a thousand come at once, on a machine with other work. */
-const UNREAD = 2_000;
+/** What a gateway that is late by ten seconds may have left unread: a thousand come at once, on a machine with other work. */
+const UNREAD = 4_000;
 
 const LEFT = { outcome: "abandoned", failure_kind: "cancelled", provenance: "estimated" };
 

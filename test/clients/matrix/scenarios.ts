@@ -10,7 +10,7 @@ export const SCENARIOS = ["chat", "tool", "stream", "error", "deadline", "abort"
 export type Scenario = (typeof SCENARIOS)[number];
 
 /** How long the caller waits in `deadline`. */
-export const DEADLINE_MS = 300;
+export const DEADLINE_MS = 1_000;
 
 const ask = (content: string) => ({ model: "openai/gpt-4o", messages: [{ role: "user", content }] });
 
