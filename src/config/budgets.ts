@@ -52,15 +52,12 @@ function targetViolations(
     return [{ field: `${path}.provider`, description: `names no configured provider; there are ${names}` }];
   const [before = "", ...rest] = model.split("/");
   if (rest.length === 0 || !Object.hasOwn(providers, before)) return [];
-  // Some providers' own names for models have a slash as well.
-  const isOwnName = provider === "" ? sellsOthers(providers) : provider !== before;
-  if (isOwnName) return [];
+  // Some providers' own names for models have a slash as well, and their own name before it, as groq/compound has.
+  if (provider !== "" && provider !== before) return [];
+  const asked = provider === "" ? Object.keys(providers) : [provider];
+  if (asked.some((name) => providers[name]?.kind === "openai_compatible")) return [];
   const description = `is the provider's own name for the model; give provider: ${before} and model: ${rest.join("/")}`;
   return [{ field: `${path}.model`, description }];
-}
-
-function sellsOthers(providers: CompleteConfig["providers"]): boolean {
-  return Object.values(providers).some(({ kind }) => kind === "openai_compatible");
 }
 
 function amountViolation(field: string, usd = LEAST_USD): Violation[] {

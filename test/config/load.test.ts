@@ -436,6 +436,20 @@ describe("errors", () => {
     expect(() => loadConfig({ file: missing, env: {} })).toThrow(`${missing}: cannot be read (ENOENT)`);
   });
 
+  it("are none where a model's own name begins like its provider's", () => {
+    expect(
+      problems(
+        "providers:\n" +
+          "  groq: {kind: openai_compatible, preset: groq}\n" +
+          "  openrouter: {kind: openai_compatible, preset: openrouter}\n" +
+          "budgets:\n" +
+          "  - {name: a, limit_usd: 1, per: day, provider: groq, model: groq/compound}\n" +
+          "  - {name: b, limit_usd: 1, per: day, provider: openrouter, model: openrouter/auto}\n" +
+          "  - {name: c, limit_usd: 1, per: day, model: openrouter/auto}\n",
+      ),
+    ).toEqual([]);
+  });
+
   it("refuse a bomb of aliases", () => {
     const lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"];
     for (let i = 1; i < 9; i++)
