@@ -161,6 +161,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       metrics.configReloads.inc({ success: "false" });
       log.logger.error({ failure: messageOf(error) }, "configuration refused; the one before stays in force");
     },
+    clock,
   });
 
   const repricing = {

@@ -1,14 +1,15 @@
 /** Templates in the configuration and beside it: what is wrong is told by its file and path before anything is served. */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, test, vi } from "vitest";
 import { ConfigError } from "../../src/config/error.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { configPaths } from "../../src/config/templates.ts";
-import { watchConfig } from "../../src/config/watch.ts";
+import { UNCHANGED_MS, watchConfig } from "../../src/config/watch.ts";
 import { Failure } from "../../src/core/failure.ts";
 import { Templates } from "../../src/templates/templates.ts";
+import { VirtualClock } from "../support/clock.ts";
 import { failureOf } from "../support/failure.ts";
 
 let folder: string;
@@ -189,28 +190,40 @@ describe("files beside the configuration", () => {
   it("are watched: one that changes, that comes and that goes, and a folder that was not there", async () => {
     const seen: string[][] = [];
     const failed: unknown[] = [];
+    const clock = new VirtualClock();
     const watching = watchConfig({
       paths: () => configPaths(file),
       load: () => Object.keys(loadConfig({ file, env: {} }).templates).sort(),
       onLoaded: (names) => void seen.push(names),
       onFailed: (error) => void failed.push(error),
       intervalMs: 10,
+      clock,
     });
+    // The first look at a file must have been taken before a change can be seen.
+    const loaded = async (write: () => void) => {
+      await vi.waitFor(
+        () => {
+          if (clock.pending === 0) write();
+          expect(clock.pending).toBe(1);
+        },
+        { timeout: 15_000, interval: 10 },
+      );
+      await clock.advance(UNCHANGED_MS);
+    };
     try {
-      // The first look must have been taken before a change can be seen.
-      await vi.waitFor(() => {
-        writeFileSync(file, `# ${Math.random()}`);
-        expect(seen).not.toEqual([]);
+      await loaded(() => writeFileSync(file, `# ${Math.random()}`));
+      expect(seen).toEqual([[]]);
+      await loaded(() => put("a.yaml", "prompt: x"));
+      expect(seen.at(-1)).toEqual(["a"]);
+      await loaded(() => put("a.yaml", "prompt: '{{'"));
+      expect(failed).toEqual([expect.any(ConfigError)]);
+      await loaded(() => {
+        put("a.yaml", "prompt: mended");
+        put("b@2.yaml", "prompt: y");
       });
-      put("a.yaml", "prompt: x");
-      await vi.waitFor(() => expect(seen.at(-1)).toEqual(["a"]));
-      put("a.yaml", "prompt: '{{'");
-      await vi.waitFor(() => expect(failed.at(-1)).toBeInstanceOf(ConfigError));
-      put("a.yaml", "prompt: mended");
-      put("b@2.yaml", "prompt: y");
-      await vi.waitFor(() => expect(seen.at(-1)).toEqual(["a", "b@2"]));
-      renameSync(join(folder, "templates", "a.yaml"), join(folder, "away.yaml"));
-      await vi.waitFor(() => expect(seen.at(-1)).toEqual(["b@2"]));
+      expect(seen.at(-1)).toEqual(["a", "b@2"]);
+      await loaded(() => rmSync(join(folder, "templates", "a.yaml"), { force: true }));
+      expect(seen.at(-1)).toEqual(["b@2"]);
     } finally {
       watching.close();
     }
