@@ -8,7 +8,7 @@ import { type Books, openBooks } from "./books.ts";
 import { type Cached, openCached } from "./cached.ts";
 import { readCertificate } from "./config/certificate.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
-import { checkSuccessor, loadConfig } from "./config/load.ts";
+import { checkSuccessor, configLoader } from "./config/load.ts";
 import { configPaths } from "./config/templates.ts";
 import { watchConfig } from "./config/watch.ts";
 import { type Clock, pass, systemClock } from "./core/clock.ts";
@@ -69,7 +69,8 @@ export interface Gateway {
 /** @throws ConfigError, CatalogError, or the error of the store or the port; nothing is left open then */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { env, clock = systemClock } = options;
-  const config = loadConfig({ file: options.file, env });
+  const load = configLoader({ file: options.file, env });
+  const config = load();
   const certificate = config.server.tls && readCertificate(config.server.tls);
   const log = createLog(config.telemetry.logLevel, options.logTo);
   const metrics = createMetrics();
@@ -123,7 +124,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // Also that of a configuration which could not be put in force: its prices may be what is mended.
   let latest = config;
   const replace = () => {
-    const next = loadConfig({ file: options.file, env, again: true });
+    const next = load();
     latest = next;
     checkSuccessor(next, current.config);
     checkSecrets(next, env);

@@ -19,8 +19,6 @@ export interface Sources {
   /** Path of a YAML file, beside which templates may lie; without it the environment and the defaults decide alone. */
   readonly file?: string | undefined;
   readonly env: Environment;
-  /** Whether the file was read before: one that holds nothing now is being written, and is none yet. */
-  readonly again?: boolean;
 }
 
 /**
@@ -29,9 +27,29 @@ export interface Sources {
  *
  * @throws ConfigError with everything that is wrong. What a file means is judged once it can be read.
  */
-export function loadConfig({ file, env, again = false }: Sources): CompleteConfig {
-  const problems: Problem[] = [];
-  const draft = file === undefined ? create(ConfigSchema) : readConfigFile(file, problems, again);
+export function loadConfig(sources: Sources): CompleteConfig {
+  return configLoader(sources)();
+}
+
+/** For the same sources again and again: a file that held something before, and nothing now, is being written. */
+export function configLoader({ file, env }: Sources): () => CompleteConfig {
+  let mayBeEmpty = true;
+  return () => {
+    const problems: Problem[] = [];
+    const json = file === undefined ? null : readYamlFile(file, problems);
+    if (file !== undefined && json === null && !mayBeEmpty) {
+      const description = "holds nothing; start the gateway anew if that is meant";
+      throw new ConfigError([{ source: file, path: "", description }]);
+    }
+    const config = configOf(json, { file, env }, problems);
+    mayBeEmpty = json === null;
+    return config;
+  };
+}
+
+/** @param json undefined for a file that cannot be read, and null for nothing */
+function configOf(json: unknown, { file, env }: Sources, problems: Problem[]): CompleteConfig {
+  const draft = json === undefined ? undefined : draftOf(json ?? {}, problems, file);
   const beside = file === undefined ? [] : readTemplates(file, problems);
   if (draft) addTemplates(draft, beside, problems);
   const origins = applyEnvironment(draft ?? create(ConfigSchema), env, problems);
@@ -55,9 +73,7 @@ export function checkSuccessor(next: CompleteConfig, before: CompleteConfig): vo
   throw new ConfigError([{ source: "configuration", path: "auth.keys", description }]);
 }
 
-function readConfigFile(file: string, problems: Problem[], again: boolean): Config | undefined {
-  const json = readYamlFile(file, problems, !again);
-  if (json === undefined) return undefined;
+function draftOf(json: unknown, problems: Problem[], file?: string): Config | undefined {
   const read = readStrict(ConfigSchema, json);
   if ("message" in read) return read.message;
   for (const violation of read.violations) problems.push(blame(violation, new Map(), file));

@@ -24,7 +24,7 @@ export function readTemplates(configFile: string, problems: Problem[]): Template
   return filesIn(folderOf(configFile), problems).flatMap((path) => {
     const json = readYamlFile(path, problems);
     if (json === undefined) return [];
-    const read = readStrict(TemplateSchema, json);
+    const read = readStrict(TemplateSchema, json ?? {});
     if ("message" in read) return [{ key: keyOf(path), path, template: read.message }];
     for (const { field, description } of read.violations)
       problems.push({ source: path, path: field, description });

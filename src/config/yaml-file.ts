@@ -3,19 +3,10 @@ import { readFileSync } from "node:fs";
 import { LineCounter, parseDocument } from "yaml";
 import type { Problem } from "./error.ts";
 
-/**
- * Undefined, and at least one problem more, when the file cannot be read.
- *
- * @param mayBeEmpty whether a file that holds nothing is an empty object
- */
-export function readYamlFile(path: string, problems: Problem[], mayBeEmpty = true): unknown {
+/** Undefined, and at least one problem more, when the file cannot be read; null where it holds nothing. */
+export function readYamlFile(path: string, problems: Problem[]): unknown {
   try {
-    const value = parse(readFileSync(path, "utf8"), path, problems);
-    if (value !== null) return value;
-    if (mayBeEmpty) return {};
-    const description = "holds nothing; start the gateway anew if that is meant";
-    problems.push({ source: path, path: "", description });
-    return undefined;
+    return parse(readFileSync(path, "utf8"), path, problems);
   } catch (error) {
     const reason = error instanceof Error && "code" in error ? String(error.code) : "too many aliases";
     problems.push({ source: path, path: "", description: `cannot be read (${reason})` });
@@ -23,7 +14,6 @@ export function readYamlFile(path: string, problems: Problem[], mayBeEmpty = tru
   }
 }
 
-/** Undefined where there are faults, and null where there is nothing. */
 function parse(text: string, path: string, problems: Problem[]): unknown {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });

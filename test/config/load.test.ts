@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { CompleteConfig } from "../../src/config/defaults.ts";
 import type { Environment } from "../../src/config/environment.ts";
 import { ConfigError } from "../../src/config/error.ts";
-import { loadConfig } from "../../src/config/load.ts";
+import { configLoader, loadConfig } from "../../src/config/load.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llmgateway-config-"));
 const file = join(folder, "gateway.yaml");
@@ -475,6 +475,18 @@ describe("errors", () => {
       expect(found.join()).not.toContain("s3cret");
     }
   });
+});
+
+it("goes on with a file that holds nothing, but not where it held something before", () => {
+  writeFileSync(file, "# All is in the environment.\n");
+  const again = configLoader({ file, env: { PORT: "1" } });
+  expect(again().server.port).toBe(1);
+  expect(again().server.port).toBe(1);
+  writeFileSync(file, "default_model: mock/mock-echo");
+  expect(again().defaultModel).toBe("mock/mock-echo");
+  writeFileSync(file, "# Nothing yet.\n");
+  expect(again).toThrow("holds nothing; start the gateway anew if that is meant");
+  expect(again).toThrow("holds nothing");
 });
 
 it("is frozen to its depth", () => {
