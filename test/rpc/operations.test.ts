@@ -67,6 +67,14 @@ test.each([
   expect(json.message).toContain(`unknown field "${name}"`);
 });
 
+test("a time in parts is refused, also where it is given as a text behind them", async () => {
+  for (const more of ["", "&since=2026-07-24T12:00:00Z"]) {
+    const { status, json } = await get(`/v1/gateway/requests?since.seconds=5${more}`);
+    expect(status).toBe(400);
+    expect(json.message).toContain("since: must be a time");
+  }
+});
+
 test("the status tells which providers can be called, and why the others cannot", async () => {
   const { status, json } = await get("/v1/gateway/status");
   expect(status).toBe(200);

@@ -20,7 +20,10 @@ function put(schema: DescMessage, json: JsonObject, path: readonly string[], val
   } else if (field?.fieldKind === "list") {
     json[name] = [...((json[name] as JsonValue[]) ?? []), value];
   } else {
-    json[path.join(".")] = jsonValueOf(field, value);
+    const whole = path.join(".");
+    const parts = json[whole];
+    // Both beside each other are neither, and refused by the field's name.
+    json[whole] = typeof parts === "object" ? [parts, value] : jsonValueOf(field, value);
   }
 }
 
