@@ -200,6 +200,8 @@ export interface Violation {
 
 /** A caller chooses how many there are, and gRPC tells them in a trailer, which clients bound to some kilobytes. */
 const MAX_VIOLATIONS = 20;
+/** Likewise of the keys of maps, which stand in the fields' names. */
+const MAX_FIELD_BYTES = 100;
 
 /** A failure with its two texts: `message` for the caller, `operator` for the log. Neither keeps a secret. */
 export class Failure extends Error {
@@ -229,7 +231,7 @@ export class Failure extends Error {
     this.kind = kind;
     this.operator = details.operator === undefined ? undefined : redact(details.operator);
     this.violations = (details.violations ?? []).slice(0, MAX_VIOLATIONS).map(({ field, description }) => ({
-      field: redact(field),
+      field: shortened(redact(field)),
       description: redact(description),
     }));
     this.retryAfterMs = details.retryAfterMs;
@@ -254,9 +256,14 @@ export function invalidRequest(violations: readonly Violation[]): Failure {
   const [first] = violations;
   const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : "";
   const text = first
-    ? `${first.field ? `${first.field}: ` : ""}${first.description}${more}`
+    ? `${first.field ? `${shortened(redact(first.field))}: ` : ""}${first.description}${more}`
     : "invalid request";
   return new Failure("invalid_request", text, { violations });
+}
+
+function shortened(field: string): string {
+  const { read } = new TextEncoder().encodeInto(field, new Uint8Array(MAX_FIELD_BYTES));
+  return read < field.length ? `${field.slice(0, read)}…` : field;
 }
 
 /** A request for a chat that neither says anything nor names a template. */

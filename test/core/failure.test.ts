@@ -111,6 +111,13 @@ describe("Failure", () => {
     expect(failure.violations).toEqual(violations.slice(0, 20));
     expect(failure.message).toBe("messages[0].role: is none (and 9999 more)");
   });
+
+  it("tells the begin of a field's name that a caller made long, in whole characters", () => {
+    const failure = invalidRequest([{ field: `metadata["${"😀".repeat(9_000)}"]`, description: "is none" }]);
+    const begin = `metadata["${"😀".repeat(22)}…`;
+    expect(failure.violations).toEqual([{ field: begin, description: "is none" }]);
+    expect(failure.message).toBe(`${begin}: is none`);
+  });
 });
 
 describe("toFailure", () => {

@@ -120,6 +120,18 @@ describe.each(CALLERS)("$name", ({ at }) => {
     const [violations] = error.findDetails(BadRequestSchema);
     expect(violations?.fieldViolations).toHaveLength(20);
   });
+
+  test("tells of fields that a caller named at length", async () => {
+    const metadata = { ["k".repeat(100_000)]: "v" };
+    const error = await at(both.url)
+      .chat({ ...GOOD, metadata })
+      .then(() => undefined, ConnectError.from);
+    expect.assert(error);
+    expect([error.code, error.rawMessage]).toEqual([
+      Code.InvalidArgument,
+      expect.stringMatching(/^metadata\["k+…: /),
+    ]);
+  });
 });
 
 test("Chat refuses a stream, and names the RPC that streams", async () => {
