@@ -1,7 +1,7 @@
 #!/usr/bin/env node
+/** The command line: serve, chat, embed, templates, jobs, batch, webhooks, circuits, cache, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { Command, Option } from "commander";
 import { ConfigError } from "../../src/config/error.ts";
-/** The command line: serve, chat, embed, templates, jobs, batch, webhooks, circuits, cache, emulate, prices, demo. Each is loaded when it is called: a chat need not wait for a server. */
 import { messageOf } from "../../src/core/message.ts";
 import { CHAOS_PROFILES } from "../../src/emulator/fault.ts";
 import { VERSION } from "../../src/version.ts";
