@@ -244,7 +244,7 @@ test("who is preferred is asked again once it may serve, though others serve mea
 
 test("callers who want to wait for less than the provider may take open nothing", async () => {
   await using both = await startBoth({ resilience: BREAKER });
-  const slow = { ...HELLO, messages: [{ role: "user", content: "[[emulate: first_token_ms=200]] Hello" }] };
+  const slow = { ...HELLO, messages: [{ role: "user", content: "[[emulate: first_token_ms=20000]] Hello" }] };
   const hasty = { ...slow, resilience: { first_event_timeout_ms: 10 } };
   for (let n = 0; n < 8; n++) {
     const { status, json } = await ask(both.url, "/stream", hasty);

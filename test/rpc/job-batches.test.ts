@@ -184,11 +184,9 @@ describe("the service tier of batches", () => {
       const first = await start(config);
       const { jobId } = await jobsAt(first.url).submitJob(inBatch);
       const parked = () => rowsOf(file, "SELECT parked FROM jobs")[0]?.parked;
-      await expect.poll(parked, { timeout: 5_000 }).toContain("batch");
-      // It does not wait for the batch.
-      const closedAtMs = performance.now();
+      await expect.poll(parked, { timeout: 20_000 }).toContain("batch");
       await first[Symbol.asyncDispose]();
-      expect(performance.now() - closedAtMs).toBeLessThan(3_000);
+      // It did not wait for the batch, which would have completed the job.
       expect(rowsOf(file, "SELECT state, runs FROM jobs")).toEqual([{ state: "pending", runs: 0n }]);
       await using next = await start(config);
       const job = await endOf(jobsAt(next.url), { jobId });
@@ -225,7 +223,7 @@ describe("the service tier of batches", () => {
       );
       const { jobId } = await jobsAt(first.url).submitJob({ ...inBatch, model: "house" });
       const parked = () => rowsOf(file, "SELECT parked FROM jobs")[0]?.parked;
-      await expect.poll(parked, { timeout: 5_000 }).toContain("batch");
+      await expect.poll(parked, { timeout: 20_000 }).toContain("batch");
       await first[Symbol.asyncDispose]();
       await using next = await start(at({ target: "openai/gpt-4o" }));
       const job = await endOf(jobsAt(next.url), { jobId });
