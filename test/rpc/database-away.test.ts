@@ -1,7 +1,10 @@
 /** What operators hear of RPCs that read the database while it is away: that it is, and to try again. */
+import { renameSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startBoth } from "../support/gateway.ts";
 import { hasPostgres, startPostgres } from "../support/postgres.ts";
+import { temporaryFolder } from "../support/stores.ts";
 
 const HOUR_MS = 3_600_000;
 const since = new Date(Date.now() - 2 * HOUR_MS).toISOString();
@@ -43,4 +46,18 @@ test.runIf(hasPostgres("a database that is away"))("they can try again", async (
   expect(told).toHaveLength(QUESTIONS.length);
   for (const event of told)
     expect(event).toMatchObject({ level: 40, operator: expect.stringContaining("ENOENT") });
+});
+
+test("so they can where the file of SQLite is away", async () => {
+  const data_dir = temporaryFolder();
+  await using both = await startBoth({ ledger: { data_dir } });
+  // The thread that reads opens the file with the first question.
+  renameSync(join(data_dir, "llmgateway.db"), join(data_dir, "away.db"));
+  const reply = await fetch(`${both.url}/v1/gateway/usage`);
+  expect(reply.status).toBe(503);
+  expect(await reply.json()).toMatchObject({ details: [{ debug: { reason: "database_unavailable" } }] });
+  expect(both.log.events.at(-1)).toMatchObject({
+    level: 40,
+    operator: expect.stringContaining("unable to open database file"),
+  });
 });

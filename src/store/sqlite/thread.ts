@@ -2,6 +2,7 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { DatabaseFault } from "../../core/database-fault.ts";
+import { messageOf } from "../../core/message.ts";
 import type { Answer, Question } from "./protocol.ts";
 
 /** Where a thread finds its database, and for whom it works there. */
@@ -27,7 +28,9 @@ export class Thread {
     this.worker = new Worker(file, { workerData });
     this.opened = this.answered();
     this.worker.on("message", (answer: Answer) => this.take(answer));
-    this.worker.on("error", (error: Error) => this.die(error));
+    this.worker.on("error", (error: Error) =>
+      this.die(new DatabaseFault(messageOf(error), { cause: error })),
+    );
     this.exited = new Promise((resolve) => {
       this.worker.on("exit", (code) => {
         this.die(new DatabaseFault(`its thread ended with ${code}`));
