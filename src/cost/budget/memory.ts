@@ -26,8 +26,9 @@ interface Entry {
   counter: Counter;
   spent: PicoUsd;
   reserved: PicoUsd;
-  /** The greatest amount that was told of, whatever part of the limit it was. */
-  told: PicoUsd;
+  /** The greatest amount that was told of, and the greatest part of a limit, whichever limits were in force then. */
+  toldAmount: PicoUsd;
+  toldRatio: number;
 }
 
 class MemoryCounters implements Counters {
@@ -123,7 +124,7 @@ class MemoryCounters implements Counters {
 
   private async load(counter: Counter): Promise<Entry> {
     const spent = await this.surroundings.spentSince(counter.filter, counter.windowStartMs);
-    const entry: Entry = { counter, spent, reserved: ZERO, told: ZERO };
+    const entry: Entry = { counter, spent, reserved: ZERO, toldAmount: ZERO, toldRatio: 0 };
     this.makeRoom();
     this.entries.set(counter.key, entry);
     return entry;
@@ -183,8 +184,9 @@ class Held implements Reservation {
   private warn(entry: Entry): void {
     for (const { ratio, amount } of entry.counter.thresholds) {
       if (entry.spent < amount) return;
-      if (amount <= entry.told) continue;
-      entry.told = amount;
+      if (amount <= entry.toldAmount && ratio <= entry.toldRatio) continue;
+      if (amount > entry.toldAmount) entry.toldAmount = amount;
+      if (ratio > entry.toldRatio) entry.toldRatio = ratio;
       this.surroundings.onThreshold(figuresOf(entry), ratio);
     }
   }

@@ -196,7 +196,7 @@ class RedisCounters implements Counters {
       made: madeMs,
       margin: MARGIN_MS,
       counters: counters.map(({ thresholds }) => ({
-        thresholds: thresholds.map(({ amount }) => nano(amount)),
+        thresholds: thresholds.map(({ ratio, amount }) => [ratio, nano(amount)]),
       })),
     };
     const [verdict, figures, crossed] = await this.script.run("settle", id, keysOf(counters), input);

@@ -26,17 +26,18 @@ if not epoch or (op == 'begin' and math.abs(now - begun) > FRESH_MS) then
 end
 if op == 'begin' then return epoch end
 
+-- A gateway of the version before tells no part of a limit.
 local function read(key)
-  local f = redis.call('HMGET', key, 'epoch', 'gen', 'spent', 'reserved', 'loaded', 'told')
+  local f = redis.call('HMGET', key, 'epoch', 'gen', 'spent', 'reserved', 'loaded', 'told', 'told_ratio')
   if f[1] ~= epoch then return nil end
   return { key = key, gen = f[2], spent = tonumber(f[3]), reserved = tonumber(f[4]),
-    loaded = tonumber(f[5]), told = tonumber(f[6]) }
+    loaded = tonumber(f[5]), told = tonumber(f[6]), toldRatio = tonumber(f[7] or 0) }
 end
 
 local function create(key, spent, endsAt)
   redis.call('DEL', key)
   redis.call('HSET', key, 'epoch', epoch, 'gen', input.id, 'spent', int(spent), 'reserved', '0',
-    'loaded', int(now), 'told', '0')
+    'loaded', int(now), 'told', '0', 'told_ratio', '0')
   redis.call('PEXPIREAT', key, int(endsAt + GRACE_MS))
   return read(key)
 end
@@ -173,10 +174,12 @@ local function settle()
     end
     counters[i] = counter or false
     for j, threshold in ipairs(asked.thresholds) do
-      if counter and counter.spent >= threshold and threshold > counter.told then
-        counter.told = threshold
+      local ratio, amount = threshold[1], threshold[2]
+      if counter and counter.spent >= amount and (amount > counter.told or ratio > counter.toldRatio) then
+        counter.told, counter.toldRatio = math.max(amount, counter.told), math.max(ratio, counter.toldRatio)
         crossed[#crossed + 1] = { i, j }
-        redis.call('HSET', counter.key, 'told', int(counter.told))
+        redis.call('HSET', counter.key, 'told', int(counter.told),
+          'told_ratio', string.format('%.17g', counter.toldRatio))
       end
     end
   end

@@ -219,6 +219,18 @@ describe.each(Object.entries(ENGINES))("in %s", (_, open) => {
     await expect.poll(() => warnings).toEqual([...before, `${name} 0.8`, `${name} 1`]);
   });
 
+  it("warns of a lowered limit too, of which more is spent than of the one before", async () => {
+    const { wall, rules, warnings, name } = await one({ mode: "soft", warnAt: [0.5, 0.8, 1] });
+    const spend = async (amount: number) => (await wall.reserve(ask(1, amount))).settle(mills(amount));
+    await spend(850);
+    const before = [`${name} 0.5`, `${name} 0.8`];
+    await expect.poll(() => warnings).toEqual(before);
+    wall.replace(rules.map((old) => ({ ...old, limitUsd: 0.8 })));
+    await spend(1);
+    await spend(1);
+    await expect.poll(() => warnings).toEqual([...before, `${name} 1`]);
+  });
+
   it("asks the ledger once what was spent in the window, for all who wait for it", async () => {
     const name = unique();
     const fields = { name, tenant: "acme", each: ["tag:user"], tags: { stage: "live" } };

@@ -148,6 +148,16 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
     expect(await unheard.extend(mills(9))).toBe(mills(9));
   });
 
+  it("warn of what a gateway of the version before began to count", async () => {
+    const { wall, warnings } = counted(rules, await engine.join());
+    await spend(wall, 100);
+    await expect.poll(() => figures(wall)).toEqual([mills(100), ZERO]);
+    const [key = ""] = (await command("KEYS", "*:c:*")) as string[];
+    await command("HDEL", key, "told_ratio");
+    await spend(wall, 500);
+    await expect.poll(() => warnings).toEqual(["team 0.5"]);
+  });
+
   it("hold nothing for a call that heard no answer in time", async () => {
     const { wall } = counted(rules, await engine.join({ timeoutMs: 100 }));
     await spend(wall, 100);
