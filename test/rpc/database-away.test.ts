@@ -48,16 +48,19 @@ test.runIf(hasPostgres("a database that is away"))("they can try again", async (
     expect(event).toMatchObject({ level: 40, operator: expect.stringContaining("ENOENT") });
 });
 
-test("so they can where the file of SQLite is away", async () => {
+test("they can try again where the file of the database is away", async () => {
   const data_dir = temporaryFolder();
   await using both = await startBoth({ ledger: { data_dir } });
-  // The thread that reads opens the file with the first question.
-  renameSync(join(data_dir, "llmgateway.db"), join(data_dir, "away.db"));
-  const reply = await fetch(`${both.url}/v1/gateway/usage`);
+  const ask = () => fetch(`${both.url}/v1/gateway/usage`);
+  const file = join(data_dir, "llmgateway.db");
+  renameSync(file, `${file}.away`);
+  const reply = await ask();
   expect(reply.status).toBe(503);
   expect(await reply.json()).toMatchObject({ details: [{ debug: { reason: "database_unavailable" } }] });
   expect(both.log.events.at(-1)).toMatchObject({
     level: 40,
     operator: expect.stringContaining("unable to open database file"),
   });
+  renameSync(`${file}.away`, file);
+  expect((await ask()).status).toBe(200);
 });

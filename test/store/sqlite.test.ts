@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Worker } from "node:worker_threads";
 import { expect, it, onTestFinished } from "vitest";
+import { isPassing } from "../../src/store/sqlite/passing.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { jobOf, submit, takeOne } from "../support/jobs.ts";
 import { batchOf, intentOf } from "../support/ledger.ts";
@@ -87,6 +88,27 @@ it("begins runs anew at once that a process which is gone left, and says that th
     job: { runs: 2, lostRuns: 1, costPicoUsd: 0n },
     parked: "batch_123",
   });
+});
+
+it("tells faults that may pass from those that do not", () => {
+  const file = join(temporaryFolder(), "some.db");
+  using writer = new DatabaseSync(file);
+  using other = new DatabaseSync(file, { timeout: 0 });
+  const failing = (sql: string) => {
+    try {
+      other.exec(sql);
+    } catch (error) {
+      return isPassing(error);
+    }
+    throw new Error(`${sql} went well`);
+  };
+  writer.exec("CREATE TABLE texts (text TEXT); BEGIN IMMEDIATE");
+  expect(failing("INSERT INTO texts VALUES ('a')")).toBe(true);
+  writer.exec("ROLLBACK");
+  other.exec("PRAGMA max_page_count = 3");
+  expect(failing("INSERT INTO texts VALUES (zeroblob(100000))")).toBe(true);
+  expect(failing("INSERT INTO nothing VALUES (1)")).toBe(false);
+  expect(isPassing(new Error("it is none of SQLite's"))).toBe(false);
 });
 
 it("tells nobody of a death that was wished for", async () => {

@@ -24,4 +24,7 @@ export type Tables =
   | "transcripts";
 
 /** One for each question in their order, after one without value that says that the database is open. */
-export type Answer = { readonly value: unknown } | { readonly error: string };
+export type Answer =
+  | { readonly value: unknown }
+  /** `passing` where it may be none with the next try. */
+  | { readonly error: string; readonly passing: boolean };

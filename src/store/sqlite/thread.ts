@@ -2,7 +2,6 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { DatabaseFault } from "../../core/database-fault.ts";
-import { messageOf } from "../../core/message.ts";
 import type { Answer, Question } from "./protocol.ts";
 
 /** Where a thread finds its database, and for whom it works there. */
@@ -28,9 +27,7 @@ export class Thread {
     this.worker = new Worker(file, { workerData });
     this.opened = this.answered();
     this.worker.on("message", (answer: Answer) => this.take(answer));
-    this.worker.on("error", (error: Error) =>
-      this.die(new DatabaseFault(messageOf(error), { cause: error })),
-    );
+    this.worker.on("error", (error: Error) => this.die(new DatabaseFault(error.message, { cause: error })));
     this.exited = new Promise((resolve) => {
       this.worker.on("exit", (code) => {
         this.die(new DatabaseFault(`its thread ended with ${code}`));
@@ -66,7 +63,7 @@ export class Thread {
     if (this.state === "opening") this.state = "open";
     const asker = this.pending.shift();
     if (this.pending.length === 0) this.worker.unref();
-    if ("error" in answer) asker?.reject(new Error(answer.error));
+    if ("error" in answer) asker?.reject(new (answer.passing ? DatabaseFault : Error)(answer.error));
     else asker?.resolve(answer.value);
   }
 
