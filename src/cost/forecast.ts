@@ -95,10 +95,11 @@ const MEDIA = /audio|image|realtime|live|tts/;
 
 /** Who writes a tier into the body by hand may be served in any. */
 function tierAdded({ extraBody }: ChatRequest): string {
-  return extraBody && (Object.hasOwn(extraBody, "service_tier") || Object.hasOwn(extraBody, "serviceTier"))
-    ? "auto"
-    : "";
+  return extraBody && TIER_FIELDS.some((field) => Object.hasOwn(extraBody, field)) ? "auto" : "";
 }
+
+/** Bedrock's latency has a price of its own, as a tier has. */
+const TIER_FIELDS = ["service_tier", "serviceTier", "performanceConfig"];
 
 export function least(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);

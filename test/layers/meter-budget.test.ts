@@ -54,31 +54,33 @@ describe("an attempt under a budget", () => {
     expect(stands()).toEqual({ spent: 5n * INPUT + 3n * OUTPUT, reserved: 0n });
   });
 
-  it.each(["service_tier", "serviceTier"])(
-    "has as much held as any service tier costs, for a %s by hand",
-    async (field) => {
-      const { metered } = budgeted(fromUsd(1));
-      const target = { provider: "openai", model: "swift" };
-      const call = routedCallOf({
-        target,
-        streaming: false,
-        request: {
-          messages: [{ role: "user", content: "Hello" }],
-          parameters: { maxTokens: 100 },
-          extraBody: { [field]: "priority" },
-        },
-      });
-      const fields = { inputTokens: 5, outputTokens: 100, serviceTier: "priority" };
-      const reply = await metered(async ({ attempt }) => {
-        attempt.usage = usage("measured", fields);
-        return replyOf(spoken(["Hello"]));
-      })(call);
-      await eventsOf(reply);
-      const { actualPicoUsd, reservedPicoUsd } = lastOf(call);
-      expect(actualPicoUsd).toBe(2n * (5n * INPUT + 100n * OUTPUT));
-      expect(reservedPicoUsd).toBeGreaterThanOrEqual(2n * (5n * INPUT + 100n * OUTPUT));
-    },
-  );
+  it.each([
+    ["service_tier", "priority"],
+    ["serviceTier", "priority"],
+    // Bedrock's, which is priced as a tier.
+    ["performanceConfig", { latency: "optimized" }],
+  ])("has as much held as any service tier costs, for a %s by hand", async (field, value) => {
+    const { metered } = budgeted(fromUsd(1));
+    const target = { provider: "openai", model: "swift" };
+    const call = routedCallOf({
+      target,
+      streaming: false,
+      request: {
+        messages: [{ role: "user", content: "Hello" }],
+        parameters: { maxTokens: 100 },
+        extraBody: { [field]: value },
+      },
+    });
+    const fields = { inputTokens: 5, outputTokens: 100, serviceTier: "priority" };
+    const reply = await metered(async ({ attempt }) => {
+      attempt.usage = usage("measured", fields);
+      return replyOf(spoken(["Hello"]));
+    })(call);
+    await eventsOf(reply);
+    const { actualPicoUsd, reservedPicoUsd } = lastOf(call);
+    expect(actualPicoUsd).toBe(2n * (5n * INPUT + 100n * OUTPUT));
+    expect(reservedPicoUsd).toBeGreaterThanOrEqual(2n * (5n * INPUT + 100n * OUTPUT));
+  });
 
   it.each([
     ["recording.mp3", "", true],
