@@ -4,8 +4,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type PicoUsd, ZERO } from "../../../src/core/money.ts";
 import { budgetOf } from "../../support/budgets.ts";
+import { VirtualClock } from "../../support/clock.ts";
 import { command as commandAt, hasRedis } from "../../support/redis.ts";
 import { ask, counted, type Engine, mills, redisEngine, spending } from "./counted.ts";
+
+const LEASES = "llmgateway:{budget}:leases";
 
 describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on Redis", () => {
   let engine: Engine;
@@ -28,6 +31,11 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
   }
 
   const command = (...args: string[]) => commandAt(engine.redis?.url ?? "", ...args);
+
+  /** Of the only reservation: the key under which its lease is. */
+  const leaseOf = async () => String(await command("ZRANGE", LEASES, "0", "0"));
+  const endOf = async (lease: string) => Number(await command("ZSCORE", LEASES, lease));
+  const endAt = (lease: string, endMs: number) => command("ZADD", LEASES, "XX", String(endMs), lease);
 
   it("count for two gateways together, which warn once", async () => {
     const one = counted(rules, await engine.join());
@@ -78,11 +86,13 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
   });
 
   it("book what a gateway held that is gone, and correct it when it comes back", async () => {
-    const gone = counted(rules, await engine.join({ leaseMs: 150 }));
+    const gone = counted(rules, await engine.join());
     const held = await gone.wall.reserve(ask(1, 400));
+    const lease = await leaseOf();
     await gone.wall.close();
     const other = counted(rules, await engine.join()).wall;
     expect(await figures(other)).toEqual([ZERO, mills(400)]);
+    await endAt(lease, 1);
     await expect.poll(() => figures(other)).toEqual([mills(400), ZERO]);
     expect(await held.extend(mills(500))).toBe(mills(400));
     held.settle(mills(250));
@@ -90,12 +100,14 @@ describe.runIf(hasRedis("a Redis that is shared, lost and found"))("budgets on R
   });
 
   it("renew the lease of what is held for long", async () => {
-    const { wall } = counted(rules, await engine.join({ leaseMs: 150 }));
-    const held = await wall.reserve(ask(1, 400));
-    await pause(500);
-    expect(await figures(wall)).toEqual([ZERO, mills(400)]);
-    held.settle(mills(10));
-    await expect.poll(() => figures(wall)).toEqual([mills(10), ZERO]);
+    const clock = new VirtualClock(Date.now());
+    const { wall } = counted(rules, await engine.join({ leaseMs: 3_600_000 }), { clock });
+    await wall.reserve(ask(1, 400));
+    const lease = await leaseOf();
+    const endMs = await endOf(lease);
+    await endAt(lease, endMs - 1_200_000);
+    await clock.advance(1_200_000);
+    await expect.poll(() => endOf(lease)).toBeGreaterThanOrEqual(endMs);
   });
 
   it("fail closed while Redis is away, tell it later what was settled, and ask the ledger when it comes back empty", async () => {
