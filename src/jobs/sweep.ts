@@ -12,20 +12,28 @@ export interface SweepOptions {
   onError(error: unknown): void;
 }
 
-const SWEEP_MS = 1_000;
+const EXPIRE_MS = 1_000;
+/** More seldom, since it looks each time at all that has ended of batches that have not: tens of thousands of jobs. */
+const PURGE_MS = 10_000;
 /** What became of a job can be asked for so long after its result is gone. */
 const RECORD_MS = 86_400_000;
 
-export function sweepJobs(options: SweepOptions): Repeated {
-  const { store, clock } = options;
-  return repeat(clock, SWEEP_MS, async () => {
+export function sweepJobs({ store, clock, resultTtlMs, onExpired, onError }: SweepOptions): Repeated {
+  const expiring = repeat(clock, EXPIRE_MS, async () => {
     try {
       const expired = await store.expire(clock.now());
-      if (expired > 0) options.onExpired(expired);
-      const endedBeforeMs = clock.now() - options.resultTtlMs();
-      await store.purge(endedBeforeMs, endedBeforeMs - RECORD_MS);
+      if (expired > 0) onExpired(expired);
     } catch (error) {
-      options.onError(error);
+      onError(error);
     }
   });
+  const purging = repeat(clock, PURGE_MS, async () => {
+    const endedBeforeMs = clock.now() - resultTtlMs();
+    await store.purge(endedBeforeMs, endedBeforeMs - RECORD_MS).catch(onError);
+  });
+  return {
+    async stop() {
+      await Promise.all([expiring.stop(), purging.stop()]);
+    },
+  };
 }
