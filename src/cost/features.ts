@@ -2,6 +2,7 @@
 import type { ChatRequest } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { Media, Message, Part } from "../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { ModelRequest } from "../core/call.ts";
+import { mediaTypeOf } from "../core/media-type.ts";
 import { addText, noText, type TextShape } from "./text.ts";
 
 export interface Features {
@@ -174,12 +175,13 @@ class Finding implements Features {
     else if (source.case === "url" && source.value.startsWith("data:")) this.fileBytes += source.value.length;
     else {
       this.remoteFiles++;
-      if (!SILENT.test(mediaType || String(source.value))) this.sound = true;
+      // As providers are told what it is.
+      const type = mediaType || (source.case === "url" ? mediaTypeOf(source.value) : "");
+      if (!SILENT.test(type)) this.sound = true;
     }
   }
 }
 
-/** By its type, or its address where that is not told. */
-const SILENT = /^(?:application|image|text)\/|\.pdf$/;
+const SILENT = /^(?:application|image|text)\//;
 
 const UTF8 = new TextDecoder();

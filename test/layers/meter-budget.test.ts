@@ -86,7 +86,11 @@ describe("an attempt under a budget", () => {
     ["recording.mp3", "", true],
     ["recording", "audio/mpeg", true],
     ["film", "video/mp4", true],
+    ["recording.mp3?not=a.pdf", "", true],
     ["report.pdf", "", false],
+    ["report.pdf?signature=abc", "", false],
+    ["REPORT.PDF", "", false],
+    ["picture.jpg", "", false],
     ["report", "application/pdf", false],
   ])("has as much held as %s (%s) costs if it is sound: %s", async (name, mediaType, sound) => {
     const { metered } = budgeted(fromUsd(100));

@@ -1,6 +1,7 @@
 /** Pictures and documents, for Google's parts: bytes stand in the part, anything else by its address. */
 import type { Media } from "../../../gen/ts/llmgateway/v1/message_pb.ts";
 import type { Violation } from "../../core/failure.ts";
+import { mediaTypeOf } from "../../core/media-type.ts";
 import type { Part } from "./api.ts";
 import { isGemini3 } from "./model.ts";
 
@@ -36,7 +37,8 @@ function encodeSource({ source, mediaType }: Media, path: string, wrong: Violati
       if (source.value.startsWith("data:")) {
         wrong.push({ field: `${path}.url`, description: "must be base64, as data:image/png;base64,…" });
       }
-      return fileData(source.value, mediaType || typeOf(source.value));
+      // Vertex AI fetches nothing whose type it is not told.
+      return fileData(source.value, mediaType || mediaTypeOf(source.value));
     }
     case "fileId":
       return fileData(source.value, mediaType);
@@ -52,19 +54,4 @@ const DATA_URL = /^data:([^;,]*)(?:;[^;,]*)*?;base64,([A-Za-z0-9+/=]*)$/;
 /** Gemini can do without a type for what it stores itself. */
 function fileData(fileUri: string, mimeType: string): Part {
   return { fileData: mimeType ? { fileUri, mimeType } : { fileUri } };
-}
-
-const TYPES: ReadonlyMap<string, string> = new Map([
-  ["gif", "image/gif"],
-  ["heic", "image/heic"],
-  ["jpeg", "image/jpeg"],
-  ["jpg", "image/jpeg"],
-  ["pdf", "application/pdf"],
-  ["png", "image/png"],
-  ["webp", "image/webp"],
-]);
-
-/** By the name's ending, since Vertex AI fetches nothing whose type it is not told. */
-function typeOf(url: string): string {
-  return TYPES.get(/\.(\w+)(?:[?#]|$)/.exec(url)?.[1]?.toLowerCase() ?? "") ?? "";
 }
