@@ -173,10 +173,13 @@ export class HeldRun {
       const givenBack = await this.persist(() =>
         next.counted
           ? store.retry(key, dueAtMs, { ...told, retryable: true }, { costPicoUsd })
-          : failure.noRoom
-            ? store.handBack(key, atMs, dueAtMs, { costPicoUsd }, { ...told, retryable: true })
-            : // What goes on elsewhere is told where it ends.
-              store.handBack(key, atMs, dueAtMs, { costPicoUsd: failure.suspended ? ZERO : costPicoUsd }),
+          : store.handBack(
+              key,
+              atMs,
+              dueAtMs,
+              { costPicoUsd },
+              failure.noRoom ? { ...told, retryable: true } : undefined,
+            ),
       );
       return givenBack ? undefined : "lost";
     }

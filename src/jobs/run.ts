@@ -60,7 +60,7 @@ export async function runJob(taken: TakenJob, chat: ChatRequest, options: RunOpt
     const failure = toFailure(error);
     const receipt = failure.receipt ?? receiptOf(call);
     const result = receipt.attempts.length > 0 ? toBinary(ReceiptSchema, receipt) : undefined;
-    return { failure, result, ...costOf(call) };
+    return { failure, result, ...(failure.suspended ? costBefore(call) : costOf(call)) };
   } finally {
     span.end();
   }
@@ -112,4 +112,10 @@ function spanOf(callId: string, { jobId, runs, batchId, traceparent }: JobRecord
 
 function costOf(call: Call): RunCost {
   return { costPicoUsd: receiptOf(call).cost?.actualPicoUsd as PicoUsd | undefined };
+}
+
+/** Without what goes on elsewhere, which is told where it ends. */
+function costBefore(call: Call): RunCost {
+  const attempts = call.tally.attempts.filter(({ outcome }) => outcome !== "pending");
+  return costOf({ ...call, tally: { ...call.tally, attempts } });
 }

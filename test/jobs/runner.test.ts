@@ -444,11 +444,12 @@ describe("closing", () => {
     expect(store.job(1).failure).toMatchObject({ kind: "shutting_down", retryable: true });
   });
 
-  test("hands back at once what is parked, with where it is", async () => {
+  test("hands back at once what is parked, with where it is and what came before it cost", async () => {
     const store = new MemoryJobs(clock, 0);
     store.add({}, "batch");
     const { service: wait } = held();
     const service: Service = async (call) => {
+      call.tally.attempts.push(attemptOf({ outcome: "failed", actualPicoUsd: 9n }), attemptOf({ number: 2 }));
       await call.parking?.park({ where: "batch_1" });
       return wait(call).catch(() => {
         throw new Failure("shutting_down", "it goes on", { suspended: true });
@@ -458,7 +459,7 @@ describe("closing", () => {
     await clock.advance(10);
     expect(JSON.parse(store.parked(0))).toMatchObject({ where: "batch_1" });
     await runner.close(3_600_000, stopping);
-    expect(store.job()).toMatchObject({ state: "pending", runs: 0 });
+    expect(store.job()).toMatchObject({ state: "pending", runs: 0, costPicoUsd: 9n });
     expect(store.asked).not.toContain("retry");
   });
 });
