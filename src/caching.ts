@@ -88,10 +88,9 @@ function familiesOf(config: CompleteConfig, { familyOf }: CachingMeans): (asked:
       { enabled, ttlMs: durationMs(ttl) },
     ]),
   );
-  const rule = (family: string, identity: string, has: FamilyRule["has"]): FamilyRule => ({
+  const rule = (family: string, identity: string): FamilyRule => ({
     family,
     identity,
-    has,
     ...(rules.get(family) ?? usual),
   });
   const providers = mapOf(config.providers, ({ kind, preset, baseUrl, region, project }) =>
@@ -99,12 +98,8 @@ function familiesOf(config: CompleteConfig, { familyOf }: CachingMeans): (asked:
   );
   const shared = mapOf(aliases, ({ targets }, name) => {
     const names = targets.map(({ target }) => whole(target, config));
-    const members = new Set(names.map((one) => familyOf(splitName(one))));
-    return rule(
-      name,
-      digest(["alias", name, names.map((one) => [one, providers.get(splitName(one).provider)]).sort()]),
-      (target) => members.has(familyOf(target)),
-    );
+    const members = names.map((one) => [one, providers.get(splitName(one).provider)]);
+    return rule(name, digest(["alias", name, members.sort()]));
   });
   const chosen = digest([
     ...[config.routingPolicies, config.taskTypes, [...shared], [...providers]],
@@ -114,24 +109,20 @@ function familiesOf(config: CompleteConfig, { familyOf }: CachingMeans): (asked:
     switch (asked.kind) {
       case "target": {
         const family = familyOf(asked.target);
-        const identity = JSON.stringify([family, providers.get(asked.target.provider)]);
-        return rule(family, identity, (target) => familyOf(target) === family);
+        return rule(family, JSON.stringify([family, providers.get(asked.target.provider)]));
       }
       case "alias":
         return shared.get(asked.name) as FamilyRule;
       case "task":
-        return rule(`task_type ${asked.name}`, JSON.stringify([asked.name, "task", chosen]), ANYBODY);
+        return rule(`task_type ${asked.name}`, JSON.stringify([asked.name, "task", chosen]));
       case "policy": {
         const { name, alias } = asked;
         const family = alias || `routing_policy ${name}`;
-        return rule(family, JSON.stringify([name, "policy", alias, chosen]), ANYBODY);
+        return rule(family, JSON.stringify([name, "policy", alias, chosen]));
       }
     }
   };
 }
-
-/** Whom the router may choose, it may put behind another, too. */
-const ANYBODY = () => true;
 
 /** A target with its model, also where the configuration leaves that to the provider's default. */
 function whole(target: string, { providers }: CompleteConfig): string {

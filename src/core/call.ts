@@ -141,6 +141,8 @@ export interface Tally {
   estimated: PicoUsd | undefined;
   priceVersion: string;
   route: Route | undefined;
+  /** Who serves it by the router's choice, without those of a fallback chain behind them; undefined until it has chosen. */
+  chosen?: readonly Target[] | undefined;
   /** Fields of the request that the model cannot do and that were left out. */
   readonly dropped: string[];
   /** What the cache knew; undefined where there is none. */

@@ -13,12 +13,12 @@ import { Lookups } from "../cache/lookups.ts";
 import { Recording, type RecordingRules } from "../cache/recording.ts";
 import { entrySize } from "../cache/size.ts";
 import { during, type Turns } from "../cache/turns.ts";
-import type { Call, Layer, Service, Target } from "../core/call.ts";
+import type { Call, Layer, Service } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure } from "../core/failure.ts";
 import { costOfAnswer } from "../core/receipt.ts";
 import type { Reply } from "../core/reply.ts";
-import { nameOf } from "../core/target.ts";
+import { isSame, nameOf } from "../core/target.ts";
 
 /** What holds for requests of one model or alias. */
 export interface FamilyRule {
@@ -27,8 +27,6 @@ export interface FamilyRule {
   readonly identity: string;
   readonly enabled: boolean;
   readonly ttlMs: number;
-  /** Whether it is one of those who are asked, and not one of a fallback chain behind them, which hangs on the call. */
-  has(target: Target): boolean;
 }
 
 export interface CacheMeans {
@@ -194,7 +192,9 @@ class Lookup {
         // What another cache gave is kept there.
         if (call.tally.served) return;
         const { recorded } = recording;
-        const instead = rule.has(receipt) ? "" : `${nameOf(receipt)} answered in place of ${rule.family}`;
+        // Whether there is a fallback chain behind those who were chosen, and which, hangs on the call.
+        const isChosen = call.tally.chosen?.some((target) => isSame(target, receipt)) ?? true;
+        const instead = isChosen ? "" : `${nameOf(receipt)} answered in place of ${rule.family}`;
         const objection = recording.objection || instead;
         if (objection) call.tally.cache = lookupOf({ outcome: "miss", reason: `not kept: ${objection}` });
         else this.keep(recorded, receipt);

@@ -63,6 +63,7 @@ export function route(means: RouteMeans): Layer<Call, PlannedCall> {
     const behind = chain ? followers(call, decision, chain.targets, means) : NONE;
     const targets = [...decision.targets, ...behind.targets];
     if (!isSome(targets)) throw nobody(call, decision, means);
+    call.tally.chosen = decision.targets;
     call.tally.route = {
       $typeName: "llmgateway.v1.Route",
       policy,

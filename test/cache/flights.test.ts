@@ -102,13 +102,7 @@ function worldOf(below: Below, given: Partial<CacheMeans> = {}) {
   const clock = new VirtualClock();
   const means: CacheMeans = {
     answers: new Memory(clock, { maxEntries: 100, maxBytes: 1_000_000 }),
-    ruleOf: () => ({
-      family: "openai/gpt-4o",
-      identity: "gpt-4o",
-      enabled: true,
-      ttlMs: 60_000,
-      has: () => true,
-    }),
+    ruleOf: () => ({ family: "openai/gpt-4o", identity: "gpt-4o", enabled: true, ttlMs: 60_000 }),
     objectionTo: (_, request) => (request.cache === "bypass" ? "the request wants none" : ""),
     maxTtlMs: 60_000,
     recording: { maxBytes: 100_000, paced: false },

@@ -151,19 +151,27 @@ test("what another answered in a model's place is given to nobody who asks for t
     ...CACHE,
     fallback_chains: { default: ["claude/claude-sonnet-5"] },
     aliases: { smart: { targets: [{ target: "openai/gpt-4o" }, { target: "claude/claude-sonnet-5" }] } },
+    task_types: { songs: "openai/gpt-4o" },
+    routing_policies: { near: { prefer: ["openai/gpt-4o"] } },
     // Nobody listens there.
     providers: { openai: { base_url: "http://127.0.0.1:1/v1" } },
   });
   const [{ at }] = CALLERS as [(typeof CALLERS)[number]];
   const chat = (request: ChatInit) => at(both.url).chat({ messages: [user("Hello")], ...request });
-  for (let turn = 0; turn < 2; turn++)
-    expect(await chat({ model: "openai/gpt-4o" })).toMatchObject({
-      model: "claude-sonnet-5",
-      cached: false,
-      cache: { reason: "not kept: claude/claude-sonnet-5 answered in place of openai/gpt-4o" },
-    });
-  const alone = chat({ model: "openai/gpt-4o", fallbackChain: "none" });
-  await expect(alone).rejects.toThrow(ConnectError);
+  const asked: [family: string, ChatInit][] = [
+    ["openai/gpt-4o", { model: "openai/gpt-4o" }],
+    ["task_type songs", { taskType: "songs" }],
+    ["routing_policy near", { routingPolicy: "near" }],
+  ];
+  for (const [family, request] of asked) {
+    for (let turn = 0; turn < 2; turn++)
+      expect(await chat(request)).toMatchObject({
+        model: "claude-sonnet-5",
+        cached: false,
+        cache: { reason: `not kept: claude/claude-sonnet-5 answered in place of ${family}` },
+      });
+    await expect(chat({ ...request, fallbackChain: "none" }), family).rejects.toThrow(ConnectError);
+  }
   // Of an alias each target is one that was asked for.
   await chat({ model: "smart" });
   expect(await chat({ model: "smart" })).toMatchObject({ model: "claude-sonnet-5", cached: true });

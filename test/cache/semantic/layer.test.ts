@@ -30,7 +30,7 @@ function layered(embed: Embed, given: Partial<SemanticMeans> = {}) {
   const answers = new Memory(clock, { maxEntries: 100, maxBytes: 1_000_000 });
   const asked: RoutedCall[] = [];
   const served: Call[] = [];
-  const rule = { family: "openai/gpt-4o", identity: "gpt-4o", enabled: true, ttlMs: 60_000, has: () => true };
+  const rule = { family: "openai/gpt-4o", identity: "gpt-4o", enabled: true, ttlMs: 60_000 };
   const known = new Known(100);
   const means: SemanticMeans = {
     serves: true,
