@@ -62,11 +62,10 @@ function wordsIn(words: readonly string[]): (text: string) => Generator<Place> {
   }
   const lengthAt = (text: string, start: number) =>
     lengths
-      .get(inOneCase(text.charAt(start)))
-      ?.find(
-        (length) => all.has(inOneCase(text.slice(start, start + length))) && !inWord(text, start + length),
-      );
-  return function* (text) {
+      .get(text.charAt(start))
+      ?.find((length) => all.has(text.slice(start, start + length)) && !inWord(text, start + length));
+  return function* (written) {
+    const text = inOneCase(written);
     let from = 0;
     for (const { index } of text.matchAll(BEGINNINGS)) {
       const length = index < from ? undefined : lengthAt(text, index);
