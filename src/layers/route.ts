@@ -56,7 +56,7 @@ interface Decision {
 export function route(means: RouteMeans): Layer<Call, PlannedCall> {
   return (next) => async (call) => {
     const sent = call.parking?.parked?.sent;
-    if (sent) return next(resumed(call, sent));
+    if (sent) return next(resumed(call, sent, means));
     const decision = decide(call, means);
     const { policy, reason, name } = decision;
     const chain = chainOf(call, means);
@@ -77,7 +77,10 @@ export function route(means: RouteMeans): Layer<Call, PlannedCall> {
 }
 
 /** It was decided before, and nobody else has the answer: names may mean another by now. */
-function resumed(call: Call, { target, route }: Sent): PlannedCall {
+function resumed(call: Call, { target, route }: Sent, { directory }: RouteMeans): PlannedCall {
+  const { provider } = target;
+  if (!directory.provider(provider))
+    throw new Failure("provider_unavailable", `it was sent to ${provider}, which is not configured any more`);
   if (route) {
     const nothing = { fallbackChain: "", candidates: [] };
     call.tally.route = { $typeName: "llmgateway.v1.Route", ...nothing, ...route };

@@ -156,3 +156,22 @@ describe("a request for embeddings", () => {
     });
   });
 });
+
+describe("what is taken up", () => {
+  const takenUp = (provider: string) => {
+    const sent = { number: 1, target: { provider, model: "gpt-4o" }, route: undefined };
+    const parking = { parked: { where: "there", sent }, park: async () => {} };
+    return decideOn({ ...callOf({ request: { model: "local" } }), parking });
+  };
+
+  it("goes where it was sent", async () => {
+    expect((await takenUp("openai")).target).toBe("openai/gpt-4o");
+  });
+
+  it("is refused where it was sent to a provider that is gone, and says so", async () => {
+    await expect(takenUp("acme")).rejects.toMatchObject({
+      kind: "provider_unavailable",
+      message: "it was sent to acme, which is not configured any more",
+    });
+  });
+});
