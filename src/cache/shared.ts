@@ -28,7 +28,9 @@ export interface SharedOptions {
 /** So far the clocks may be apart of Redis and of who kept an answer. */
 const SKEW_MS = 10_000;
 /** A clear that Redis did not take is tried again after so long; taking out what is left of it, later and later. */
-const AGAIN_MS = { least: 1_000, most: 60_000 };
+const AGAIN_MS = 1_000;
+/** Beyond that it is left to expire: nobody is given it. */
+const LATEST_MS = 3_600_000;
 
 export class Shared implements Answers {
   private readonly options: SharedOptions;
@@ -137,7 +139,7 @@ export class Shared implements Answers {
    *
    * @param told its number, once that is so: to tell it again would clear what was kept since
    */
-  private async settle(which: Which, told?: number, againMs = AGAIN_MS.least): Promise<number> {
+  private async settle(which: Which, told?: number, againMs = AGAIN_MS): Promise<number> {
     const { clears, link, clock, onError } = this.options;
     let number = told;
     try {
@@ -148,10 +150,11 @@ export class Shared implements Answers {
       return swept;
     } catch (error) {
       onError("clear", messageOf(error));
-      const laterMs = number === undefined ? againMs : Math.min(2 * againMs, AGAIN_MS.most);
-      clock.after(againMs, () => {
-        if (!this.closed) this.settle(which, number, laterMs);
-      });
+      const laterMs = number === undefined ? againMs : 2 * againMs;
+      if (againMs <= LATEST_MS)
+        clock.after(againMs, () => {
+          if (!this.closed) this.settle(which, number, laterMs);
+        });
       return 0;
     }
   }

@@ -228,6 +228,18 @@ describe.runIf(hasRedis("a cache that replicas share"))("answers on Redis", () =
     await expect.poll(left).toEqual([storedKeyOf("b", "acme")]);
   });
 
+  it("that cannot be taken out of Redis are left there in the end, until they expire", async () => {
+    await command(redis.url, "ACL", "SETUSER", "default", "-scan");
+    await one.kept.answers.clear({});
+    const tries = () => one.log.events.filter(({ operation }) => operation === "clear").length;
+    for (let againMs = 1_000; againMs <= 3_600_000; againMs *= 2) {
+      await expect.poll(() => clock.due).toContain(againMs);
+      await clock.advance(againMs);
+    }
+    await expect.poll(tries).toBe(13);
+    expect(clock.due.filter((dueMs) => dueMs > 60_000)).toEqual([]);
+  });
+
   it("that are cleared in one that only reads are given to nobody, nor to who waits for a turn", async () => {
     await share("a");
     await command(redis.url, "REPLICAOF", "127.0.0.1", "1");
