@@ -1,5 +1,5 @@
 /** To whom a call may go, by the configuration alone: the choice is made later, and may be among fewer of them. */
-import { LEXICAL } from "./config/cache.ts";
+import { isCacheOn, LEXICAL } from "./config/cache.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { CompleteExperiment } from "./config/experiments.ts";
 import { type Call, isBatch } from "./core/call.ts";
@@ -47,5 +47,5 @@ function* behind(
   for (const { entry, models } of trials) if (entrant && isEntrant(entrant, entry)) yield* models;
   // It is told what is asked, to find who asked the same in other words.
   const { mode, embedder } = cache.semantic;
-  if (mode !== "off" && embedder !== LEXICAL) yield embedder;
+  if (isCacheOn(cache) && mode !== "off" && embedder !== LEXICAL) yield embedder;
 }

@@ -215,6 +215,7 @@ describe("a hook for one provider looks at what another is asked where the call 
     ["an experiment that it is no part of", false, trial({ models: ["claude"], variants: [{ model: GPT }] })],
     ["an experiment that is off", false, trial({ all: true, enabled: false, variants: [{ model: GPT }] })],
     ["the semantic cache", true, { cache: { enabled: true, semantic } }],
+    ["the semantic cache behind one that is off", false, { cache: { semantic } }],
     [
       "the semantic cache that is off",
       false,
