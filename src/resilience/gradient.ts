@@ -6,6 +6,8 @@
 export const LEAST_LIMIT = 4;
 /** It is judged by so many calls at a time at least, since single ones differ in length by much more than queues do. */
 const LEAST_CALLS = 30;
+/** What is usual of a kind is known after so many of its calls: the first that end are short ones. */
+const TELLING = 60;
 /** Of how much less they took, what is usual from then on. */
 const FASTER = 0.1;
 /** After so many rounds in which calls took too long, half the limit holds, to see what they take then. */
@@ -105,7 +107,7 @@ export class Gradient {
   private get longer(): number {
     let sum = 0;
     for (const { known, calls, sum: of, usual } of this.kinds.values())
-      if (known >= LEAST_CALLS) sum += of - calls * usual;
+      if (known >= TELLING) sum += of - calls * usual;
     return Math.exp(sum / this.calls);
   }
 
@@ -120,7 +122,7 @@ export class Gradient {
       const { calls, known } = kind;
       if (calls === 0) continue;
       const excess = kind.sum / calls - kind.usual;
-      if (known < LEAST_CALLS) kind.usual += (excess * calls) / (known + calls);
+      if (known < TELLING) kind.usual += (excess * calls) / (known + calls);
       else kind.usual += ((excess * calls) / this.calls) * (excess < 0 ? FASTER : slower);
       kind.known += calls;
       kind.calls = 0;
