@@ -22,7 +22,7 @@ const SECRETS: readonly RegExp[] = [
   /(?:\b|(?<=\\[bfnrt]))(?:password|passwd|pwd)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?(?=[A-Za-z]{0,64}[^\sA-Za-z"',;)`])[^\s"',;`]{6,}/i,
   /(?:api[-_ ]?key|subscription-key|secret|token|access[-_ ]?key)(?:\\{0,7}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,7}["'])?(?=[^\s\d"',;]{0,64}\d)[^\s"',;]{12,}/i,
   /[?&](?:key|api[-_]?key|token|access_token|sig|signature|x-amz-signature)=[^\s&"']{8,}/i,
-  /:\/\/[^\s/@:]{0,256}:[^\s/@]{1,256}@/,
+  /:\/\/[^\s/@:"'<>]{0,256}:(?:[^\s/@"]|"(?![,:}\]>])){1,256}@/,
 ];
 
 export function hasSecret(text: string): boolean {

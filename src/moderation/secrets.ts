@@ -57,7 +57,8 @@ const DETECTORS: readonly Detector[] = [
     /[?&](?:key|api[-_]?key|token|access_token|sig|signature|x-amz-signature)=/gi,
     /[^\s&"']{8,512}/y,
   ),
-  behind("password", /:\/\/[^\s/@:]{0,64}:/g, /[^\s/@]{1,256}(?=@)/y),
+  // No address goes on behind the quotes that it stands in: the at sign there is another's.
+  behind("password", /:\/\/[^\s/@:"'<>]{0,64}:/g, /(?:[^\s/@"]|"(?![,:}\]>])){1,256}(?=@)/y),
 ];
 
 export const SECRET_CATEGORIES: readonly string[] = [...new Set(DETECTORS.map(({ category }) => category))];

@@ -153,6 +153,7 @@ describe("a secret is found", () => {
     "Fix: const token = tokenizer.next(); if (token === undefined) return;",
     "sk-learn and sk_learn are misspellings of scikit-learn",
     "Meet at 10:30 @ the station; see https://example.com/path:a@b",
+    '{"site":"https://example.com","other":"http://example.com:80","mail":"ann@example.com"}',
     "What does `password: string` mean in TypeScript?",
     "hf-transformers-are-great and fw-something-else",
   ])("and none in %s", (text) => {

@@ -84,17 +84,21 @@ describe("personal data in JSON that stands in a text", () => {
 
 describe("a labelled secret", () => {
   const SECRETS = { password: "hunter2!x", api_key: "0123456789abcdef", note: "Bearer 0123456789abcdef" };
+  const ADDRESSES = { site: "https://example.com", other: "http://example.com:80", mail: "ann@example.com" };
 
   it.each([0, 1, 2, 3])("is found in JSON that stands in so many texts of JSON: %d", (depth) => {
     const nested = (value: unknown, times: number): string =>
       times === 0 ? JSON.stringify(value) : JSON.stringify({ inner: nested(value, times - 1) });
     const unnested = (text: string, times: number): unknown =>
       times === 0 ? JSON.parse(text) : unnested(JSON.parse(text).inner, times - 1);
-    const text = nested(SECRETS, depth);
+    const text = nested({ ...SECRETS, ...ADDRESSES, db: "postgres://me:hunter2!x@db" }, depth);
     let clean = text;
     for (const { start, end } of secrets([]).find(text).toReversed())
       clean = `${clean.slice(0, start)}[out]${clean.slice(end)}`;
-    expect(unnested(clean, depth)).toEqual({ password: "[out]", api_key: "[out]", note: "Bearer [out]" });
+    expect(unnested(clean, depth)).toEqual({
+      ...{ password: "[out]", api_key: "[out]", note: "Bearer [out]", db: "postgres://me:[out]@db" },
+      ...ADDRESSES,
+    });
   });
 });
 
