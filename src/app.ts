@@ -264,9 +264,10 @@ function stack(
                           countAttempt(signals.metrics, attempt, call, books.ledger !== undefined);
                           // What a batch came to, hours later, says neither who serves now nor how fast.
                           const late = call.parking?.parked !== undefined;
+                          const saysNothing = late || failure?.impatient === true;
                           const rule = policies.circuitRule(attempt.provider);
-                          standing.circuits.settled(attempt, rule, late || failure?.impatient);
-                          if (!late) traffic.settled(attempt);
+                          standing.circuits.settled(attempt, rule, saysNothing);
+                          if (!saysNothing) traffic.settled(attempt);
                           if (!late) standing.latencies.settled(attempt, call.streaming);
                           rememberSession(attempt, call, books);
                           books.settled(attempt);

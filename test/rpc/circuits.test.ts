@@ -251,6 +251,10 @@ test("callers who want to wait for less than the provider may take open nothing"
     expect([status, json.details[0].debug.reason]).toEqual([504, "provider_timeout"]);
   }
   expect((await ask(both.url, "/chat", HELLO)).status).toBe(200);
+  // Nor do they say of it that it serves badly.
+  const { json } = await ask(both.url, "/status");
+  const openai = json.providers.find(({ name }: { name: string }) => name === "openai");
+  expect(openai).toMatchObject({ status: "available", recent: { attempts: 1, failures: 0 } });
 });
 
 test("callers who ask for what cannot be open nothing", async () => {
