@@ -30,6 +30,7 @@ export function emptyTally(): Tally {
     estimated: undefined,
     priceVersion: "",
     route: undefined,
+    chosen: undefined,
     dropped: [],
     cache: undefined,
     template: undefined,

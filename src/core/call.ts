@@ -142,7 +142,7 @@ export interface Tally {
   priceVersion: string;
   route: Route | undefined;
   /** Who serves it by the router's choice, without those of a fallback chain behind them; undefined until it has chosen. */
-  chosen?: readonly Target[] | undefined;
+  chosen: readonly Target[] | undefined;
   /** Fields of the request that the model cannot do and that were left out. */
   readonly dropped: string[];
   /** What the cache knew; undefined where there is none. */
