@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { event, reasoning, toolCallDelta } from "../../src/core/reply.ts";
 import { decodeReply } from "../../src/providers/openai/decode.ts";
+import { OpenAiStream } from "../../src/providers/openai/stream.ts";
 import { failureOf } from "../support/failure.ts";
 import { chunk, done, events, usage } from "./openai-chunks.ts";
 
@@ -84,7 +85,10 @@ describe("a whole reply", () => {
 
   test("in which DeepSeek broke off is a failure, with what was used until then", () => {
     const ended = chunk({ content: "H" }, { finish_reason: "insufficient_system_resource" });
-    expect(failureOf(() => events(ended))).toMatchObject({ kind: "provider_error" });
+    const stream = new OpenAiStream();
+    const last = JSON.stringify({ ...JSON.parse(ended), usage });
+    expect(failureOf(() => stream.push(last))).toMatchObject({ kind: "provider_error" });
+    expect(stream.usage).toMatchObject({ outputTokens: 7, provenance: "measured" });
     const whole = { ...JSON.parse(ended.replace("delta", "message")), usage };
     const decoded = decodeReply(JSON.stringify(whole));
     expect(decoded.failure).toMatchObject({

@@ -44,6 +44,7 @@ export class OpenAiStream implements StreamDecoder {
       if (failure) throw failure;
       if (chunk.choices) for (const choice of chunk.choices) this.read(choice, events);
       if (chunk.usage && this.usage && this.allEnded) this.usage.provenance = "measured";
+      this.refuseBroken();
     } catch (error) {
       if (error instanceof TypeError) throw malformed(error.message, data, error);
       throw error;
@@ -80,11 +81,16 @@ export class OpenAiStream implements StreamDecoder {
     const choice = this.choiceOf(wire.index ?? 0);
     const { finishReason } = choice;
     choice.read(wire.delta ?? {}, wire.finish_reason, events);
-    if (isBroken(choice.finishReason)) throw brokenOff(String(choice.finishReason));
     // A lone choice ends with `done`, which has its reason.
     if (choice.finishReason !== finishReason && (choice.index > 0 || this.choices.length > 1)) {
       events.push(event({ index: choice.index, finishReason: choice.finishReason }));
     }
+  }
+
+  /** Once the figures in the same chunk are known for the last ones. */
+  private refuseBroken(): void {
+    const broken = this.choices.find(({ finishReason }) => isBroken(finishReason));
+    if (broken) throw brokenOff(String(broken.finishReason));
   }
 
   private choiceOf(index: number): ChoiceDecoder {
