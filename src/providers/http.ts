@@ -6,6 +6,7 @@
 import type { ChatRequest, StreamResponse } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
 import type { AttemptCall, Service, Target } from "../core/call.ts";
 import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
+import { unsent } from "../core/failure-anew.ts";
 import { withoutKey } from "../core/redact.ts";
 import { type Batch, isContent, type Reply } from "../core/reply.ts";
 import { sessionOf } from "../core/session.ts";
@@ -54,7 +55,7 @@ function postTo(endpoint: Endpoint, classify: Dialect["classify"], transport: Tr
     const headers = { ...endpoint.headers, ...wire.headers, ...proof.headers, ...JSON_BODY };
     const reply = await transport.post(path, headers, wire.body, signal);
     if (reply.status >= 300) {
-      const text = await refusalIn(reply, signal);
+      const text = await refusalIn(reply, classify, signal);
       const failure = classify(reply.status, reply.headers, withoutKey(text, proof.secret));
       throw sooner(failure, proof.onFailure?.(failure));
     }
@@ -63,12 +64,17 @@ function postTo(endpoint: Endpoint, classify: Dialect["classify"], transport: Tr
 }
 
 /** Its status tells that nothing was served, and often why, also where the rest cannot be read. */
-async function refusalIn(reply: WireReply, signal: AbortSignal): Promise<string> {
+async function refusalIn(
+  reply: WireReply,
+  classify: Dialect["classify"],
+  signal: AbortSignal,
+): Promise<string> {
   try {
     return await decompressed(reply).text(MAX_ERROR_BYTES);
   } catch (error) {
-    if (signal.aborted) throw error;
-    return toFailure(error).operator ?? "";
+    if (!signal.aborted) return toFailure(error).operator ?? "";
+    const { maybePaid, operator = "" } = classify(reply.status, reply.headers, "");
+    throw maybePaid ? signal.reason : unsent(signal.reason, operator);
   }
 }
 

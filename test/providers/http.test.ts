@@ -5,7 +5,7 @@ import { fold } from "../../src/core/reply.ts";
 import type { Credentials } from "../../src/providers/credentials.ts";
 import { httpProvider, splitBaseUrl } from "../../src/providers/http.ts";
 import { openaiDialect } from "../../src/providers/openai/dialect.ts";
-import { createTransport, type Transport } from "../../src/wire/transport.ts";
+import { createTransport, type Transport, type WireReply } from "../../src/wire/transport.ts";
 import { attemptCallOf, type CallInit, eventsOf } from "../support/call.ts";
 import {
   answers,
@@ -255,17 +255,29 @@ it.each<[string, string, Play]>([
   expect(onFailure).toHaveBeenCalledOnce();
 });
 
-it("a caller who leaves while a refusal is read has left", async () => {
-  const left = new AbortController();
-  const { reply } = await calling(
-    (out) => {
-      out.writeHead(429, { "content-length": 100 });
-      out.write("{", () => left.abort(new Failure("cancelled", "gone")));
-    },
-    { signal: left.signal },
-  );
-  await expect(reply).rejects.toMatchObject({ kind: "cancelled" });
-});
+it.each([
+  [429, false],
+  [504, true],
+])(
+  "a caller who leaves while a refusal with %i is read has left, and it may be paid for: %s",
+  async (status, maybePaid) => {
+    const left = new AbortController();
+    const refusal: WireReply = {
+      ...{ status, headers: {}, read: async () => undefined, cancel: () => {} },
+      text: async () => {
+        left.abort(new Failure("cancelled", "gone"));
+        throw left.signal.reason;
+      },
+    };
+    const provider = httpProvider(
+      openaiDialect({ maxTokensField: "max_tokens", streamUsage: true }),
+      { basePath: "", query: "", headers: {}, credentials: NO_CREDENTIALS },
+      { post: async () => refusal, close: async () => {} },
+    );
+    const reply = provider(attemptCallOf({ signal: left.signal }));
+    await expect(reply).rejects.toMatchObject({ kind: "cancelled", maybePaid });
+  },
+);
 
 it("lets go of the provider when the reader leaves", async () => {
   const closed = Promise.withResolvers<void>();
