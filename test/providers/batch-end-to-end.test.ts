@@ -22,6 +22,7 @@ describe("a call", () => {
     expect(JSON.parse(await spot.place)).toEqual({
       batch: expect.stringMatching(/^batch_/),
       customId: "one-1",
+      lines: 1,
     });
     const lines = emulator.meter.requests.filter(({ path }) => path === LINE);
     expect(lines).toMatchObject([{ outcome: "served", model: "gpt-4o-mini" }]);

@@ -55,9 +55,12 @@ function laneOn(limits: Partial<Pick<BatchAdapter, "maxLines" | "maxBytes">> = {
     lane
       .submit({ customId, model, wire: { path: "", body: "" }, park, signal })
       .catch((error: Failure) => error);
+  const takeUp = (where: string, signal: AbortSignal) =>
+    lane.resume(where, signal).catch((error: Failure) => error);
+  /** As it was kept before a place told how many lines there are. */
   const resume = (batch: string, customId: string, signal = new AbortController().signal) =>
-    lane.resume(JSON.stringify({ batch, customId }), signal).catch((error: Failure) => error);
-  return { ...provider, provider, submit, resume };
+    takeUp(JSON.stringify({ batch, customId }), signal);
+  return { ...provider, provider, submit, takeUp, resume };
 }
 
 const reply = (customId: string): BatchResult => ({ customId, status: 200, body: "{}" });
@@ -155,6 +158,24 @@ test("one who takes up a part of a batch does not end it for those who come late
   await clock.advance(60_000);
   expect(await both[0]).toEqual(reply("a"));
   expect(await both[1]).toMatchObject({ kind: "cancelled", maybePaid: false });
+});
+
+test("what is taken up is cancelled though the provider does not say yet how much it holds", async () => {
+  const { clock, provider, cancelled, submit, takeUp } = laneOn();
+  const [stopping, leaving] = [new AbortController(), new AbortController()];
+  const place = Promise.withResolvers<string>();
+  const stopped = submit("a", stopping.signal, async (where) => place.resolve(where));
+  await clock.advance(2_000);
+  stopping.abort(new Failure("shutting_down", "the gateway is being stopped"));
+  await stopped;
+  provider.state = new Failure("unreachable", "gone");
+  const taken = takeUp(await place.promise, leaving.signal);
+  leaving.abort(gone());
+  await clock.advance(5_000);
+  expect(cancelled).toEqual(["batch-1"]);
+  provider.state = { state: "partial", lines: 1, reason: "cancelled" };
+  await clock.advance(60_000);
+  expect(await taken).toMatchObject({ kind: "cancelled", maybePaid: false });
 });
 
 test("waits twelve minutes for the end of what it cancelled", async () => {

@@ -7,6 +7,7 @@ import { Failure, toFailure } from "../../core/failure.ts";
 import type { BatchAdapter, LineReply } from "../batch_adapter.ts";
 import type { WireBody } from "../dialect.ts";
 import { isObject } from "../malformed.ts";
+import { count } from "../values.ts";
 import { RunningBatch } from "./running.ts";
 import { Waiter } from "./waiter.ts";
 
@@ -82,9 +83,9 @@ export class BatchLane {
    * @throws Failure
    */
   resume(where: string, signal: AbortSignal): Promise<LineReply> {
-    const { batch, customId } = placeIn(where);
+    const { batch, customId, lines } = placeIn(where);
     const waiter = new Waiter(customId, signal);
-    this.batch(batch, undefined).join(waiter);
+    this.batch(batch, lines).join(waiter);
     return waiter.reply;
   }
 
@@ -110,8 +111,9 @@ export class BatchLane {
     for (const { waiter } of group) waiter.hold();
     try {
       const id = await this.adapter.create(group.map(({ line }) => line));
-      const batch = this.batch(id, group.length);
-      await Promise.all(group.map((gathered) => parked(gathered, id, batch)));
+      const lines = group.length;
+      const batch = this.batch(id, lines);
+      await Promise.all(group.map((gathered) => parked(gathered, { batch: id, lines }, batch)));
     } catch (error) {
       const failure = toFailure(error);
       for (const { waiter } of group) waiter.reject(copyOf(failure));
@@ -129,11 +131,22 @@ export class BatchLane {
   }
 }
 
+interface Place {
+  readonly batch: string;
+  readonly customId: string;
+  /** Of the whole batch, so that whoever takes it up need not ask for it first; undefined in what was kept of old. */
+  readonly lines: number | undefined;
+}
+
 /** Without its place kept, a line is lost to all but this process, and nobody shall rely on it. */
-async function parked({ waiter, submission }: Gathered, batch: string, to: RunningBatch): Promise<void> {
+async function parked(
+  { waiter, submission }: Gathered,
+  made: Omit<Place, "customId">,
+  to: RunningBatch,
+): Promise<void> {
   const { customId, park } = submission;
   try {
-    await park(JSON.stringify({ batch, customId }));
+    await park(JSON.stringify({ ...made, customId } satisfies Place));
     to.join(waiter);
   } catch (error) {
     waiter.reject(error);
@@ -142,10 +155,10 @@ async function parked({ waiter, submission }: Gathered, batch: string, to: Runni
 }
 
 /** @throws Failure for what no lane has written */
-function placeIn(where: string): { batch: string; customId: string } {
-  const place: unknown = JSON.parse(where);
+function placeIn(where: string): Place {
+  const place: Partial<Record<keyof Place, unknown>> = JSON.parse(where);
   if (isObject(place) && "batch" in place && "customId" in place)
-    return { batch: String(place.batch), customId: String(place.customId) };
+    return { batch: String(place.batch), customId: String(place.customId), lines: count(place.lines) };
   throw new Failure("internal", "what was kept of this call cannot be read", { operator: where });
 }
 
