@@ -5,13 +5,7 @@
 import type { Answer, Exchange } from "./exchange.ts";
 import { chooseFault, type Fault, refuses } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
-import {
-  decodeBatch,
-  decodeInstances,
-  encodeBatch,
-  encodePredictions,
-  inputTokensOf,
-} from "./gemini/embeddings.ts";
+import { BATCH, CONTENT, type EmbeddingWay, inputTokensOf, PREDICTION } from "./gemini/embeddings.ts";
 import { type Api, errorAnswer, faultError, pretty, Refusal, wrongKey } from "./gemini/errors.ts";
 import { describeModel, listModels, requireKnown } from "./gemini/models.ts";
 import { encodeReply, writeReply } from "./gemini/reply.ts";
@@ -49,8 +43,9 @@ const CALLS: ReadonlyMap<string, Answering> = new Map([
   ["generateContent", (...call) => answerContent(...call, false)],
   ["streamGenerateContent", (...call) => answerContent(...call, true)],
   ["countTokens", countTokens],
-  ["batchEmbedContents", answerEmbeddings],
-  ["predict", answerEmbeddings],
+  ["batchEmbedContents", (...call) => answerEmbeddings(...call, BATCH)],
+  ["predict", (...call) => answerEmbeddings(...call, PREDICTION)],
+  ["embedContent", (...call) => answerEmbeddings(...call, CONTENT)],
 ]);
 
 /** Checks the key first, and turns a refusal into its answer. */
@@ -147,11 +142,16 @@ async function countTokens(exchange: Exchange, stage: Stage, api: Api, model: st
   exchange.answer(ok(exchange, pretty({ totalTokens, promptTokensDetails })), "served");
 }
 
-async function answerEmbeddings(exchange: Exchange, stage: Stage, api: Api, model: string): Promise<void> {
+async function answerEmbeddings(
+  exchange: Exchange,
+  stage: Stage,
+  api: Api,
+  model: string,
+  way: EmbeddingWay,
+): Promise<void> {
   exchange.record.model = model;
   requireKnown(api, model, "embedContent");
-  const body = parseBody(await exchange.body());
-  const asked = api === "vertex" ? decodeInstances(body) : decodeBatch(body);
+  const asked = way.decode(parseBody(await exchange.body()));
   const inputs = asked.inputs.map((text) => directed(text));
   const fault = chooseFault(
     inputs.findLast((one) => one.fault !== undefined)?.fault,
@@ -162,8 +162,7 @@ async function answerEmbeddings(exchange: Exchange, stage: Stage, api: Api, mode
   const input = { inputTokens: inputTokensOf(asked), cachedInputTokens: 0, cacheWriteTokens: 0 };
   if (!(await playBefore(exchange, fault, input, refused))) return;
   const texts = inputs.map(({ text }) => text);
-  const said =
-    api === "vertex" ? encodePredictions(asked, texts, fault?.noUsage !== true) : encodeBatch(asked, texts);
+  const said = way.encode(asked, texts, api === "vertex" && fault?.noUsage !== true);
   await playUnary(exchange, fault, ok(exchange, said), { outputTokens: 0, reasoningTokens: 0 }, refused);
 }
 

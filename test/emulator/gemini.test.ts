@@ -240,6 +240,14 @@ test("embeddings, counted on Vertex AI alone", async () => {
   });
   expect(predicted.predictions[0].embeddings.values).toHaveLength(768);
   expect((await post(url, { instances: [] })).status).toBe(400);
+  const newer = `${VERTEX}/models/gemini-embedding-2:embedContent`;
+  const embedContentConfig = { outputDimensionality: 8 };
+  const one = await post(newer, { content: { parts: [{ text: "One" }] }, embedContentConfig });
+  expect(await one.json()).toMatchObject({
+    embedding: { values: Array(8).fill(expect.any(Number)) },
+    usageMetadata: { promptTokenCount: 1, totalTokenCount: 1 },
+  });
+  expect((await post(newer, {})).status).toBe(400);
 
   emulator.meter.reset();
   const marked = await post(url, { instances: [{ content: "[[emulate: mark=one]] One" }] });

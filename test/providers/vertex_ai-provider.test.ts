@@ -9,7 +9,7 @@ import type {
   ProviderSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
 import { ChatRequestSchema } from "../../gen/ts/llmgateway/v1/chat_pb.ts";
-import { fold } from "../../src/core/reply.ts";
+import { fold, foldEmbeddings } from "../../src/core/reply.ts";
 import { startEmulator } from "../../src/emulator/server.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import { createProvider } from "../../src/providers/registry.ts";
@@ -103,6 +103,19 @@ test("a service tier is asked for in a header, as the body may not name it", asy
     kind: "invalid_request",
     violations: [{ field: "parameters.service_tier" }],
   });
+});
+
+test("its older models for embeddings are asked to predict, and its newer ones by content", async () => {
+  const emulator = await startEmulator();
+  open.push(emulator.close);
+  const provider = vertex({ ...PLACE, baseUrl: emulator.url, apiKeyEnv: "TOKEN" });
+  for (const model of ["gemini-embedding-001", "gemini-embedding-2"]) {
+    const target = { provider: "vertex_ai", model };
+    const call = attemptCallOf({ target, embed: { input: ["One", "two"], dimensions: 8 } });
+    const { embeddings } = await foldEmbeddings(await provider.serve(call));
+    expect(embeddings.map(({ values }) => values.length)).toEqual([8, 8]);
+    expect(call.attempt.usage).toMatchObject({ inputTokens: 2, provenance: "measured" });
+  }
 });
 
 test("a token that is wrong is the gateway's fault", async () => {
