@@ -25,6 +25,8 @@ interface Key {
   /** How many turns it has. */
   turns: number;
   restsUntilMs: number;
+  /** When that was last said. */
+  refusedAtMs: number;
 }
 
 /**
@@ -47,6 +49,7 @@ export function keyCredentials(
       hash: hashOf(secret),
       turns: 0,
       restsUntilMs: 0,
+      refusedAtMs: 0,
     };
     key.turns++;
     keys.set(secret, key);
@@ -71,9 +74,9 @@ const NO_KEY: Proof = { headers: {}, secret: "" };
 function choose(turns: readonly Key[], turn: number, nowMs: number): Key | undefined {
   for (let step = 0; step < turns.length; step++) {
     const key = turns[(turn + step) % turns.length];
-    if (key && key.restsUntilMs <= nowMs) return key;
+    if (key && restMsOf(key, nowMs) === 0) return key;
   }
-  return soonest(turns);
+  return soonest(turns, nowMs);
 }
 
 /** The one that the session always has, or while that one rests, always the same other one. */
@@ -81,19 +84,24 @@ function keep(keys: readonly Key[], session: number, nowMs: number): Key | undef
   let best: Key | undefined;
   let most = -1;
   for (const key of keys) {
-    if (key.restsUntilMs > nowMs) continue;
+    if (restMsOf(key, nowMs) > 0) continue;
     const pulled = pull(session, key.hash, key.turns);
     if (pulled <= most) continue;
     best = key;
     most = pulled;
   }
-  return best ?? soonest(keys);
+  return best ?? soonest(keys, nowMs);
 }
 
-function soonest(keys: readonly Key[]): Key | undefined {
+function soonest(keys: readonly Key[], nowMs: number): Key | undefined {
   let first: Key | undefined;
-  for (const key of keys) if (!first || key.restsUntilMs < first.restsUntilMs) first = key;
+  for (const key of keys) if (!first || restMsOf(key, nowMs) < restMsOf(first, nowMs)) first = key;
   return first;
+}
+
+/** How much longer it rests. Where the clock was set back, it would rest for as much more. */
+function restMsOf({ restsUntilMs, refusedAtMs }: Key, nowMs: number): number {
+  return nowMs < refusedAtMs ? 0 : Math.max(0, restsUntilMs - nowMs);
 }
 
 function proofOf(key: Key, keys: readonly Key[], clock: Clock): Proof {
@@ -104,10 +112,11 @@ function proofOf(key: Key, keys: readonly Key[], clock: Clock): Proof {
       const restMs = REST_MS[kind];
       if (restMs === undefined) return undefined;
       const nowMs = clock.now();
-      const untilMs = nowMs + Math.min(retryAfterMs ?? restMs, MAX_REST_MS);
       // Of several calls under way, whichever is refused last says the least.
-      key.restsUntilMs = Math.max(key.restsUntilMs, untilMs);
-      return keys.length > 1 ? Math.max(0, (soonest(keys) ?? key).restsUntilMs - nowMs) : undefined;
+      const rest = Math.max(restMsOf(key, nowMs), Math.min(retryAfterMs ?? restMs, MAX_REST_MS));
+      key.restsUntilMs = nowMs + rest;
+      key.refusedAtMs = nowMs;
+      return keys.length > 1 ? restMsOf(soonest(keys, nowMs) ?? key, nowMs) : undefined;
     },
   };
 }

@@ -58,6 +58,16 @@ describe("a key rests", () => {
     expect(new Set(used(4))).toEqual(new Set(["two"]));
   });
 
+  it("for no longer where the clock was set back", async () => {
+    const { clock, next, used } = pool("one", "two");
+    refuse(next(), "quota_exhausted");
+    clock.step(-3_600_000);
+    expect(new Set(used(2))).toEqual(new Set(["one", "two"]));
+    refuse(next(), "provider_rate_limited");
+    await clock.advance(10_000);
+    expect(new Set(used(2))).toEqual(new Set(["one", "two"]));
+  });
+
   it("for as long as the provider says", async () => {
     const { clock, next, used } = pool("one", "two");
     refuse(next(), "provider_rate_limited", 500);

@@ -21,7 +21,7 @@ export class VirtualClock implements Clock {
     return this.nowMs + this.steppedMs;
   }
 
-  /** Sets the time of day forward, as it is after a pause too: timers keep what they have to wait. */
+  /** Sets the time of day, forward as it is after a pause too, or back: timers keep what they have to wait. */
   step(ms: number): void {
     this.steppedMs += ms;
   }
