@@ -84,6 +84,16 @@ test("a token that Google refuses is let go, but not again and again", async () 
   expect(await credentials.prove(OUTGOING)).toMatchObject({ secret: "token-2" });
 });
 
+test("a token that is refused after the clock was set back is let go", async () => {
+  const clock = new VirtualClock();
+  const { credentials } = counted(clock);
+  await credentials.prove(OUTGOING);
+  clock.step(-24 * HOUR_MS);
+  await clock.advance(HOUR_MS);
+  (await credentials.prove(OUTGOING)).onFailure?.(new Failure("provider_auth", "no"));
+  expect(await credentials.prove(OUTGOING)).toMatchObject({ secret: "token-2" });
+});
+
 test("what became of an old token says nothing about the new one", async () => {
   const clock = new VirtualClock();
   const { credentials } = counted(clock);

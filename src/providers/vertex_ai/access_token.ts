@@ -88,7 +88,9 @@ class AccessTokenCredentials implements Credentials {
       onFailure: ({ kind }: Failure) => {
         const { held } = this;
         if (kind !== "provider_auth" || held?.token !== token) return;
-        if (this.clock.now() - held.obtainedAtMs >= LEAST_AGE_MS) this.held = undefined;
+        const ageMs = this.clock.now() - held.obtainedAtMs;
+        // Where the clock was set back, its age says nothing, and neither does when it ends.
+        if (ageMs < 0 || ageMs >= LEAST_AGE_MS) this.held = undefined;
       },
     };
   }
