@@ -31,9 +31,11 @@ export function rememberAvailability(
 ): () => Promise<Availability> {
   let known: Availability | undefined;
   let asking: Promise<Availability> | undefined;
+  let askedAtMs = 0;
   let keptUntilMs = 0;
   const ask = async (): Promise<Availability> => {
-    keptUntilMs = clock.now() + KEPT_MS * (1 + JITTER * (2 * random() - 1));
+    askedAtMs = clock.now();
+    keptUntilMs = askedAtMs + KEPT_MS * (1 + JITTER * (2 * random() - 1));
     const said = await check().then(
       () => ({ status: "available", reason: "" }) as const,
       (error) => ({ status: "unavailable", reason: toFailure(error).message }) as const,
@@ -44,7 +46,9 @@ export function rememberAvailability(
   };
   return async () => {
     if (!asking) {
-      if (known && clock.now() <= keptUntilMs) return known;
+      const nowMs = clock.now();
+      // Where the clock was set back, it would be kept for as much longer.
+      if (known && nowMs >= askedAtMs && nowMs <= keptUntilMs) return known;
       asking = ask();
     }
     return within(WAIT_MS, asking, () => known ?? SILENT, clock);

@@ -19,6 +19,17 @@ function asked(random = () => 0.5) {
 }
 
 describe("an answer", () => {
+  it("is kept for no longer where the clock was set back", async () => {
+    const { clock, answers, availability } = asked();
+    const first = availability();
+    answers[0]?.fail(new Error("gone"));
+    expect(await first).toMatchObject({ status: "unavailable" });
+    clock.step(-3_600_000);
+    const next = availability();
+    answers[1]?.say();
+    expect(await next).toMatchObject({ status: "available" });
+  });
+
   it("is shared by all who ask, bears its time, and is kept for half a minute", async () => {
     const { clock, answers, availability } = asked();
     const both = Promise.all([availability(), availability()]);
