@@ -114,7 +114,7 @@ function refuseEmbeddings({ provider, model }: Target): never {
 function unlessAborted(proof: Proof | Promise<Proof>, signal: AbortSignal): Proof | Promise<Proof> {
   if (!(proof instanceof Promise)) return proof;
   return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason);
+    const leave = () => reject(unsent(signal.reason, "it was still waiting for the gateway's credentials"));
     if (signal.aborted) leave();
     signal.addEventListener("abort", leave, { once: true });
     proof.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));

@@ -314,12 +314,12 @@ describe("credentials that take their time", () => {
     expect(server?.requests[0]?.headers.authorization).toBe("Bearer late");
   });
 
-  it("keep nobody who leaves", async () => {
+  it("keep nobody who leaves, and nothing is booked for that", async () => {
     const leaving = new AbortController();
     const prove = () => new Promise<never>(() => {});
     const { reply } = await calling(answers(200, {}), { signal: leaving.signal }, { prove });
     leaving.abort(new Failure("cancelled", "gone"));
-    await expect(reply).rejects.toMatchObject({ kind: "cancelled" });
+    await expect(reply).rejects.toMatchObject({ kind: "cancelled", maybePaid: false });
     expect(server?.requests).toHaveLength(0);
   });
 
