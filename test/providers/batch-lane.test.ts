@@ -216,6 +216,23 @@ test("a place that cannot be kept fails its call, and ends the batch that nobody
   expect(cancelled).toEqual(["batch-1"]);
 });
 
+test("a place that was kept though that failed can be taken up, and left", async () => {
+  const { clock, cancelled, submit, takeUp } = laneOn();
+  const place = Promise.withResolvers<string>();
+  void submit("a", undefined, async (where) => {
+    place.resolve(where);
+    throw new Failure("jobs_unavailable", "the store took too long");
+  });
+  await clock.advance(2_000);
+  const leaving = new AbortController();
+  const taken = takeUp(await place.promise, leaving.signal);
+  leaving.abort(gone());
+  await clock.advance(12 * 60_000);
+  expect(await taken).toMatchObject({ kind: "cancelled", maybePaid: true });
+  expect(cancelled).toEqual(["batch-1", "batch-1"]);
+  expect(clock.pending).toBe(0);
+});
+
 test("a batch for which there is no room is turned away whole, for nothing", async () => {
   const { clock, provider, submit } = laneOn();
   const leaving = new AbortController();

@@ -85,7 +85,10 @@ export class RunningBatch {
     this.cancelling = true;
     this.grace?.cancel();
     this.cancel();
-    if (this.waiters.size === 0) return;
+    if (this.waiters.size === 0) {
+      this.options.onEmpty();
+      return;
+    }
     this.grace = this.options.clock.after(CANCEL_MS, () => this.dismiss());
     this.pollMs = FIRST_POLL_MS;
     this.timer?.cancel();
