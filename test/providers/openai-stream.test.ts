@@ -187,6 +187,10 @@ describe("what the model said", () => {
       done("stop"),
     ];
     expect(events(chunk({ content: "Hi, there." }), chunk({ annotations }), stop)).toEqual(said);
+    const again = chunk({ annotations: annotations.slice(0, 1) });
+    expect(events(chunk({ content: "Hi, there." }), again, chunk({ annotations }), again, stop)).toEqual(
+      said,
+    );
     const message = { content: "Hi, there.", annotations };
     const whole = JSON.stringify({ choices: [{ message, finish_reason: "stop" }] });
     expect(decodeReply(whole).events).toEqual(said);

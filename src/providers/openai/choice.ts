@@ -42,14 +42,19 @@ export class ChoiceDecoder {
   readonly index: number;
   /** Undefined until the model stopped. */
   finishReason: string | undefined;
-  /** Whether its sources were told. */
-  cited = false;
+  /** The sources that were told, as they came. */
+  private readonly sources = new Set<string>();
   /** By the provider's index, the latest that bears it. */
   private readonly calls = new Map<number, KnownCall>();
   private readonly places = new Set<number>();
 
   constructor(index: number) {
     this.index = index;
+  }
+
+  /** Whether its sources were told. */
+  get cited(): boolean {
+    return this.sources.size > 0;
   }
 
   /**
@@ -77,11 +82,12 @@ export class ChoiceDecoder {
     if (token) this.add(event({ token }), events);
   }
 
+  /** OpenRouter says a source again in each chunk that is about it. */
   private cite(annotations: readonly unknown[], events: StreamResponse[]): void {
     for (const annotation of annotations) {
       const citation = citationOf(annotation);
-      if (!citation) continue;
-      this.cited = true;
+      if (!citation || this.sources.has(citation.providerJson)) continue;
+      this.sources.add(citation.providerJson);
       this.add(event({ citation }), events);
     }
   }
