@@ -55,6 +55,7 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 500, by
     connected = now;
     onChange(now ? "connected" : "away", reason);
   };
+  const nowMs = onward(clock);
   const client = createRedisClient({ url, random, bytes, patient: false });
   const first = Promise.withResolvers<void>();
   client.on("ready", () => {
@@ -70,12 +71,12 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 500, by
     send(command) {
       return new Promise((resolve, reject) => {
         if (!client.isReady) return reject(new RedisAway());
-        const sentMs = clock.now();
+        const sentMs = nowMs();
         let answered = false;
         let dueMs = sentMs + timeoutMs;
         let timer = clock.after(timeoutMs, look);
         function lookIn(delayMs: number) {
-          dueMs = clock.now() + delayMs;
+          dueMs = nowMs() + delayMs;
           timer = clock.after(delayMs, look);
         }
         /** Where this process was busy for so long, the answer may lie here unread. */
@@ -83,7 +84,7 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 500, by
           setImmediate(() => answered || check());
         }
         function check() {
-          const now = clock.now();
+          const now = nowMs();
           const silentMs = now - Math.max(sentMs, heardMs);
           const deaf = now - dueMs > timeoutMs / 2;
           if (now - sentMs >= PATIENCE * timeoutMs || (silentMs >= timeoutMs && !deaf))
@@ -91,7 +92,7 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 500, by
           else lookIn(deaf ? timeoutMs : timeoutMs - silentMs);
         }
         const settle = (act: () => void) => {
-          heardMs = clock.now();
+          heardMs = nowMs();
           answered = true;
           timer.cancel();
           act();
@@ -105,5 +106,17 @@ export function connectRedis({ url, clock, random, onChange, timeoutMs = 500, by
     async close() {
       if (client.isOpen) client.destroy();
     },
+  };
+}
+
+/** A clock that stands still where the other one is set back: what waits for it would wait for as much longer. */
+function onward(clock: Clock): () => number {
+  let lastMs = 0;
+  let setBackMs = 0;
+  return () => {
+    const ms = clock.now();
+    setBackMs = Math.max(setBackMs, lastMs - ms);
+    lastMs = ms + setBackMs;
+    return lastMs;
   };
 }

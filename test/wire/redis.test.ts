@@ -74,6 +74,15 @@ describe("a command", () => {
     await expect(sent).rejects.toThrow("Redis did not answer within 500 ms");
   });
 
+  it("fails after twice that time where the clock was set back meanwhile", async () => {
+    const [answered, silent] = await send(2);
+    server.answer();
+    await answered;
+    clock.step(-3_600_000);
+    for (let time = 0; time < 2; time++) await clock.advance(TIMEOUT_MS);
+    await expect(silent).rejects.toThrow("Redis did not answer within 500 ms");
+  });
+
   it("waits behind others for as long as they are answered", async () => {
     const sent = await send(6);
     for (const one of sent) {
