@@ -231,3 +231,13 @@ function moneyOf(value: unknown): PicoUsd | undefined {
 function hostOf(url: string): string {
   return URL.parse(url)?.host ?? "";
 }
+
+/** Whether it waits, and nothing goes on elsewhere that would have to be ended first. */
+export function isIdle({ state, parked }: StoredRow): boolean {
+  return state === "pending" && parked === null;
+}
+
+/** When a job is due whose run is given back: one that is to be cancelled at once, unless something parked goes on. */
+export function dueAgain(row: StoredRow, nowMs: number, dueAtMs: number, failure?: StoredFailure): number {
+  return row.cancel_requested && (failure || row.parked === null) ? nowMs : dueAtMs;
+}

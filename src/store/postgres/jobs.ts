@@ -105,7 +105,7 @@ export function jobsOn(postgres: Postgres, queue: Queue, instance: string): JobS
     handBack: (run, nowMs, dueAtMs, { costPicoUsd }, failure) =>
       ofOurs(run, async (client, job) => {
         const cost = rows.costWith(job.cost_pico_usd, costPicoUsd);
-        const due = job.cancel_requested && (failure || job.parked === null) ? nowMs : dueAtMs;
+        const due = rows.dueAgain(job, nowMs, dueAtMs, failure);
         const values = [run.jobId, due, cost, nowMs, rows.failureText(failure)];
         await client.query(statements.HAND_BACK, values);
         await queue.giveBack(client, job.message_id, due);
@@ -127,8 +127,8 @@ export function jobsOn(postgres: Postgres, queue: Queue, instance: string): JobS
       const some = () =>
         transaction(async (client) => {
           const { rows: held } = await client.query<HeldJob>(statements.HOLD_TO_CANCEL(column), values);
-          const { waiting = [], others = [] } = Object.groupBy(held, ({ state, parked }) =>
-            state === "pending" && parked === null ? "waiting" : "others",
+          const { waiting = [], others = [] } = Object.groupBy(held, (job) =>
+            rows.isIdle(job) ? "waiting" : "others",
           );
           await endJobs(client, queue, waiting, withoutRun("cancelled", nowMs));
           if (others.length === 0) return held.length;

@@ -30,7 +30,9 @@ import {
   costWith,
   countsOf,
   draftRow,
+  dueAgain,
   failureText,
+  isIdle,
   recordOf,
   type StoredRow,
   type Value,
@@ -112,9 +114,7 @@ export class SqliteJobs {
   }
 
   retry(run: RunKey, dueAtMs: number, failure: StoredFailure, { costPicoUsd }: RunCost): boolean {
-    return this.write(() => {
-      const row = this.held(run);
-      if (!row) return false;
+    return this.ofOurs(run, (row) => {
       const cost = costWith(row.cost_pico_usd, costPicoUsd);
       return changed(this.statements.retry.run(dueAtMs, failureText(failure), cost, run.jobId));
     });
@@ -127,20 +127,16 @@ export class SqliteJobs {
     { costPicoUsd }: RunCost,
     failure?: StoredFailure,
   ): boolean {
-    return this.write(() => {
-      const row = this.held(run);
-      if (!row) return false;
+    return this.ofOurs(run, (row) => {
       const cost = costWith(row.cost_pico_usd, costPicoUsd);
-      const due = row.cancel_requested && (failure || row.parked === null) ? nowMs : dueAtMs;
+      const due = dueAgain(row, nowMs, dueAtMs, failure);
       const values = { due, now: nowMs, cost, failure: failureText(failure), id: run.jobId };
       return changed(this.statements.handBack.run(values));
     });
   }
 
   finish(run: RunKey, { state, atMs, failure, result, costPicoUsd }: Ending): boolean {
-    return this.write(() => {
-      const row = this.held(run);
-      if (!row) return false;
+    return this.ofOurs(run, (row) => {
       this.end(row, state, atMs, failureText(failure), costWith(row.cost_pico_usd, costPicoUsd));
       if (result) this.statements.addResult.run(run.jobId, result);
       return true;
@@ -257,12 +253,16 @@ export class SqliteJobs {
     return countsOf(this.statements.counts.all(), "jobs");
   }
 
-  private held({ jobId, run }: RunKey): StoredRow | undefined {
-    return this.statements.held.get(jobId, run, this.instance);
+  /** False, and nothing is done, for what is not this process's latest run of the job. */
+  private ofOurs({ jobId, run }: RunKey, act: (row: StoredRow) => boolean): boolean {
+    return this.write(() => {
+      const row = this.statements.held.get(jobId, run, this.instance);
+      return row !== undefined && act(row);
+    });
   }
 
   private cancelOne(row: StoredRow, nowMs: number): void {
-    if (row.state === "pending" && row.parked === null) this.end(row, "cancelled", nowMs);
+    if (isIdle(row)) this.end(row, "cancelled", nowMs);
     else this.statements.requestCancel.run(nowMs, String(row.job_id));
   }
 
