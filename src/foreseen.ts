@@ -2,8 +2,10 @@
 import { isCacheOn, LEXICAL } from "./config/cache.ts";
 import type { CompleteConfig } from "./config/defaults.ts";
 import type { CompleteExperiment } from "./config/experiments.ts";
-import { type Call, isBatch } from "./core/call.ts";
+import { stringsOf } from "./config/names.ts";
+import type { Call } from "./core/call.ts";
 import { entrantOf, entryOf, isEntrant } from "./experiments/entrants.ts";
+import { chainNameOf } from "./layers/route.ts";
 
 /** Names as requests and the configuration write them, those of aliases beside their targets; undefined for anybody. */
 export type Foreseen = (call: Call) => ReadonlySet<string> | undefined;
@@ -39,10 +41,9 @@ function* behind(
 ): Generator<string> {
   const { request } = call;
   if (request.$typeName !== "llmgateway.v1.ChatRequest") return;
-  const chain = request.fallbackChain || "default";
-  if (chain !== "none" && !isBatch(call) && Object.hasOwn(fallbackChains, chain))
-    for (const { kind } of fallbackChains[chain]?.values ?? [])
-      if (kind.case === "stringValue") yield kind.value;
+  const chain = chainNameOf(call);
+  const links = chain !== undefined && Object.hasOwn(fallbackChains, chain) && fallbackChains[chain];
+  if (links) yield* stringsOf(links);
   const entrant = entrantOf(call);
   for (const { entry, models } of trials) if (entrant && isEntrant(entrant, entry)) yield* models;
   // It is told what is asked, to find who asked the same in other words.

@@ -1,6 +1,6 @@
 /** What the configuration names: aliases, chains, policies and tasks, with their targets, as the router asks for them. */
-import type { ListValue } from "@bufbuild/protobuf/wkt";
 import type { CompleteConfig } from "./config/defaults.ts";
+import { stringsOf } from "./config/names.ts";
 import type { Operation, Target } from "./core/call.ts";
 import { splitName } from "./core/target.ts";
 import type { AliasRule, Routes } from "./layers/route.ts";
@@ -54,11 +54,6 @@ export function policyRulesOf(
     rules.set(name, { ...policy, targets: policy.prefer.length > 0 ? targets : everybody });
   }
   return rules;
-}
-
-/** The elements of a list; those of other types are errors of the configuration. */
-function stringsOf({ values }: ListValue): string[] {
-  return values.map(({ kind }) => (kind.case === "stringValue" ? kind.value : ""));
 }
 
 function aliasOf(

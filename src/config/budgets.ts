@@ -1,13 +1,13 @@
 /** What budgets are about, against what there is: one that no call can count in holds nobody back, and looks as if it did. */
+import { ANONYMOUS, INTERNAL } from "../core/anonymous.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
 import type { CompleteConfig } from "./defaults.ts";
+import { notConfigured } from "./names.ts";
 
 /** Amounts are whole trillionths of a dollar. */
 const LEAST_USD = 1e-12;
 /** What is told in trillionths of a dollar, as 64 bits, and counted on Redis in billionths, as a double. */
 const MAX_USD = 9_000_000;
-/** Who calls where nobody needs a key. */
-const WITHOUT_KEYS = { name: "anonymous", tenant: "internal" };
 
 export function budgetViolations(config: CompleteConfig): Violation[] {
   const { budgets, routingPolicies } = config;
@@ -34,7 +34,7 @@ export function budgetViolations(config: CompleteConfig): Violation[] {
  * of its budgets are.
  */
 export function callerlessBudgets({ budgets, auth }: CompleteConfig) {
-  const callers = auth.keys.length > 0 ? auth.keys : [WITHOUT_KEYS];
+  const callers = auth.keys.length > 0 ? auth.keys : [{ name: ANONYMOUS, tenant: INTERNAL }];
   const isCaller = (key: string, tenant: string) =>
     callers.some((one) => (key === "" || key === one.name) && (tenant === "" || tenant === one.tenant));
   return budgets
@@ -47,9 +47,8 @@ function targetViolations(
   { provider, model }: { readonly provider: string; readonly model: string },
   { providers }: CompleteConfig,
 ): Violation[] {
-  const names = Object.keys(providers).join(", ");
   if (provider !== "" && !Object.hasOwn(providers, provider))
-    return [{ field: `${path}.provider`, description: `names no configured provider; there are ${names}` }];
+    return [{ field: `${path}.provider`, description: notConfigured(providers) }];
   const [before = "", ...rest] = model.split("/");
   if (rest.length === 0 || !Object.hasOwn(providers, before)) return [];
   // Some providers' own names for models have a slash as well, and their own name before it, as groq/compound has.

@@ -26,6 +26,7 @@ import {
   type Webhooks,
   WebhooksSchema,
 } from "../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import { INTERNAL } from "../core/anonymous.ts";
 import { PRESETS } from "../providers/presets.ts";
 import { LOW_COST } from "../routing/chooser.ts";
 import { bundled } from "../version.ts";
@@ -156,7 +157,7 @@ const TASK_TYPES: Readonly<Record<string, string>> = {
 
 function completeKey(key: ApiKey): CompleteConfig["auth"]["keys"][number] {
   const scopes = key.scopes.length > 0 ? key.scopes : ["call"];
-  return { ...key, tenant: key.tenant || "internal", scopes, captureContent: key.captureContent ?? true };
+  return { ...key, tenant: key.tenant || INTERNAL, scopes, captureContent: key.captureContent ?? true };
 }
 
 function mapValues<A, B>(

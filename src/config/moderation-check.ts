@@ -6,6 +6,7 @@ import { PII_CATEGORIES } from "../moderation/pii.ts";
 import { SECRET_CATEGORIES } from "../moderation/secrets.ts";
 import type { CompleteConfig } from "./defaults.ts";
 import { ASKING, type CompleteHook } from "./moderation.ts";
+import { notConfigured } from "./names.ts";
 
 const KNOWING_PLACES = ["pii", "secrets", "blocklist", "webhook"];
 
@@ -75,8 +76,7 @@ function judgeKind(hook: CompleteHook, { providers }: CompleteConfig, report: Re
     report("max_chars", kind === "max_length" ? "is missing" : `means nothing for ${kind}`);
   if (kind === "provider_moderation") {
     const asked = providers[provider];
-    if (!asked)
-      report("provider", `names no configured provider; there are ${Object.keys(providers).join(", ")}`);
+    if (!asked) report("provider", notConfigured(providers));
     else if (!["openai", "openai_compatible"].includes(asked.kind))
       report(
         "provider",

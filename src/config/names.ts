@@ -1,4 +1,5 @@
 /** Whether what the configuration names is there: the targets of aliases, chains, policies and tasks, and families. */
+import type { ListValue } from "@bufbuild/protobuf/wkt";
 import { CapabilitiesSchema } from "../../gen/ts/llmgateway/v1/gateway_pb.ts";
 import { FAILURES } from "../core/failure.ts";
 import { keyPath, type Violation } from "../core/strict-json.ts";
@@ -134,11 +135,20 @@ function embedderViolations(config: CompleteConfig): Violation[] {
   return [{ field, description: `must be ${LEXICAL}, or PROVIDER/MODEL with one of ${names}` }];
 }
 
+/** The elements of a list; those of other types are errors of the configuration. */
+export function stringsOf({ values }: ListValue): string[] {
+  return values.map(({ kind }) => (kind.case === "stringValue" ? kind.value : ""));
+}
+
+/** Of what names a provider. */
+export function notConfigured(providers: CompleteConfig["providers"]): string {
+  return `names no configured provider; there are ${Object.keys(providers).join(", ")}`;
+}
+
 function targetViolation(field: string, text: string, { providers }: CompleteConfig): Violation[] {
   const { provider, model } = splitName(text);
-  const names = Object.keys(providers).join(", ");
   const known = providers[provider];
-  if (!known) return [{ field, description: `names no configured provider; there are ${names}` }];
+  if (!known) return [{ field, description: notConfigured(providers) }];
   const named = text === provider ? known.defaultModel || known.defaultEmbeddingModel : model;
   if (named) return [];
   return [

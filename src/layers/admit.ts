@@ -1,5 +1,6 @@
 /** Who may call how often: a count of requests for each API key, and for each address without one. */
 import { BurstyRateLimiter, RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { ANONYMOUS } from "../core/anonymous.ts";
 import type { Call, Layer } from "../core/call.ts";
 import { Failure } from "../core/failure.ts";
 
@@ -44,7 +45,7 @@ function limiterOf({ requestsPerMinute, burst }: RateLimits) {
 
 /** Names of keys are those of their tenant. */
 function keyOf({ context: { principal, tenant, peer } }: Call): string {
-  return principal === "anonymous" ? `ip:${peer}` : `key:${tenant}/${principal}`;
+  return principal === ANONYMOUS ? `ip:${peer}` : `key:${tenant}/${principal}`;
 }
 
 function tell({ context }: Call, limits: RateLimits, state: RateLimiterRes): void {

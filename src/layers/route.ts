@@ -204,18 +204,24 @@ function isCheaper(
   return otherwise !== undefined && cost < otherwise;
 }
 
+/** The fallback chain that may serve a call, whether there is one of that name or not; undefined where none may. */
+export function chainNameOf(call: Call): string | undefined {
+  // Vectors of different models do not compare, and a batch is priced where it was sent.
+  if (call.request.$typeName !== "llmgateway.v1.ChatRequest" || isBatch(call)) return undefined;
+  const name = call.request.fallbackChain || "default";
+  return name === "none" ? undefined : name;
+}
+
 function chainOf(
   call: Call,
   { routes }: RouteMeans,
 ): { readonly name: string; readonly targets: readonly Target[] } | undefined {
-  // Vectors of different models do not compare, and a batch is priced where it was sent.
-  if (call.request.$typeName !== "llmgateway.v1.ChatRequest" || isBatch(call)) return undefined;
-  const { fallbackChain } = call.request;
-  if (fallbackChain === "none") return undefined;
-  const name = fallbackChain || "default";
+  const name = chainNameOf(call);
+  if (name === undefined) return undefined;
   const targets = routes.chain(name);
   if (targets) return { name, targets };
-  if (!fallbackChain) return undefined;
+  // The usual one need not be there.
+  if (!("fallbackChain" in call.request && call.request.fallbackChain)) return undefined;
   const there = routes.chains.length > 0 ? `there are ${routes.chains.join(", ")}` : "none is configured";
   throw refused(
     "invalid_request",

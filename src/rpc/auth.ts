@@ -1,5 +1,6 @@
 /** API keys, known by their SHA-256 alone. Comparing takes the same time wherever a wrong key differs. */
 import { hash, timingSafeEqual } from "node:crypto";
+import { ANONYMOUS, INTERNAL } from "../core/anonymous.ts";
 import { Failure } from "../core/failure.ts";
 
 /** Finds the caller whose key this is. */
@@ -17,9 +18,9 @@ export interface Identity {
 }
 
 /** Without keys the gateway serves its own machine, whose users may do everything. */
-export const ANONYMOUS: Identity = {
-  principal: "anonymous",
-  tenant: "internal",
+const EVERYBODY: Identity = {
+  principal: ANONYMOUS,
+  tenant: INTERNAL,
   cacheScope: "",
   scopes: ["call", "admin"],
 };
@@ -32,7 +33,7 @@ export const ANONYMOUS: Identity = {
 export function createAuthenticate(
   keys: readonly (Omit<Identity, "principal"> & { readonly name: string; readonly sha256: string })[],
 ): Authenticate {
-  if (keys.length === 0) return () => ANONYMOUS;
+  if (keys.length === 0) return () => EVERYBODY;
   const known = keys.map(({ name, sha256, tenant, cacheScope, scopes }) => ({
     digest: Buffer.from(sha256, "hex"),
     identity: { principal: name, tenant, cacheScope, scopes },

@@ -8,6 +8,7 @@ import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import type { Attributes } from "@opentelemetry/api";
 import { AdminService } from "../../gen/ts/llmgateway/v1/admin_pb.ts";
+import { INTERNAL } from "../core/anonymous.ts";
 import type { Protocol, RequestContext } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { Failure, invalidRequest, toFailure } from "../core/failure.ts";
@@ -181,7 +182,7 @@ class OpenRequest implements Request {
       ...identify(headers, rpc, { "rpc.system.name": protocol, "rpc.method": rpc }),
       startedAtMs,
       principal: "",
-      tenant: "internal",
+      tenant: INTERNAL,
       cacheScope: "",
       peer,
       protocol,

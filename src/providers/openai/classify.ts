@@ -7,6 +7,7 @@ import type { Failure, FailureKind } from "../../core/failure.ts";
 import { retryAfterMs } from "../../wire/retry_after.ts";
 import { BY_STATUS, providerFailure } from "../failure.ts";
 import { readError, type WireError } from "./error.ts";
+import { isBroken } from "./finish.ts";
 import { untilLimitsReset } from "./limits.ts";
 
 /** In lower case. https://platform.openai.com/docs/guides/error-codes, and Azure's own names. */
@@ -86,9 +87,10 @@ export function classify(
   return failureOf(status, readError(body), headers, retryMs);
 }
 
-/** The failure that a reason to stop stands for where a model broke off. */
-export function brokenOff(reason: string): Failure {
-  return failureOf(200, readError(`finish_reason ${reason}`), {}, undefined);
+/** The failure where a model broke off one of the choices; undefined where it broke off none. */
+export function brokenOff(choices: readonly { readonly finish_reason?: unknown }[]): Failure | undefined {
+  const broken = choices.find(({ finish_reason }) => isBroken(finish_reason));
+  return broken && failureOf(200, readError(`finish_reason ${broken.finish_reason}`), {}, undefined);
 }
 
 /** The failure that a reply with status 200 holds instead of an answer, or in the middle of it. */

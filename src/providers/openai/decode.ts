@@ -8,7 +8,6 @@ import { integer } from "../values.ts";
 import { type ChoiceClass, ChoiceDecoder, type Delta, type ToolCallPiece } from "./choice.ts";
 import { type SourceLists, sourcesOf } from "./citation.ts";
 import { brokenOff, classifyInReply } from "./classify.ts";
-import { isBroken } from "./finish.ts";
 import { decodeUsage } from "./usage.ts";
 
 type Reply = Partial<Pick<ChatCompletion, "model" | "usage" | "service_tier">> &
@@ -29,10 +28,9 @@ export function decodeReply(body: string, choiceClass: ChoiceClass = ChoiceDecod
   if (failure) throw failure;
   try {
     const choices = reply.choices ?? [];
-    const broken = choices.find(({ finish_reason }) => isBroken(finish_reason));
     return {
       events: eventsOf(choices, reply, choiceClass),
-      failure: broken && brokenOff(String(broken.finish_reason)),
+      failure: brokenOff(choices),
       usage: reply.usage ? decodeUsage(reply.usage, reply.service_tier) : undefined,
       servedModel: typeof reply.model === "string" ? reply.model : "",
     };

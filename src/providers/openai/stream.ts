@@ -10,7 +10,6 @@ import { integer } from "../values.ts";
 import { type ChoiceClass, ChoiceDecoder } from "./choice.ts";
 import { type SourceLists, sourcesOf } from "./citation.ts";
 import { brokenOff, classifyInReply } from "./classify.ts";
-import { isBroken } from "./finish.ts";
 import { decodeUsage } from "./usage.ts";
 
 type Chunk = Partial<ChatCompletionChunk> & SourceLists;
@@ -44,7 +43,9 @@ export class OpenAiStream implements StreamDecoder {
       if (failure) throw failure;
       if (chunk.choices) for (const choice of chunk.choices) this.read(choice, events);
       if (chunk.usage && this.usage && this.allEnded) this.usage.provenance = "measured";
-      this.refuseBroken();
+      // Once the figures in the same chunk are known for the last ones.
+      const broken = chunk.choices && brokenOff(chunk.choices);
+      if (broken) throw broken;
     } catch (error) {
       if (error instanceof TypeError) throw malformed(error.message, data, error);
       throw error;
@@ -85,12 +86,6 @@ export class OpenAiStream implements StreamDecoder {
     if (choice.finishReason !== finishReason && (choice.index > 0 || this.choices.length > 1)) {
       events.push(event({ index: choice.index, finishReason: choice.finishReason }));
     }
-  }
-
-  /** Once the figures in the same chunk are known for the last ones. */
-  private refuseBroken(): void {
-    const broken = this.choices.find(({ finishReason }) => isBroken(finishReason));
-    if (broken) throw brokenOff(String(broken.finishReason));
   }
 
   private choiceOf(index: number): ChoiceDecoder {
