@@ -97,12 +97,12 @@ function checkWaits({ askedMs }: Fault, { attempts }: Books): void {
   for (const waitMs of waits) expect(waitMs).toBeGreaterThanOrEqual(askedMs - 1);
 }
 
-/** From each attempt to the next at the same provider. */
+/** From each attempt to the retry at the same provider. A hedge may have been sent before the refusal came. */
 function waitsOf(rows: readonly AttemptRow[]): number[] {
   const inOrder = rows.toSorted((a, b) => a.number - b.number);
   return inOrder.flatMap((row, at) => {
     const before = inOrder[at - 1];
-    const asked = before?.provider === row.provider && before.failureKind === "provider_rate_limited";
-    return asked ? [row.startedAtMs - before.startedAtMs] : [];
+    if (row.trigger !== "retry" || before?.provider !== row.provider) return [];
+    return before.failureKind === "provider_rate_limited" ? [row.startedAtMs - before.startedAtMs] : [];
   });
 }

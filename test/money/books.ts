@@ -18,6 +18,8 @@ export interface AttemptRow {
   readonly outcome: string;
   /** Empty when it did not fail. */
   readonly failureKind: string;
+  /** Why it was made: `first`, `retry`, `hedge` or `fallback`. */
+  readonly trigger: string;
   readonly priceVersion: string;
   /** `measured`, `estimated` or `unknown`. */
   readonly provenance: string;

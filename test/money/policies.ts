@@ -9,6 +9,8 @@ import type { Plan } from "./plans.ts";
 const HEDGING = { enabled: true, delay: "0.02s", max_share: 0.5 };
 /** Under chaos circuits open by themselves now and then, and not for so long that nothing is called any more. */
 const CIRCUIT = { min_calls: 20, error_rate: 0.4, open_for: "0.3s", probes: 3 };
+/** Of one whose calls are cut short besides: it opens in every round. */
+const FRAIL_CIRCUIT = { ...CIRCUIT, min_calls: 10, error_rate: 0.2 };
 const RETRIES = { max: 3, base_delay: "0.02s", budget_ratio: 0.5 };
 
 /** @returns what a gateway's configuration has of them, for providers at this emulator */
@@ -27,7 +29,11 @@ export function policiesAt(emulatorUrl: string): object {
       ...others,
       openai: { ...openai, resilience: { hedging: { ...HEDGING, target: "next" } } },
       claude: { ...claude, resilience: { limit: { adaptive: true, max_in_flight: 60 } } },
-      mistral: { ...mistral, timeouts: { first_event: "0.15s", total: "0.4s" } },
+      mistral: {
+        ...mistral,
+        timeouts: { first_event: "0.15s", total: "0.4s" },
+        resilience: { circuit_breaker: FRAIL_CIRCUIT },
+      },
     },
     aliases: {
       shared: {

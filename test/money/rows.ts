@@ -25,6 +25,7 @@ function attemptOf(row: Columns): AttemptRow {
     state: row.state as AttemptRow["state"],
     outcome: text(row.outcome),
     failureKind: text(row.failure_kind),
+    trigger: text(row.trigger),
     priceVersion: text(row.price_version),
     provenance: text(row.provenance),
     inputTokens: Number(row.input_tokens ?? 0),
