@@ -49,6 +49,10 @@ export class Exchange {
     return this.#request.headers;
   }
 
+  get query(): URLSearchParams {
+    return new URL(this.record.path, "http://emulator").searchParams;
+  }
+
   /** True once the connection is gone, whoever closed it. */
   get gone(): boolean {
     return this.#response.destroyed || this.#response.closed;

@@ -29,7 +29,7 @@ export const geminiFormat: Format = (method, path) => {
   if (method !== "GET" || models === null || path.endsWith("/v1/models")) return undefined;
   return answering(api, async (exchange) => {
     const [, name] = models;
-    const query = queryOf(exchange);
+    const { query } = exchange;
     const list = () => listModels(Number(query.get("pageSize")) || 50, query.get("pageToken") ?? "");
     exchange.answer(ok(exchange, pretty(name === undefined ? list() : describeModel(name))), "served");
   });
@@ -172,17 +172,13 @@ function requireKey(exchange: Exchange, key: string | undefined, api: Api): void
   const { authorization, "x-goog-api-key": own } = exchange.headers;
   const bearer = authorization?.replace(/^Bearer\s+/i, "");
   const presented =
-    api === "vertex" ? bearer : (own?.toString() ?? queryOf(exchange).get("key") ?? bearer ?? undefined);
+    api === "vertex" ? bearer : (own?.toString() ?? exchange.query.get("key") ?? bearer ?? undefined);
   if (presented !== key) throw wrongKey(api, presented);
-}
-
-function queryOf({ record }: Exchange): URLSearchParams {
-  return new URL(record.path, "http://emulator").searchParams;
 }
 
 /** Whether the answer is one JSON list: a stream that was not asked for as server-sent events. */
 function isList(exchange: Exchange): boolean {
-  return exchange.record.stream && queryOf(exchange).get("alt") !== "sse";
+  return exchange.record.stream && exchange.query.get("alt") !== "sse";
 }
 
 function ok(exchange: Exchange, body: string): Answer {

@@ -6,7 +6,7 @@ import type { Answer, Exchange } from "./exchange.ts";
 import { chooseFault, type Fault } from "./fault.ts";
 import type { Format, Operation, Stage } from "./format.ts";
 import { azureDeployment, decodeSegment } from "./openai/azure.ts";
-import { cancelBatch, createBatch, describeBatch, findBatch } from "./openai/batches.ts";
+import { cancelBatch, createBatch, describeBatch, findBatch, listBatches } from "./openai/batches.ts";
 import { decodeEmbedding, encodeEmbedding } from "./openai/embeddings.ts";
 import { faultAnswer, faultError, Refusal, refusalAnswer, unknownPath } from "./openai/errors.ts";
 import { describeFile, findFile, uploadFile } from "./openai/files.ts";
@@ -80,6 +80,7 @@ const WORK: ReadonlyMap<string, Work> = new Map<string, Work>([
   ["GET files id", (_, stage, id) => describeFile(findFile(id, stage))],
   ["GET files id content", (_, stage, id) => findFile(id, stage).content],
   ["POST batches", (exchange, stage) => createBatch(exchange, stage)],
+  ["GET batches", ({ query }, stage) => listBatches(query, stage)],
   ["GET batches id", (_, stage, id) => describeBatch(findBatch(id, stage))],
   [
     "POST batches id cancel",

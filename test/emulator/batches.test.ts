@@ -88,6 +88,17 @@ test("a line is refused for what chats are refused for, and for streaming", asyn
   expect(errors.map(({ response }) => response.body.error.param)).toEqual(["service_tier", "stream"]);
 });
 
+test("batches are listed, the newest first, by the page", async () => {
+  const client = openAiClient(await emulated());
+  const ids: string[] = [];
+  for (let n = 0; n < 5; n++) ids.unshift((await batchOf(client, line("a"))).id);
+  const first = await client.batches.list({ limit: 2 });
+  expect(first.data.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+  expect(first.has_more).toBe(true);
+  expect((await Array.fromAsync(first)).map(({ id }) => id)).toEqual(ids);
+  await expect(client.batches.list({ after: "batch_none" })).rejects.toThrow("No batch found");
+});
+
 test.each([
   ["not JSON", "invalid_json_line"],
   [`${line("a")}\n${line("a")}`, "duplicate_custom_id"],

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { Failure } from "../../src/core/failure.ts";
 import { emulated } from "../emulator/emulated.ts";
-import { batchStack, MINI, Spot } from "../support/batches.ts";
+import { batchStack, MINI, muteWhere, Spot } from "../support/batches.ts";
 import { budgetOf } from "../support/budgets.ts";
 import { answers, scriptedProvider } from "../support/provider.ts";
 import { engines } from "../support/stores.ts";
@@ -211,6 +211,17 @@ describe("a batch", () => {
       kind: "provider_error",
       operator: expect.stringContaining("No batch found"),
     });
+  });
+
+  test("whose making was not heard of is found, and paid for once", async () => {
+    const emulator = await emulated();
+    await using mute = await muteWhere(emulator.url, ({ url }) => url === "/v1/batches");
+    const { run } = batchStack(mute.origin);
+    const { attempt, said } = await run({ callId: "one", parking: new Spot() });
+    expect(said).toContain('answer to "Hello"');
+    expect(attempt).toMatchObject({ number: 1, outcome: "ok", usage: { provenance: "measured" } });
+    const made = emulator.meter.requests.filter(({ path }) => path === "/v1/batches");
+    expect(made.length).toBe(1);
   });
 
   test("whose making fails fails every call of it, and costs nothing", async () => {

@@ -1,11 +1,14 @@
 /** OpenAI's batches by the adapter, over the emulator and over replies that it does not give. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { Clock } from "../../src/core/clock.ts";
 import { openaiBatches } from "../../src/providers/openai/batches.ts";
 import { emulated, openAiClient } from "../emulator/emulated.ts";
-import { answers, NO_CREDENTIALS, scriptedProvider } from "../support/provider.ts";
+import { muteWhere } from "../support/batches.ts";
+import { hastened, VirtualClock } from "../support/clock.ts";
+import { answers, NO_CREDENTIALS, type Play, scriptedProvider } from "../support/provider.ts";
 
-const at = (baseUrl: string) =>
-  openaiBatches({ baseUrl, query: "", headers: {}, credentials: NO_CREDENTIALS });
+const at = (baseUrl: string, clock: Clock = hastened(200)) =>
+  openaiBatches({ baseUrl, query: "", headers: {}, credentials: NO_CREDENTIALS }, clock);
 const WIRE = {
   path: "/chat/completions",
   // As a schema in the caller's own text may be written.
@@ -87,12 +90,64 @@ test.each([
   await expect(at(provider.origin).create(["{}"])).rejects.toMatchObject({ kind, maybePaid: false });
 });
 
-test("a connection that breaks while the batch is made leaves it open whether it was", async () => {
-  await using provider = await scriptedProvider((reply, { url }) => {
-    if (url === "/files") return answers(200, { id: "file-1" })(reply, { url, headers: {}, body: "" });
-    reply.destroy();
+describe("a batch that was made, but not heard of,", () => {
+  const says502: Play = (reply) => void reply.writeHead(502).end("<h1>Bad Gateway</h1>");
+
+  test.each<[string, Play | undefined]>([
+    ["by a connection that broke", undefined],
+    ["by whoever stands before the provider", says502],
+  ])("%s, is found, and not made again", async (_, instead) => {
+    const emulator = await emulated();
+    const sdk = openAiClient(emulator);
+    await using provider = await muteWhere(emulator.url, ({ url }) => url === "/v1/batches", instead);
+    const clock = new VirtualClock();
+    const adapter = at(`${provider.origin}/v1`, clock);
+    const creating = adapter.create([adapter.line("a", WIRE)]);
+    await expect.poll(() => clock.pending).toBe(1);
+    // Others make theirs meanwhile, of files of their own, and more than a page of the list has.
+    for (let n = 0; n < 101; n++) await at(`${emulator.url}/v1`).create(["{}"]);
+    await clock.advance(1_000);
+    const id = await creating;
+    const { input_file_id } = await sdk.batches.retrieve(id);
+    expect(await (await sdk.files.content(input_file_id)).text()).toContain('"custom_id":"a"');
+    expect((await Array.fromAsync(sdk.batches.list())).length).toBe(102);
   });
-  await expect(at(provider.origin).create(["{}"])).rejects.toMatchObject({ kind: "cut", maybePaid: true });
+
+  test("is looked for again, and for fifteen seconds", async () => {
+    let looks = 0;
+    await using provider = await scriptedProvider((reply, request) => {
+      if (request.url === "/files") return answers(200, { id: "file-1", created_at: 100 })(reply, request);
+      const list = request.url.startsWith("/batches?");
+      if (list) looks += 1;
+      if (!list || looks === 1) return void reply.destroy();
+      const other = { id: "other", input_file_id: "file-0", created_at: 41 };
+      const made = { id: "made", input_file_id: "file-1", created_at: 100 };
+      answers(200, { data: looks === 2 ? [other] : [other, made] })(reply, request);
+    });
+    expect(await at(provider.origin).create(["{}"])).toBe("made");
+  });
+
+  test("and is not found, may have been made, and is not sought among older ones", async () => {
+    await using provider = await scriptedProvider((reply, request) => {
+      if (request.url === "/files") return answers(200, { id: "file-1", created_at: 100 })(reply, request);
+      if (!request.url.startsWith("/batches?")) return void reply.destroy();
+      const older = { id: "older", input_file_id: "file-0", created_at: 40 };
+      answers(200, { data: [older], has_more: true })(reply, request);
+    });
+    await expect(at(provider.origin).create(["{}"])).rejects.toMatchObject({ kind: "cut", maybePaid: true });
+    const asked = provider.requests.map(({ url }) => url.replace(/\?.*/, ""));
+    expect(asked).toEqual(["/files", "/batches", "/batches", "/batches", "/batches"]);
+  });
+
+  test("was not made where the provider says so, and is not looked for", async () => {
+    await using provider = await scriptedProvider((reply, request) =>
+      request.url === "/files"
+        ? answers(200, { id: "file-1" })(reply, request)
+        : answers(429, { error: { message: "slow down" } })(reply, request),
+    );
+    await expect(at(provider.origin).create(["{}"])).rejects.toMatchObject({ kind: "provider_rate_limited" });
+    expect(provider.requests.length).toBe(2);
+  });
 });
 
 test("lines are split at line feeds alone, and one that cannot be read is a malformed reply", async () => {

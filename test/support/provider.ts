@@ -31,6 +31,7 @@ export function settingsOf(
 }
 
 export interface Received {
+  readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -49,7 +50,7 @@ export async function scriptedProvider(play: Play): Promise<ScriptedProvider> {
   const server = createServer(async (request, reply) => {
     let body = "";
     for await (const piece of request.setEncoding("utf8")) body += piece;
-    const received = { url: request.url ?? "", headers: request.headers, body };
+    const received = { method: request.method ?? "", url: request.url ?? "", headers: request.headers, body };
     requests.push(received);
     await play(reply, received);
   });

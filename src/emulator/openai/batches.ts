@@ -38,6 +38,22 @@ export function findBatch(id: string, { batches }: Stage): Batch {
   return batch;
 }
 
+/** The newest first. Throws Refusal 404 for a page that is to follow no batch. */
+export function listBatches(query: URLSearchParams, stage: Stage): object {
+  const all = [...stage.batches.batches.values()].reverse();
+  const after = query.get("after");
+  const from = after ? all.indexOf(findBatch(after, stage)) + 1 : 0;
+  const to = from + (Number(query.get("limit")) || 20);
+  const data = all.slice(from, to).map(describeBatch);
+  return {
+    object: "list",
+    data,
+    first_id: data.at(0)?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: to < all.length,
+  };
+}
+
 /** Throws Refusal 409 for one that is over. */
 export function cancelBatch(batch: Batch): void {
   if (batch.status === "cancelling") return;

@@ -4,6 +4,8 @@
  */
 import type { OpenAI } from "openai";
 import type { Batch } from "openai/resources/batches";
+import type { FileObject } from "openai/resources/files";
+import { type Clock, pass } from "../../core/clock.ts";
 import { Failure } from "../../core/failure.ts";
 import { messageOf } from "../../core/message.ts";
 import { withoutKey } from "../../core/redact.ts";
@@ -17,9 +19,15 @@ const MAX_LINES = 50_000;
 const MAX_BYTES = 100_000_000;
 /** For a whole file, either way. */
 const TIMEOUT_MS = 600_000;
+/** How long after each other a batch is looked for that may have been made: it is made at once, or never. */
+const LOOKS_MS = [1_000, 4_000, 10_000];
+/** The most that a page of the list has. */
+const PAGE = 100;
+/** How far the provider's own clocks may be apart, by which files and batches have their times. */
+const SKEW_S = 60;
 
 /** @param access with one key: what one project made, the key of another does not see */
-export function openaiBatches(access: Access): BatchAdapter {
+export function openaiBatches(access: Access, clock: Clock): BatchAdapter {
   const client = coldClient(access, TIMEOUT_MS);
   const ask = <T>(broken: Broken, what: (sdk: OpenAI, options: Options) => Promise<T>) =>
     asked(access, broken, async (options) => what(await client(), options));
@@ -31,16 +39,24 @@ export function openaiBatches(access: Access): BatchAdapter {
       `{"custom_id":${JSON.stringify(customId)},"method":"POST","url":"/v1${path}","body":${body.replace(/[\r\n]+/g, " ")}}`,
     create: async (lines) => {
       const file = new File([`${lines.join("\n")}\n`], "batch.jsonl", { type: "application/jsonl" });
-      const { id } = await ask("unreachable", (sdk, options) =>
+      const input = await ask("unreachable", (sdk, options) =>
         sdk.files.create({ file, purpose: "batch" }, options),
       );
-      const batch = await ask("cut", (sdk, options) =>
-        sdk.batches.create(
-          { input_file_id: id, endpoint: "/v1/chat/completions", completion_window: "24h" },
-          options,
-        ),
-      );
-      return batch.id;
+      try {
+        const batch = await ask("cut", (sdk, options) =>
+          sdk.batches.create(
+            { input_file_id: input.id, endpoint: "/v1/chat/completions", completion_window: "24h" },
+            options,
+          ),
+        );
+        return batch.id;
+      } catch (error) {
+        if (await isRefused(error)) throw error;
+        // It would be served and paid for, and made and paid for again.
+        const made = await found(clock, () => ask("unreachable", (...by) => madeOf(input, ...by)));
+        if (made === undefined) throw error;
+        return made;
+      }
     },
     poll: async (id) => {
       try {
@@ -67,6 +83,30 @@ export function openaiBatches(access: Access): BatchAdapter {
 }
 
 type Options = OpenAI.RequestOptions;
+
+/** Whether the provider has answered that it will not, which no fault of its own is. */
+async function isRefused(error: unknown): Promise<boolean> {
+  const answer = error instanceof Failure ? await answerIn(error.cause) : undefined;
+  return answer?.status !== undefined && answer.status < 500;
+}
+
+async function found<T>(clock: Clock, look: () => Promise<T | undefined>): Promise<T | undefined> {
+  for (const delayMs of LOOKS_MS) {
+    await pass(clock, delayMs);
+    const what = await look().catch(() => undefined);
+    if (what !== undefined) return what;
+  }
+  return undefined;
+}
+
+/** The batch of this file, among those since, of which the newest come first; none where no time is told. */
+async function madeOf(input: FileObject, sdk: OpenAI, options: Options): Promise<string | undefined> {
+  for await (const batch of sdk.batches.list({ limit: PAGE }, options)) {
+    if (batch.input_file_id === input.id) return batch.id;
+    if (!(batch.created_at > input.created_at - SKEW_S)) return undefined;
+  }
+  return undefined;
+}
 
 /** What it is when there was no answer: whether it may have been heard all the same. */
 type Broken = "unreachable" | "cut";

@@ -1,5 +1,6 @@
 /** OpenAI as a kind of provider, and whoever speaks like it, with a key and over the same paths. */
 import type { Provider as ProviderConfig } from "../../../gen/ts/llmgateway/config/v1/config_pb.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { BatchAdapter } from "../batch_adapter.ts";
 import type { Dialect } from "../dialect.ts";
 import { keyCredentials } from "../keys.ts";
@@ -33,7 +34,7 @@ function build(settings: ProviderSettings): Working {
 export function likeOpenAi(
   settings: ProviderSettings,
   dialect: Dialect,
-  batches?: (access: Access) => BatchAdapter,
+  batches?: (access: Access, clock: Clock) => BatchAdapter,
 ): Working {
   const { config, keys, clock } = settings;
   const { baseUrl, headers } = config;
@@ -50,7 +51,7 @@ export function likeOpenAi(
     baseUrl,
     query,
     credentials: access.credentials,
-    ...(batches && { batches: batches(accessBy(keys.slice(0, 1))) }),
+    ...(batches && { batches: batches(accessBy(keys.slice(0, 1)), clock) }),
     check: checkAvailability(access),
   });
 }
