@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 import { COMPILE_CACHE } from "./test/support/compile-cache.ts";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 /** Suites that want the machine for themselves: each has an npm script of its own. */
 const BY_THEMSELVES = [
@@ -39,6 +40,7 @@ export default defineConfig({
     ],
     // Much of it waits for processes and connections: of two cores a third would be idle.
     maxWorkers: Math.max(4, availableParallelism()),
+    sequence: { sequencer: LongestFirst },
     // What hangs ends all the same; what waits for others' processes is late by seconds on a busy machine.
     testTimeout: 40_000,
     hookTimeout: 40_000,
