@@ -23,6 +23,8 @@ const PRETTY = { ...JSON_OPTIONS, prettySpaces: 2 } as const;
 const PAGE = 10_000;
 /** Only where something was adjusted. */
 const ADJUSTED = ["ADJUSTMENT", "TOGETHER"];
+const GAP =
+  "Costs are not tracked now (prices.tracking_enabled is off): what is called meanwhile is not in here.";
 const HEAD = ["REQUESTS", "ERRORS", "CACHED", "SAVED", "INPUT", "OUTPUT", "P50", "P95", "P99", "OF WHICH"];
 
 export function printUsage({ by, orderBy = "", csv, json, since, until, where, ...options }: UsageOptions) {
@@ -50,7 +52,8 @@ async function all(gateway: Gateway, request: object, signal: AbortSignal): Prom
   }
 }
 
-function tableOf({ rows, total, since, until, anomalies }: GetUsageResponse, by: readonly string[]): string {
+function tableOf(usage: GetUsageResponse, by: readonly string[]): string {
+  const { rows, total, since, until, anomalies, trackingOff } = usage;
   const title = `${when(since)} to ${when(until)}\n\n`;
   const isAdjusted = [total, ...rows].some((row) => row && row.adjustmentPicoUsd !== 0n);
   const head = [...by.map((name) => name.toUpperCase()), "COST", ...(isAdjusted ? ADJUSTED : []), ...HEAD];
@@ -63,7 +66,8 @@ function tableOf({ rows, total, since, until, anomalies }: GetUsageResponse, by:
   const note = isAdjusted
     ? "\nCOST is what was booked at the time; ADJUSTMENT is not in it, TOGETHER has both.\n"
     : "";
-  return title + table(head, [...told, ...sum]) + note + hint;
+  const gap = trackingOff ? `\n${GAP}\n` : "";
+  return title + table(head, [...told, ...sum]) + note + hint + gap;
 }
 
 function cellsOf(row: UsageRow, isAdjusted: boolean): string[] {

@@ -44,6 +44,20 @@ it("tells what was spent as a table, as JSON and as CSV", async () => {
   expect(more).toHaveLength(1);
 });
 
+it("says that nothing is booked where costs are not tracked, in place of zeros alone", async () => {
+  const words = "Costs are not tracked now (prices.tracking_enabled is off)";
+  for (const isOff of [true, false]) {
+    await using both = await startBoth({}, { env: { COST_TRACKING_ENABLED: String(!isOff) } });
+    await chat(both.url, "openai/gpt-4o", "search");
+    const run = (...args: string[]) => start("usage", ...args, "--url", both.url).end();
+    expect((await run()).stdout.includes(words)).toBe(isOff);
+    expect(JSON.parse((await run("--json")).stdout)).toMatchObject({
+      tracking_off: isOff,
+      total: { requests: isOff ? "0" : "1" },
+    });
+  }
+});
+
 it("lists requests, and tells one with its attempts", async () => {
   await using both = await startBoth();
   const { request_id: id } = await chat(both.url, "openai/gpt-4o", "search");

@@ -211,7 +211,10 @@ type GetUsageResponse struct {
 	// with any other. Where `ledger.anomalies` is switched off, there is none.
 	Anomalies []*Anomaly `protobuf:"bytes,6,rep,name=anomalies,proto3" json:"anomalies,omitempty"`
 	// What could have been saved, the most first, where it was asked for.
-	Tips          []*Tip `protobuf:"bytes,7,rep,name=tips,proto3" json:"tips,omitempty"`
+	Tips []*Tip `protobuf:"bytes,7,rep,name=tips,proto3" json:"tips,omitempty"`
+	// Whether costs are not tracked now (`prices.tracking_enabled`): of what is called
+	// meanwhile, nothing is in here.
+	TrackingOff   bool `protobuf:"varint,8,opt,name=tracking_off,json=trackingOff,proto3" json:"tracking_off,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -293,6 +296,13 @@ func (x *GetUsageResponse) GetTips() []*Tip {
 		return x.Tips
 	}
 	return nil
+}
+
+func (x *GetUsageResponse) GetTrackingOff() bool {
+	if x != nil {
+		return x.TrackingOff
+	}
+	return false
 }
 
 // Spend that was out of the usual, from its first hour to its last. The usual is
@@ -1792,7 +1802,7 @@ const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\x90N(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\x12\x12\n" +
-	"\x04tips\x18\x0e \x01(\bR\x04tips\"\xd8\x02\n" +
+	"\x04tips\x18\x0e \x01(\bR\x04tips\"\xfb\x02\n" +
 	"\x10GetUsageResponse\x12+\n" +
 	"\x04rows\x18\x01 \x03(\v2\x17.llmgateway.v1.UsageRowR\x04rows\x12-\n" +
 	"\x05total\x18\x02 \x01(\v2\x17.llmgateway.v1.UsageRowR\x05total\x120\n" +
@@ -1800,7 +1810,8 @@ const file_llmgateway_v1_usage_proto_rawDesc = "" +
 	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12&\n" +
 	"\x0fnext_page_token\x18\x05 \x01(\tR\rnextPageToken\x124\n" +
 	"\tanomalies\x18\x06 \x03(\v2\x16.llmgateway.v1.AnomalyR\tanomalies\x12&\n" +
-	"\x04tips\x18\a \x03(\v2\x12.llmgateway.v1.TipR\x04tips\"\xc3\x02\n" +
+	"\x04tips\x18\a \x03(\v2\x12.llmgateway.v1.TipR\x04tips\x12!\n" +
+	"\ftracking_off\x18\b \x01(\bR\vtrackingOff\"\xc3\x02\n" +
 	"\aAnomaly\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
