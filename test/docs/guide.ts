@@ -45,7 +45,7 @@ async function run(shell: Shell, place: string, command: string, tool?: string):
     return undefined;
   }
   const { status, output } = await shell.run(command);
-  expect(status, `${place}\n${command}\n${output}`).toBe(0);
+  expect(status, `${place}\n${command}\n${output}\n${shell.end}`).toBe(0);
   return async () => output;
 }
 

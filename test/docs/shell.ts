@@ -5,11 +5,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { COMPILE_CACHE } from "../support/compile-cache.ts";
+import { freePort } from "../support/free-port.ts";
 
 export interface Finished {
   readonly status: number | null;
@@ -77,6 +78,13 @@ export class Shell implements AsyncDisposable {
     await this.until(() => answers(this.port), command);
   }
 
+  /** Why nobody answers, where the server has ended. */
+  get end(): string {
+    const { child, output } = this.server ?? {};
+    const status = child?.exitCode ?? child?.signalCode;
+    return status === null || status === undefined ? "" : `the server ended with ${status}:\n${output}`;
+  }
+
   /** What the server has printed, once it is as wanted. */
   async served(isComplete: (output: string) => boolean): Promise<string> {
     await this.until(async () => isComplete(this.server?.output ?? ""), "its output").catch(() => {});
@@ -119,14 +127,6 @@ export class Shell implements AsyncDisposable {
     }
     throw new Error(`waited in vain for ${what}:\n${this.server?.output}`);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 function answers(port: number): Promise<boolean> {

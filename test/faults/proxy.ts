@@ -5,6 +5,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as pass } from "node:timers/promises";
+import { freePort } from "../support/free-port.ts";
 
 /** Where in a reply it strikes: an offset in the bytes of the reply, undefined while too few of them have come. */
 export type Place = (reply: Buffer) => number | undefined;
@@ -34,7 +35,7 @@ export class FaultProxy implements AsyncDisposable {
 
   static async before(url: string): Promise<FaultProxy> {
     const server = createServer();
-    server.listen(0, "127.0.0.1");
+    server.listen(await freePort(), "127.0.0.1");
     await once(server, "listening");
     return new FaultProxy(server, Number(new URL(url).port));
   }

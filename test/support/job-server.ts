@@ -23,6 +23,7 @@ import {
   JobSchema,
   type SubmitJobRequest,
 } from "../../gen/ts/llmgateway/v1/job_pb.ts";
+import { freePort } from "./free-port.ts";
 
 interface KeptJob {
   job: Job;
@@ -60,9 +61,9 @@ export class JobServer implements AsyncDisposable {
     connectNodeAdapter({ routes: (router) => void router.service(GatewayService, this.methods()) }),
   );
 
-  static async start(port = 0): Promise<JobServer> {
+  static async start(port?: number): Promise<JobServer> {
     const started = new JobServer();
-    started.server.listen(port, "127.0.0.1");
+    started.server.listen(port ?? (await freePort()), "127.0.0.1");
     await once(started.server, "listening");
     return started;
   }

@@ -1,9 +1,9 @@
 /** A real Redis of a test's own, on a free port, with nothing on disk. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { createClient } from "@redis/client";
+import { freePort } from "./free-port.ts";
 
 export interface RedisServer extends AsyncDisposable {
   readonly url: string;
@@ -60,16 +60,6 @@ async function end(child: ChildProcess): Promise<void> {
   const closed = once(child, "close");
   child.kill("SIGKILL");
   await closed;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("there is no port");
-  return address.port;
 }
 
 /** What Redis answers to one command, on a connection of its own. */

@@ -1,12 +1,12 @@
 /** When the client tries again, how long it waits, and what becomes of what the first attempt had cost. */
 import { once } from "node:events";
-import { createServer as createHttpServer } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { GatewayOptions, Retry, RetryOptions } from "../../../clients/typescript/src/gateway.ts";
 import { VirtualClock } from "../../support/clock.ts";
+import { freePort } from "../../support/free-port.ts";
 import { type GatewayUnderTest, startBoth } from "../../support/gateway.ts";
 import { type ScriptedProvider, scriptedProvider } from "../../support/provider.ts";
 import { ask, failureOf, WAYS, type Way } from "./ways.ts";
@@ -195,7 +195,7 @@ describe("a call whose answer is lost on its way", () => {
 /** Passes calls on, and drops the connection when an answer is there that is to be lost. */
 async function loseFirst(target: string) {
   let losing = false;
-  const server = createHttpServer(async (request, reply) => {
+  const server = createServer(async (request, reply) => {
     const headers = Object.entries(request.headers).filter(
       ([name]) => !["host", "connection", "content-length", "transfer-encoding"].includes(name),
     );
@@ -223,12 +223,4 @@ async function loseFirst(target: string) {
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

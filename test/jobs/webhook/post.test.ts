@@ -13,6 +13,7 @@ import { VERSION } from "../../../src/version.ts";
 import type { Resolve } from "../../../src/wire/destination.ts";
 import { canMakeCertificates, makeCertificate } from "../../support/certificate.ts";
 import { VirtualClock } from "../../support/clock.ts";
+import { freePort } from "../../support/free-port.ts";
 import { onLoopback, rulesFor, SECRET, startReceiver } from "../../support/receiver.ts";
 
 interface Changes {
@@ -176,13 +177,7 @@ describe("a receiver that does not answer", () => {
   });
 
   it("may refuse the connection, or have no address", async () => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, "close");
-    const url = `http://hooks.example.com:${port}/`;
+    const url = `http://hooks.example.com:${await freePort()}/`;
     expect((await send(url)).error).toBe("its host refuses the connection");
     expect((await send(url, { resolve: async () => [] })).error).toBe("its host's name has no address");
   });
