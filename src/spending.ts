@@ -57,7 +57,7 @@ export function watchSpending(options: SpendingOptions): Spending {
     usage: store.usage,
     flush,
     clock,
-    isOff: () => !inForce().config.prices.trackingEnabled,
+    tracksCosts: () => inForce().config.prices.trackingEnabled,
     anomalies: (period) => watch.within(period),
     tips: () => inForce().tips,
     said: { ...said, logger },

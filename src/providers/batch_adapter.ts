@@ -11,8 +11,10 @@ export interface BatchAdapter {
   /** One request as the batch holds it. */
   line(customId: string, wire: WireBody): string;
   /**
+   * Makes it once: where the answer was lost, the batch is looked for among the provider's.
+   *
    * @returns the batch's id
-   * @throws Failure
+   * @throws Failure; one that may have been paid when it may have been made all the same
    */
   create(lines: readonly string[]): Promise<string>;
   /** @throws Failure when it cannot be learnt now */

@@ -43,8 +43,8 @@ export interface UsageBackend {
   /** Resolves once what is over by now is in the store. */
   flush(): Promise<void>;
   readonly clock: Pick<Clock, "now">;
-  /** Whether nothing is booked now. */
-  isOff(): boolean;
+  /** Whether what is called now is booked. */
+  tracksCosts(): boolean;
   /** What was out of the usual. */
   anomalies(period: Period): Anomaly[];
   /** What tips are made with, asked anew each time. */
@@ -99,7 +99,7 @@ async function tellUsage(request: GetUsageRequest, backend: UsageBackend): Promi
       ? tipsOf(await usage.usage({ ...period, groupBy: TIPS_BY, filter }), backend.tips())
       : [],
     nextPageToken: end < ordered.length ? tokenOf(request, { ...period, begin: end }) : "",
-    trackingOff: backend.isOff(),
+    trackingOff: !backend.tracksCosts(),
   });
 }
 
