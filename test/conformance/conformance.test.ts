@@ -50,6 +50,8 @@ test.runIf(possible)("no case fails", { timeout: LONGEST_MS + 10_000 }, async ()
     "server",
     "--max-servers",
     "2",
+    "--parallel",
+    "4",
     "--conf",
     features,
     "--",

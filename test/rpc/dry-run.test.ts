@@ -234,7 +234,9 @@ describe("for want of money", () => {
     await using redis = await startRedis();
     const surroundings = { env: { REDIS_URL: redis.url } };
     await using hard = await startBoth(budgeted(0.02), surroundings);
-    expect((await ask(hard.url))?.budgets).toMatchObject([{ name: "team", leftUsd: 0.02 }, { name: "all" }]);
+    await expect
+      .poll(async () => (await ask(hard.url))?.budgets)
+      .toMatchObject([{ name: "team", leftUsd: 0.02 }, { name: "all" }]);
     await redis.kill();
     const told = await ask(hard.url);
     expect(told).toMatchObject({ provider: "openai", budgets: [], budgetsUnavailable: true });
