@@ -122,8 +122,7 @@ export class Shell implements AsyncDisposable {
   private async until(isSo: () => Promise<boolean>, what: string): Promise<void> {
     for (const start = Date.now(); Date.now() - start < STARTS_WITHIN_MS; await setTimeout(50)) {
       if (await isSo()) return;
-      const { child, output } = this.server ?? {};
-      if (child?.exitCode !== null) throw new Error(`${what} ended with ${child?.exitCode}:\n${output}`);
+      if (this.end) throw new Error(`waited in vain for ${what}: ${this.end}`);
     }
     throw new Error(`waited in vain for ${what}:\n${this.server?.output}`);
   }

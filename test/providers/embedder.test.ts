@@ -270,7 +270,7 @@ describe("an input type", () => {
   });
 });
 
-const NOTHING = { method: "POST", url: "", headers: {}, body: "" };
+const NOTHING = { url: "", headers: {}, body: "" };
 
 it("a model without embeddings is refused, with one that has them", async () => {
   server = await scriptedProvider(() => {});

@@ -1,11 +1,12 @@
 /** OpenAI's batches by the adapter, over the emulator and over replies that it does not give. */
+import type { ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
 import type { Clock } from "../../src/core/clock.ts";
 import { openaiBatches } from "../../src/providers/openai/batches.ts";
 import { emulated, openAiClient } from "../emulator/emulated.ts";
-import { muteWhere } from "../support/batches.ts";
 import { hastened, VirtualClock } from "../support/clock.ts";
-import { answers, NO_CREDENTIALS, type Play, scriptedProvider } from "../support/provider.ts";
+import { lossyBefore } from "../support/lossy.ts";
+import { answers, NO_CREDENTIALS, scriptedProvider } from "../support/provider.ts";
 
 const at = (baseUrl: string, clock: Clock = hastened(200)) =>
   openaiBatches({ baseUrl, query: "", headers: {}, credentials: NO_CREDENTIALS }, clock);
@@ -91,17 +92,17 @@ test.each([
 });
 
 describe("a batch that was made, but not heard of,", () => {
-  const says502: Play = (reply) => void reply.writeHead(502).end("<h1>Bad Gateway</h1>");
+  const says502 = (reply: ServerResponse) => void reply.writeHead(502).end("<h1>Bad Gateway</h1>");
 
-  test.each<[string, Play | undefined]>([
+  test.each<[string, typeof says502 | undefined]>([
     ["by a connection that broke", undefined],
     ["by whoever stands before the provider", says502],
   ])("%s, is found, and not made again", async (_, instead) => {
     const emulator = await emulated();
     const sdk = openAiClient(emulator);
-    await using provider = await muteWhere(emulator.url, ({ url }) => url === "/v1/batches", instead);
+    await using lossy = await lossyBefore(emulator.url, ({ url }) => url === "/v1/batches", instead);
     const clock = new VirtualClock();
-    const adapter = at(`${provider.origin}/v1`, clock);
+    const adapter = at(`${lossy.url}/v1`, clock);
     const creating = adapter.create([adapter.line("a", WIRE)]);
     await expect.poll(() => clock.pending).toBe(1);
     // Others make theirs meanwhile, of files of their own, and more than a page of the list has.

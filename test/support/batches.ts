@@ -18,7 +18,7 @@ import type { Store } from "../../src/store/store.ts";
 import { type CallInit, eventsOf, routedCallOf } from "./call.ts";
 import { hastened, noon } from "./clock.ts";
 import { accountsOf, budgetsOf } from "./means.ts";
-import { type Play, type Received, type ScriptedProvider, scriptedProvider, settingsOf } from "./provider.ts";
+import { settingsOf } from "./provider.ts";
 
 const catalog = loadCatalog(readFileSync("docs/price-catalog.json", "utf8"), "the catalog");
 export const MINI: Target = { provider: "openai", model: "gpt-4o-mini" };
@@ -51,25 +51,6 @@ export interface BatchCall extends Pick<CallInit, "signal" | "target" | "streami
   readonly text?: string;
   readonly parking: Parking | undefined;
   readonly timeoutMs?: number;
-}
-
-/** Stands before a provider, has it do everything, and keeps back what it answers to some of it. */
-export function muteWhere(
-  url: string,
-  unheard: (request: Received) => boolean,
-  instead: Play = (reply) => void reply.destroy(),
-): Promise<ScriptedProvider> {
-  return scriptedProvider(async (reply, request) => {
-    const { method, headers, body } = request;
-    const answer = await fetch(url + request.url, {
-      method,
-      headers: { "content-type": headers["content-type"] ?? "", authorization: headers.authorization ?? "" },
-      ...(body && { body }),
-    });
-    const text = await answer.text();
-    if (method === "POST" && unheard(request)) await instead(reply, request);
-    else reply.writeHead(answer.status, { "content-type": "application/json" }).end(text);
-  });
 }
 
 /** A process: what it has in memory is gone with it. */

@@ -31,7 +31,6 @@ export function settingsOf(
 }
 
 export interface Received {
-  readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -50,7 +49,7 @@ export async function scriptedProvider(play: Play): Promise<ScriptedProvider> {
   const server = createServer(async (request, reply) => {
     let body = "";
     for await (const piece of request.setEncoding("utf8")) body += piece;
-    const received = { method: request.method ?? "", url: request.url ?? "", headers: request.headers, body };
+    const received = { url: request.url ?? "", headers: request.headers, body };
     requests.push(received);
     await play(reply, received);
   });

@@ -51,7 +51,9 @@ export function openaiBatches(access: Access, clock: Clock): BatchAdapter {
         );
         return batch.id;
       } catch (error) {
-        if (await isRefused(error)) throw error;
+        const answer = await answerBehind(error);
+        // It was refused, which is no fault of the provider's own.
+        if (answer?.status !== undefined && answer.status < 500) throw error;
         // It would be served and paid for, and made and paid for again.
         const made = await found(clock, () => ask("unreachable", (...by) => madeOf(input, ...by)));
         if (made === undefined) throw error;
@@ -62,7 +64,7 @@ export function openaiBatches(access: Access, clock: Clock): BatchAdapter {
       try {
         return stateOf(await ask("unreachable", (sdk, options) => sdk.batches.retrieve(id, options)));
       } catch (error) {
-        const answer = error instanceof Failure ? await answerIn(error.cause) : undefined;
+        const answer = await answerBehind(error);
         // Whoever stands before the provider may say so too, in words of its own, and knows nothing of batches.
         if (answer?.status !== 404 || typeof answer.type !== "string") throw error;
         return { state: "unknown", lines: undefined, reason: answer.message };
@@ -84,10 +86,9 @@ export function openaiBatches(access: Access, clock: Clock): BatchAdapter {
 
 type Options = OpenAI.RequestOptions;
 
-/** Whether the provider has answered that it will not, which no fault of its own is. */
-async function isRefused(error: unknown): Promise<boolean> {
-  const answer = error instanceof Failure ? await answerIn(error.cause) : undefined;
-  return answer?.status !== undefined && answer.status < 500;
+/** What the provider answered, where that is what a question failed for. */
+async function answerBehind(error: unknown) {
+  return error instanceof Failure ? answerIn(error.cause) : undefined;
 }
 
 async function found<T>(clock: Clock, look: () => Promise<T | undefined>): Promise<T | undefined> {

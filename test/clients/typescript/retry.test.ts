@@ -1,13 +1,10 @@
 /** When the client tries again, how long it waits, and what becomes of what the first attempt had cost. */
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { GatewayOptions, Retry, RetryOptions } from "../../../clients/typescript/src/gateway.ts";
 import { VirtualClock } from "../../support/clock.ts";
 import { freePort } from "../../support/free-port.ts";
 import { type GatewayUnderTest, startBoth } from "../../support/gateway.ts";
+import { lossyBefore } from "../../support/lossy.ts";
 import { type ScriptedProvider, scriptedProvider } from "../../support/provider.ts";
 import { ask, failureOf, WAYS, type Way } from "./ways.ts";
 
@@ -192,35 +189,18 @@ describe("a call whose answer is lost on its way", () => {
   });
 });
 
-/** Passes calls on, and drops the connection when an answer is there that is to be lost. */
+/** A way to the gateway that loses the next answer when it is told to. */
 async function loseFirst(target: string) {
   let losing = false;
-  const server = createServer(async (request, reply) => {
-    const headers = Object.entries(request.headers).filter(
-      ([name]) => !["host", "connection", "content-length", "transfer-encoding"].includes(name),
-    );
-    const answer = await fetch(`${target}${request.url}`, {
-      method: "POST",
-      headers: headers.map(([name, value]): [string, string] => [name, String(value)]),
-      body: await buffer(request),
-    });
-    const body = Buffer.from(await answer.arrayBuffer());
-    if (losing) {
-      losing = false;
-      return void request.socket.destroy();
-    }
-    reply.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
-    reply.end(body);
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const lossy = await lossyBefore(target, () => {
+    const isLost = losing;
+    losing = false;
+    return isLost;
+  });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...lossy,
     loseNext() {
       losing = true;
-    },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
     },
   };
 }
